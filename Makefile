@@ -1,0 +1,61 @@
+# Matinee. `make help` lists what there is.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENV_READY := $(VENV)/.ready
+JARS_READY := .jars/.ready
+SOURCE ?=
+MATINEE_REQUIRE ?=
+
+.PHONY: help env jars demo up down lint types test verify lock clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+env: $(ENV_READY)  ## Make the virtual environment from the lock
+$(ENV_READY): requirements.lock pyproject.toml deploy/check_machine.sh
+	@bash deploy/check_machine.sh $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+jars: $(JARS_READY)  ## Fetch and check the jars of deploy/jars.txt
+$(JARS_READY): deploy/jars.txt $(ENV_READY)
+	$(BIN)/python deploy/fetch_jars.py deploy/jars.txt .jars
+	@touch $@
+
+demo: env jars  ## Three simulated days through Airflow, checked against the truth (SOURCE=dir: your own event files)
+	@$(BIN)/python -m matinee.demo $(if $(SOURCE),--source $(SOURCE))
+
+up: env jars  ## Start the embedded lakehouse and leave it running: Airflow's UI on 127.0.0.1
+	@$(BIN)/python -m matinee.stack up
+
+down:  ## Stop what `make up` started
+	@$(BIN)/python -m matinee.stack down
+
+lint: env  ## Style, import layers, SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=jobs:plugins $(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+types: env  ## mypy, strict
+	$(BIN)/mypy
+
+test: env jars lint types  ## Everything that fits into 12 minutes
+	MATINEE_REQUIRE="$(MATINEE_REQUIRE)" $(BIN)/pytest -m "not slow"
+
+verify: env jars  ## All catalogs, all real sets, the demo on them, every kill point; resumes where it stopped
+	@$(BIN)/python -m tests.verify
+
+lock: $(ENV_READY)  ## Resolve the dependencies again (needs uv)
+	uv pip compile pyproject.toml --all-extras --override deploy/lock-overrides.txt --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
+
+clean:  ## Remove what the targets above made; the lake in .matinee/ stays
+	rm -rf $(VENV) .jars .verify .pytest_cache .mypy_cache .ruff_cache .hypothesis

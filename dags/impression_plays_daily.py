@@ -1,0 +1,12 @@
+"""The join of a UTC event day: core.play_attributions (one row a play), core.impression_plays (one an impression)."""
+
+from airflow.sdk import DAG
+
+from matinee_airflow.policy import dag_policy, each_day
+from matinee_airflow.task_groups import write_audit_publish
+
+with DAG(schedule=each_day(), max_active_runs=3, **dag_policy(__file__, "daily", "core")):
+    attributions = write_audit_publish("core.play_attributions")
+    # Its impressions are among those that the attributions waited for, and these were published just before.
+    impression_plays = write_audit_publish("core.impression_plays", wait=False)
+    attributions >> impression_plays

@@ -1,0 +1,9 @@
+"""core.plays: one UTC event day a run, typed and deduplicated, audited, published."""
+
+from airflow.sdk import DAG
+
+from matinee_airflow.policy import dag_policy, each_day
+from matinee_airflow.task_groups import write_audit_publish
+
+with DAG(schedule=each_day(), max_active_runs=3, **dag_policy(__file__, "daily", "core")):
+    write_audit_publish("core.plays")

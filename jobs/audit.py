@@ -1,0 +1,8 @@
+"""Judge what stands on an audit branch."""
+
+import sys
+
+from matinee.cycle.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main("audit"))

@@ -1,0 +1,8 @@
+"""Land files of a raw dataset."""
+
+import sys
+
+from matinee.cycle.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main("ingest"))

@@ -1,0 +1,8 @@
+"""Keep a lake in shape: recovery, compaction, expiry, orphan files."""
+
+import sys
+
+from matinee.cycle.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main("maintain"))

@@ -1,0 +1,83 @@
+"""Audits as files `sql/<namespace>/<dataset>/audits/<name>.sql`: a header of settings, one query for the bad rows."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from matinee.contracts.model import Contract
+from matinee.errors import ContractError
+
+_HEADER = re.compile(r"^--\s*([a-z_]+):\s*(.+?)\s*$")
+_KNOWN = {"severity", "why", "min_history_days", "min_rows", "scope"}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A query that returns the bad rows, with what its header says.
+
+    `min_history_days` and `min_rows` are what it needs to judge; below them its verdict is `insufficient`.
+    `cross_day` audits run again when a change is replayed onto a `main` that moved.
+    """
+
+    name: str
+    severity: Literal["blocking", "warning"]
+    why: str
+    sql: str
+    min_history_days: int = 0
+    min_rows: int = 0
+    cross_day: bool = False
+
+
+def load_audits(contract: Contract) -> tuple[Audit, ...]:
+    """Return the dataset's audits in the order of their names.
+
+    Raises:
+        ContractError: a header is missing, unknown or has a bad value; the file and line are named.
+    """
+    return tuple(parse_audit(path) for path in sorted((contract.folder / "audits").glob("*.sql")))
+
+
+def parse_audit(path: Path) -> Audit:
+    """Read one audit file.
+
+    Raises:
+        ContractError: a header is missing, unknown or has a bad value; the file and line are named.
+    """
+    text = path.read_text()
+    header = _header(path, text)
+    severity = header.get("severity", "")
+    if severity not in ("blocking", "warning") or not header.get("why"):
+        raise _bad(path, 1, "an audit starts with '-- severity: blocking|warning' and '-- why: …'")
+    return Audit(
+        name=path.stem,
+        severity=severity,  # type: ignore[arg-type]
+        why=header["why"],
+        sql=text.strip().rstrip(";"),
+        min_history_days=int(header.get("min_history_days", "0")),
+        min_rows=int(header.get("min_rows", "0")),
+        cross_day=header.get("scope") == "cross_day",
+    )
+
+
+def _header(path: Path, text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = _HEADER.match(line)
+        if match is None:
+            if line.strip() and not line.startswith("--"):
+                break
+            continue
+        name, value = match.groups()
+        if name not in _KNOWN or (name.startswith("min_") and not value.isdigit()):
+            raise _bad(path, number, f"'{name}: {value}' is not a setting of an audit")
+        found[name] = value
+    return found
+
+
+def _bad(path: Path, line: int, reason: str) -> ContractError:
+    return ContractError(
+        f"{path}:{line}: {reason}.",
+        next_step=f"Correct the header; known settings are {', '.join(sorted(_KNOWN))}.",
+        facts={"file": path, "line": line},
+    )

@@ -1,0 +1,78 @@
+"""`matinee contract`: check what datasets declare, and show what is derived from it."""
+
+from pathlib import Path
+
+import click
+
+from matinee.cli.output import OUT, emit, emit_one, output_option
+from matinee.contracts.checks import compile_checks
+from matinee.contracts.ddl import create_statement
+from matinee.contracts.registry import Registry
+from matinee.contracts.validate import check as check_file
+from matinee.contracts.validate import check_all
+from matinee.settings import load_settings
+
+
+@click.group()
+def contract() -> None:
+    """Contracts: the YAML that declares a dataset."""
+
+
+@contract.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@output_option
+def check(paths: tuple[Path, ...], output: str) -> None:
+    """Check contracts (default: all of this lake's) and name file, line and reason of each problem; exit 1 if any.
+
+    \b
+    Example:
+      matinee contract check sql/core/plays/contract.odcs.yaml
+    """
+    folder = load_settings().sql_dir
+    files = [file for path in paths or (folder,) for file in _files(path)]
+    problems = [problem for file in files for problem in check_file(file)] if paths else check_all(folder)
+    emit(
+        [{"file": problem.file, "line": problem.line, "reason": problem.reason} for problem in problems],
+        output,
+        empty=f"{len(files)} contracts are valid.",
+    )
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@contract.command()
+@click.argument("dataset")
+@output_option
+def show(dataset: str, output: str) -> None:
+    """Show what DATASET declares and what is derived from it: DDL and checks.
+
+    \b
+    Example:
+      matinee contract show core.impression_plays
+    """
+    settings = load_settings()
+    found = Registry.load(settings.sql_dir).get(dataset)
+    facts = {
+        "dataset": found.dataset,
+        "version": found.version,
+        "owner": found.owner,
+        "description": found.description,
+        "audited": found.audited,
+        "inputs": [f"{spec.dataset} as {spec.alias}" for spec in found.inputs],
+        "transform": found.transform,
+        "parameters": dict(found.parameters),
+        "completeness": found.completeness_share,
+        "freshness": found.freshness,
+        "retention": f"{found.retain_publications} publications a day, {found.retain_days} days",
+        "checks": [check.name for check in compile_checks(found).checks],
+    }
+    ddl = create_statement(found, settings.catalog_name)
+    if output == "json":
+        emit_one({**facts, "ddl": ddl}, output)
+        return
+    emit_one(facts, output)
+    OUT.print(f"\n{ddl}", markup=False, highlight=False)
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.rglob("contract.odcs.yaml")) if path.is_dir() else [path]

@@ -1,0 +1,59 @@
+"""`matinee day`: an operator's word on single days."""
+
+from datetime import date
+
+import click
+
+from matinee.cli.options import DAY
+from matinee.cli.output import emit_one, output_option
+from matinee.errors import UsageError
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import history
+from matinee.lake.ledger import withdraw as withdraw_publication
+from matinee.lake.publication import State
+from matinee.settings import load_settings
+
+
+@click.group()
+def day() -> None:
+    """Single days of a dataset."""
+
+
+@day.command()
+@click.argument("dataset")
+@click.argument("event_day", metavar="DAY", type=DAY)
+@click.option("--reason", required=True, help="Why; it stands in the ledger and in `vtts explain`.")
+@output_option
+def withdraw(dataset: str, event_day: date, reason: str, output: str) -> None:
+    """Declare that a published DAY of DATASET is not to be trusted, and with it all that was built on it.
+
+    The rows stay; VTTS falls back until the day is published again.
+
+    \b
+    Example:
+      matinee day withdraw core.plays 2026-03-02 --reason "player 7.1 logged every start twice"
+    """
+    lake = Lake.open(load_settings())
+    newest = history(lake, lake.registry.get(dataset).dataset).newest(event_day)
+    if newest is None:
+        raise UsageError(
+            f"{dataset} {event_day} is not published.",
+            next_step=f"`matinee publications list {dataset}` shows what is.",
+        )
+    if newest.state is State.WITHDRAWN:
+        raise UsageError(
+            f"{dataset} {event_day} is withdrawn already: {newest.reason}.",
+            next_step=f"`matinee run {dataset} --key {event_day}` publishes it again.",
+        )
+    withdrawn = withdraw_publication(lake, newest, reason)
+    emit_one(
+        {
+            "dataset": dataset,
+            "day": event_day,
+            "publication": withdrawn.publication_id,
+            "state": withdrawn.state.value,
+            "generation": withdrawn.generation,
+            "reason": reason,
+        },
+        output,
+    )

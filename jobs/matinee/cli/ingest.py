@@ -1,0 +1,71 @@
+"""`matinee ingest`: land files, and declare days complete."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from matinee.cli.options import DAY
+from matinee.cli.output import emit, output_option, working
+from matinee.errors import UsageError
+from matinee.settings import load_settings
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@click.option("--from", "sources", multiple=True, metavar="PATH", help="File, directory or glob; may be repeated.")
+@click.option("--close-through", type=DAY, metavar="DAY", help="Declare complete every day up to this one.")
+@click.option(
+    "--received-at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d"]),
+    help="Landing time (UTC) of rows without one; default: now.",
+)
+@output_option
+def ingest(
+    dataset: str | None, sources: tuple[str, ...], close_through: date | None, received_at: datetime | None, output: str
+) -> None:
+    """Land NDJSON, NDJSON.gz or Parquet files into DATASET (default: each file by its name), then close days.
+
+    The same bytes landed twice add nothing. Bad lines go to raw.quarantine with file, line and reason. A file whose
+    name starts with impressions, plays or manifest says by it where it belongs.
+
+    \b
+    Example:
+      matinee ingest --from landing/
+      matinee ingest raw.plays --from 'landing/plays-*.jsonl.gz' --close-through 2026-03-03
+    """
+    from matinee.cycle.ingest import close_through as close
+    from matinee.cycle.ingest import ingest as land
+
+    if not sources and close_through is None:
+        raise UsageError("There is nothing to do.", next_step="Give --from PATH, --close-through DAY, or both.")
+    settings = load_settings()
+    at = received_at.replace(tzinfo=UTC) if received_at else None
+    rows = []
+    with working("landing", output):
+        if sources:
+            rows = [
+                {
+                    "dataset": report.dataset,
+                    "file": Path(str(report.details.get("file", "-"))).name,
+                    "rows in": report.rows.read,
+                    "landed": report.rows.out,
+                    "quarantined": report.rows.quarantined,
+                    "note": report.details.get("note"),
+                }
+                for report in land(settings, dataset, sources, at)
+            ]
+        if close_through is not None:
+            closed = close(settings, dataset, close_through, at)
+            rows += [
+                {
+                    "dataset": manifest.dataset,
+                    "file": None,
+                    "rows in": manifest.expected_rows,
+                    "landed": None,
+                    "quarantined": None,
+                    "note": f"{manifest.day} closed",
+                }
+                for manifest in closed
+            ]
+    emit(rows, output)

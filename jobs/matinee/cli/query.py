@@ -1,0 +1,48 @@
+"""`matinee query`: one read-only SELECT against the lake."""
+
+import re
+
+import click
+
+from matinee.cli.output import emit, output_option, working
+from matinee.errors import UsageError
+from matinee.settings import load_settings
+
+# These reach arbitrary code on the server from inside a SELECT.
+_ESCAPES = re.compile(r"\b(reflect|try_reflect|java_method)\s*\(", re.IGNORECASE)
+
+
+@click.command()
+@click.argument("statement")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Rows at the most.")
+@output_option
+def query(statement: str, limit: int, output: str) -> None:
+    """Run one SELECT; table names are NAMESPACE.DATASET, branches NAMESPACE.DATASET.branch_NAME.
+
+    \b
+    Example:
+      matinee query "SELECT label, count(*) FROM core.impression_plays GROUP BY label"
+      matinee query "SELECT count(*) FROM core.play_attributions.branch_experiment_long_window"
+    """
+    from matinee.engine.session import spark_session
+
+    settings = load_settings()
+    text = read_only(statement)
+    with working("query", output), spark_session(settings) as spark:
+        spark.catalog.setCurrentCatalog(settings.catalog_name)
+        rows = spark.sql(text).limit(limit).collect()
+    emit([row.asDict() for row in rows], output, empty="No rows.")
+
+
+def read_only(statement: str) -> str:
+    """Return the statement in a form that only a query fits into: Spark's grammar then refuses everything else.
+
+    Raises:
+        UsageError: it is empty or calls into the server's code.
+    """
+    text = statement.strip().rstrip(";")
+    if not text or _ESCAPES.search(text):
+        raise UsageError(
+            "Only a plain query can be run here.", next_step="Give one SELECT without reflect or java_method."
+        )
+    return f"SELECT * FROM (\n{text}\n)"

@@ -1,0 +1,65 @@
+"""`matinee vtts`: until when each dataset can be trusted, and why not longer."""
+
+import click
+
+from matinee.cli.output import OUT, emit, emit_one, output_option
+from matinee.errors import TerminalError
+from matinee.lake.catalog import Lake
+from matinee.lake.validity import Validity
+from matinee.settings import load_settings
+
+
+@click.group()
+def vtts() -> None:
+    """Valid-through timestamps: the end of each dataset's unbroken run of valid days."""
+
+
+@vtts.command(name="list")
+@output_option
+def list_(output: str) -> None:
+    """Show every daily dataset's VTTS, maturity and what holds it.
+
+    \b
+    Example:
+      matinee vtts list --output json
+    """
+    lake = Lake.open(load_settings())
+    validity = Validity(lake)
+    rows = []
+    for contract in lake.registry.all():
+        if contract.day_column is None or contract.namespace == "ops":
+            continue
+        found = validity.vtts(contract.dataset)
+        held = found.held_by.root if found.held_by else None
+        rows.append(
+            {
+                "dataset": found.dataset,
+                "vtts": found.vtts,
+                "mature_through": found.mature_through,
+                "held_by": f"{held.dataset} {held.day}: {held.detail}" if held else None,
+            }
+        )
+    emit(rows, output)
+
+
+@vtts.command()
+@click.argument("dataset")
+@output_option
+def explain(dataset: str, output: str) -> None:
+    """Name the day, input, audit or count that holds DATASET's VTTS, and what would move it.
+
+    \b
+    Example:
+      matinee vtts explain core.impression_plays
+    """
+    lake = Lake.open(load_settings())
+    lake.registry.get(dataset)
+    found = Validity(lake).vtts(dataset)
+    if found.held_by is None:
+        raise TerminalError(f"{dataset} is valid without end.", next_step="Check valid_from in the settings.")
+    if output == "json":
+        emit_one({"dataset": dataset, "vtts": found.vtts, "held_by": found.held_by}, output)
+        return
+    OUT.print(f"{dataset} can be trusted through {found.vtts or 'nothing yet'}; it is held by")
+    for line in found.held_by.lines():
+        OUT.print(f"  {line}", highlight=False, markup=False)

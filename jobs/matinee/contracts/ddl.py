@@ -1,0 +1,132 @@
+"""A contract as an Iceberg table: schema, partitioning, sort order and properties, and the same as Spark SQL."""
+
+from typing import TYPE_CHECKING
+
+from matinee.contracts.model import Column, Contract
+from matinee.errors import UsageError
+
+if TYPE_CHECKING:
+    from pyiceberg.partitioning import PartitionSpec
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.sorting import SortOrder
+    from pyiceberg.types import PrimitiveType
+
+#: Spark's name of each column type.
+SPARK_TYPES = {
+    "string": "string",
+    "int": "int",
+    "long": "bigint",
+    "double": "double",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamptz": "timestamp",
+}
+_SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
+_FIRST_PARTITION_ID = 1000
+
+
+def iceberg_type(name: str) -> "PrimitiveType":
+    """Return PyIceberg's type for the type of a column."""
+    from pyiceberg import types
+
+    known: dict[str, PrimitiveType] = {
+        "string": types.StringType(),
+        "int": types.IntegerType(),
+        "long": types.LongType(),
+        "double": types.DoubleType(),
+        "boolean": types.BooleanType(),
+        "date": types.DateType(),
+        "timestamptz": types.TimestamptzType(),
+    }
+    return known[name]
+
+
+def iceberg_schema(contract: Contract) -> "Schema":
+    """Return the table's schema; field ids count from 1 in the contract's order.
+
+    The primary key does not become Iceberg's identifier: that would promise uniqueness across days.
+    """
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import NestedField
+
+    return Schema(*(
+        NestedField(number, column.name, iceberg_type(column.type), required=column.required, doc=column.doc)
+        for number, column in enumerate(contract.columns, start=1)
+    ))  # fmt: skip
+
+
+def partition_spec(contract: Contract, schema: "Schema") -> "PartitionSpec":
+    """Return the table's partitioning, with the field names that Spark would give."""
+    from pyiceberg.partitioning import PartitionField, PartitionSpec
+    from pyiceberg.transforms import DayTransform, IdentityTransform
+
+    return PartitionSpec(*(
+        PartitionField(
+            source_id=schema.find_field(field.column).field_id,
+            field_id=_FIRST_PARTITION_ID + position,
+            transform=DayTransform() if field.transform == "day" else IdentityTransform(),
+            name=f"{field.column}_day" if field.transform == "day" else field.column,
+        )
+        for position, field in enumerate(contract.partitions)
+    ))  # fmt: skip
+
+
+def sort_order(contract: Contract, schema: "Schema") -> "SortOrder":
+    """Return the order of rows within a file: ascending, nulls first; unsorted where the contract states none."""
+    from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortField, SortOrder
+    from pyiceberg.transforms import IdentityTransform
+
+    if not contract.sort_order:
+        return UNSORTED_SORT_ORDER
+    return SortOrder(*(
+        SortField(source_id=schema.find_field(name).field_id, transform=IdentityTransform())
+        for name in contract.sort_order
+    ))  # fmt: skip
+
+
+def table_properties(contract: Contract) -> dict[str, str]:
+    """Return the table's properties: every change rewrites files, so that readers never merge deletes."""
+    modes = dict.fromkeys(("write.delete.mode", "write.update.mode", "write.merge.mode"), "copy-on-write")
+    return {
+        "format-version": "2",
+        "comment": contract.description,
+        "write.parquet.compression-codec": "zstd",
+        # Rows of one partition meet in one task: one file a cell instead of one a cell and task.
+        "write.distribution-mode": "hash",
+        **modes,
+    }
+
+
+def create_statement(contract: Contract, catalog_name: str) -> str:
+    """Return the Spark SQL that would create the table, for reading; tables are created with PyIceberg.
+
+    Raises:
+        UsageError: the catalog's name is not an identifier.
+    """
+    if not catalog_name.isidentifier() or not catalog_name.isascii():
+        raise UsageError(
+            f"'{catalog_name}' cannot name a catalog.",
+            next_step="Use letters, digits and _, a letter first.",
+            facts={"catalog": catalog_name},
+        )
+    columns = ",\n".join(f"  {_column(column)}" for column in contract.columns)
+    fields = ", ".join(_SPARK_TRANSFORMS[field.transform].format(f"`{field.column}`") for field in contract.partitions)
+    properties = {name: value for name, value in table_properties(contract).items() if name != "comment"}
+    lines = [
+        f"CREATE TABLE `{catalog_name}`.`{contract.namespace}`.`{contract.name}` (\n{columns}\n)",
+        "USING iceberg",
+        *([f"PARTITIONED BY ({fields})"] if fields else []),
+        f"COMMENT {_text(contract.description)}",
+        "TBLPROPERTIES (\n" + ",\n".join(f"  {_text(k)} = {_text(v)}" for k, v in properties.items()) + "\n)",
+    ]
+    return "\n".join(lines)
+
+
+def _column(column: Column) -> str:
+    required = " NOT NULL" if column.required else ""
+    return f"`{column.name}` {SPARK_TYPES[column.type].upper()}{required} COMMENT {_text(column.doc)}"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

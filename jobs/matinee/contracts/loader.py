@@ -1,0 +1,242 @@
+"""Contract files to `Contract` values, fast: the shape that the rest of the code relies on is checked, no more.
+
+Command line and DAG parsing load every contract, so neither the standard's JSON schema nor its model is consulted
+here; `matinee.contracts.validate` does that.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+from matinee.contracts.document import Misplaced, Piece, line_of, read
+from matinee.contracts.model import COLUMN_TYPES, Column, Contract, InputSpec, PartitionField, VolumeBand
+from matinee.days import parse_day
+from matinee.errors import ContractError, UsageError
+
+FILE_NAME = "contract.odcs.yaml"
+DATASET_PROPERTIES = frozenset({
+    "audited", "dayColumn", "sortOrder", "profileBuckets", "inputs", "transform", "touches", "parameters",
+    "earliestEvent", "retainPublications",
+})  # fmt: skip
+COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform"})
+SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_DATASET = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+_ENUM_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
+_UNITS = {"h": "hours", "d": "days", "m": "minutes"}
+
+
+def load(file: Path) -> Contract:
+    """Return the contract in `file`.
+
+    Raises:
+        ContractError: it cannot be read, or lacks what a dataset needs; names file, line and reason.
+    """
+    try:
+        return parse(read(file), file.parent)
+    except (Misplaced, OSError, UnicodeDecodeError) as error:
+        line = line_of(file, error.place) if isinstance(error, Misplaced) else 1
+        reason = describe(error) if isinstance(error, Misplaced) else str(error)
+        raise ContractError(
+            f"{file}:{line}: {reason}.",
+            next_step=f"Correct it; `matinee contract check {file}` shows everything that is wrong with it.",
+            facts={"file": file, "line": line, "reason": reason},
+        ) from error
+
+
+def parse(root: Piece, folder: Path) -> Contract:
+    """Return the contract that the document declares.
+
+    Raises:
+        Misplaced: a piece is missing or not usable.
+    """
+    table = _only(root.get("schema"))
+    properties = list(table.get("properties").items())
+    custom = _custom(root, DATASET_PROPERTIES)
+    levels = _service_levels(root)
+    columns = tuple(_column(piece) for piece in properties)
+    return Contract(
+        dataset=_matching(root.get("id"), _DATASET, "a dataset's name: namespace.name in small letters, digits and _"),
+        version=root.get("version").text(),
+        description=" ".join(root.get("description").get("purpose").text().split()),
+        owner=root.get("team").get("name").text(),
+        audited=custom["audited"].flag() if "audited" in custom else True,
+        columns=columns,
+        partitions=_partitions(properties),
+        sort_order=_names(custom.get("sortOrder")),
+        day_column=custom["dayColumn"].text() if "dayColumn" in custom else None,
+        key_columns=_positioned(properties, "primaryKey", "primaryKeyPosition"),
+        profile_buckets=custom["profileBuckets"].whole() if "profileBuckets" in custom else None,
+        inputs=tuple(_input(piece) for piece in custom["inputs"].items()) if "inputs" in custom else (),
+        transform=custom["transform"].text() if "transform" in custom else None,
+        touches=custom["touches"].text() if "touches" in custom else "0d",
+        parameters=_parameters(custom.get("parameters")),
+        completeness_share=float(levels["completeness"].get("value").number()) if "completeness" in levels else 0.95,
+        freshness=_length(levels["freshness"]) if "freshness" in levels else timedelta.max,
+        earliest_event=_day(custom["earliestEvent"]) if "earliestEvent" in custom else date(2000, 1, 1),
+        retain_publications=custom["retainPublications"].whole() if "retainPublications" in custom else 3,
+        retain_days=_length(levels["retention"]).days if "retention" in levels else 14,
+        volume=_volume(table),
+        folder=folder,
+    )
+
+
+def describe(error: Misplaced) -> str:
+    """Return the reason with the name of the piece that it is about."""
+    names = [str(step) for step in error.place if isinstance(step, str) and step not in {"value", "line"}]
+    return f"{names[-1]}: {error.reason}" if names else error.reason
+
+
+def _only(schema: Piece) -> Piece:
+    tables = list(schema.items())
+    if len(tables) != 1:
+        raise Misplaced(schema.place, f"must declare exactly one table, not {len(tables)}")
+    return tables[0]
+
+
+def _column(piece: Piece) -> Column:
+    kind = piece.get("physicalType")
+    if kind.value not in COLUMN_TYPES:
+        raise Misplaced(kind.place, f"{kind.value!r} is not one of {', '.join(COLUMN_TYPES)}")
+    options = piece.find("logicalTypeOptions")
+    limits = {name: options.find(name) if options else None for name in ("minimum", "maximum")}
+    custom = _custom(piece, COLUMN_PROPERTIES)
+    values = piece.find("enum")
+    return Column(
+        name=_name(piece.get("name")),
+        type=kind.text(),
+        required=_flag(piece, "required"),
+        doc=" ".join(piece.get("description").text().split()),
+        unique=_flag(piece, "unique"),
+        primary_key=_flag(piece, "primaryKey"),
+        minimum=limits["minimum"].number() if limits["minimum"] else None,
+        maximum=limits["maximum"].number() if limits["maximum"] else None,
+        enum=tuple(_enum_value(value) for value in values.items()) if values else (),
+        previous_name=_name(custom["previousName"]) if "previousName" in custom else None,
+    )
+
+
+def _partitions(properties: list[Piece]) -> tuple[PartitionField, ...]:
+    pieces = {piece.get("name").text(): piece for piece in properties}
+    return tuple(
+        PartitionField(name, _transform(pieces[name]))
+        for name in _positioned(properties, "partitioned", "partitionKeyPosition")
+    )
+
+
+def _transform(piece: Piece) -> str:
+    stated = _custom(piece, COLUMN_PROPERTIES).get("partitionTransform")
+    if stated is not None and stated.value not in {"identity", "day"}:
+        raise Misplaced(stated.place, f"{stated.value!r} is neither identity nor day")
+    return stated.text() if stated else "identity"
+
+
+def _positioned(properties: list[Piece], flag: str, position: str) -> tuple[str, ...]:
+    # The standard lets a single member go without a position: it is then the first.
+    chosen = [piece for piece in properties if _flag(piece, flag)]
+    places: dict[int, str] = {}
+    for piece in chosen:
+        stated = piece.find(position)
+        if stated is None and len(chosen) > 1:
+            raise Misplaced(piece.place, f"'{position}' is missing")
+        places[stated.whole() if stated else 1] = _name(piece.get("name"))
+    if sorted(places) != list(range(1, len(chosen) + 1)):
+        raise Misplaced(chosen[-1].place, f"the values of {position} must be 1 to {len(chosen)}, each once")
+    return tuple(places[place] for place in sorted(places))
+
+
+def _input(piece: Piece) -> InputSpec:
+    found = {name: piece.find(name) for name in ("lookback", "lookahead", "optional")}
+    lookback, lookahead, optional = found.values()
+    for name, _ in piece.entries():
+        if name not in {"dataset", "alias", *found}:
+            raise Misplaced((*piece.place, name), "an input has dataset, alias, lookback, lookahead and optional only")
+    return InputSpec(
+        dataset=_matching(piece.get("dataset"), _DATASET, "a dataset's name"),
+        alias=_name(piece.get("alias")),
+        lookback=lookback.text() if lookback else "0d",
+        lookahead=lookahead.text() if lookahead else "0d",
+        optional=optional.flag() if optional else False,
+    )
+
+
+def _custom(piece: Piece, known: frozenset[str]) -> Mapping[str, Piece]:
+    stated = piece.find("customProperties")
+    found: dict[str, Piece] = {}
+    for entry in stated.items() if stated else ():
+        name = entry.get("property")
+        if name.value not in known:
+            raise Misplaced(name.place, f"{name.value!r} is not a custom property of ours: {', '.join(sorted(known))}")
+        if name.text() in found:
+            raise Misplaced(name.place, f"{name.value!r} is declared twice")
+        found[name.text()] = entry.get("value")
+    return found
+
+
+def _service_levels(root: Piece) -> Mapping[str, Piece]:
+    stated = root.find("slaProperties")
+    found: dict[str, Piece] = {}
+    for entry in stated.items() if stated else ():
+        name = entry.get("property")
+        if name.value not in SERVICE_LEVELS:
+            raise Misplaced(name.place, f"{name.value!r} is not one of {', '.join(sorted(SERVICE_LEVELS))}")
+        found[name.text()] = entry
+    return found
+
+
+def _length(level: Piece) -> timedelta:
+    unit = level.get("unit")
+    if unit.value not in _UNITS:
+        raise Misplaced(unit.place, f"{unit.value!r} is not one of {', '.join(_UNITS)}")
+    return timedelta(**{_UNITS[unit.text()]: level.get("value").whole()})
+
+
+def _volume(table: Piece) -> VolumeBand:
+    stated = table.find("quality")
+    band = VolumeBand()
+    for rule in stated.items() if stated else ():
+        metric, limits = rule.get("metric"), rule.find("mustBeBetween")
+        if metric.value != "rowCount" or limits is None:
+            raise Misplaced(metric.place, "only rowCount with mustBeBetween is derived; write any other as an audit")
+        values = [piece.whole() for piece in limits.items()]
+        if len(values) != 2 or values[0] > values[1]:
+            raise Misplaced(limits.place, "must be the least and the most rows of a day")
+        band = VolumeBand(*values)
+    return band
+
+
+def _parameters(stated: Piece | None) -> Mapping[str, str]:
+    return {name: piece.text() for name, piece in stated.entries()} if stated else {}
+
+
+def _day(piece: Piece) -> date:
+    try:
+        return parse_day(piece.text())
+    except UsageError as error:
+        raise Misplaced(piece.place, "must be a day as 'YYYY-MM-DD', quoted") from error
+
+
+def _names(stated: Piece | None) -> tuple[str, ...]:
+    return tuple(_name(piece) for piece in stated.items()) if stated else ()
+
+
+def _enum_value(piece: Piece) -> str:
+    return _matching(piece.get("value"), _ENUM_VALUE, "made of letters, digits and _ . : -")
+
+
+def _flag(piece: Piece, key: str) -> bool:
+    found = piece.find(key)
+    return found.flag() if found else False
+
+
+def _name(piece: Piece) -> str:
+    # Names go into SQL text: this is where they become safe.
+    return _matching(piece, _NAME, "a name: small letters, digits and _, a letter first")
+
+
+def _matching(piece: Piece, pattern: re.Pattern[str], wanted: str) -> str:
+    if not isinstance(piece.value, str) or not pattern.fullmatch(piece.value):
+        raise Misplaced(piece.place, f"{piece.value!r} is not {wanted}")
+    return piece.value

@@ -1,0 +1,187 @@
+"""What a contract says, as frozen values: columns, partitions, inputs, parameters and service levels of one dataset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+from matinee.days import parse_duration, reach_ahead, reach_back
+from matinee.errors import UsageError
+
+#: The Iceberg types that a column may have.
+COLUMN_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamptz")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Iceberg type, what its values must be, and the words that the catalog shows for it.
+
+    `unique` means unique within the event day. `previous_name` is what a renamed column was called before.
+    """
+
+    name: str
+    type: str
+    required: bool
+    doc: str
+    unique: bool = False
+    primary_key: bool = False
+    minimum: float | int | None = None
+    maximum: float | int | None = None
+    enum: tuple[str, ...] = ()
+    previous_name: str | None = None
+
+
+@dataclass(frozen=True)
+class PartitionField:
+    """One partition field; `transform` is "identity" or "day"."""
+
+    column: str
+    transform: str
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """A dataset that a transform reads, under `alias`, and how far around the published days it reads it.
+
+    `lookback` and `lookahead` are duration literals ("24h", "0s") or names of the contract's parameters. The days
+    of an `optional` input that are not valid are left out; those of any other refuse the run.
+    """
+
+    dataset: str
+    alias: str
+    lookback: str = "0d"
+    lookahead: str = "0d"
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class VolumeBand:
+    """Rows that a day which has rows may hold, both ends included; None is open."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One dataset's contract; everything else about the dataset is derived from it.
+
+    Attributes:
+        audited: whether readers of `main` are promised audited rows; False for raw.* and ops.*.
+        day_column: the column that holds the event day; None where the dataset is not kept by day.
+        key_columns: the primary key, unique within the event day; empty where rows may repeat.
+        transform: name of a Python transform, "transform.sql", or None for what no transform makes.
+        touches: how far before its key a run publishes: a duration literal or a parameter's name.
+        parameters: durations ("24h") and numbers ("0.5") by name; a run may override them in an experiment.
+        completeness_share: the share of the expected rows from which on a day counts as complete, in (0, 1].
+        freshness: how far VTTS may lag behind the clock; `timedelta.max` where no target is declared.
+        earliest_event: events of days before it are quarantined.
+        retain_publications, retain_days: how many publications of a day are kept, and for how many days at least.
+        folder: where the contract, its transform and its audits stand.
+    """
+
+    dataset: str
+    version: str
+    description: str
+    owner: str
+    audited: bool
+    columns: tuple[Column, ...]
+    partitions: tuple[PartitionField, ...]
+    sort_order: tuple[str, ...]
+    day_column: str | None
+    key_columns: tuple[str, ...]
+    profile_buckets: int | None
+    inputs: tuple[InputSpec, ...]
+    transform: str | None
+    touches: str
+    parameters: Mapping[str, str] = field(hash=False)
+    completeness_share: float
+    freshness: timedelta
+    earliest_event: date
+    retain_publications: int
+    retain_days: int
+    volume: VolumeBand
+    folder: Path
+
+    @property
+    def namespace(self) -> str:
+        """The part of the dataset's name before the dot."""
+        return self.dataset.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The part of the dataset's name after the dot."""
+        return self.dataset.partition(".")[2]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns' names, in the order of the table."""
+        return tuple(column.name for column in self.columns)
+
+    def duration(self, name_or_literal: str) -> timedelta:
+        """Return the length of a parameter or of a duration literal.
+
+        Raises:
+            UsageError: neither a parameter of this contract nor a duration.
+        """
+        return parse_duration(self.parameters.get(name_or_literal, name_or_literal))
+
+    def number(self, name: str) -> float:
+        """Return the value of a numeric parameter.
+
+        Raises:
+            UsageError: the contract has no such parameter, or it is not a number.
+        """
+        value = self._known(name)
+        if not is_number(value):
+            raise UsageError(
+                f"Parameter {name} of {self.dataset} is '{value}', not a number.",
+                next_step="Read it as a duration.",
+                facts={"dataset": self.dataset, "parameter": name, "value": value},
+            )
+        return float(value)
+
+    def with_parameters(self, overrides: Mapping[str, str]) -> "Contract":
+        """Return the contract with other parameter values, for an experiment.
+
+        Raises:
+            UsageError: an unknown parameter, or a value that is not of the kind of the one it replaces.
+        """
+        for name, value in overrides.items():
+            if is_number(self._known(name)) != is_number(value):
+                kind = "a number" if is_number(self.parameters[name]) else "a duration such as 24h or 40d"
+                raise UsageError(
+                    f"Parameter {name} of {self.dataset} cannot be '{value}'.",
+                    next_step=f"Give {kind}; the contract's own value is {self.parameters[name]}.",
+                    facts={"dataset": self.dataset, "parameter": name, "value": value},
+                )
+            if not is_number(value):
+                parse_duration(value)
+        return replace(self, parameters={**self.parameters, **overrides})
+
+    def touched_days(self, first_key: date, last_key: date) -> tuple[date, date]:
+        """Return the first and the last day that a run of these keys publishes, both included."""
+        return reach_back(first_key, self.duration(self.touches)), last_key
+
+    def input_days(self, spec: InputSpec, first_day: date, last_day: date) -> tuple[date, date]:
+        """Return the first and the last day of an input that publishing these days reads, both included."""
+        first = reach_back(first_day, self.duration(spec.lookback))
+        return first, reach_ahead(last_day, self.duration(spec.lookahead))
+
+    def _known(self, name: str) -> str:
+        if name not in self.parameters:
+            known = ", ".join(sorted(self.parameters)) or "none"
+            raise UsageError(
+                f"{self.dataset} has no parameter {name}.",
+                next_step=f"Use one of its parameters: {known}.",
+                facts={"dataset": self.dataset, "parameter": name},
+            )
+        return self.parameters[name]
+
+
+def is_number(text: str) -> bool:
+    """Whether the text is a finite decimal number, such as "0.5"."""
+    try:
+        return abs(float(text)) < float("inf")
+    except ValueError:
+        return False

@@ -1,0 +1,209 @@
+"""Our own rules for contracts, beyond what ODCS asks: each yields where a contract breaks it and why."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from matinee.contracts.document import Piece, Place
+from matinee.contracts.model import Column, Contract, is_number
+from matinee.days import parse_duration
+from matinee.errors import UsageError
+
+#: Glue refuses longer column comments, and PyIceberg passes them on uncut.
+LONGEST_COMMENT = 255
+
+_LOGICAL_TYPES = {
+    "string": "string",
+    "int": "integer",
+    "long": "integer",
+    "double": "number",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamptz": "timestamp",
+}
+_NUMERIC = frozenset({"int", "long", "double"})
+_DAY_SOURCES = frozenset({"date", "timestamptz"})
+_SERVED = ("dayColumn", "transform", "inputs")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a rule looks at: a contract, its document, and the other contracts that are known."""
+
+    contract: Contract
+    root: Piece
+    others: Mapping[str, Contract]
+
+    def column(self, name: str, key: str) -> Place:
+        """Return the place of a key of a column."""
+        return ("schema", 0, "properties", self.contract.column_names.index(name), key)
+
+    def table(self) -> Piece:
+        """Return the one table of the document."""
+        return next(self.root.get("schema").items())
+
+    def custom(self, name: str) -> Place:
+        """Return the place of a custom property's value; of all of them where it is missing."""
+        stated = self.root.find("customProperties")
+        for entry in stated.items() if stated else ():
+            if entry.get("property").value == name:
+                return (*entry.place, "value")
+        return ("customProperties",)
+
+
+Finding = tuple[Place, str]
+Rule = Callable[[Subject], Iterator[Finding]]
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
+    """Yield place and reason of each rule that the contract breaks."""
+    for rule in _RULES:
+        yield from rule(subject)
+
+
+def _identity(subject: Subject) -> Iterator[Finding]:
+    contract, folder = subject.contract, subject.contract.folder
+    if subject.root.get("apiVersion").value != "v3.2.0":
+        yield ("apiVersion",), "must be v3.2.0, the version that everything is derived from"
+    named = f"{folder.parent.name}.{folder.name}"
+    if contract.dataset != named:
+        yield ("id",), f"must be {named}, as the folders are called, not {contract.dataset}"
+    for key, wanted in (("name", folder.name), ("physicalName", named)):
+        stated = subject.table().find(key)
+        if stated is None or stated.value != wanted:
+            yield ("schema", 0, key), f"{key} of the table must be {wanted}, as the folders are called"
+
+
+def _columns(subject: Subject) -> Iterator[Finding]:
+    names = subject.contract.column_names
+    pieces = subject.table().get("properties").items()
+    for position, (column, piece) in enumerate(zip(subject.contract.columns, pieces, strict=True)):
+        place, logical = piece.place, piece.find("logicalType")
+        if column.name in names[:position]:
+            yield (*place, "name"), f"column {column.name} is declared twice"
+        if logical is None or logical.value != _LOGICAL_TYPES[column.type]:
+            yield (*place, "logicalType"), f"a column of type {column.type} is {_LOGICAL_TYPES[column.type]}"
+        if len(column.doc) > LONGEST_COMMENT:
+            yield (*place, "description"), f"has {len(column.doc)} characters; catalogs keep {LONGEST_COMMENT}"
+        if column.previous_name in names:
+            yield (*place, "customProperties"), f"previousName {column.previous_name} is a column of this table"
+
+
+def _values(subject: Subject) -> Iterator[Finding]:
+    for column in subject.contract.columns:
+        for name, reason in _value_faults(column):
+            yield subject.column(column.name, name), f"column {column.name}: {reason}"
+
+
+def _value_faults(column: Column) -> Iterator[tuple[str, str]]:
+    limits = [limit for limit in (column.minimum, column.maximum) if limit is not None]
+    if limits and column.type not in _NUMERIC:
+        yield "logicalTypeOptions", f"a range is for numbers, not for {column.type}"
+    if len(limits) == 2 and limits[0] > limits[1]:
+        yield "logicalTypeOptions", f"minimum {limits[0]} is above maximum {limits[1]}"
+    if column.enum and column.type != "string":
+        yield "enum", f"an enumeration is for text, not for {column.type}"
+    if column.primary_key and not column.required:
+        yield "primaryKey", "part of the primary key, so it must be required"
+
+
+def _layout(subject: Subject) -> Iterator[Finding]:
+    contract = subject.contract
+    types = {column.name: column.type for column in contract.columns}
+    for field in contract.partitions:
+        if field.transform == "day" and types[field.column] not in _DAY_SOURCES:
+            yield subject.column(field.column, "customProperties"), f"column {field.column} has no day to partition by"
+    for name in contract.sort_order:
+        if name not in types:
+            yield subject.custom("sortOrder"), f"sortOrder names {name}, which is no column"
+    if (contract.profile_buckets is None) != ("profile_bucket" not in types):
+        yield subject.custom("profileBuckets"), "profileBuckets and a column profile_bucket come together"
+    if contract.profile_buckets is not None and contract.profile_buckets < 1:
+        yield subject.custom("profileBuckets"), "must be at least 1"
+
+
+def _day(subject: Subject) -> Iterator[Finding]:
+    contract = subject.contract
+    if contract.day_column is None:
+        return
+    column = next((column for column in contract.columns if column.name == contract.day_column), None)
+    if column is None or column.type != "date" or not column.required:
+        yield subject.custom("dayColumn"), f"dayColumn {contract.day_column} must be a required column of type date"
+    elif (column.name, "identity") not in {(field.column, field.transform) for field in contract.partitions}:
+        yield subject.column(column.name, "name"), f"column {column.name} holds the day: partition by it (identity)"
+
+
+def _promises(subject: Subject) -> Iterator[Finding]:
+    contract = subject.contract
+    if contract.audited:
+        for name, stated in zip(_SERVED, (contract.day_column, contract.transform, contract.inputs), strict=True):
+            if not stated:
+                yield subject.custom(name), f"an audited dataset needs {name}"
+        if not contract.key_columns:
+            yield ("schema", 0, "properties"), "an audited dataset needs a primary key"
+        if contract.freshness.days > 10_000:
+            yield ("slaProperties",), "an audited dataset needs a freshness target"
+    if not 0 < contract.completeness_share <= 1:
+        yield ("slaProperties",), f"completeness is a share in (0, 1], not {contract.completeness_share}"
+    if contract.retain_publications < 1:
+        yield subject.custom("retainPublications"), "at least the newest publication of a day is kept"
+    if contract.transform == "transform.sql" and not (contract.folder / "transform.sql").is_file():
+        yield subject.custom("transform"), "transform.sql does not stand beside the contract"
+
+
+def _parameters(subject: Subject) -> Iterator[Finding]:
+    contract, place = subject.contract, subject.custom("parameters")
+    for name, value in contract.parameters.items():
+        if not is_number(value) and not _is_duration(value):
+            yield (*place, name), f"parameter {name} is '{value}': neither a number nor a duration such as 24h"
+        least, most = value, contract.parameters.get(f"{name.removesuffix('.min')}.max", "")
+        if name.endswith(".min") and is_number(least) and is_number(most) and float(least) > float(most):
+            yield (*place, name), f"parameter {name} is {least}, above its maximum {most}"
+    if not _resolves(contract, contract.touches):
+        yield subject.custom("touches"), f"touches '{contract.touches}' is neither a parameter nor a duration"
+
+
+def _inputs(subject: Subject) -> Iterator[Finding]:
+    contract, place = subject.contract, subject.custom("inputs")
+    aliases = [spec.alias for spec in contract.inputs]
+    for position, spec in enumerate(contract.inputs):
+        if spec.alias in aliases[:position] or spec.alias in {"candidate", "history"}:
+            yield (*place, position, "alias"), f"alias {spec.alias} is taken"
+        for name, value in (("lookback", spec.lookback), ("lookahead", spec.lookahead)):
+            if not _resolves(contract, value):
+                yield (*place, position, name), f"{name} '{value}' is neither a parameter nor a duration"
+        yield from _edge(subject, (*place, position, "dataset"), spec.dataset)
+
+
+def _edge(subject: Subject, place: Place, dataset: str) -> Iterator[Finding]:
+    # Both ends of an edge must mean the same by a parameter: a join that reads other days than its input was
+    # made for would publish rows that look final and are not.
+    if not subject.others:
+        return
+    if dataset not in subject.others:
+        yield place, f"no contract declares {dataset}"
+        return
+    theirs = subject.others[dataset].parameters
+    for name, value in subject.contract.parameters.items():
+        if theirs.get(name, value) != value:
+            yield (
+                (*subject.custom("parameters"), name),
+                f"parameter {name} is {value} here and {theirs[name]} in its input {dataset}: they must be the same",
+            )
+
+
+def _resolves(contract: Contract, name_or_literal: str) -> bool:
+    if name_or_literal in contract.parameters:
+        # One that is no number either has a finding of its own.
+        return not is_number(contract.parameters[name_or_literal])
+    return _is_duration(name_or_literal)
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except (UsageError, OverflowError):
+        return False
+    return True
+
+
+_RULES: tuple[Rule, ...] = (_identity, _columns, _values, _layout, _day, _promises, _parameters, _inputs)

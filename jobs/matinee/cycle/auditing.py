@@ -1,0 +1,93 @@
+"""Auditing a change: the contract's checks and the dataset's audits on a branch, with what it read beside it."""
+
+from datetime import timedelta
+
+from pyspark.sql import DataFrame, SparkSession
+
+from matinee.audits.definitions import load_audits
+from matinee.audits.runner import Evidence, register, run_audits, run_checks
+from matinee.contracts.checks import compile_checks
+from matinee.contracts.model import Contract
+from matinee.engine.session import spark_session
+from matinee.errors import AuditFailedError
+from matinee.io.tables import read, read_branch
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.files import day_sizes
+from matinee.lake.publication import Run
+from matinee.report import Verdict
+from matinee.transforms.context import TransformContext
+from matinee.transforms.sql import sql_arguments
+
+HISTORY = timedelta(days=28)
+
+
+def audit_candidate(lake: Lake, run: Run, branch: str, *, only_cross_day: bool = False) -> tuple[Verdict, ...]:
+    """Judge the days of a run as they stand on a branch (its own, a replayed one, or `main`).
+
+    Returns:
+        One verdict a check and audit; nothing is raised for a failure.
+    """
+    contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
+    audits = [audit for audit in load_audits(contract) if audit.cross_day or not only_cross_day]
+    if only_cross_day and not audits:
+        return ()
+    arguments = sql_arguments(TransformContext(contract, run.first_day, run.last_day, run.as_of))
+    evidence = _evidence(lake, contract, run, branch)
+    with spark_session(lake.settings) as spark:
+        register(_views(spark, lake, contract, run, branch))
+        checks = () if only_cross_day else run_checks(spark, compile_checks(contract))
+        return (*checks, *run_audits(spark, audits, arguments, evidence))
+
+
+def raise_on_block(run: Run, verdicts: tuple[Verdict, ...]) -> None:
+    """Stop a run whose blocking audits found bad rows.
+
+    Raises:
+        AuditFailedError: naming the audits, their bad rows and a look at them.
+    """
+    failed = [verdict for verdict in verdicts if verdict.blocks]
+    if not failed:
+        return
+    named = ", ".join(f"{verdict.audit} ({verdict.bad_rows} bad rows)" for verdict in failed)
+    raise AuditFailedError(
+        f"{run.dataset} {run.key} failed {named}; main is untouched.",
+        next_step=f"`matinee publications show {run.publication_id}` has samples; "
+        f"the rows are in {run.dataset}.branch_{run.branch}.",
+        facts={
+            "dataset": run.dataset,
+            "key": run.key,
+            "publication_id": run.publication_id,
+            "audits": [verdict.audit for verdict in failed],
+            "samples": {verdict.audit: verdict.sample for verdict in failed},
+        },
+    )
+
+
+def _views(spark: SparkSession, lake: Lake, contract: Contract, run: Run, branch: str) -> dict[str, DataFrame]:
+    settings, column = lake.settings, contract.day_column or ""
+    before = run.first_day - timedelta(days=1)
+    views = {
+        "candidate": read_branch(spark, settings, run.dataset, branch, column, run.first_day, run.last_day),
+        "history": read_branch(spark, settings, run.dataset, branch, column, run.first_day - HISTORY, before),
+    }
+    for spec in contract.inputs:
+        pin = run.pin(spec.dataset)
+        upstream = lake.registry.get(spec.dataset).day_column or ""
+        first, last = contract.input_days(spec, run.first_day, run.last_day)
+        frame = read(spark, settings, spec.dataset, pin.snapshot_id, upstream, first, last)
+        views[spec.alias] = frame.where(frame[upstream].isin(sorted(pin.days))) if spec.optional else frame
+    return views
+
+
+def _evidence(lake: Lake, contract: Contract, run: Run, branch: str) -> Evidence:
+    table = lake.table(run.dataset)
+    sizes = day_sizes(
+        table,
+        contract.day_column or "",
+        snapshot_id=refs.head(table, branch),
+        first=run.first_day - HISTORY,
+        last=run.last_day,
+    )
+    rows = sum(size.rows for day, size in sizes.items() if day >= run.first_day)
+    return Evidence(rows=rows, history_days=sum(1 for day in sizes if day < run.first_day))

@@ -1,0 +1,175 @@
+"""The entry points of the jobs: arguments ▸ settings ▸ cycle ▸ report; exit 0 done, 1 failed, 2 wrong call."""
+
+import argparse
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from glob import glob
+from pathlib import Path
+
+from matinee.cycle.request import RunRequest
+from matinee.days import parse_day
+from matinee.errors import MatineeError, UsageError
+from matinee.report import ErrorReport, Report, Rows
+from matinee.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+Step = Callable[[Settings, argparse.Namespace], Report]
+WHAT = ("recover", "compact", "expire", "orphans")
+
+
+def main(step: str, arguments: Sequence[str] | None = None) -> int:
+    """Run one step and write its report, also where it fails; return the exit code.
+
+    Args:
+        step: write, audit, publish, ingest or maintain.
+        arguments: those of the command line; None takes `sys.argv`.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    options = _parser(step).parse_args(arguments)
+    settings: Settings | None = None
+    try:
+        settings = load_settings()
+        report = STEPS[step](settings, options)
+    except MatineeError as error:
+        log.error("%s: %s", type(error).__name__, error)
+        report = _failed(step, options, error)
+    except Exception as error:
+        log.exception("%s failed", step)
+        report = _failed(step, options, error)
+    _deliver(report, options.report, settings)
+    if report.error is None:
+        return 0
+    return 2 if report.error.type == UsageError.__name__ else 1
+
+
+def read_report(uri: str, settings: Settings) -> Report | None:
+    """Return the report that a step left at a path or object-store URI; None where it left none."""
+    if "://" not in uri:
+        return Report.read(Path(uri)) if Path(uri).is_file() else None
+    from pyiceberg.io import load_file_io
+
+    from matinee.lake.catalog import catalog_properties
+
+    stored = load_file_io(catalog_properties(settings), uri).new_input(uri)
+    if not stored.exists():
+        return None
+    with stored.open() as stream:
+        return Report.model_validate_json(stream.read())
+
+
+def _deliver(report: Report, uri: str | None, settings: Settings | None) -> None:
+    if uri is None:
+        log.info("%s", report.model_dump_json(by_alias=True))
+    elif "://" not in uri:
+        report.write(Path(uri))
+    elif settings is not None:
+        from pyiceberg.io import load_file_io
+
+        from matinee.lake.catalog import catalog_properties
+
+        with load_file_io(catalog_properties(settings), uri).new_output(uri).create(overwrite=True) as stream:
+            stream.write(report.model_dump_json(by_alias=True).encode())
+
+
+def _failed(step: str, options: argparse.Namespace, error: Exception) -> Report:
+    return Report(
+        step=step,
+        dataset=options.dataset or "",
+        key=getattr(options, "key", None),
+        publication_id=getattr(options, "publication_id", None),
+        verdicts=getattr(error, "verdicts", ()),
+        error=ErrorReport.of(error),
+    )
+
+
+def _parser(step: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=step, description=STEPS[step].__doc__)
+    parser.add_argument("--report", help="path or URI that gets the report; without it the report is logged")
+    parser.add_argument("--dataset", required=step in {"write", "audit", "publish"})
+    if step == "write":
+        parser.add_argument("--key", required=True, help="the event day, YYYY-MM-DD")
+        parser.add_argument("--attempt", required=True, help="distinguishes the attempts at a key")
+    elif step in {"audit", "publish"}:
+        parser.add_argument("--publication-id", required=True, help="what `write` reported")
+    elif step == "ingest":
+        parser.add_argument("--from", dest="paths", nargs="+", required=True, help="files, directories or globs")
+    else:
+        parser.add_argument("--what", required=True, choices=WHAT)
+        parser.add_argument("--now", help="the time that ages count from, ISO 8601; for expire and orphans")
+    return parser
+
+
+def _write(settings: Settings, options: argparse.Namespace) -> Report:
+    """Derive the day of a dataset and write it to a branch of its own."""
+    from matinee.cycle.steps import write
+
+    day = parse_day(options.key)
+    return write(settings, RunRequest(options.dataset, day, day, attempt=options.attempt))
+
+
+def _audit(settings: Settings, options: argparse.Namespace) -> Report:
+    """Judge what stands on the branch."""
+    from matinee.cycle.steps import audit
+
+    return audit(settings, options.dataset, options.publication_id)
+
+
+def _publish(settings: Settings, options: argparse.Namespace) -> Report:
+    """Move an audited change to main."""
+    from matinee.cycle.steps import publish
+
+    return publish(settings, options.dataset, options.publication_id)
+
+
+def _ingest(settings: Settings, options: argparse.Namespace) -> Report:
+    """Land files, of one raw dataset or each by its name; no file there is nothing to do, not a fault."""
+    from matinee.cycle.ingest import ingest
+
+    sources = [pattern for pattern in options.paths if "://" in pattern or glob(pattern)]  # noqa: PTH207 - absolute patterns
+    reports = ingest(settings, options.dataset, sources) if sources else []
+    return Report(
+        step="ingest",
+        dataset=options.dataset or "",
+        rows=Rows.model_validate(
+            {
+                "in": sum(report.rows.read for report in reports),
+                "out": sum(report.rows.out for report in reports),
+                "quarantined": sum(report.rows.quarantined for report in reports),
+                "duplicate": sum(report.rows.duplicate for report in reports),
+            }
+        ),
+        snapshot_id=reports[-1].snapshot_id if reports else None,
+        details={"files": len(reports)},
+    )
+
+
+def _maintain(settings: Settings, options: argparse.Namespace) -> Report:
+    """Keep a lake in shape: recovery, compaction, expiry, orphan files."""
+    from matinee.cycle import maintenance
+    from matinee.lake.catalog import Lake
+
+    if options.what == "recover":
+        return maintenance.recover_all(settings)
+    if not options.dataset:
+        raise UsageError(f"--what {options.what} needs a dataset.", next_step="Add --dataset NAME.")
+    if options.what != "compact" and not options.now:
+        raise UsageError(
+            f"--what {options.what} needs the time.", next_step="Add --now 2026-03-01T02:00Z, for example."
+        )
+    lake = Lake.open(settings)
+    if not lake.exists(lake.registry.get(options.dataset).dataset):
+        return Report(step=options.what, dataset=options.dataset, details={"note": "no table yet"})
+    if options.what == "compact":
+        return maintenance.compact(settings, options.dataset)
+    keep = maintenance.expire_snapshots if options.what == "expire" else maintenance.remove_orphans
+    return keep(settings, options.dataset, datetime.fromisoformat(options.now))
+
+
+STEPS: Mapping[str, Step] = {
+    "write": _write,
+    "audit": _audit,
+    "publish": _publish,
+    "ingest": _ingest,
+    "maintain": _maintain,
+}

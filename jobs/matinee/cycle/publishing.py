@@ -1,0 +1,51 @@
+"""The ledger's side of a cycle: PREPARED before `main` moves, PUBLISHED after, then the branch goes."""
+
+from matinee import faults
+from matinee.cycle.counting import rows_by_day
+from matinee.cycle.plan import generation
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import history, record, recorded, stamp
+from matinee.lake.publication import Publication, Run, State
+from matinee.lake.publish import Published, drop_branches
+from matinee.report import Verdict
+
+
+def prepare(lake: Lake, run: Run, verdicts: tuple[Verdict, ...]) -> tuple[Publication, ...]:
+    """Record an audited change, all its days in one append: PREPARED, or ABANDONED where an audit blocks it."""
+    blocked = any(verdict.blocks for verdict in verdicts)
+    contract = lake.registry.get(run.dataset)
+    published, noted = history(lake, run.dataset), stamp()
+    audited = refs.head(lake.table(run.dataset), run.branch)
+    records = tuple(
+        Publication(
+            run=run,
+            day=day,
+            state=State.ABANDONED if blocked else State.PREPARED,
+            generation=generation(contract, published, run, day),
+            recorded_ts=noted,
+            audited_snapshot_id=audited,
+            verdicts=verdicts,
+            rows=rows,
+            reason="a blocking audit failed" if blocked else None,
+        )
+        for day, rows in rows_by_day(lake, run, run.branch).items()
+    )
+    record(lake, records)
+    return records
+
+
+def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...]:
+    """Record what reached `main`, tag its snapshot and drop the branches; a second call changes nothing."""
+    noted = recorded(lake, run.dataset)
+    records = history(lake, run.dataset).find(run.publication_id)
+    record(lake, [found for found in records if noted[found.publication_id, found.day].state is State.PREPARED])
+    faults.reach("publish.after_published")
+    table = lake.table(run.dataset)
+    tag = f"pub_{run.publication_id}"
+    if refs.reference(table, tag) is None:
+        table = refs.create_tag(table, tag, published.snapshot_id)
+    faults.reach("publish.after_tag")
+    drop_branches(table, run)
+    faults.reach("publish.after_drop")
+    return records

@@ -1,0 +1,33 @@
+"""Auditing again what is published: the same checks and audits, on `main`, with the inputs that were pinned."""
+
+from dataclasses import replace
+from datetime import date
+
+from matinee.cycle.auditing import audit_candidate
+from matinee.errors import UsageError
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import history
+from matinee.lake.refs import MAIN
+from matinee.report import Verdict
+from matinee.settings import Settings
+
+
+def audit_published(settings: Settings, dataset: str, day: date) -> tuple[Verdict, ...]:
+    """Judge a published day as it stands on `main`; nothing is recorded.
+
+    Raises:
+        UsageError: the day is not published, or what it read has expired.
+    """
+    lake = Lake.open(settings)
+    newest = history(lake, lake.registry.get(dataset).dataset).newest(day)
+    if newest is None:
+        raise UsageError(
+            f"{dataset} {day} is not published.", next_step=f"`matinee run {dataset} --key {day}` publishes it."
+        )
+    for pin in newest.run.pins:
+        if lake.table(pin.dataset).metadata.snapshot_by_id(pin.snapshot_id) is None:
+            raise UsageError(
+                f"{dataset} {day} read snapshot {pin.snapshot_id} of {pin.dataset}, which has expired.",
+                next_step=f"`matinee run {dataset} --key {day}` publishes and audits it on what is there now.",
+            )
+    return audit_candidate(lake, replace(newest.run, first_day=day, last_day=day), MAIN)

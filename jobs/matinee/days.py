@@ -1,0 +1,69 @@
+"""Event days: half-open UTC days `[d, d+1)`, their ranges and the durations that reach across them."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from matinee.errors import UsageError
+
+_DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
+
+
+def parse_day(text: str) -> date:
+    """Return the day of `YYYY-MM-DD`.
+
+    Raises:
+        UsageError: the text is not a day in that form.
+    """
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            raise ValueError(text)
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"'{text}' is not an event day.", next_step="Give a UTC day as YYYY-MM-DD.", facts={"value": text}
+        ) from error
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the length of `24h`, `40d`, `90m`, `0s` or `250ms`.
+
+    Raises:
+        UsageError: the text is not a whole number with one of those units.
+    """
+    match = _DURATION.match(text)
+    if match is None:
+        raise UsageError(
+            f"'{text}' is not a duration.",
+            next_step="Write a whole number and a unit: 250ms, 30s, 15m, 24h or 40d.",
+            facts={"value": text},
+        )
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def start_of(day: date) -> datetime:
+    """Return the first instant of the day, UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def end_of(day: date) -> datetime:
+    """Return the first instant after the day, UTC: days are half-open."""
+    return start_of(day) + timedelta(days=1)
+
+
+def day_range(first: date, last: date) -> Iterator[date]:
+    """Yield each day from first to last, both included; nothing when last is before first."""
+    for offset in range((last - first).days + 1):
+        yield first + timedelta(days=offset)
+
+
+def reach_back(first: date, length: timedelta) -> date:
+    """Return the earliest day that events `length` before the start of `first` can fall on."""
+    return (start_of(first) - length).date()
+
+
+def reach_ahead(last: date, length: timedelta) -> date:
+    """Return the latest day that events `length` after an event of `last` can fall on."""
+    return (start_of(last) + LAST_INSTANT + length).date()

@@ -1,0 +1,1 @@
+"""Spark sessions and servers: the only place that builds a SparkSession."""

@@ -1,0 +1,85 @@
+"""Spark's settings for this lake: one place for the catalog, memory, time zone and jars."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from matinee.errors import EnvironmentNotReadyError
+from matinee.settings import Settings
+
+EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+
+
+def spark_options(settings: Settings) -> dict[str, str]:
+    """Return the options of the embedded engine; it serves any lake, so each session brings its own catalog.
+
+    Raises:
+        EnvironmentNotReadyError: the jars are not there.
+    """
+    return {
+        "spark.jars": ",".join(str(jar) for jar in jar_files(settings)),
+        "spark.driver.memory": settings.spark_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.extensions": EXTENSIONS,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(2 * settings.spark_cores),
+        "spark.sql.ansi.enabled": "true",
+    }
+
+
+def catalog_options(settings: Settings) -> dict[str, str]:
+    """Return the options of this lake's Iceberg catalog, as each session sets them."""
+    prefix = f"spark.sql.catalog.{settings.catalog_name}"
+    options = {
+        prefix: "org.apache.iceberg.spark.SparkCatalog",
+        f"{prefix}.warehouse": settings.warehouse_uri,
+        # PyIceberg moves references between two statements of one session: cached metadata would hide its branches.
+        f"{prefix}.cache-enabled": "false",
+    }
+    own = _aws_options(settings) if settings.catalog == "aws" else _jdbc_options(settings)
+    return options | {f"{prefix}.{name}": value for name, value in own.items()}
+
+
+def _jdbc_options(settings: Settings) -> dict[str, str]:
+    options = {"type": "jdbc", "jdbc.schema-version": "V1"}
+    if settings.catalog == "embedded":
+        return options | {"uri": f"jdbc:sqlite:{settings.home.absolute() / 'catalog.db'}?busy_timeout=30000"}
+    assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
+    uri = urlsplit(settings.catalog_uri.get_secret_value())
+    options["uri"] = f"jdbc:postgresql://{uri.hostname}:{uri.port or 5432}{uri.path}"
+    if uri.username:
+        options["jdbc.user"] = uri.username
+    if uri.password:
+        options["jdbc.password"] = uri.password
+    return options
+
+
+def _aws_options(settings: Settings) -> dict[str, str]:
+    options = {
+        "catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
+        "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        "client.region": settings.aws_region,
+    }
+    if settings.glue_endpoint:
+        options["glue.endpoint"] = settings.glue_endpoint
+    if settings.s3_endpoint:
+        options |= {"s3.endpoint": settings.s3_endpoint, "s3.path-style-access": "true"}
+    return options
+
+
+def jar_files(settings: Settings) -> list[Path]:
+    """Return the jars that `make jars` fetched, in the order of their names.
+
+    Raises:
+        EnvironmentNotReadyError: there are none.
+    """
+    jars = sorted(settings.jars_dir.glob("*.jar"))
+    if not any(re.match(r".*iceberg-spark-runtime", jar.name) for jar in jars):
+        raise EnvironmentNotReadyError(
+            f"The Iceberg jars are not in {settings.jars_dir}.",
+            next_step="Run `make jars`.",
+            facts={"jars_dir": settings.jars_dir},
+        )
+    return jars

@@ -1,0 +1,176 @@
+"""The embedded engine: one Spark Connect server on the loopback interface."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from matinee.engine.java import check_java
+from matinee.engine.options import spark_options
+from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.settings import Settings
+
+SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+
+
+@dataclass(frozen=True)
+class ConnectServer:
+    """A running server: the leader of its process group and its address `sc://127.0.0.1:port`."""
+
+    process: "subprocess.Popen[bytes]"
+    remote: str
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """The process group."""
+        return self.process.pid
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_server(settings: Settings, port: int, *, die_with_us: bool = False, timeout_s: float = 90) -> ConnectServer:
+    """Start a Connect server in a process group of its own and wait until it listens.
+
+    Args:
+        settings: which lake's folder holds its log.
+        port: where it listens on 127.0.0.1.
+        die_with_us: have the kernel end it when this process ends, even by SIGKILL.
+        timeout_s: how long it may take.
+
+    Raises:
+        EnvironmentNotReadyError: no Java, no jars, or the port is taken.
+        EngineUnavailableError: it died or did not listen in time; its log is in the facts.
+    """
+    check_java()
+    if _listens(port):
+        raise EnvironmentNotReadyError(
+            f"Port {port} is taken.",
+            next_step="Stop what listens there, or choose another with MATINEE_SPARK_PORT.",
+            facts={"port": port},
+        )
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    log = settings.run_dir / f"spark-connect-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603
+            _command(settings, port),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if die_with_us else None,  # noqa: PLW1509 - one prctl call, no lock is taken
+            env=_environment(),
+        )
+    _wait(process, port, log, timeout_s)
+    return ConnectServer(process, f"sc://127.0.0.1:{port}", log)
+
+
+@contextlib.contextmanager
+def own_server(settings: Settings) -> Iterator[str]:
+    """Run a server for the length of a block and yield its address: the engine of a single command."""
+    server = start_server(settings, free_port(), die_with_us=True)
+    try:
+        yield server.remote
+    finally:
+        stop_server(server)
+        server.log.unlink(missing_ok=True)
+
+
+def stop_server(server: ConnectServer, timeout_s: float = 15) -> None:
+    """Stop the server's process group: politely, then for good."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, kind)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(timeout_s)
+            return
+
+
+def announce(settings: Settings, server: ConnectServer) -> None:
+    """Make this server the engine of every command on this lake until it ends."""
+    _state_file(settings).write_text(f"{server.pid} {server.remote}\n")
+
+
+def running_remote(settings: Settings) -> str | None:
+    """Return the address of the server that was announced for this lake, if it still runs."""
+    try:
+        pid, remote = _state_file(settings).read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    return remote if _alive(int(pid)) else None
+
+
+def _command(settings: Settings, port: int) -> list[str]:
+    submit = Path(sys.executable).with_name("spark-submit")
+    options = spark_options(settings) | {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+    derby = f"-Dderby.system.home={settings.run_dir.absolute()}"
+    options["spark.driver.extraJavaOptions"] = f"{settings.spark_java_options} {derby}".strip()
+    options["spark.sql.warehouse.dir"] = str(settings.run_dir.absolute() / "spark-warehouse")
+    arguments = [part for name, value in options.items() for part in ("--conf", f"{name}={value}")]
+    master = f"local[{settings.spark_cores}]"
+    return [str(submit), "--master", master, *arguments, "--class", SERVER_CLASS, "spark-internal"]
+
+
+def _environment() -> dict[str, str]:
+    # spark-submit finds its own home by the first `python3` on the path: it must be the one that has pyspark.
+    folder = str(Path(sys.executable).parent)
+    return os.environ | {
+        "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if _listens(port):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.2)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    tail = log.read_text(errors="replace").splitlines()[-5:]
+    raise EngineUnavailableError(
+        f"The Spark Connect server did not start on port {port}.",
+        next_step=f"Read {log}.",
+        facts={"log": log, "exit_code": process.poll(), "tail": " | ".join(tail)},
+    )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 = PR_SET_PDEATHSIG
+
+
+def _state_file(settings: Settings) -> Path:
+    return settings.run_dir / "spark-connect.pid"

@@ -1,0 +1,97 @@
+"""Sessions: always a client of a Connect server: the one named, the stack's, or one of this process's own."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from urllib.parse import urlsplit
+
+from grpc import RpcError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from pyspark.sql.connect.client import DefaultChannelBuilder
+from pyspark.sql.connect.client.retries import DefaultPolicy
+from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+from matinee.engine.options import catalog_options
+from matinee.engine.server import own_server, running_remote
+from matinee.errors import EngineFailedError, EngineUnavailableError
+from matinee.settings import Settings
+
+
+@contextmanager
+def spark_session(settings: Settings) -> Iterator[SparkSession]:
+    """Yield a session that knows this lake's catalog, and close what was opened for it.
+
+    Raises:
+        EngineUnavailableError: the Connect server does not answer, or went away.
+        EngineFailedError: Spark failed a job; the first line of its message is in the error.
+        EnvironmentNotReadyError: no Java or no jars for an engine of our own.
+    """
+    with ExitStack() as stack:
+        if under_spark_submit():
+            session, remote = SparkSession.builder.getOrCreate(), None
+        else:
+            remote = settings.spark_remote or running_remote(settings) or stack.enter_context(own_server(settings))
+            session = _connect(remote)
+            stack.callback(_close, session)
+        for name, value in catalog_options(settings).items():
+            session.conf.set(name, value)
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+        try:
+            yield session
+        except (PySparkException, RpcError) as error:
+            raise _explained(error, remote) from error
+
+
+def under_spark_submit() -> bool:
+    """Whether this process is the driver that spark-submit started, so that the session is already made."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _connect(remote: str) -> SparkSession:
+    check_port(remote)
+    # By this pyspark.sql.functions builds Connect columns; without it they ask for a JVM.
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    session = ConnectSession(DefaultChannelBuilder(remote))
+    # The client's own policy waits about ten minutes for a server that is gone: a task must know within seconds.
+    session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
+    return session  # type: ignore[return-value]
+
+
+def check_port(remote: str) -> None:
+    """Check that something listens at `sc://host:port`.
+
+    Raises:
+        EngineUnavailableError: nothing does.
+    """
+    address = urlsplit(remote.split(";", maxsplit=1)[0])
+    try:
+        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 15002), timeout=3):
+            pass
+    except OSError as error:
+        raise EngineUnavailableError(
+            f"No Spark Connect server answers at {remote}.",
+            next_step="Start the embedded stack with `make up`, or unset SPARK_REMOTE to use a local engine.",
+            facts={"spark_remote": remote, "cause": error},
+        ) from error
+
+
+def _close(session: SparkSession) -> None:
+    # A server that is gone has nothing left to release, and the error that says so is already on its way.
+    with suppress(PySparkException, RpcError):
+        session.stop()
+
+
+def _explained(error: PySparkException | RpcError, remote: str | None) -> EngineFailedError | EngineUnavailableError:
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if remote is not None:
+        try:
+            check_port(remote)
+        except EngineUnavailableError as gone:
+            return gone
+    return EngineFailedError(
+        f"Spark failed: {first_line}",
+        next_step="Read Spark's log; `matinee doctor` checks the engine and the lake.",
+        facts={"message": str(error)[:4000]},
+    )

@@ -1,0 +1,106 @@
+"""Errors of Matinee: each is terminal or transient, carries its facts and ends with the next step.
+
+A terminal error will happen again on the same input; a transient one may pass on a retry. Retry policies, exit
+codes and alerts follow from the class alone.
+"""
+
+from collections.abc import Mapping
+
+
+class MatineeError(Exception):
+    """Base of every error raised on purpose.
+
+    Args:
+        message: what happened, one sentence.
+        next_step: what the reader does now, one sentence or a command.
+        facts: the values behind the message (dataset, day, snapshot, file, line, …), kept for reports.
+    """
+
+    retryable = False
+
+    def __init__(self, message: str, *, next_step: str, facts: Mapping[str, object] | None = None) -> None:
+        super().__init__(message, next_step, dict(facts or {}))
+        self.message = message
+        self.next_step = next_step
+        self.facts: dict[str, object] = dict(facts or {})
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling between processes: keyword arguments are not passed by Exception itself."""
+        return (_rebuild, (type(self), self.message, self.next_step, self.facts))
+
+    def __str__(self) -> str:
+        return f"{self.message} Next: {self.next_step}"
+
+
+def _rebuild(kind: type[MatineeError], message: str, next_step: str, facts: dict[str, object]) -> MatineeError:
+    return kind(message, next_step=next_step, facts=facts)
+
+
+class TerminalError(MatineeError):
+    """The same call on the same input fails again: a person or another input is needed."""
+
+
+class TransientError(MatineeError):
+    """The same call may succeed later: a retry is worth it."""
+
+    retryable = True
+
+
+class UsageError(TerminalError):
+    """The call itself is wrong: an unknown option value, a range that ends before it starts, a bad identifier."""
+
+
+class SettingsError(TerminalError):
+    """A setting is missing or contradicts another."""
+
+
+class UnknownDatasetError(TerminalError):
+    """No contract declares the dataset that was named."""
+
+
+class ContractError(TerminalError):
+    """A contract is invalid, or a change of it cannot be applied safely."""
+
+
+class MissingTableError(TerminalError):
+    """The dataset has a contract but no table in this lake yet."""
+
+
+class LandingRefusedError(TerminalError):
+    """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
+
+
+class ConservationError(TerminalError):
+    """Rows in are not rows landed or published, quarantined and duplicate: nothing may be lost silently."""
+
+
+class InputsNotValidError(TransientError):
+    """An input day that the run reads is not valid yet."""
+
+
+class AuditFailedError(TerminalError):
+    """A blocking audit or check found bad rows; `main` is untouched and the branch is kept for inspection."""
+
+
+class StaleInputsError(TransientError):
+    """Another publication or commit changed the same cells or read newer inputs: write and audit again."""
+
+
+class CommitConflictError(TransientError):
+    """A reference moved between load and commit; nothing was changed."""
+
+
+class EngineUnavailableError(TransientError):
+    """Spark (or its Connect server) cannot be reached or started."""
+
+
+class CatalogUnavailableError(TransientError):
+    """The Iceberg catalog cannot be reached."""
+
+
+class EngineFailedError(TransientError):
+    """Spark failed while it ran a job; its own message is in the facts."""
+
+
+class EnvironmentNotReadyError(TerminalError):
+    """The machine lacks something that the embedded lakehouse needs: Java, a jar, a free port, disk space."""

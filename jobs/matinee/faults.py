@@ -1,0 +1,37 @@
+"""Fault points: named places between two steps at which a test may kill the process.
+
+`MATINEE_FAULT=<point>` makes the process write `MATINEE_FAULT_MARKER` (so that the test knows the point was reached)
+and kill itself with SIGKILL. Without the variable a point costs one look into the environment.
+"""
+
+import os
+import signal
+from pathlib import Path
+from typing import Literal, get_args
+
+Point = Literal[
+    "ingest.after_quarantine",
+    "ingest.after_write",
+    "ingest.after_raw",
+    "write.after_branch",
+    "write.after_pins",
+    "write.after_commit",
+    "audit.after_verdicts",
+    "audit.after_prepared",
+    "publish.before_move",
+    "publish.after_move",
+    "publish.after_published",
+    "publish.after_tag",
+    "publish.after_drop",
+]
+POINTS: tuple[str, ...] = get_args(Point)
+
+
+def reach(point: Point) -> None:
+    """Die here if a test asked for it."""
+    if os.environ.get("MATINEE_FAULT") != point:
+        return
+    marker = os.environ.get("MATINEE_FAULT_MARKER")
+    if marker:
+        Path(marker).write_text(f"{point}\n")
+    os.kill(os.getpid(), signal.SIGKILL)

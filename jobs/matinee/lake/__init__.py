@@ -1,0 +1,1 @@
+"""The lake without a JVM: catalog, references, publications, ledger, validity."""

@@ -1,0 +1,165 @@
+"""The lake: the Iceberg catalog of these settings, opened without a JVM."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matinee.contracts import evolve
+from matinee.contracts.ddl import iceberg_schema, partition_spec, sort_order, table_properties
+from matinee.contracts.model import Contract
+from matinee.contracts.registry import Registry
+from matinee.errors import CatalogUnavailableError, MissingTableError
+from matinee.settings import Settings
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One catalog and the contracts that say what is in it."""
+
+    settings: Settings
+    registry: Registry
+    catalog: "Catalog"
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Lake":
+        """Open the catalog; the embedded one is made on first use.
+
+        Raises:
+            CatalogUnavailableError: the catalog does not answer.
+        """
+        from pyiceberg.catalog import load_catalog
+
+        if settings.catalog == "embedded":
+            settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with catalog_errors(settings):
+            catalog = load_catalog(settings.catalog_name, **catalog_properties(settings))
+            if settings.catalog == "embedded":
+                _use_write_ahead_log(catalog)
+        return cls(settings, Registry.load(settings.sql_dir), catalog)
+
+    def table(self, dataset: str) -> "Table":
+        """Load a dataset's table as it is now.
+
+        Raises:
+            UnknownDatasetError: no contract declares it.
+            MissingTableError: its table was not made yet.
+        """
+        from pyiceberg.exceptions import NoSuchTableError
+
+        self.registry.get(dataset)
+        try:
+            with catalog_errors(self.settings):
+                return self.catalog.load_table(dataset)
+        except NoSuchTableError as error:
+            raise MissingTableError(
+                f"{dataset} has no table in this lake yet.",
+                next_step="Land events with `matinee ingest`, then `matinee run` its inputs and it.",
+                facts={"dataset": dataset, "home": self.settings.home},
+            ) from error
+
+    def exists(self, dataset: str) -> bool:
+        """Whether the dataset's table was made."""
+        with catalog_errors(self.settings):
+            return self.catalog.table_exists(dataset)
+
+    def ensure(self, dataset: str) -> "Table":
+        """Load the dataset's table, brought to its contract; a missing one is made, with an empty first snapshot.
+
+        Raises:
+            ContractError: the contract asks for a change that cannot be applied safely.
+        """
+        from pyiceberg.exceptions import TableAlreadyExistsError
+
+        contract = self.registry.get(dataset)
+        if not self.exists(dataset):
+            with suppress(TableAlreadyExistsError):  # Another process was first; what follows is the same for both.
+                self._create(contract)
+        table = self.table(dataset)
+        evolve.apply(contract, table)
+        if table.current_snapshot() is None:
+            _append_nothing(table)
+        return table
+
+    def _create(self, contract: Contract) -> None:
+        schema = iceberg_schema(contract)
+        with catalog_errors(self.settings):
+            self.catalog.create_namespace_if_not_exists(contract.dataset.split(".", maxsplit=1)[0])
+            self.catalog.create_table(
+                contract.dataset,
+                schema,
+                location=f"{self.settings.warehouse_uri}/{contract.dataset.replace('.', '/')}",
+                partition_spec=partition_spec(contract, schema),
+                sort_order=sort_order(contract, schema),
+                properties=table_properties(contract),
+            )
+
+
+def catalog_properties(settings: Settings) -> dict[str, str]:
+    """Return PyIceberg's properties for the catalog that Spark reaches through `engine.options`."""
+    if settings.catalog == "aws":
+        properties = {"type": "glue", "glue.region": settings.aws_region, "s3.region": settings.aws_region}
+        if settings.glue_endpoint:
+            properties["glue.endpoint"] = settings.glue_endpoint
+        if settings.s3_endpoint:
+            properties |= {"s3.endpoint": settings.s3_endpoint, "s3.force-virtual-addressing": "false"}
+        return properties | {"warehouse": settings.warehouse_uri}
+    if settings.catalog == "postgres":
+        assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
+        uri = settings.catalog_uri.get_secret_value().replace("postgresql://", "postgresql+psycopg2://", 1)
+    else:
+        uri = f"sqlite:///{settings.home.absolute() / 'catalog.db'}?timeout=30"
+    return {"type": "sql", "uri": uri, "warehouse": settings.warehouse_uri}
+
+
+@contextmanager
+def catalog_errors(settings: Settings) -> Iterator[None]:
+    """Turn the drivers' connection errors into one of ours.
+
+    Raises:
+        CatalogUnavailableError: the catalog's database or service cannot be reached.
+    """
+    from botocore.exceptions import BotoCoreError
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except (OperationalError, BotoCoreError) as error:
+        cause = str(getattr(error, "orig", error)).strip().splitlines()
+        raise CatalogUnavailableError(
+            f"The {settings.catalog} catalog does not answer: {cause[0] if cause else type(error).__name__}.",
+            next_step="Check that it runs and that the MATINEE_CATALOG_* settings name it, then run again.",
+            facts={"catalog": settings.catalog},
+        ) from error
+
+
+def _use_write_ahead_log(catalog: "Catalog") -> None:
+    # Readers then do not block the one writer: Airflow's tasks, Spark and the command line share this file.
+    from sqlalchemy import text
+
+    with catalog.engine.connect() as connection:  # type: ignore[attr-defined]
+        connection.execute(text("PRAGMA journal_mode=WAL"))
+
+
+def _append_nothing(table: "Table") -> None:
+    # Iceberg cannot branch from a table that has no snapshot.
+    from pyiceberg.exceptions import CommitFailedException
+
+    try:
+        with table.transaction() as transaction, transaction.update_snapshot().fast_append():
+            pass
+    except CommitFailedException:
+        if table.refresh().current_snapshot() is None:
+            raise
+
+
+def summary_of(table: "Table", snapshot_id: int) -> Mapping[str, str]:
+    """Return the summary properties of a snapshot, without its operation; empty where it is gone."""
+    snapshot = table.snapshot_by_id(snapshot_id)
+    if snapshot is None or snapshot.summary is None:
+        return {}
+    return dict(snapshot.summary.additional_properties)

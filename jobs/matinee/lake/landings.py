@@ -1,0 +1,233 @@
+"""Landings: which files are in the raw tables, known by the SHA-256 in the snapshot that each of them made.
+
+A file makes one snapshot of `raw.quarantine` (only if it has bad rows), then one of its raw table, each written on a
+branch and moved to `main` by compare-and-swap: so landing numbers are unique and rise, and a file whose landing was cut
+off between the two is completed, never added twice. `ops.landings` keeps what the snapshots say for after they expired.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from matinee.errors import CommitConflictError, ConservationError
+from matinee.lake import refs
+from matinee.lake.catalog import Lake, summary_of
+from matinee.lake.files import LANDING_SEQ, landing_seq
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+LANDINGS = "ops.landings"
+QUARANTINE = "raw.quarantine"
+FILE_SHA256 = "matinee.file-sha256"
+DATASET = "matinee.dataset"
+FILE = "matinee.file"
+LANDING = "matinee.landing"
+TRIES = 20
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What became of one file that was landed for a dataset; numbered once it is committed.
+
+    Attributes:
+        rows_in: lines or rows of the file; `rows_landed + rows_quarantined`.
+        received_ts: when it was landed: the received time of rows that state none.
+    """
+
+    dataset: str
+    file: str
+    sha256: str
+    rows_in: int
+    rows_landed: int
+    rows_quarantined: int
+    unknown_fields: Mapping[str, int]
+    received_ts: datetime
+    landing_seq: int = 0
+    snapshot_id: int = 0
+
+    @property
+    def branch(self) -> str:
+        """The branch on which its rows wait for `main`: the same after a kill, so that no leftover stays."""
+        return f"landing_{self.sha256[:16]}"
+
+    def to_summary(self) -> dict[str, str]:
+        """Return the snapshot properties that carry this landing."""
+        body = {
+            "rows_in": self.rows_in,
+            "rows_landed": self.rows_landed,
+            "rows_quarantined": self.rows_quarantined,
+            "unknown_fields": dict(self.unknown_fields),
+            "received_ts": self.received_ts.isoformat(),
+        }
+        return {
+            LANDING_SEQ: str(self.landing_seq),
+            FILE_SHA256: self.sha256,
+            DATASET: self.dataset,
+            FILE: self.file,
+            LANDING: json.dumps(body, sort_keys=True, separators=(",", ":")),
+        }
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, str], snapshot_id: int) -> "Landing":
+        """Read what `to_summary` wrote."""
+        body = json.loads(summary[LANDING])
+        return cls(
+            dataset=summary[DATASET],
+            file=summary[FILE],
+            sha256=summary[FILE_SHA256],
+            landing_seq=int(summary[LANDING_SEQ]),
+            snapshot_id=snapshot_id,
+            **{**body, "received_ts": datetime.fromisoformat(body["received_ts"])},
+        )
+
+
+#: Writes the rows of a numbered landing to its branch, in one commit that carries `to_summary()`.
+Write = Callable[[Landing], None]
+
+
+def landed(lake: Lake, dataset: str) -> dict[str, Landing]:
+    """Return every landing of a dataset by its SHA-256; those that died before they were registered are so now."""
+    found = [*registered(lake, dataset), *register_missing(lake, dataset)]
+    return {one.sha256: one for one in found}
+
+
+def quarantined(lake: Lake, dataset: str, sha256: str) -> Landing | None:
+    """Return the landing whose bad rows are in the quarantine; a landing that was cut off goes on as it began."""
+    return _find(lake.table(QUARANTINE), dataset, sha256) if lake.exists(QUARANTINE) else None
+
+
+def registered(lake: Lake, dataset: str) -> list[Landing]:
+    """Return the rows of `ops.landings` for a dataset, by landing number, one a file."""
+    if not lake.exists(LANDINGS):
+        return []
+    rows = lake.table(LANDINGS).scan(row_filter=f"dataset = '{dataset}'").to_arrow().to_pylist()
+    found = [Landing(**{**row, "unknown_fields": json.loads(row["unknown_fields"])}) for row in rows]
+    return sorted({one.sha256: one for one in found}.values(), key=lambda one: one.landing_seq)
+
+
+def register(lake: Lake, landings: list[Landing]) -> None:
+    """Append rows to `ops.landings` in one commit. A landing that two processes register has two equal rows."""
+    import pyarrow as pa
+
+    if not landings:
+        return
+    table = lake.ensure(LANDINGS)
+    rows = [{**vars(one), "unknown_fields": json.dumps(dict(one.unknown_fields), sort_keys=True)} for one in landings]
+    table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+
+
+def register_missing(lake: Lake, dataset: str) -> list[Landing]:
+    """Register the landings of a raw dataset that died before they did so; before every expiry of its snapshots.
+
+    Returns:
+        What was appended to `ops.landings`.
+    """
+    if not lake.exists(dataset):
+        return []
+    known = {one.sha256 for one in registered(lake, dataset)}
+    table = lake.table(dataset)
+    found = (_landing_of(table, snapshot_id) for snapshot_id in reversed(refs.ancestry(table)))
+    missing = [one for one in found if one is not None and one.sha256 not in known]
+    register(lake, missing)
+    return missing
+
+
+def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Landing, bool]:
+    """Add a landing's rows to `main` of a table under the next landing number, unless they are there already.
+
+    Args:
+        lake: the lake.
+        target: the raw table, or `raw.quarantine`.
+        landing: the file, not numbered yet.
+        write: writes its rows of this table to `landing.branch`; called again with a higher number where `main` moved.
+
+    Returns:
+        The landing as it stands on `main`, and whether this call put it there: another process may have been first
+        with the same bytes.
+
+    Raises:
+        ConservationError: the commit does not hold the rows that were counted; `main` did not move.
+        CommitConflictError: others landed files each time; nothing was added.
+    """
+    for _ in range(TRIES):
+        table = lake.ensure(target)
+        known = _find(table, landing.dataset, landing.sha256)
+        if known is not None:
+            return known, False
+        base = refs.head(table)
+        numbered = replace(landing, landing_seq=landing_seq(table, base) + 1)
+        try:
+            return _commit_once(lake, target, numbered, base, write), True
+        except CommitConflictError:
+            continue  # Another file was landed meanwhile: its number is taken, so the rows are written with the next.
+    raise _conflict(target, landing, f"other landings were first, {TRIES} times")
+
+
+def _commit_once(lake: Lake, target: str, landing: Landing, base: int, write: Write) -> Landing:
+    _renew_branch(lake.table(target), landing.branch, base)
+    try:
+        write(landing)
+        table = lake.table(target)
+        written = _written(table, target, landing, base)
+        refs.publish_snapshot(table, written, expected=base)
+    finally:
+        _drop_branch(lake.table(target), landing.branch)
+    return replace(landing, snapshot_id=written)
+
+
+def _renew_branch(table: "Table", branch: str, base: int) -> None:
+    _drop_branch(table, branch)
+    refs.create_branch(table, branch, base)
+
+
+def _drop_branch(table: "Table", branch: str) -> None:
+    # Whoever lands the same bytes at the same time uses the same branch. What is published is a snapshot, checked for
+    # whose it is and what it stands on; who loses the branch meanwhile sees that and tries again.
+    found = refs.reference(table, branch)
+    if found is not None:
+        with suppress(CommitConflictError):
+            refs.remove(table, branch, expected=found)
+
+
+def _written(table: "Table", target: str, landing: Landing, base: int) -> int:
+    """Return the one snapshot of the branch, if it is this landing's, on `base`, and holds the rows counted."""
+    found = refs.reference(table, landing.branch)
+    snapshot = table.metadata.snapshot_by_id(found) if found is not None else None
+    summary = summary_of(table, found) if found is not None else {}
+    is_ours = all(summary.get(name) == value for name, value in landing.to_summary().items())
+    if found is None or snapshot is None or snapshot.parent_snapshot_id != base or not is_ours:
+        raise _conflict(target, landing, "another process lands the same bytes")
+    expected = landing.rows_quarantined if target == QUARANTINE else landing.rows_landed
+    rows = int(summary.get("added-records", "0"))
+    if rows != expected:
+        raise ConservationError(
+            f"{rows} rows of {landing.file} were written to {target}, {expected} were counted.",
+            next_step="main is untouched. Land a copy of the file that nobody writes to any more.",
+            facts={"file": landing.file, "table": target, "written": rows, "counted": expected},
+        )
+    return found
+
+
+def _find(table: "Table", dataset: str, sha256: str) -> Landing | None:
+    for snapshot_id in refs.ancestry(table):
+        found = _landing_of(table, snapshot_id)
+        if found is not None and (found.dataset, found.sha256) == (dataset, sha256):
+            return found
+    return None
+
+
+def _landing_of(table: "Table", snapshot_id: int) -> Landing | None:
+    summary = summary_of(table, snapshot_id)
+    return Landing.from_summary(summary, snapshot_id) if LANDING in summary else None
+
+
+def _conflict(target: str, landing: Landing, cause: str) -> CommitConflictError:
+    return CommitConflictError(
+        f"{landing.file} could not be added to {target}: {cause}.",
+        next_step="Land it again: what is there already is not added twice.",
+        facts={"file": landing.file, "table": target},
+    )

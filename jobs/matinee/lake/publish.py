@@ -1,0 +1,168 @@
+"""Publishing: an audited change reaches `main` by one atomic compare-and-swap, replayed where `main` moved elsewhere.
+
+1. `main` is what the branch came from: the pointer moves.
+2. `main` moved in other days, or by a proven compaction: the change is replayed onto the new head without rewriting
+   data files, the audits that look across days run again, and the pointer moves.
+3. Otherwise, or where an input was read older than by the publication it would replace: `StaleInputsError`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matinee import faults
+from matinee.errors import CommitConflictError, StaleInputsError
+from matinee.lake import refs
+from matinee.lake.catalog import Lake, summary_of
+from matinee.lake.changes import added_files, is_proven_compaction, since, touched_days
+from matinee.lake.files import data_files
+from matinee.lake.ledger import History, history
+from matinee.lake.publication import PUBLICATION_ID, Run
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a publication stands on `main`, and whether its change was replayed to get there."""
+
+    snapshot_id: int
+    sequence_number: int
+    replayed: bool
+
+
+def candidate(table: "Table", run_branch: str) -> int | None:
+    """Return the snapshot of the one commit on an audit branch; None where nothing was written there."""
+    found = refs.reference(table, run_branch)
+    return found if found is not None and PUBLICATION_ID in summary_of(table, found) else None
+
+
+def move_to_main(lake: Lake, run: Run, audit_again: Callable[[str], None]) -> Published:
+    """Move an audited change to `main`; a second call for the same publication changes nothing.
+
+    Args:
+        lake: the lake.
+        run: what the audit branch holds.
+        audit_again: called with the branch that holds a replayed change; runs the audits that look across days and
+            raises where one blocks.
+
+    Raises:
+        StaleInputsError: another commit changed the same days, or inputs were read older than by what is published.
+        CommitConflictError: `main` moved again during each of several tries.
+        AuditFailedError: the replayed change failed an audit.
+    """
+    for _ in range(TRIES):
+        table = lake.table(run.dataset)
+        found = _already(table, run)
+        if found is not None:
+            return found
+        refuse_older_inputs(history(lake, run.dataset), run)
+        main = refs.head(table)
+        audited = refs.head(table, run.branch)
+        replayed = table.metadata.snapshot_by_id(audited).parent_snapshot_id != main  # type: ignore[union-attr]
+        if replayed:
+            _refuse_same_days(lake, table, run, audited, main)
+            branch = _replay(lake, table, run, audited, main)
+            audit_again(branch)
+            table = lake.table(run.dataset)
+            audited = refs.head(table, branch)
+        faults.reach("publish.before_move")
+        try:
+            table = refs.publish_snapshot(table, audited, expected=main)
+        except CommitConflictError:
+            continue
+        faults.reach("publish.after_move")
+        return Published(audited, _sequence(table, audited), replayed)
+    raise CommitConflictError(
+        f"main of {run.dataset} moved during each of {TRIES} tries to publish {run.publication_id}.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": run.dataset, "publication_id": run.publication_id},
+    )
+
+
+def refuse_older_inputs(published: History, run: Run) -> None:
+    """Refuse a run that read an input older than the publication it would replace did.
+
+    Raises:
+        StaleInputsError: naming that publication and the input.
+    """
+    days = (day for day in published.by_day if run.first_day <= day <= run.last_day)
+    newest = {found.publication_id: found for found in map(published.newest, days) if found}
+    ours = {pin.dataset: pin for pin in run.pins}
+    for other in newest.values():
+        for theirs in other.run.pins:
+            mine = ours.get(theirs.dataset)
+            if other.publication_id != run.publication_id and mine and mine.sequence_number < theirs.sequence_number:
+                raise StaleInputsError(
+                    f"{run.publication_id} read {theirs.dataset} at snapshot {mine.snapshot_id}; "
+                    f"{other.publication_id}, which it would replace, read the newer {theirs.snapshot_id}.",
+                    next_step="Write and audit again: the run then reads what is there now.",
+                    facts={"snapshot_id": other.head_snapshot_id, "publication_id": other.publication_id},
+                )
+
+
+def _already(table: "Table", run: Run) -> Published | None:
+    for snapshot_id in refs.ancestry(table):
+        if summary_of(table, snapshot_id).get(PUBLICATION_ID) == run.publication_id:
+            audited = refs.reference(table, run.branch)
+            return Published(snapshot_id, _sequence(table, snapshot_id), audited not in (None, snapshot_id))
+    return None
+
+
+def _sequence(table: "Table", snapshot_id: int) -> int:
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    return (snapshot.sequence_number or 0) if snapshot else 0
+
+
+def _refuse_same_days(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> None:
+    base = table.metadata.snapshot_by_id(audited).parent_snapshot_id  # type: ignore[union-attr]
+    day_column = lake.registry.get(run.dataset).day_column or ""
+    commits = since(table, base, main) if base is not None else None
+    if commits is None:
+        raise _stale(run, main, "main does not descend from what the branch came from")
+    for commit in commits:
+        days = {day for day in touched_days(table, commit, day_column) if run.first_day <= day <= run.last_day}
+        if days and not is_proven_compaction(lake, table, commit):
+            other = summary_of(table, commit).get(PUBLICATION_ID, "no publication")
+            raise _stale(run, commit, f"{other} changed {', '.join(map(str, sorted(days)))} meanwhile")
+
+
+def _stale(run: Run, snapshot_id: int, cause: str) -> StaleInputsError:
+    return StaleInputsError(
+        f"{run.publication_id} cannot be published: {cause} (snapshot {snapshot_id} of {run.dataset} is in the way).",
+        next_step="Write and audit again: the run then starts from main as it is now.",
+        facts={"dataset": run.dataset, "snapshot_id": snapshot_id, "publication_id": run.publication_id},
+    )
+
+
+def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> str:
+    """Put the audited change onto `main`'s head, on a branch of its own, without rewriting a data file."""
+    branch = f"replay_{run.publication_id}"
+    leftover = refs.reference(table, branch)
+    if leftover is not None:
+        table = refs.remove(table, branch, expected=leftover)
+    added = added_files(table, audited)
+    table = refs.create_branch(table, branch, main)
+    day_column = lake.registry.get(run.dataset).day_column or ""
+    removed = list(data_files(table, day_column, snapshot_id=main, first=run.first_day, last=run.last_day))
+    # A retry inside PyIceberg would drop the requirement on the branch; nobody else writes here, so none is needed.
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    with table.transaction() as transaction:
+        overwrite = transaction.update_snapshot(snapshot_properties=run.to_summary(), branch=branch).overwrite()
+        with overwrite as change:
+            for file in removed:
+                change.delete_data_file(file)
+            for file in added:
+                change.append_data_file(file)
+    return branch
+
+
+def drop_branches(table: "Table", run: Run) -> None:
+    """Remove the publication's branches; one that is gone already is as it should be."""
+    for name in (run.branch, f"replay_{run.publication_id}"):
+        found = refs.reference(table, name)
+        if found is not None:
+            table = refs.remove(table, name, expected=found)

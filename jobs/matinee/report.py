@@ -1,0 +1,111 @@
+"""The report of a step: what crosses the border between Spark jobs and Airflow, as `report.json`."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from matinee.errors import MatineeError
+
+
+class Rows(BaseModel):
+    """Row counts of a step; `in = out + quarantined + duplicate` wherever all four are known."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    read: int = Field(0, alias="in")
+    out: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+
+
+class Verdict(BaseModel):
+    """What one audit or contract check said about the candidate rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    audit: str
+    severity: Literal["blocking", "warning"]
+    verdict: Literal["pass", "fail", "insufficient"]
+    bad_rows: int = 0
+    detail: str = ""
+    sample: list[dict[str, str | None]] = Field(default_factory=list)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether this verdict keeps the publication off `main`."""
+        return self.severity == "blocking" and self.verdict == "fail"
+
+
+class ErrorReport(BaseModel):
+    """A typed error as it crosses a process border."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    message: str
+    next_step: str
+    retryable: bool
+    facts: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: BaseException) -> "ErrorReport":
+        """Describe any exception; one that is not ours is terminal and asks for its log to be read."""
+        if isinstance(error, MatineeError):
+            facts = {name: str(value) for name, value in error.facts.items()}
+            return cls(
+                type=type(error).__name__,
+                message=error.message,
+                next_step=error.next_step,
+                retryable=error.retryable,
+                facts=facts,
+            )
+        return cls(
+            type=type(error).__name__,
+            message=str(error) or type(error).__name__,
+            next_step="Read the traceback in the log of this step.",
+            retryable=False,
+        )
+
+
+class Report(BaseModel):
+    """What one step did: identifiers, days, rows, verdicts, seconds per part, and its error if it failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    dataset: str
+    key: str | None = None
+    publication_id: str | None = None
+    days: tuple[date, ...] = ()
+    branch: str | None = None
+    snapshot_id: int | None = None
+    rows: Rows = Rows()
+    verdicts: tuple[Verdict, ...] = ()
+    replayed: bool | None = None
+    vtts: datetime | None = None
+    seconds: dict[str, float] = Field(default_factory=dict)
+    details: dict[str, str | int] = Field(default_factory=dict)
+    error: ErrorReport | None = None
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON, atomically: a reader sees the whole report or none."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(self.model_dump_json(by_alias=True, indent=2) + "\n")
+        temporary.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Report":
+        """Read a report that `write` wrote."""
+        return cls.model_validate_json(path.read_text())
+
+    @classmethod
+    def failed(
+        cls, step: str, dataset: str, error: BaseException, facts: Mapping[str, object] | None = None
+    ) -> "Report":
+        """Return the report of a step that ended with an error."""
+        details = {name: str(value) for name, value in (facts or {}).items()}
+        return cls(step=step, dataset=dataset, error=ErrorReport.of(error), details=dict(details))

@@ -1,0 +1,91 @@
+"""Settings: read once at the edge from `MATINEE_*`, typed, frozen, and passed down."""
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from matinee.errors import SettingsError
+
+PACKAGE = Path(__file__).resolve().parent
+CHECKOUT = PACKAGE.parents[1]
+
+
+def default_sql_dir() -> Path:
+    """Return the datasets' folder: the copy inside the wheel, else the checkout's `sql/`."""
+    packaged = PACKAGE / "_sql"
+    return packaged if packaged.is_dir() else CHECKOUT / "sql"
+
+
+def default_home() -> Path:
+    """Return `.matinee/` in the checkout, or in the working directory for an installed wheel."""
+    root = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
+    return root / ".matinee"
+
+
+class Settings(BaseSettings):
+    """Where the lake is and what runs it.
+
+    Every field is read from `MATINEE_<FIELD>`; `spark_remote` also from Spark's own `SPARK_REMOTE`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore", populate_by_name=True)
+
+    home: Path = Field(default_factory=default_home, description="folder of the lake and of the embedded stack")
+    sql_dir: Path = Field(default_factory=default_sql_dir, description="folder of the datasets")
+    catalog: Literal["embedded", "postgres", "aws"] = "embedded"
+    catalog_name: str = Field("lake", pattern=r"^[a-z][a-z0-9_]*$")
+    catalog_uri: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database")
+    warehouse: str | None = Field(None, description="default: <home>/warehouse; s3://bucket/prefix for aws")
+    aws_region: str = "us-east-1"
+    glue_endpoint: str | None = None
+    s3_endpoint: str | None = None
+    spark_remote: str | None = Field(None, validation_alias="SPARK_REMOTE", description="sc://host:port")
+    spark_cores: int = Field(2, ge=1)
+    spark_memory: str = Field("2g", pattern=r"^\d+[mg]$")
+    spark_java_options: str = Field(
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        description="for engines that live minutes on small data; empty for large runs (deploy/decisions/001)",
+    )
+    jars_dir: Path = Field(default_factory=lambda: CHECKOUT / ".jars", description="where `make jars` put them")
+    task_mode: Literal["connect", "submit", "emr_serverless"] = "connect"
+    valid_from: date | None = Field(None, description="default: the first day that the lake has closed")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Settings":
+        if self.catalog == "postgres" and self.catalog_uri is None:
+            raise ValueError("MATINEE_CATALOG=postgres needs MATINEE_CATALOG_URI")
+        if self.catalog == "aws" and not (self.warehouse or "").startswith("s3://"):
+            raise ValueError("MATINEE_CATALOG=aws needs MATINEE_WAREHOUSE=s3://bucket/prefix")
+        return self
+
+    @property
+    def warehouse_uri(self) -> str:
+        """The warehouse as a URI without a trailing slash."""
+        return (self.warehouse or f"file://{self.home.absolute() / 'warehouse'}").rstrip("/")
+
+    @property
+    def run_dir(self) -> Path:
+        """Where reports, logs and pids of the embedded stack stand."""
+        return self.home / "run"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a value is missing, of the wrong kind, or contradicts another.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
+        raise SettingsError(
+            f"The settings are not usable: {problems}.",
+            next_step="Correct the MATINEE_* variables; deploy/env/ has an example for each catalog.",
+        ) from error

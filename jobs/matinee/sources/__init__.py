@@ -1,0 +1,1 @@
+"""Where events come from: landing files and the simulator."""

@@ -1,0 +1,49 @@
+"""`python -m matinee.stack up|down|status`: the embedded lakehouse from the command line; exit 0 done, 1 failed."""
+
+import sys
+
+import click
+
+from matinee.errors import MatineeError
+from matinee.settings import load_settings
+from matinee.stack.launcher import start, status, stop
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def stack() -> None:
+    """Start, stop and look at the embedded lakehouse of MATINEE_HOME."""
+
+
+@stack.command()
+def up() -> None:
+    """Start Spark and Airflow on 127.0.0.1 and leave them running."""
+    running = start(load_settings(), click.echo)
+    click.echo(f"Airflow: {running.airflow_url} (no login; the DAGs are paused until you switch them on)")
+    click.echo(f"Spark:   SPARK_REMOTE={running.spark_remote}; `matinee` commands on this lake use it by themselves")
+    click.echo(f"Logs:    {running.settings.run_dir.absolute()}; `make down` stops everything")
+
+
+@stack.command()
+def down() -> None:
+    """Stop what runs; the lake and Airflow's history stay."""
+    stopped = stop(load_settings())
+    click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing runs")
+
+
+@stack.command(name="status")
+def show() -> None:
+    """Show each component; exit 1 unless all of them run."""
+    found = status(load_settings())
+    for each in found:
+        click.echo(f"{each.name:22} {f'pid {each.pid}' if each.pid else 'stopped':12} {each.log}")
+    if not all(each.pid for each in found):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        stack(prog_name="python -m matinee.stack")
+    except MatineeError as error:
+        click.secho(error.message, fg="red", err=True)
+        click.echo(f"  next: {error.next_step}", err=True)
+        sys.exit(1)

@@ -1,0 +1,99 @@
+"""Backfills of the embedded Airflow: started by its own command, watched through its API."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import date
+
+from matinee.errors import TransientError, UsageError
+from matinee.settings import Settings
+from matinee.stack.api import AirflowApi
+from matinee.stack.checks import airflow_command
+from matinee.stack.environment import StackSettings, airflow_environment
+
+RunStates = dict[str, str]
+
+
+def create_backfill(settings: Settings, dag_id: str, first: date, last: date, max_active_runs: int) -> int:
+    """Start a backfill of the keys first to last, oldest first, and return its id; keys that ran before run again.
+
+    Raises:
+        UsageError: Airflow refused it, for example because another backfill of the DAG is still running.
+    """
+    api = AirflowApi(StackSettings().airflow_url)
+    before = {found["id"] for found in api.backfills(dag_id)}
+    done = subprocess.run(  # noqa: S603
+        [
+            *(airflow_command(), "backfill", "create", "--dag-id", dag_id),
+            *("--from-date", first.isoformat(), "--to-date", last.isoformat()),
+            *("--reprocess-behavior", "completed", "--max-active-runs", str(max_active_runs)),
+        ],
+        env=airflow_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = [each["id"] for each in api.backfills(dag_id) if each["id"] not in before]
+    if done.returncode or not found:
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        raise UsageError(
+            f"Airflow refused the backfill of {dag_id}: {lines[-1] if lines else done.returncode}.",
+            next_step="See the DAG's Backfills tab; one backfill of a DAG runs at a time.",
+            facts={"dag_id": dag_id, "output": "\n".join(lines[-10:])},
+        )
+    return int(found[0])
+
+
+def watch_backfill(
+    settings: Settings,
+    dag_id: str,
+    first: date,
+    last: date,
+    progress: Callable[[RunStates], None],
+    timeout_s: float = 1800,
+) -> RunStates:
+    """Wait until every key of a backfill has ended and return the state of each key's newest backfill run.
+
+    Args:
+        settings: the lake.
+        dag_id: the DAG.
+        first: the first key.
+        last: the last key.
+        progress: gets the states whenever they change: by key the run's state, then the tasks that run or wait.
+        timeout_s: how long it may take.
+
+    Raises:
+        TransientError: it has not ended in time.
+    """
+    api = AirflowApi(StackSettings().airflow_url)
+    deadline, told = time.monotonic() + timeout_s, None
+    while True:
+        states = _states(api, dag_id, first, last)
+        if states != told:
+            progress(told := states)
+        expected = (last - first).days + 1
+        if len(states) == expected and all(state in {"success", "failed"} for state in states.values()):
+            return states
+        if time.monotonic() > deadline:
+            raise TransientError(
+                f"The backfill of {dag_id} has not ended after {timeout_s:.0f} s: {states}.",
+                next_step=f"Look at the DAG's runs in {api.url}, and at the logs in {settings.run_dir}.",
+            )
+        time.sleep(1)
+
+
+def _states(api: AirflowApi, dag_id: str, first: date, last: date) -> RunStates:
+    states: RunStates = {}
+    for run in api.dag_runs(dag_id):  # newest first, so that the first of a key counts
+        key = run["partition_key"]
+        if run["run_type"] != "backfill" or key is None or not first.isoformat() <= key <= last.isoformat():
+            continue
+        if key not in states:
+            states[key] = run["state"] if run["state"] != "running" else _busy(api, dag_id, run["dag_run_id"])
+    return dict(sorted(states.items()))
+
+
+def _busy(api: AirflowApi, dag_id: str, run_id: str) -> str:
+    at_work = {"running", "deferred", "queued", "up_for_retry"}
+    tasks = [f"{task} {state}" for task, state in api.task_states(dag_id, run_id).items() if state in at_work]
+    return ", ".join(tasks) or "running"

@@ -1,0 +1,62 @@
+"""What must be there before the stack starts: each lack is one line with the way out."""
+
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from matinee.engine.java import check_java
+from matinee.engine.options import jar_files
+from matinee.errors import EnvironmentNotReadyError
+from matinee.settings import Settings
+from matinee.stack.environment import HOST, StackSettings
+
+NEEDED_BYTES = 2 * 1024**3
+
+
+def check_machine(settings: Settings, ours: StackSettings) -> None:
+    """Check Java, jars, Airflow, disk and ports.
+
+    Raises:
+        EnvironmentNotReadyError: the first of them that is not usable.
+    """
+    check_java()
+    jar_files(settings)
+    airflow_command()
+    _check_disk(settings.home.absolute())
+    _check_port(ours.spark_port, "MATINEE_SPARK_PORT")
+    _check_port(ours.airflow_port, "MATINEE_AIRFLOW_PORT")
+
+
+def airflow_command() -> str:
+    """Return the `airflow` command of this environment.
+
+    Raises:
+        EnvironmentNotReadyError: Airflow is not installed here.
+    """
+    command = Path(sys.executable).with_name("airflow")
+    if not command.is_file():
+        raise EnvironmentNotReadyError("Airflow is not installed here.", next_step="Run `make env`.")
+    return str(command)
+
+
+def _check_disk(folder: Path) -> None:
+    existing = next(path for path in (folder, *folder.parents) if path.is_dir())
+    free = shutil.disk_usage(existing).free
+    if free < NEEDED_BYTES:
+        raise EnvironmentNotReadyError(
+            f"Only {free / 1024**3:.1f} GiB are free on the disk of {folder}; the lakehouse needs 2.",
+            next_step="Free some space, or choose another folder with MATINEE_HOME.",
+            facts={"home": folder, "free_bytes": free},
+        )
+
+
+def _check_port(port: int, setting: str) -> None:
+    with socket.socket() as probe:
+        taken = probe.connect_ex((HOST, port)) == 0
+    if taken:
+        raise EnvironmentNotReadyError(
+            f"Port {port} is taken.",
+            next_step=f"Stop what listens there (`make down` if it is this lakehouse), or set {setting} to a free one.",
+            facts={"port": port},
+        )

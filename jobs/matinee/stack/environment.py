@@ -1,0 +1,98 @@
+"""The environment of the embedded Airflow: where it stands, what it trusts, how small it is."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from matinee.settings import CHECKOUT, Settings
+
+HOST = "127.0.0.1"
+
+
+class StackSettings(BaseSettings):
+    """What the embedded stack has besides the lake, read from `MATINEE_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore")
+
+    airflow_port: int = Field(8080, ge=1, le=65535)
+    spark_port: int = Field(15002, ge=1, le=65535)
+    airflow_db: SecretStr | None = Field(None, description="postgresql+psycopg2://…; default: SQLite in the home")
+    airflow_parallelism: int = Field(4, ge=1, description="tasks that run at the same time")
+    spark_slots: int = Field(2, ge=1, description="tasks that use Spark at the same time")
+
+    @property
+    def airflow_url(self) -> str:
+        """The address of Airflow's UI and API."""
+        return f"http://{HOST}:{self.airflow_port}"
+
+    @property
+    def spark_remote(self) -> str:
+        """The address of the Connect server."""
+        return f"sc://{HOST}:{self.spark_port}"
+
+
+def airflow_home(settings: Settings) -> Path:
+    """Return Airflow's own folder in the lake's home."""
+    return settings.home.absolute() / "airflow"
+
+
+def airflow_environment(settings: Settings, ours: StackSettings | None = None) -> dict[str, str]:
+    """Return the whole environment of every Airflow process and command of this lake.
+
+    The user's own `AIRFLOW_*` variables are left out: this Airflow is not the one that they describe.
+    """
+    ours = ours or StackSettings()
+    home = airflow_home(settings)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    return inherited | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(CHECKOUT / "jobs"),
+        "NO_PROXY": f"{HOST},localhost",
+        "no_proxy": f"{HOST},localhost",
+        "AIRFLOW_HOME": str(home),
+        "MATINEE_HOME": str(settings.home.absolute()),
+        "SPARK_REMOTE": ours.spark_remote,
+        # Airflow's logging would switch on a logger that the Connect client keeps off: noise at every closed session.
+        "SPARK_CONNECT_LOG_LEVEL": "ERROR",
+        # Airflow itself uses a deprecated name of pathspec, and says so at the top of every task's log.
+        "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
+        **{f"AIRFLOW__{name}": value for name, value in _options(settings, ours).items()},
+    }
+
+
+def _options(settings: Settings, ours: StackSettings) -> dict[str, str]:
+    home = airflow_home(settings)
+    database = ours.airflow_db.get_secret_value() if ours.airflow_db else f"sqlite:///{home / 'airflow.db'}"
+    return {
+        "CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+        "CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": str(ours.airflow_parallelism),
+        "CORE__EXECUTION_API_SERVER_URL": f"{ours.airflow_url}/execution/",
+        # Everybody who reaches the loopback interface is an admin: a stack for one person on one machine.
+        "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "API__BASE_URL": ours.airflow_url,
+        "API__WORKERS": "1",
+        "API_AUTH__JWT_SECRET": _jwt_secret(home / "jwt-secret"),
+        "DATABASE__SQL_ALCHEMY_CONN": database,
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+        "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def _jwt_secret(path: Path) -> str:
+    if not path.is_file():
+        # 64 bytes and more: the key length that HMAC-SHA-512 asks for; Airflow's own default is shorter.
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:  # noqa: PTH123
+            stream.write(secrets.token_urlsafe(64))
+    return path.read_text()

@@ -1,0 +1,179 @@
+"""Start, stop and look at the embedded stack."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from matinee.engine.server import announce, start_server
+from matinee.errors import EnvironmentNotReadyError
+from matinee.settings import CHECKOUT, Settings
+from matinee.stack.api import AirflowApi
+from matinee.stack.checks import airflow_command, check_machine
+from matinee.stack.environment import HOST, StackSettings, airflow_environment
+from matinee.stack.processes import find, log_of, remember, spawn, stop_all, tail_of
+
+SPARK = "spark-connect-server"
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    # `airflow standalone` would open its log servers on all interfaces; the UI reads the local log folder.
+    "airflow-api-server": ("api-server", "--host", HOST),
+    "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
+    "airflow-dag-processor": ("dag-processor",),
+    "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
+}
+NAMES = (SPARK, *COMPONENTS)
+SPARK_POOL = "spark"
+SCHEDULER_PATH = Path(__file__).with_name("scheduler")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack and where to find its parts."""
+
+    settings: Settings
+    airflow_url: str
+    spark_remote: str
+
+    @property
+    def api(self) -> AirflowApi:
+        """Airflow's REST API."""
+        return AirflowApi(self.airflow_url)
+
+
+@dataclass(frozen=True)
+class ComponentStatus:
+    """One component: its process id (None: not running) and the file with its output."""
+
+    name: str
+    pid: int | None
+    log: str
+
+
+def start(settings: Settings, progress: Progress = print, timeout_s: float = 180) -> Stack:
+    """Start the stack and wait until all of it is healthy and every DAG is parsed; on failure nothing stays behind.
+
+    Args:
+        settings: the lake whose home holds logs, pids and Airflow's own files.
+        progress: gets one line for each thing that was done.
+        timeout_s: how long it may take.
+
+    Raises:
+        EnvironmentNotReadyError: it runs already, the machine lacks something, or a component did not start.
+        EngineUnavailableError: the Spark Connect server did not start.
+    """
+    ours = StackSettings()
+    running = [found.name for found in status(settings) if found.pid is not None]
+    if running:
+        raise EnvironmentNotReadyError(
+            f"This lakehouse already runs ({', '.join(running)}).", next_step="Use it, or stop it with `make down`."
+        )
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_machine(settings, ours)
+    settings.run_dir.mkdir(exist_ok=True, mode=0o700)
+    try:
+        _start_parts(settings, ours, progress, time.monotonic() + timeout_s)
+    except BaseException:
+        stop(settings)
+        raise
+    return Stack(settings, ours.airflow_url, ours.spark_remote)
+
+
+def stop(settings: Settings) -> list[str]:
+    """Stop what of the stack still runs, last started first; return the names of those that ran."""
+    stopped = stop_all(settings, reversed(NAMES))
+    if SPARK in stopped:
+        # What `announce` wrote: commands on this lake must not take a reused pid for the engine.
+        (settings.run_dir / "spark-connect.pid").unlink(missing_ok=True)
+    return stopped
+
+
+def status(settings: Settings) -> tuple[ComponentStatus, ...]:
+    """Return each component, running or not."""
+    found = ((name, find(settings, name)) for name in NAMES)
+    return tuple(ComponentStatus(name, p.pid if p else None, str(log_of(settings, name))) for name, p in found)
+
+
+def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, deadline: float) -> None:
+    environment = airflow_environment(settings)
+    with ThreadPoolExecutor(max_workers=1) as background:
+        spark = background.submit(_start_spark, settings, ours)
+        _migrate(environment)
+        progress("Airflow's database is ready")
+        for name, (command, *arguments) in COMPONENTS.items():
+            port = ["--port", str(ours.airflow_port)] if command == "api-server" else []
+            extra = {"PYTHONPATH": f"{SCHEDULER_PATH}{os.pathsep}{environment['PYTHONPATH']}"}
+            added = extra if command == "scheduler" else {}
+            spawn(settings, name, [airflow_command(), command, *arguments, *port], environment | added)
+        spark.result()
+    progress(f"Spark listens at {ours.spark_remote}")
+    api = AirflowApi(ours.airflow_url)
+    _wait_healthy(settings, api, progress, deadline)
+    api.ensure_pool(SPARK_POOL, ours.spark_slots)
+    _wait_parsed(settings, api, deadline)
+    progress(f"Airflow is healthy at {ours.airflow_url}")
+
+
+def _start_spark(settings: Settings, ours: StackSettings) -> None:
+    server = start_server(settings, ours.spark_port)
+    remember(settings, SPARK, server.pid)
+    announce(settings, server)
+    log = log_of(settings, SPARK)
+    log.unlink(missing_ok=True)
+    log.symlink_to(server.log.absolute())
+
+
+def _migrate(environment: Mapping[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603
+        [airflow_command(), "db", "migrate"], env=dict(environment), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        raise EnvironmentNotReadyError(
+            f"Airflow's database cannot be prepared: {lines[-1] if lines else done.returncode}.",
+            next_step="Check MATINEE_AIRFLOW_DB, or remove the folder airflow/ of MATINEE_HOME to begin anew.",
+            facts={"output": "\n".join(lines[-20:])},
+        )
+
+
+def _wait_healthy(settings: Settings, api: AirflowApi, progress: Progress, deadline: float) -> None:
+    told: set[str] = set()
+    while True:
+        _check_alive(settings)
+        health = api.health()
+        for part in sorted(name for name, state in health.items() if state == "healthy" and name not in told):
+            progress(f"Airflow's {part.replace('_', ' ')} is healthy")
+            told.add(part)
+        if told >= {"metadatabase", "scheduler", "triggerer", "dag_processor"}:
+            return
+        _check_time(settings, deadline, f"Airflow is not healthy in time: {health or 'no answer'}")
+        time.sleep(0.5)
+
+
+def _wait_parsed(settings: Settings, api: AirflowApi, deadline: float) -> None:
+    expected = {path.stem for path in (CHECKOUT / "dags").glob("*.py")}
+    while missing := expected - api.dag_ids():
+        _check_alive(settings)
+        if broken := api.import_errors():
+            file, cause = next(iter(broken.items()))
+            raise EnvironmentNotReadyError(f"{file} cannot be imported: {cause}.", next_step="Correct it.")
+        _check_time(settings, deadline, f"Airflow has not parsed {', '.join(sorted(missing))} in time")
+        time.sleep(0.5)
+
+
+def _check_alive(settings: Settings) -> None:
+    for name in NAMES:
+        if find(settings, name) is None:
+            raise EnvironmentNotReadyError(
+                f"{name} ended while it started: {tail_of(settings, name)}",
+                next_step=f"Read {log_of(settings, name)}.",
+                facts={"component": name},
+            )
+
+
+def _check_time(settings: Settings, deadline: float, what: str) -> None:
+    if time.monotonic() > deadline:
+        raise EnvironmentNotReadyError(f"{what}.", next_step=f"Read the logs in {settings.run_dir}.")

@@ -1,0 +1,86 @@
+"""Processes of the stack: each in a session of its own, known by a pid file that survives the launcher."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+from matinee.settings import Settings
+
+
+def spawn(settings: Settings, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+    """Start a component in the background; its output goes to `<home>/run/<name>.log`."""
+    # Not subprocess: its objects want to be waited for, and these processes outlive the one that starts them.
+    write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    pid = os.posix_spawn(
+        command[0],
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log_of(settings, name), write, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    remember(settings, name, pid)
+
+
+def remember(settings: Settings, name: str, pid: int) -> None:
+    """Write the pid file: the pid and when it started, so that a reused pid is never taken for ours."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        pid_file(settings, name).write_text(f"{pid} {psutil.Process(pid).create_time()}\n")
+
+
+def find(settings: Settings, name: str) -> psutil.Process | None:
+    """Return the component's process if it still runs; a stale pid file counts as none."""
+    try:
+        pid, started = pid_file(settings, name).read_text().split()
+        process = psutil.Process(int(pid))
+        alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(started)) < 1
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return None
+    return process if alive else None
+
+
+def stop_all(settings: Settings, names: Iterable[str], patience_s: float = 10) -> list[str]:
+    """Stop components with all their children: politely, then for good. Return the names of those that ran."""
+    ran: list[str] = []
+    family: list[psutil.Process] = []
+    for name in names:
+        process = find(settings, name)
+        if process is None:
+            continue
+        ran.append(name)
+        # One by one: task processes have process groups of their own, so a signal to the group would miss them.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family += [process, *process.children(recursive=True)]
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(family, timeout=patience_s)
+    for process in stubborn:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=5)
+    for name in ran:
+        pid_file(settings, name).unlink(missing_ok=True)
+    return ran
+
+
+def log_of(settings: Settings, name: str) -> Path:
+    """Return where a component's output goes."""
+    return settings.run_dir.absolute() / f"{name}.log"
+
+
+def tail_of(settings: Settings, name: str, lines: int = 3) -> str:
+    """Return the last lines of a component's output, as one line."""
+    log = log_of(settings, name)
+    return " | ".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.is_file() else ""
+
+
+def pid_file(settings: Settings, name: str) -> Path:
+    """Return where a component's pid stands."""
+    return settings.run_dir.absolute() / f"{name}.pid"

@@ -1,0 +1,45 @@
+"""What a transform is, and what it is told besides its inputs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from pyspark.sql import DataFrame
+
+from matinee.contracts.model import Contract
+
+MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class TransformContext:
+    """The contract of the dataset that is derived, the days to derive, and how far its inputs are valid.
+
+    Attributes:
+        contract: columns, buckets and parameters are read from it and from nowhere else.
+        first_day, last_day: the days that the result covers, both included.
+        as_of: end of the last valid day of the input that is read ahead (an aware time); None when no day of it is.
+    """
+
+    contract: Contract
+    first_day: date
+    last_day: date
+    as_of: datetime | None = None
+
+    def micros(self, duration: str) -> int:
+        """Return a duration in microseconds: a parameter's name or a literal, as `Contract.duration` takes it.
+
+        Raises:
+            UsageError: neither a parameter of the contract nor a duration.
+        """
+        return self.contract.duration(duration) // MICROSECOND
+
+    @property
+    def as_of_micros(self) -> int | None:
+        """`as_of` in microseconds since 1970, UTC."""
+        return None if self.as_of is None else (self.as_of - _EPOCH) // MICROSECOND
+
+
+#: Frames by the alias that the contract gives each input, cut to the days it reads; out come the contract's columns.
+Transform = Callable[[Mapping[str, DataFrame], TransformContext], DataFrame]

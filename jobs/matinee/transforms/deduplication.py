@@ -1,0 +1,76 @@
+"""Landed events without repeats: core.impressions and core.plays, one row for each id of an event day.
+
+Clients send again what they think was lost, so a day holds the same id several times. The winner is the row with the
+least `(received_ts, event_ts | start_ts, SHA-256 of the canonical payload)`. An id on two days stays on both.
+
+The canonical payload is one JSON object: the columns of the core table in the contract's order without `received_ts`,
+`event_day` and `profile_bucket`; no spaces; nulls written; times as microseconds since 1970. It is taken after
+`duration_s` became `duration_ms`, so it holds strings and integers only and is the same text on every engine. Rows
+that agree in the whole order are equal in every column of the result: whichever is kept, the rows are the same.
+"""
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from matinee.contracts.model import Contract
+from matinee.transforms.context import TransformContext
+
+_NOT_PAYLOAD = frozenset({"received_ts", "event_day", "profile_bucket"})
+
+
+def deduplicate_impressions(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
+    """Derive core.impressions from raw.impressions, given as `events`: unique by event_id within the event day."""
+    return _first_arrivals(inputs["events"], "event_id", "event_ts", context)
+
+
+def deduplicate_plays(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
+    """Derive core.plays from raw.plays, given as `events`: unique by play_id within the event day."""
+    return _first_arrivals(inputs["events"], "play_id", "start_ts", context)
+
+
+def profile_bucket(profile_id: str, buckets: int) -> Column:
+    """Return the bucket of the profile that a column names: 28 bits of its MD5 modulo `buckets`, an int from 0.
+
+    MD5 because every engine and language has it; 28 bits because they fit an int everywhere.
+    """
+    return F.conv(F.substring(F.md5(F.col(profile_id)), 1, 7), 16, 10).cast("int") % F.lit(buckets)
+
+
+def duration_ms(seconds: str) -> Column:
+    """Return a column of seconds (double) as whole milliseconds (long), half-even; null stays null.
+
+    The decimal holds every digit that a double prints, so that 1.0005 s is exactly half way and becomes 1000 ms:
+    `seconds * 1000` in floating point is not.
+    """
+    exact = F.bround(F.col(seconds).cast("decimal(38,22)"), 3)
+    return (exact * 1000).cast("long")
+
+
+def _columns(contract: Contract) -> list[Column]:
+    derived = {
+        "duration_ms": duration_ms("duration_s"),
+        "profile_bucket": profile_bucket("profile_id", contract.profile_buckets or 1),
+    }
+    return [derived[name].alias(name) if name in derived else F.col(name) for name in contract.column_names]
+
+
+def _first_arrivals(events: DataFrame, identity: str, time: str, context: TransformContext) -> DataFrame:
+    contract = context.contract
+    order = Window.partitionBy("event_day", identity).orderBy("received_ts", time, _payload_hash(contract))
+    return (
+        events.select(*_columns(contract))
+        .withColumn("arrival", F.row_number().over(order))
+        .where(F.col("arrival") == 1)
+        .select(*contract.column_names)
+    )
+
+
+def _payload_hash(contract: Contract) -> Column:
+    fields = [
+        F.unix_micros(column.name).alias(column.name) if column.type == "timestamptz" else F.col(column.name)
+        for column in contract.columns
+        if column.name not in _NOT_PAYLOAD
+    ]
+    return F.sha2(F.to_json(F.struct(*fields), {"ignoreNullFields": "false"}), 256)

@@ -1,0 +1,8 @@
+"""Move an audited change to main."""
+
+import sys
+
+from matinee.cycle.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main("publish"))

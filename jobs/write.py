@@ -1,0 +1,8 @@
+"""Derive the day of a dataset and write it to a branch of its own."""
+
+import sys
+
+from matinee.cycle.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main("write"))

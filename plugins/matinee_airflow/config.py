@@ -1,0 +1,35 @@
+"""Settings that only the Airflow side needs, read from `MATINEE_*` beside those of `matinee.settings`."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from matinee.settings import CHECKOUT, Settings
+
+
+class AirflowSettings(BaseSettings):
+    """Where tasks find files and clusters; the values of a mode matter in that mode only."""
+
+    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore")
+
+    landing_dir: Path | None = Field(None, description="where producers put files; default <home>/landing")
+    reports_uri: str | None = Field(None, description="folder of the steps' reports; default <home>/run/reports")
+    jobs_uri: str = Field(str(CHECKOUT / "jobs"), description="folder of the entry points for spark-submit and EMR")
+    py_files: str | None = Field(None, description="the wheel, renamed to .zip")
+    submit_conn_id: str = Field("spark_default", description="Airflow connection of spark-submit")
+    emr_application_id: str = ""
+    emr_execution_role: str = Field("", description="ARN of the role that the job runs as")
+    emr_submit_parameters: str = Field("", description="sparkSubmitParameters: sizes, archives, jars")
+
+    def landing(self, settings: Settings) -> Path:
+        """Return the landing directory."""
+        return self.landing_dir or settings.home.absolute() / "landing"
+
+    def reports(self, settings: Settings) -> str:
+        """Return the folder that both the job and the task can reach."""
+        if self.reports_uri is not None:
+            return self.reports_uri.rstrip("/")
+        if settings.catalog == "aws":
+            return f"{settings.warehouse_uri}/_reports"
+        return str(settings.run_dir.absolute() / "reports")

@@ -1,0 +1,73 @@
+"""The freshness watch: which datasets cannot be trusted far enough, and why."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from matinee.errors import TerminalError
+from matinee.settings import Settings, load_settings
+
+
+class StaleDatasetError(TerminalError):
+    """The valid-through timestamp of a dataset lags behind the clock by more than its contract allows."""
+
+
+class FindStaleDatasets(BaseOperator):  # type: ignore[misc]
+    """Returns the names of the datasets that are late at the time of the run."""
+
+    def execute(self, context: Mapping[str, Any]) -> list[str]:
+        """Look at every dataset with a freshness target."""
+        found = stale_datasets(load_settings(), context["dag_run"].run_after)
+        self.log.info("Stale: %s", ", ".join(found) or "none")
+        return found
+
+
+class ExplainStaleDataset(BaseOperator):  # type: ignore[misc]
+    """Fails for one stale dataset; its log says what holds the dataset and what would move it."""
+
+    def __init__(self, *, dataset: str, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Log the explanation.
+
+        Raises:
+            StaleDatasetError: always; that is the alarm.
+        """
+        from matinee.lake.catalog import Lake
+        from matinee.lake.validity import Validity
+
+        found = Validity(Lake.open(load_settings())).vtts(self.dataset)
+        lines = found.held_by.lines() if found.held_by else ["it has caught up since"]
+        self.log.error("%s can be trusted through %s; it is held by", self.dataset, found.vtts or "nothing yet")
+        for line in lines:
+            self.log.error("  %s", line)
+        raise StaleDatasetError(
+            f"{self.dataset} is stale: VTTS {found.vtts or 'none'}, held by {lines[0]}",
+            next_step=f"`matinee vtts explain {self.dataset}`, then do what its last line says.",
+            facts={"dataset": self.dataset, "vtts": found.vtts},
+        )
+
+
+def stale_datasets(settings: Settings, now: datetime) -> list[str]:
+    """Return the datasets whose VTTS lags behind `now` by more than their contracts allow, inputs first.
+
+    A lake that has never closed a day is not late with anything yet; from its first closed day on, every dataset is.
+    """
+    from matinee.days import start_of
+    from matinee.lake.catalog import Lake
+    from matinee.lake.validity import Validity
+
+    validity = Validity(Lake.open(settings))
+    if validity.valid_from is None:
+        return []
+    begin = start_of(validity.valid_from)
+    return [
+        contract.dataset
+        for contract in validity.lake.registry.all()
+        if contract.freshness < timedelta.max
+        and now - (validity.vtts(contract.dataset).vtts or begin) > contract.freshness
+    ]

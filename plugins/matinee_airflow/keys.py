@@ -1,0 +1,74 @@
+"""What a task derives from its run: the key, the attempt and the name of its report. Used in templates only."""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Protocol
+
+from matinee.days import parse_day
+from matinee.errors import UsageError
+
+
+class DagRun(Protocol):
+    """What is read of a run of a DAG."""
+
+    run_id: str
+    partition_key: str | None
+    conf: Mapping[str, object] | None
+
+
+class Task(Protocol):
+    """What is read of an operator."""
+
+    retries: int | None
+
+
+class TaskInstance(Protocol):
+    """What is read of one task of a run."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int | None
+    try_number: int
+    max_tries: int
+    task: Task
+
+
+def key_of(dag_run: DagRun) -> str:
+    """Return the event day of a run as `YYYY-MM-DD`: its partition key, else `partition_key` of its conf.
+
+    Raises:
+        UsageError: the run has neither, or it is not a day.
+    """
+    # The macro `ds` does not exist in a partitioned DAG, and `dag.test()` and manual triggers give no partition key.
+    key = dag_run.partition_key or (dag_run.conf or {}).get("partition_key")
+    if not key:
+        raise UsageError(
+            f"The run {dag_run.run_id} has no key.",
+            next_step='Trigger it with a partition key, or with the conf {"partition_key": "YYYY-MM-DD"}.',
+            facts={"run_id": dag_run.run_id},
+        )
+    return parse_day(str(key)).isoformat()
+
+
+def attempt_of(ti: TaskInstance) -> str:
+    """Return the attempt's name: the same for every retry of a task, another one after it was cleared.
+
+    A cleared task must not take up the publication that it made before: that one may already be on `main`.
+    """
+    # Clearing raises max_tries to the tries so far plus the retries; a retry leaves it as it is.
+    tries_before = max(ti.max_tries - (ti.task.retries or 0), 0)
+    return f"r{_digest(ti.run_id, str(tries_before))}"
+
+
+def report_of(ti: TaskInstance) -> str:
+    """Return the file name of the report of this try: no try reads what another one left."""
+    mapped = "" if ti.map_index is None or ti.map_index < 0 else f".{ti.map_index}"
+    return f"{ti.dag_id}.{_digest(ti.run_id)}.{ti.task_id}{mapped}.{ti.try_number}.json"
+
+
+def _digest(*parts: str) -> str:
+    return sha256("/".join(parts).encode()).hexdigest()[:8]
+
+
+MACROS: Mapping[str, Callable[..., str]] = {"key_of": key_of, "attempt_of": attempt_of, "report_of": report_of}

@@ -1,0 +1,50 @@
+"""What every DAG has in common: owner, tags, runbook, retries, pool and alert."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import CronPartitionTimetable
+
+from matinee_airflow.callbacks import alert
+from matinee_airflow.keys import MACROS
+from matinee_airflow.retries import RETRIES, RETRY_DELAY, RETRY_POLICY
+
+OWNER = "discovery-data"
+TAGS = frozenset({"daily", "landing", "maintenance", "freshness", "raw", "core", "ops"})
+SPARK_POOL = "spark"
+LIGHT_POOL = "default_pool"
+RUNBOOK_HEADINGS = ("Produces", "Grain and partition", "If it fails", "Late data and backfill", "Who is paged")
+
+
+def dag_policy(file: str, *tags: str) -> dict[str, Any]:
+    """Return the arguments that every DAG takes; `file` is the DAG's `__file__` and names it.
+
+    Raises:
+        ValueError: a tag is not of the fixed vocabulary.
+    """
+    if unknown := set(tags) - TAGS:
+        raise ValueError(f"tags {sorted(unknown)} are not in the vocabulary {sorted(TAGS)}")
+    path = Path(file)
+    return {
+        "dag_id": path.stem,
+        "doc_md": (path.parent / "runbooks" / f"{path.stem}.md").read_text(),
+        "tags": list(tags),
+        "catchup": False,
+        "user_defined_macros": dict(MACROS),
+        "default_args": {
+            "owner": OWNER,
+            "retries": RETRIES,
+            "retry_delay": RETRY_DELAY,
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=10),
+            "retry_policy": RETRY_POLICY,
+            "pool": LIGHT_POOL,
+            "on_failure_callback": alert,
+        },
+    }
+
+
+def each_day() -> CronPartitionTimetable:
+    """Return the schedule of the daily DAGs: after midnight UTC, the key is the day that has just ended."""
+    return CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")

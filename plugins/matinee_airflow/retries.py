@@ -1,0 +1,30 @@
+"""Retries by error class: what may pass is tried again, what will not fails at once."""
+
+from datetime import timedelta
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from matinee import errors
+from matinee.errors import MatineeError, TerminalError, TransientError
+from matinee.report import ErrorReport
+
+RETRIES = 3
+RETRY_DELAY = timedelta(seconds=20)
+INPUTS_DELAY = timedelta(minutes=5)
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(errors.InputsNotValidError, RetryAction.RETRY, INPUTS_DELAY, "an input day is not valid yet"),
+        RetryRule(TransientError, RetryAction.RETRY, reason="transient: the same call may succeed later"),
+        RetryRule(TerminalError, RetryAction.FAIL, reason="terminal: the same call would fail again"),
+    ]
+)
+
+
+def raised_again(report: ErrorReport) -> MatineeError:
+    """Return the error that a report carries across a process border, as the class it had there."""
+    kind = getattr(errors, report.type, None)
+    if isinstance(kind, type) and issubclass(kind, MatineeError):
+        return kind(report.message, next_step=report.next_step, facts=report.facts)
+    fallback = TransientError if report.retryable else TerminalError
+    return fallback(f"{report.type}: {report.message}", next_step=report.next_step, facts=report.facts)

@@ -1,0 +1,58 @@
+"""The validity sensor: a daily run starts once the input days that it reads are valid."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseSensorOperator
+
+from matinee.errors import TerminalError
+from matinee.settings import Settings, load_settings
+from matinee_airflow.triggers import ValidityTrigger, waits_for
+
+WAIT_AT_MOST = timedelta(hours=12)
+
+
+class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
+    """Waits in the triggerer for the input days of a key; skips the run when they do not come.
+
+    It does not wait for the unbroken prefix: one bad day in March does not stop December. After twelve hours the run is
+    skipped, not failed: `freshness_watch` is the alarm, and nothing was published.
+    """
+
+    template_fields: Sequence[str] = ("key",)
+    ui_color = "#f6f0db"
+
+    def __init__(self, *, dataset: str, key: str = "{{ key_of(dag_run) }}", **kwargs: object) -> None:
+        super().__init__(**{"timeout": WAIT_AT_MOST, "soft_fail": True, "pool": "default_pool", **kwargs})
+        self.dataset = dataset
+        self.key = key
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Return at once if the inputs are valid, else wait in the triggerer."""
+        settings = load_settings()
+        waiting = waits_for(settings, self.dataset, self.key)
+        if not waiting:
+            self.log.info("The inputs of %s %s are valid.", self.dataset, self.key)
+            return
+        self.log.info("%s %s waits for:\n%s", self.dataset, self.key, waiting)
+        self.defer(
+            trigger=ValidityTrigger(self.dataset, self.key, poll_seconds(settings)),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+    def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, str]) -> None:
+        """End the wait.
+
+        Raises:
+            TerminalError: the inputs could not be looked at.
+        """
+        if "error" in event:
+            raise TerminalError(event["error"], next_step=event["next_step"])
+        self.log.info("The inputs of %s %s are valid now.", self.dataset, self.key)
+
+
+def poll_seconds(settings: Settings) -> float:
+    """Return the seconds between two looks: a look at a local file is cheap, one at an object store is not."""
+    return 5 if settings.catalog == "embedded" else 60

@@ -1,0 +1,89 @@
+"""The seam to Spark: one factory, and the setting `MATINEE_TASK_MODE` decides where a step runs."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matinee.settings import load_settings
+from matinee_airflow.config import AirflowSettings
+from matinee_airflow.policy import SPARK_POOL
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
+KEY = "{{ key_of(dag_run) }}"
+ATTEMPT = "{{ attempt_of(ti) }}"
+# Of a cluster's jobs these settings are their own: they say where the task runs, not where the lake is.
+_LOCAL = ("MATINEE_HOME", "MATINEE_TASK_MODE", "MATINEE_JARS_DIR", "MATINEE_AIRFLOW_", "MATINEE_LANDING_DIR")
+
+
+def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: object) -> "BaseOperator":
+    """Return the task that runs a step's entry point with these arguments and ends with its report.
+
+    Args:
+        task_id: its name within the task group.
+        step: write, audit, publish, ingest or maintain.
+        arguments: those of the entry point without `--report`; templates are rendered.
+        kwargs: what every operator takes, for example `outlets`.
+
+    Raises:
+        SettingsError: the settings do not name a usable mode.
+    """
+    settings, ours = load_settings(), AirflowSettings()
+    report = f"{ours.reports(settings)}/{{{{ report_of(ti) }}}}"
+    task = {"task_id": task_id, "pool": SPARK_POOL, **kwargs}
+    full = [*arguments, "--report", report]
+    if settings.task_mode == "submit":
+        return _submit(ours, step, full, report, task)
+    if settings.task_mode == "emr_serverless":
+        return _emr_serverless(ours, step, full, report, task)
+    from matinee_airflow.operators import ConnectStep
+
+    return ConnectStep(step=step, arguments=full, report=report, **task)
+
+
+def _submit(
+    ours: AirflowSettings, step: str, arguments: list[str], report: str, task: dict[str, object]
+) -> "BaseOperator":
+    from matinee_airflow.submit import SubmitStep
+
+    return SubmitStep(
+        application=f"{ours.jobs_uri}/{step}.py",
+        application_args=arguments,
+        py_files=ours.py_files,
+        conn_id=ours.submit_conn_id,
+        name=f"matinee-{step}",
+        report=report,
+        **task,
+    )
+
+
+def _emr_serverless(
+    ours: AirflowSettings, step: str, arguments: list[str], report: str, task: dict[str, object]
+) -> "BaseOperator":
+    from matinee_airflow.emr_serverless import EmrServerlessStep
+
+    spark_submit = {
+        "entryPoint": f"{ours.jobs_uri}/{step}.py",
+        "entryPointArguments": arguments,
+        "sparkSubmitParameters": submit_parameters(ours),
+    }
+    return EmrServerlessStep(
+        application_id=ours.emr_application_id,
+        execution_role_arn=ours.emr_execution_role,
+        job_driver={"sparkSubmit": spark_submit},
+        name=f"matinee-{step}",
+        waiter_delay=15,
+        waiter_max_attempts=4 * 60 * 6,
+        report=report,
+        **task,
+    )
+
+
+def submit_parameters(ours: AirflowSettings) -> str:
+    """Return EMR's `sparkSubmitParameters`: the code, the lake's settings for the driver, then what was configured."""
+    parts = [f"--py-files {ours.py_files}"] if ours.py_files else []
+    for name, value in sorted(os.environ.items()):
+        if name.startswith("MATINEE_") and not name.startswith(_LOCAL):
+            parts.append(f"--conf spark.emr-serverless.driverEnv.{name}={value}")
+    return " ".join([*parts, ours.emr_submit_parameters]).strip()

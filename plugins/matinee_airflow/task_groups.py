@@ -1,0 +1,28 @@
+"""Write, audit, publish: the one shape in which a dataset is made. Only publish emits the asset event."""
+
+from airflow.sdk import TaskGroup
+
+from matinee_airflow.assets import asset_of
+from matinee_airflow.sensors import ValiditySensor
+from matinee_airflow.spark_task import ATTEMPT, KEY, spark_task
+
+
+def write_audit_publish(dataset: str, *, wait: bool = True) -> TaskGroup:
+    """Return the task group of a dataset's daily run: (wait for its input days ▸) write ▸ audit ▸ publish.
+
+    Args:
+        dataset: `namespace.name`; the group is called `name`.
+        wait: whether the run waits for its inputs. False where a group before it in the DAG has waited for the same.
+    """
+    name = dataset.split(".")[1]
+    with TaskGroup(group_id=name) as group:
+        write = spark_task("write", "write", ["--dataset", dataset, "--key", KEY, "--attempt", ATTEMPT])
+        written = f"{{{{ ti.xcom_pull(task_ids='{name}.write')['publication_id'] }}}}"
+        audit = spark_task("audit", "audit", ["--dataset", dataset, "--publication-id", written])
+        publish = spark_task(
+            "publish", "publish", ["--dataset", dataset, "--publication-id", written], outlets=[asset_of(dataset)]
+        )
+        if wait:
+            ValiditySensor(task_id="wait", dataset=dataset) >> write
+        write >> audit >> publish
+    return group

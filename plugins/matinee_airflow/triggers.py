@@ -1,0 +1,71 @@
+"""What runs in the triggerer while a daily run waits for its inputs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from matinee.days import day_range, parse_day
+from matinee.errors import MatineeError
+from matinee.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+
+class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
+    """Looks every `poll_s` seconds whether the input days of a key are valid; says which is not, when that changes."""
+
+    def __init__(self, dataset: str, key: str, poll_s: float) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.key = key
+        self.poll_s = poll_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer builds it from."""
+        return (
+            "matinee_airflow.triggers.ValidityTrigger",
+            {"dataset": self.dataset, "key": self.key, "poll_s": self.poll_s},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: the inputs are valid, or looking at them fails for good."""
+        told = ""
+        while True:
+            try:
+                waiting = await asyncio.to_thread(waits_for, load_settings(), self.dataset, self.key)
+            except MatineeError as error:
+                if not error.retryable:
+                    yield TriggerEvent({"error": error.message, "next_step": error.next_step})
+                    return
+                waiting = str(error)
+            if not waiting:
+                yield TriggerEvent({"valid": self.key})
+                return
+            if waiting != told:
+                log.info("%s %s waits for:\n%s", self.dataset, self.key, waiting)
+                told = waiting
+            await asyncio.sleep(self.poll_s)
+
+
+def waits_for(settings: Settings, dataset: str, key: str) -> str:
+    """Return the first input day that keeps a key from running, with the chain of reasons; empty if none does.
+
+    Raises:
+        MatineeError: the lake cannot be looked at.
+    """
+    from matinee.lake.catalog import Lake
+    from matinee.lake.validity import Validity
+
+    validity = Validity(Lake.open(settings))
+    contract = validity.lake.registry.get(dataset)
+    day = parse_day(key)
+    published = contract.touched_days(day, day)
+    for spec in contract.inputs:
+        for read in () if spec.optional else day_range(*contract.input_days(spec, *published)):
+            status = validity.status(spec.dataset, read)
+            if status.reason is not None:
+                return "\n".join(status.reason.lines())
+    return ""

@@ -1,0 +1,136 @@
+"""Real catalogs for tests: a PostgreSQL of the tests' own, and moto's server for Glue and S3."""
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from matinee.engine.server import free_port
+from matinee.settings import Settings, load_settings
+
+
+def required(marker: str, reason: str) -> None:
+    """Skip for a missing piece, or fail where MATINEE_REQUIRE says that the piece must be there."""
+    if marker in os.environ.get("MATINEE_REQUIRE", "").split(","):
+        pytest.fail(f"{marker} is required and missing: {reason}")
+    pytest.skip(f"{marker}: {reason}")
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run a PostgreSQL on a free loopback port and yield the URI of its database; not as root."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not binaries:
+        required("postgres", "no PostgreSQL under /usr/lib/postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="matinee-pg-"))
+    port = free_port()
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if prefix:
+        shutil.chown(folder, "postgres", "postgres")
+    data = folder / "data"
+    initdb = [
+        *prefix,
+        str(binaries[-1] / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "matinee",
+        "-A",
+        "trust",
+        "-N",
+        "-E",
+        "UTF8",
+    ]
+    subprocess.run(initdb, check=True, capture_output=True, cwd="/")
+    options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    server = subprocess.Popen(
+        [*prefix, str(binaries[-1] / "postgres"), "-D", str(data), *options],
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(port)
+        yield f"postgresql://matinee@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run(
+            [*prefix, str(binaries[-1] / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"],
+            check=False,
+            capture_output=True,
+            cwd="/",
+        )
+        server.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def create_database(uri: str) -> str:
+    """Create an empty database beside the given one and return its URI."""
+    import psycopg2
+
+    name = f"lake_{uuid.uuid4().hex[:10]}"
+    connection = psycopg2.connect(uri)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}")
+    finally:
+        connection.close()
+    return f"{uri.rsplit('/', 1)[0]}/{name}"
+
+
+def postgres_settings(uri: str, home: Path) -> Settings:
+    """A new lake on PostgreSQL, in a database of its own."""
+    return load_settings(home=home, catalog="postgres", catalog_uri=create_database(uri), spark_remote=None)
+
+
+@contextmanager
+def aws_server() -> Iterator[str]:
+    """Run moto's server for S3, Glue and EMR Serverless on a free loopback port and yield its address."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    port = free_port()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    try:
+        _wait_for(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+
+
+def aws_settings(endpoint: str, home: Path) -> Settings:
+    """A new lake on Glue and S3, in a bucket of its own; Glue's databases are the server's, so it is reset first."""
+    import boto3
+    import requests
+
+    requests.post(f"{endpoint}/moto-api/reset", timeout=10)
+    bucket = f"lake-{uuid.uuid4().hex[:10]}"
+    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket=bucket)
+    return load_settings(
+        home=home,
+        catalog="aws",
+        warehouse=f"s3://{bucket}/warehouse",
+        s3_endpoint=endpoint,
+        glue_endpoint=endpoint,
+        spark_remote=None,
+    )
+
+
+def _wait_for(port: int, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")

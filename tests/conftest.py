@@ -1,0 +1,107 @@
+"""Fixtures shared by all tests: one Spark Connect server a session, a lake of its own for each test."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from matinee.errors import EnvironmentNotReadyError
+from matinee.settings import Settings, load_settings
+from tests.catalogs import aws_server, aws_settings, postgres_server, postgres_settings, required
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# The tests' own AWS is a server on this machine; real credentials must never reach it, nor it reach the real one.
+AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+os.environ.update(AWS | {"AWS_EC2_METADATA_DISABLED": "true"})
+for _name in [
+    name for name in os.environ if name.startswith("MATINEE_") and name not in ("MATINEE_REQUIRE", "MATINEE_TEST_DATA")
+]:
+    del os.environ[_name]
+os.environ.pop("SPARK_REMOTE", None)
+
+
+@pytest.fixture(scope="session")
+def session_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings that the session's Connect server is started with; each session of it brings its own catalog."""
+    return load_settings(home=tmp_path_factory.mktemp("lake"), catalog="embedded", spark_remote=None)
+
+
+@pytest.fixture(scope="session")
+def spark_remote(session_settings: Settings) -> Iterator[str]:
+    """Address of the session's Spark Connect server."""
+    from matinee.engine.server import free_port, start_server, stop_server
+
+    try:
+        server = start_server(session_settings, free_port(), die_with_us=True)
+    except EnvironmentNotReadyError as error:
+        required("spark", str(error))
+    yield server.remote
+    stop_server(server)
+
+
+@pytest.fixture(scope="session")
+def spark(spark_remote: str, session_settings: Settings) -> Iterator["SparkSession"]:
+    """A Connect client of the session's server."""
+    from matinee.engine.session import spark_session
+
+    with spark_session(session_settings.model_copy(update={"spark_remote": spark_remote})) as session:
+        yield session
+
+
+@pytest.fixture
+def settings(tmp_path: Path, spark_remote: str) -> Settings:
+    """A new embedded lake, with the session's engine."""
+    return load_settings(home=tmp_path / "home", catalog="embedded", spark_remote=spark_remote)
+
+
+@pytest.fixture(scope="session")
+def postgres_uri() -> Iterator[str]:
+    """A PostgreSQL of the tests' own."""
+    with postgres_server() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[str]:
+    """moto's server."""
+    with aws_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(
+    params=[
+        "embedded",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("aws", marks=pytest.mark.aws),
+    ]
+)
+def any_settings(request: pytest.FixtureRequest, tmp_path: Path, spark_remote: str) -> Settings:
+    """A new lake on each catalog in turn, with the session's engine."""
+    home = tmp_path / "home"
+    if request.param == "postgres":
+        found = postgres_settings(request.getfixturevalue("postgres_uri"), home)
+    elif request.param == "aws":
+        found = aws_settings(request.getfixturevalue("aws_endpoint"), home)
+    else:
+        found = load_settings(home=home, catalog="embedded", spark_remote=None)
+    return found.model_copy(update={"spark_remote": spark_remote})
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real event sets: MATINEE_TEST_DATA, else beside the checkout."""
+    named = os.environ.get("MATINEE_TEST_DATA")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not (folder / "ranklens").is_dir():
+        required("realdata", f"{folder} has no event sets")
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the number of skips: a skipped test proves nothing."""
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    terminalreporter.write_line(f"skipped tests: {skipped}")

@@ -1,0 +1,131 @@
+"""The DAG files: they import, quickly and lightly, survive serialization, and have the edges that they should have."""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FILES = sorted((CHECKOUT / "dags").glob("*.py"))
+HEAVY = ("pyspark", "pandas", "pandera", "pyarrow", "pyiceberg")
+CYCLE = [("wait", "write"), ("write", "audit"), ("audit", "publish")]
+
+pytestmark = [
+    pytest.mark.airflow,
+    # Airflow's own pattern matching uses a name that pathspec has deprecated.
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
+]
+
+
+def edges(bag: "DagBag", dag_id: str) -> set[tuple[str, str]]:
+    return {(task.task_id, down) for task in bag.dags[dag_id].tasks for down in task.downstream_task_ids}
+
+
+def cycle(name: str, *, wait: bool = True) -> set[tuple[str, str]]:
+    return {(f"{name}.{up}", f"{name}.{down}") for up, down in CYCLE if wait or up != "wait"}
+
+
+def test_every_file_imports_and_holds_the_one_dag_of_its_name(bag: "DagBag") -> None:
+    assert bag.import_errors == {}
+    assert {dag_id: Path(dag.fileloc).stem for dag_id, dag in bag.dags.items()} == {f.stem: f.stem for f in FILES}
+
+
+def test_every_file_is_parsed_in_less_than_a_second(bag: "DagBag") -> None:
+    assert [stat.file for stat in bag.dagbag_stats if stat.duration > timedelta(seconds=1)] == []
+
+
+def test_every_file_is_short() -> None:
+    assert [file.name for file in FILES if len(file.read_text().splitlines()) > 80] == []
+
+
+def test_every_dag_survives_serialization(bag: "DagBag") -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag_id, dag in bag.dags.items():
+        restored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+        assert set(restored.task_ids) == set(dag.task_ids), dag_id
+
+
+def test_no_file_imports_what_only_jobs_need() -> None:
+    look = (
+        "import runpy, sys; sys.path[:0] = sys.argv[2:]; runpy.run_path(sys.argv[1]);"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    paths = [str(CHECKOUT / "jobs"), str(CHECKOUT / "plugins")]
+    started = {
+        file.name: subprocess.Popen([sys.executable, "-c", look, str(file), *paths], stdout=subprocess.PIPE, text=True)
+        for file in FILES
+    }
+    found = {name: process.communicate()[0].splitlines()[-1:] for name, process in started.items()}
+    assert found == {file.name: ["[]"] for file in FILES}
+
+
+def test_no_template_uses_the_logical_date() -> None:
+    sources = [*FILES, *(CHECKOUT / "plugins").rglob("*.py")]
+    forbidden = re.compile(r"\{\{[^}]*\b(ds|ts|ds_nodash|logical_date|data_interval_\w+)\b")
+    assert [file.name for file in sources if forbidden.search(file.read_text())] == []
+
+
+@pytest.mark.parametrize("name", ["impressions", "plays"])
+def test_a_source_has_one_cycle(bag: "DagBag", name: str) -> None:
+    assert edges(bag, f"{name}_daily") == cycle(name)
+
+
+def test_the_join_has_two_cycles_and_waits_once(bag: "DagBag") -> None:
+    joined = {("play_attributions.publish", "impression_plays.write")}
+    both = cycle("play_attributions") | cycle("impression_plays", wait=False)
+    assert edges(bag, "impression_plays_daily") == both | joined
+
+
+def test_manifests_are_landed_after_the_rows_that_they_count(bag: "DagBag") -> None:
+    assert edges(bag, "landing_ingest") == {("impressions", "manifests"), ("plays", "manifests")}
+
+
+def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> None:
+    tables = ["raw_impressions", "raw_plays", "raw_quarantine", "core_impressions", "core_plays"]
+    tables += ["core_play_attributions", "core_impression_plays"]
+    expected = {("recover", f"{table}.compact") for table in tables}
+    for table in tables:
+        expected |= {(f"{table}.compact", f"{table}.expire"), (f"{table}.expire", f"{table}.orphans")}
+    assert edges(bag, "lake_maintenance_nightly") == expected
+
+
+def test_the_watch_maps_a_task_over_the_stale_datasets(bag: "DagBag") -> None:
+    assert edges(bag, "freshness_watch") == {("find", "stale")}
+    assert bag.dags["freshness_watch"].get_task("stale").is_mapped
+
+
+@pytest.mark.parametrize("dag_id", ["impressions_daily", "plays_daily", "impression_plays_daily"])
+def test_a_daily_dag_takes_the_day_that_has_just_ended_as_its_key(bag: "DagBag", dag_id: str) -> None:
+    timetable = bag.dags[dag_id].timetable
+    assert (type(timetable).__name__, timetable.run_offset, timetable.key_format) == (
+        "CronPartitionTimetable",
+        -1,
+        "%Y-%m-%d",
+    )
+    assert not bag.dags[dag_id].catchup
+
+
+def test_only_publish_and_ingest_emit_asset_events_and_each_asset_has_one_producer(bag: "DagBag") -> None:
+    producers = [
+        (outlet.name, dag_id, task.task_id)
+        for dag_id, dag in bag.dags.items()
+        for task in dag.tasks
+        for outlet in task.outlets
+    ]
+    assert sorted(producers) == [
+        ("core.impression_plays", "impression_plays_daily", "impression_plays.publish"),
+        ("core.impressions", "impressions_daily", "impressions.publish"),
+        ("core.play_attributions", "impression_plays_daily", "play_attributions.publish"),
+        ("core.plays", "plays_daily", "plays.publish"),
+        ("raw.impressions", "landing_ingest", "impressions"),
+        ("raw.plays", "landing_ingest", "plays"),
+    ]

@@ -1,0 +1,243 @@
+"""Landing as commits: the same bytes add nothing, also after a kill or beside another process."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from matinee.cycle.ingest import ingest
+from matinee.errors import CommitConflictError, LandingRefusedError, UnknownDatasetError, UsageError
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.files import landing_seq
+from matinee.lake.landings import LANDINGS, QUARANTINE, register_missing, registered
+from matinee.report import Report
+from matinee.settings import Settings
+
+pytestmark = pytest.mark.spark
+
+PLAYS = "raw.plays"
+LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
+GOOD = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"%s"}\n'
+NOON = "2026-03-01T12:00:00Z"
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("".join(lines))
+    return path
+
+
+def play(name: str, start: str = NOON) -> str:
+    return GOOD % (name, start)
+
+
+def plays(settings: Settings) -> list[str]:
+    rows = Lake.open(settings).table(PLAYS).scan().to_arrow()
+    return sorted(rows["play_id"].to_pylist())
+
+
+def bad_lines(settings: Settings) -> list[tuple[int, str]]:
+    rows = Lake.open(settings).table(QUARANTINE).scan().to_arrow().to_pylist()
+    return sorted((row["line"], row["reason"]) for row in rows)
+
+
+def branches(settings: Settings) -> set[str]:
+    lake = Lake.open(settings)
+    return {name for dataset in (PLAYS, QUARANTINE) for name in lake.table(dataset).metadata.refs}
+
+
+def already(report: Report) -> bool:
+    return report.details["already"] == "yes"
+
+
+def test_the_same_bytes_landed_twice_add_nothing(settings: Settings, tmp_path: Path) -> None:
+    path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
+    copy = write(tmp_path / "plays-2.jsonl", play("a"), "oops\n")
+    [first, second] = ingest(settings, PLAYS, [path, copy], LANDED)
+    [third] = ingest(settings, PLAYS, [copy], LANDED)
+    assert [already(report) for report in (first, second, third)] == [False, True, True]
+    assert third.details["file"] == str(path)
+    assert plays(settings) == ["a"]
+    assert bad_lines(settings) == [(2, "malformed_json")]
+    assert len(registered(Lake.open(settings), PLAYS)) == 1
+
+
+def test_files_land_once_on_every_catalog(any_settings: Settings, tmp_path: Path) -> None:
+    path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
+    reports = [ingest(any_settings, None, [path], LANDED)[0] for _ in range(2)]
+    assert [already(report) for report in reports] == [False, True]
+    assert plays(any_settings) == ["a"]
+    assert bad_lines(any_settings) == [(2, "malformed_json")]
+    assert branches(any_settings) == {refs.MAIN}
+
+
+def test_a_file_without_a_good_row_is_known_as_well(settings: Settings, tmp_path: Path) -> None:
+    paths = [write(tmp_path / "plays-bad.jsonl", "oops\n"), write(tmp_path / "plays-empty.jsonl")]
+    ingest(settings, PLAYS, paths, LANDED)
+    assert all(already(report) for report in ingest(settings, PLAYS, paths, LANDED))
+    assert bad_lines(settings) == [(1, "malformed_json")]
+    assert [(one.rows_in, one.landing_seq) for one in registered(Lake.open(settings), PLAYS)] == [(1, 1), (0, 2)]
+
+
+def test_landing_numbers_rise_with_each_file_and_stand_in_its_rows(settings: Settings, tmp_path: Path) -> None:
+    for number in (1, 2):
+        ingest(settings, None, [write(tmp_path / f"plays-{number}.jsonl", play(str(number)))], LANDED)
+    table = Lake.open(settings).table(PLAYS)
+    rows = {row["play_id"]: row["landing_seq"] for row in table.scan().to_arrow().to_pylist()}
+    assert rows == {"1": 1, "2": 2}
+    assert landing_seq(table) == 2
+
+
+def test_the_same_bytes_are_known_by_the_register_where_their_snapshot_expired(
+    settings: Settings, tmp_path: Path
+) -> None:
+    paths = [write(tmp_path / f"plays-{number}.jsonl", play(str(number))) for number in (1, 2)]
+    [first, _] = ingest(settings, PLAYS, paths, LANDED)
+    table = Lake.open(settings).table(PLAYS)
+    table.maintenance.expire_snapshots().by_ids([first.snapshot_id or 0]).commit()
+    assert already(ingest(settings, PLAYS, paths[:1], LANDED)[0])
+    assert plays(settings) == ["1", "2"]
+
+
+def test_a_truncated_file_is_refused_and_the_lake_is_as_it_was(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "plays-1.jsonl.gz"
+    whole = gzip.compress(play("a").encode())
+    path.write_bytes(whole[:-6])
+    with pytest.raises(LandingRefusedError, match=r"plays-1.jsonl.gz is refused whole: its gzip is cut off"):
+        ingest(settings, None, [path], LANDED)
+    assert not Lake.open(settings).exists(PLAYS)
+    path.write_bytes(whole)
+    assert ingest(settings, None, [path], LANDED)[0].rows.out == 1
+
+
+def test_a_refused_file_does_not_keep_the_others_from_landing(settings: Settings, tmp_path: Path) -> None:
+    write(tmp_path / "plays-1.parquet", "no parquet")
+    write(tmp_path / "plays-2.jsonl", play("b"))
+    with pytest.raises(LandingRefusedError, match=r"1 of 2 files were refused: .*plays-1.parquet"):
+        ingest(settings, None, [tmp_path], LANDED)
+    assert plays(settings) == ["b"]
+
+
+def test_files_are_landed_for_raw_datasets_only(settings: Settings, tmp_path: Path) -> None:
+    path = write(tmp_path / "plays-1.jsonl", play("a"))
+    with pytest.raises(UsageError, match=r"Files are not landed for core.plays"):
+        ingest(settings, "core.plays", [path])
+    with pytest.raises(UnknownDatasetError, match=r"raw.play"):
+        ingest(settings, "raw.play", [path])
+    with pytest.raises(UsageError, match="has no time zone"):
+        ingest(settings, PLAYS, [path], datetime(2026, 3, 1))  # noqa: DTZ001 - the point of the test
+
+
+def die(settings: Settings, path: Path, point: str, marker: Path) -> None:
+    """Land a file in a process of its own that kills itself at a point; prove that it got there."""
+    code = (
+        "import sys; from datetime import datetime; from matinee.cycle.ingest import ingest;"
+        "from matinee.settings import load_settings;"
+        "ingest(load_settings(), None, [sys.argv[1]], datetime.fromisoformat(sys.argv[2]))"
+    )
+    environment = os.environ | {
+        "MATINEE_HOME": str(settings.home),
+        "SPARK_REMOTE": settings.spark_remote or "",
+        "MATINEE_FAULT": point,
+        "MATINEE_FAULT_MARKER": str(marker),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = [sys.executable, "-c", code, str(path), LANDED.isoformat()]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert marker.read_text().strip() == point
+
+
+@pytest.mark.parametrize(
+    ("point", "landed_before"),
+    [
+        ("ingest.after_quarantine", []),
+        pytest.param("ingest.after_write", [], marks=pytest.mark.slow),
+        pytest.param("ingest.after_raw", ["a"], marks=pytest.mark.slow),
+    ],
+)
+def test_a_landing_that_was_killed_is_completed_by_the_next(
+    settings: Settings, tmp_path: Path, point: str, landed_before: list[str]
+) -> None:
+    # The third line is in the future for the first try only: the second one must judge it as the first did.
+    path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n", play("late", "2026-03-03T00:00:00Z"))
+    die(settings, path, point, tmp_path / "marker")
+    quarantined = [(2, "malformed_json"), (3, "event_in_future")]
+    assert bad_lines(settings) == quarantined
+    lake = Lake.open(settings)
+    assert (plays(settings) if lake.exists(PLAYS) else []) == landed_before
+    assert registered(lake, PLAYS) == []
+    ingest(settings, None, [path], datetime(2026, 3, 4, tzinfo=UTC))
+    assert plays(settings) == ["a"]
+    assert bad_lines(settings) == quarantined
+    assert branches(settings) == {refs.MAIN}
+    [landing] = registered(lake, PLAYS)
+    assert (landing.rows_in, landing.rows_landed, landing.rows_quarantined) == (3, 1, 2)
+    assert landing.received_ts == LANDED
+
+
+def test_a_landing_that_was_not_registered_is_registered_before_its_snapshot_goes(
+    settings: Settings, tmp_path: Path
+) -> None:
+    ingest(settings, None, [write(tmp_path / "plays-1.jsonl", play("a"))], LANDED)
+    lake = Lake.open(settings)
+    before = registered(lake, PLAYS)
+    lake.catalog.drop_table(LANDINGS)
+    assert register_missing(lake, PLAYS) == before
+    assert registered(lake, PLAYS) == before
+    assert register_missing(lake, PLAYS) == []
+
+
+def make_tables(settings: Settings) -> None:
+    lake = Lake.open(settings)
+    for dataset in (PLAYS, QUARANTINE, LANDINGS):
+        lake.ensure(dataset)
+
+
+def test_files_landed_at_once_get_numbers_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    make_tables(settings)
+    paths = [write(tmp_path / f"plays-{number}.jsonl", play(str(number)), "oops\n") for number in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda path: ingest(settings, None, [path], LANDED)[0], paths))
+    assert sorted(int(report.details["landing_seq"]) for report in reports) == [1, 2]
+    assert plays(settings) == ["1", "2"]
+    assert bad_lines(settings) == [(2, "malformed_json")] * 2
+    assert branches(settings) == {refs.MAIN}
+
+
+def test_the_same_bytes_landed_at_once_are_landed_once(settings: Settings, tmp_path: Path) -> None:
+    make_tables(settings)
+    path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
+
+    def land(hour: int) -> None:
+        at = datetime(2026, 3, 1, hour, tzinfo=UTC)
+        try:
+            ingest(settings, None, [path], at)
+        except CommitConflictError:
+            ingest(settings, None, [path], at)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(land, (20, 21)))
+    assert plays(settings) == ["a"]
+    assert bad_lines(settings) == [(2, "malformed_json")]
+    assert branches(settings) == {refs.MAIN}
+    [landing] = registered(Lake.open(settings), PLAYS)
+    rows = Lake.open(settings).table(QUARANTINE).scan().to_arrow().to_pylist()
+    assert {row["received_ts"] for row in rows} == {landing.received_ts}
+
+
+def test_a_report_says_what_became_of_the_file(settings: Settings, tmp_path: Path) -> None:
+    path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n", "{}\n")
+    [report] = ingest(settings, PLAYS, [path], LANDED)
+    assert (report.step, report.dataset) == ("ingest", PLAYS)
+    assert report.rows.model_dump(by_alias=True) == {"in": 3, "out": 1, "quarantined": 2, "duplicate": 0}
+    assert report.snapshot_id == refs.head(Lake.open(settings).table(PLAYS))
+    assert report.details["file"] == str(path)
+    assert json.loads(str(report.details["reasons"])) == {"malformed_json": 1, "missing_play_id": 1}

@@ -1,0 +1,140 @@
+"""Tiny lakes for tests that need no Spark: literal rows are written by PyIceberg alone."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from pyiceberg.io.pyarrow import _dataframe_to_data_files
+from pyiceberg.table import Table
+
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.files import LANDING_SEQ, data_files
+from matinee.lake.ledger import record
+from matinee.lake.manifests import Manifest, declare
+from matinee.lake.publication import InputPin, Publication, Run, State
+from matinee.settings import load_settings
+
+NOON = timedelta(hours=12)
+PLANNED = datetime(2026, 3, 5, tzinfo=UTC)
+D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
+
+
+def at(day: date, offset: timedelta = NOON) -> datetime:
+    """An instant of a day, noon unless told."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + offset
+
+
+def make_lake(home: Path) -> Lake:
+    """An empty embedded lake."""
+    return Lake.open(load_settings(home=home, catalog="embedded", spark_remote=None))
+
+
+def raw_play(day: date, play_id: str = "p1", **values: object) -> dict[str, object]:
+    """A landed play with every column."""
+    row: dict[str, object] = dict.fromkeys(("duration_s", "device", "country", "source", "app_version"))
+    row |= {"play_id": play_id, "profile_id": "a", "title_id": "t", "start_ts": at(day), "received_ts": at(day)}
+    return row | {"event_day": day, "landing_seq": 1, "file": "f"} | values
+
+
+def core_play(day: date, play_id: str = "p1", **values: object) -> dict[str, object]:
+    """A published play with every column."""
+    row = raw_play(day, play_id)
+    for name in ("duration_s", "landing_seq", "file"):
+        del row[name]
+    return row | {"duration_ms": None, "profile_bucket": 0} | values
+
+
+def arrow(table: Table, rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    """Rows in the table's own schema."""
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=table.schema().as_arrow())
+
+
+def land(lake: Lake, dataset: str, rows: list[dict[str, object]], *, seq: int = 1, close: bool = True) -> None:
+    """Append rows to a raw table as one landed file, and close their days by a manifest."""
+    table = lake.ensure(dataset)
+    table.append(
+        arrow(table, [row | {"landing_seq": seq} for row in rows]), snapshot_properties={LANDING_SEQ: str(seq)}
+    )
+    if close:
+        days = {row["event_day"] for row in rows}
+        counts = {day: sum(row["event_day"] == day for row in rows) for day in days}
+        close_days(lake, dataset, counts)
+
+
+def close_days(lake: Lake, dataset: str, counts: Mapping[date, int]) -> None:
+    """Declare days complete with these expected rows."""
+    declare(lake, [Manifest(dataset, day, rows, True, None, PLANNED) for day, rows in counts.items()])
+
+
+def prepare(
+    lake: Lake,
+    dataset: str,
+    day: date,
+    rows: list[dict[str, object]],
+    *,
+    pins: tuple[InputPin, ...] = (),
+    generation: int = 1,
+    attempt: str | None = None,
+) -> Run:
+    """Write rows as the day on an audit branch in one commit, and record it as PREPARED."""
+    table = lake.ensure(dataset)
+    identity = f"{dataset.replace('.', '_')}_{day:%Y%m%d}_{attempt or uuid.uuid4().hex[:8]}"
+    base = refs.head(table)
+    run = Run(identity, dataset, day.isoformat(), day, day, base, pins, "1.0.0", "test", PLANNED)
+    table = refs.create_branch(table, run.branch, base)
+    overwrite(table, run, rows, lake.registry.get(dataset).day_column or "")
+    audited = refs.head(table.refresh(), run.branch)
+    record(lake, [Publication(run, day, State.PREPARED, generation, PLANNED, audited_snapshot_id=audited)])
+    return run
+
+
+def overwrite(table: Table, run: Run, rows: list[dict[str, object]], day_column: str) -> None:
+    """Replace the days of a run on its branch, as a job does."""
+    gone = list(
+        data_files(table, day_column, snapshot_id=refs.head(table, run.branch), first=run.first_day, last=run.last_day)
+    )
+    with table.transaction() as transaction:
+        update = transaction.update_snapshot(snapshot_properties=run.to_summary(), branch=run.branch).overwrite()
+        with update as change:
+            for file in gone:
+                change.delete_data_file(file)
+            for file in _dataframe_to_data_files(table.metadata, arrow(table, rows), table.io) if rows else ():
+                change.append_data_file(file)
+
+
+def pin(lake: Lake, dataset: str, days: Mapping[date, int]) -> InputPin:
+    """Pin an input where it is now."""
+    table = lake.ensure(dataset)
+    snapshot_id = refs.head(table)
+    sequence = table.metadata.snapshot_by_id(snapshot_id).sequence_number or 0
+    return InputPin(dataset, snapshot_id, sequence, None, days)
+
+
+def ids(lake: Lake, dataset: str, column: str, ref: str = "main") -> list[str]:
+    """The sorted values of a column at a reference."""
+    table = lake.table(dataset)
+    rows = table.scan(snapshot_id=refs.head(table, ref), selected_fields=(column,)).to_arrow()
+    return sorted(rows[column].to_pylist())
+
+
+def raw_impression(day: date, event_id: str = "e1", **values: object) -> dict[str, object]:
+    """A landed impression with every column."""
+    row: dict[str, object] = dict.fromkeys(("device", "country", "page_id", "app_version"))
+    row |= {"event_id": event_id, "profile_id": "a", "title_id": "t", "row": 1, "position": 1}
+    row |= {"event_ts": at(day), "received_ts": at(day)}
+    return row | {"event_day": day, "landing_seq": 1, "file": "f"} | values
+
+
+def land_days(lake: Lake, *days: date) -> None:
+    """Land and close days with one impression `e<day>`, its play `p<day>` a minute later, and an organic play."""
+    minute = NOON + timedelta(minutes=1)
+    shown = [raw_impression(day, f"e{day.day}", title_id=f"t{day.day}") for day in days]
+    taken = [
+        raw_play(day, f"p{day.day}", title_id=f"t{day.day}", start_ts=at(day, minute), duration_s=2.5) for day in days
+    ]
+    organic = [raw_play(day, f"o{day.day}", title_id="never shown") for day in days]
+    land(lake, "raw.impressions", [*shown, *shown])
+    land(lake, "raw.plays", [*taken, *organic])

@@ -1,0 +1,179 @@
+"""The sensor: which day it waits for and why, and how the wait ends."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from matinee.errors import TerminalError
+from matinee.lake.catalog import Lake
+from matinee.lake.manifests import Manifest, declare
+from matinee.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from matinee_airflow.sensors import ValiditySensor
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    monkeypatch.setenv("MATINEE_HOME", str(tmp_path))
+    return Lake.open(load_settings())
+
+
+def close(lake: Lake, dataset: str, day: str, rows: int = 0) -> None:
+    declare(lake, [Manifest(dataset, date.fromisoformat(day), rows, True, None, datetime(2026, 3, 2, tzinfo=UTC))])
+
+
+def waiting(settings: Settings, dataset: str, key: str) -> str:
+    from matinee_airflow.triggers import waits_for
+
+    return waits_for(settings, dataset, key)
+
+
+def sensor(dataset: str, key: str) -> "ValiditySensor":
+    from airflow.sdk import DAG
+
+    from matinee_airflow.sensors import ValiditySensor
+
+    with DAG("some_dag", schedule=None):
+        return ValiditySensor(task_id="wait", dataset=dataset, key=key)
+
+
+def test_a_day_that_nothing_closes_is_waited_for_with_the_reason(lake: Lake) -> None:
+    close(lake, "raw.impressions", "2026-03-01")
+    assert waiting(lake.settings, "core.plays", "2026-03-01").startswith(
+        "raw.plays 2026-03-01: open: 0 rows landed and nothing closes the day"
+    )
+
+
+def test_a_lake_in_which_nothing_ever_landed_is_waited_for(lake: Lake) -> None:
+    assert waiting(lake.settings, "core.plays", "2026-03-01")
+
+
+def test_a_day_with_too_few_rows_is_waited_for(lake: Lake) -> None:
+    close(lake, "raw.plays", "2026-03-01", rows=100)
+    assert "short: 0 of 100 rows" in waiting(lake.settings, "core.plays", "2026-03-01")
+
+
+def test_a_closed_day_is_not_waited_for(lake: Lake) -> None:
+    close(lake, "raw.plays", "2026-03-01")
+    assert waiting(lake.settings, "core.plays", "2026-03-01") == ""
+
+
+def test_one_bad_day_does_not_stop_the_days_after_it(lake: Lake) -> None:
+    close(lake, "raw.plays", "2026-03-01", rows=100)
+    close(lake, "raw.plays", "2026-03-02")
+    assert waiting(lake.settings, "core.plays", "2026-03-02") == ""
+
+
+def test_the_join_names_the_file_at_the_end_of_the_chain(lake: Lake) -> None:
+    close(lake, "raw.impressions", "2026-03-01")
+    lines = waiting(lake.settings, "core.play_attributions", "2026-03-01").splitlines()
+    assert lines[0] == "core.plays 2026-03-01: no publication"
+    assert lines[1].strip().startswith("raw.plays 2026-03-01: open")
+    assert "matinee ingest raw.plays --close-through 2026-03-01" in lines[-1]
+
+
+def test_the_sensor_ends_at_once_where_the_inputs_are_valid(lake: Lake) -> None:
+    close(lake, "raw.plays", "2026-03-01")
+    assert sensor("core.plays", "2026-03-01").execute({}) is None
+
+
+def test_the_sensor_leaves_its_worker_while_it_waits(lake: Lake) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from matinee_airflow.sensors import WAIT_AT_MOST
+
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("core.plays", "2026-03-01").execute({})
+    assert deferred.value.timeout == WAIT_AT_MOST
+    assert deferred.value.trigger.serialize() == (
+        "matinee_airflow.triggers.ValidityTrigger",
+        {"dataset": "core.plays", "key": "2026-03-01", "poll_s": 5},
+    )
+
+
+def test_a_wait_that_takes_too_long_is_skipped_and_not_failed() -> None:
+    from airflow.sdk.bases.operator import TriggerFailureReason
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    with pytest.raises(AirflowSkipException):
+        sensor("core.plays", "2026-03-01").resume_execution(
+            "__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, {}
+        )
+
+
+def test_the_trigger_fires_once_the_day_is_closed(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    from matinee_airflow.triggers import ValidityTrigger
+
+    async def wait() -> object:
+        events = ValidityTrigger("core.plays", "2026-03-01", 0.05).run()
+        first = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0.5)
+        assert not first.done()
+        await asyncio.to_thread(close, lake, "raw.plays", "2026-03-01")
+        return (await asyncio.wait_for(first, timeout=20)).payload
+
+    caplog.set_level("INFO")
+    assert asyncio.run(wait()) == {"valid": "2026-03-01"}
+    told = [record.message for record in caplog.records if "waits for" in record.message]
+    assert len(told) == 1  # said once, not at every look
+    assert "raw.plays 2026-03-01: open" in told[0]
+
+
+def test_a_wait_for_an_unknown_dataset_fails_instead_of_going_on_for_ever(lake: Lake) -> None:
+    from matinee_airflow.triggers import ValidityTrigger
+
+    async def first() -> dict[str, str]:
+        return (await anext(ValidityTrigger("core.players", "2026-03-01", 0.05).run())).payload  # type: ignore[no-any-return]
+
+    event = asyncio.run(first())
+    with pytest.raises(TerminalError, match=r"No contract declares core\.players.*core\.plays"):
+        sensor("core.players", "2026-03-01").execute_complete({}, event)
+
+
+def stale(lake: Lake, now: datetime) -> list[str]:
+    from matinee_airflow.freshness import stale_datasets
+
+    return stale_datasets(lake.settings, now)
+
+
+def test_an_empty_lake_is_not_stale(lake: Lake) -> None:
+    assert stale(lake, datetime(2026, 3, 10, tzinfo=UTC)) == []
+
+
+def test_each_dataset_is_stale_once_its_own_lag_is_too_long(lake: Lake) -> None:
+    close(lake, "raw.impressions", "2026-03-01")
+    close(lake, "raw.plays", "2026-03-01")
+    raw_ends = datetime(2026, 3, 2, tzinfo=UTC)
+    assert stale(lake, raw_ends) == []
+    # raw.* may lag by 30 hours behind its last valid day; core.* has published nothing since the first day began.
+    assert stale(lake, raw_ends + timedelta(hours=30)) == [
+        "core.impressions",
+        "core.plays",
+        "core.play_attributions",
+        "core.impression_plays",
+    ]
+    assert "raw.plays" in stale(lake, raw_ends + timedelta(hours=30, seconds=1))
+
+
+def test_the_alarm_of_a_stale_dataset_carries_its_explanation(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    from airflow.sdk import DAG
+
+    from matinee_airflow.freshness import ExplainStaleDataset, FindStaleDatasets, StaleDatasetError
+
+    close(lake, "raw.plays", "2026-03-01")
+    with DAG("watch", schedule=None):
+        find, explain = FindStaleDatasets(task_id="find"), ExplainStaleDataset(task_id="stale", dataset="core.plays")
+    run = SimpleNamespace(run_after=datetime(2026, 3, 10, tzinfo=UTC))
+    assert "core.plays" in find.execute({"dag_run": run})
+    with pytest.raises(StaleDatasetError, match=r"core\.plays 2026-03-01: no publication"):
+        explain.execute({})

@@ -1,0 +1,42 @@
+"""The text of the compiled checks; what they find is tried on Spark."""
+
+from dataclasses import replace
+
+import pytest
+
+from matinee.contracts.checks import compile_checks
+from matinee.contracts.model import Contract, VolumeBand
+from matinee.contracts.registry import Registry
+from matinee.settings import CHECKOUT
+
+
+@pytest.fixture(scope="module")
+def impressions() -> Contract:
+    return Registry.load(CHECKOUT / "sql").get("core.impressions")
+
+
+def test_every_column_of_the_result_is_one_check(impressions: Contract) -> None:
+    compiled = compile_checks(impressions)
+
+    names = [check.name for check in compiled.checks]
+    assert len(set(names)) == len(names)
+    assert all(compiled.sql.count(f" AS `{name}`") == 1 for name in names)
+
+
+def test_only_the_volume_is_a_warning(impressions: Contract) -> None:
+    checks = compile_checks(impressions).checks
+
+    assert [check.name for check in checks if check.severity == "warning"] == ["volume"]
+
+
+def test_optional_columns_have_no_null_check(impressions: Contract) -> None:
+    names = {check.name for check in compile_checks(impressions).checks}
+
+    assert "null_title_id" in names
+    assert "null_device" not in names
+
+
+def test_a_contract_without_a_band_has_no_volume_check(impressions: Contract) -> None:
+    checks = compile_checks(replace(impressions, volume=VolumeBand())).checks
+
+    assert "volume" not in {check.kind for check in checks}

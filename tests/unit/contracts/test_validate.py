@@ -1,0 +1,118 @@
+"""What `matinee contract check` refuses, with the line of each fault."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from matinee.contracts.validate import check, check_all
+from matinee.errors import ContractError
+from matinee.settings import CHECKOUT
+
+WriteContract = Callable[..., Path]
+
+BY_THE_STANDARD = [
+    pytest.param("id: core.ratings\n", "", 1, "'id' is a required property", id="no id"),
+    pytest.param("status: active", "owner: me", 6, "ODCS knows no 'owner' here", id="a stray key"),
+    pytest.param("required: true", "required: sometimes", 18, "required: 'sometimes' is not of type", id="not a flag"),
+    pytest.param("logicalType: integer", "logicalType: stars", 22, "'stars' is not one of", id="no logical type"),
+    pytest.param("minimum: 1", "least: 1", 27, "ODCS knows no 'least' here", id="a stray option"),
+    pytest.param("unit: h\n", "unit: h\n    unit: d\n", 40, "key 'unit' stands here again", id="a key twice"),
+    pytest.param("id: core.ratings", "id: [core.ratings", 4, "is not readable YAML", id="not YAML"),
+]
+BY_OUR_RULES = [
+    pytest.param("apiVersion: v3.2.0", "apiVersion: v3.1.0", 1, "must be v3.2.0", id="an older standard"),
+    pytest.param("id: core.ratings", "id: Ratings", 3, "'Ratings' is not a dataset's name", id="no dataset name"),
+    pytest.param("id: core.ratings", "id: core.stars", 3, "must be core.ratings, as the folders", id="another folder"),
+    pytest.param("name: stars", "name: stars; DROP", 21, "is not a name", id="an unsafe name"),
+    pytest.param("name: stars", "name: rating_id", 21, "rating_id is declared twice", id="a column twice"),
+    pytest.param("physicalType: int", "physicalType: decimal", 23, "'decimal' is not one of", id="an unknown type"),
+    pytest.param("physicalType: int", "physicalType: double", 22, "of type double is number", id="two types"),
+    pytest.param("minimum: 1", "minimum: 6", 26, "minimum 6 is above maximum 5", id="an empty range"),
+    pytest.param("        required: true\n", "", 18, "so it must be required", id="an optional key"),
+    pytest.param("value: rated_day", "value: stars", 42, "must be a required column of type date", id="no day"),
+    pytest.param("property: dayColumn", "property: dayColum", 41, "'dayColum' is not a custom", id="a misspelling"),
+    pytest.param("[rating_id]", "[rating]", 44, "names rating, which is no column", id="sorted by nothing"),
+    pytest.param("lookback: ratings.window", "lookback: window", 49, "neither a parameter nor", id="no such length"),
+    pytest.param(
+        "Stars, from 1 to 5.", "Stars." * 50, 25, "has 300 characters; catalogs keep 255", id="a long comment"
+    ),
+    pytest.param('"24h"', '"a day"', 54, "neither a number nor a duration", id="no duration"),
+    pytest.param("partitionKeyPosition: 1", "partitionKeyPosition: 2", 29, "must be 1 to 1", id="a gap"),
+    pytest.param("value: 36", "value: soon", 38, "must be a whole number", id="no service level"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "line", "reason"), BY_THE_STANDARD + BY_OUR_RULES)
+def test_a_bad_contract_is_refused_with_its_line(
+    write_contract: WriteContract, good: str, bad: str, line: int, reason: str
+) -> None:
+    file = write_contract((good, bad))
+
+    (problem,) = check(file)
+
+    assert (problem.file, problem.line) == (file, line)
+    assert reason in problem.reason
+
+
+def test_the_good_contract_has_no_problems(write_contract: WriteContract) -> None:
+    assert check(write_contract()) == []
+
+
+def test_an_empty_contract_is_refused_though_the_standards_model_accepts_it(tmp_path: Path) -> None:
+    file = tmp_path / "contract.odcs.yaml"
+    file.write_text("{}\n")
+
+    assert {problem.reason for problem in check(file)} >= {"'version' is a required property"}
+
+
+def test_a_document_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "contract.odcs.yaml"
+    file.write_text("customProperties: &all [*all]\n")
+
+    assert {problem.line for problem in check(file)} == {1}
+
+
+def test_all_problems_of_a_contract_are_told_in_the_order_of_their_lines(write_contract: WriteContract) -> None:
+    file = write_contract(("minimum: 1", "minimum: 6"), ("[rating_id]", "[rating]"), ("v3.2.0", "v3.0.0"))
+
+    assert [problem.line for problem in check(file)] == [1, 26, 44]
+
+
+def test_an_input_that_no_contract_declares_is_refused(write_contract: WriteContract) -> None:
+    file = write_contract()
+
+    (problem,) = check_all(file.parents[2])
+
+    assert (problem.line, problem.reason) == (47, "no contract declares raw.ratings")
+
+
+def test_a_parameter_that_differs_from_that_of_an_input_is_refused(write_contract: WriteContract) -> None:
+    upstream = [("id: core.ratings", "id: raw.ratings"), ("core.ratings", "raw.ratings"), ('"24h"', '"40d"')]
+    write_contract(*upstream, ("raw.ratings\n        alias", "core.ratings\n        alias"), dataset="raw.ratings")
+    file = write_contract()
+
+    problems = check_all(file.parents[2])
+
+    reason = "parameter ratings.window is 24h here and 40d in its input raw.ratings: they must be the same"
+    assert (54, reason) in [(problem.line, problem.reason) for problem in problems if problem.file == file]
+
+
+def test_a_folder_without_contracts_is_a_problem(tmp_path: Path) -> None:
+    assert len(check_all(tmp_path)) == 1
+
+
+def test_every_shipped_contract_is_valid() -> None:
+    assert check_all(CHECKOUT / "sql") == []
+
+
+def test_the_loader_refuses_what_it_cannot_read_with_file_and_line(write_contract: WriteContract) -> None:
+    from matinee.contracts.loader import load
+
+    file = write_contract(("physicalType: int", "physicalType: decimal"))
+
+    with pytest.raises(
+        ContractError, match=r"contract\.odcs\.yaml:23: physicalType: 'decimal' is not one of"
+    ) as refusal:
+        load(file)
+    assert refusal.value.facts["line"] == 23

@@ -1,0 +1,149 @@
+"""Publishing: pointer move, replay, refusal; and what the ledger says of each."""
+
+from pathlib import Path
+
+import pytest
+from tests.lakes import D1, D2, core_play, ids, land, make_lake, pin, prepare, raw_play
+
+from matinee.errors import StaleInputsError
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import history, recorded
+from matinee.lake.publication import Publication, Run, State
+from matinee.lake.publish import drop_branches, move_to_main
+from matinee.lake.recovery import recover
+
+PLAYS = "core.plays"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return make_lake(tmp_path)
+
+
+def nothing_to_audit(branch: str) -> None:
+    """Audits that look across days: none here."""
+
+
+def publish(lake: Lake, run: Run) -> None:
+    move_to_main(lake, run, nothing_to_audit)
+    recover(lake, run.dataset)
+    drop_branches(lake.table(run.dataset), run)
+
+
+def newest(lake: Lake, dataset: str, day: object) -> Publication:
+    found = history(lake, dataset).newest(day)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_a_change_reaches_main_by_moving_the_pointer(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1, "p1")])
+    assert ids(lake, PLAYS, "play_id") == []
+    published = move_to_main(lake, run, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == ["p1"]
+    assert not published.replayed
+
+
+def test_publishing_twice_changes_nothing(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1, "p1")])
+    first = move_to_main(lake, run, nothing_to_audit)
+    second = move_to_main(lake, run, nothing_to_audit)
+    assert second.snapshot_id == first.snapshot_id
+
+
+def test_a_change_is_replayed_where_main_moved_in_another_day(lake: Lake) -> None:
+    audited_again: list[str] = []
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    published = move_to_main(lake, ours, audited_again.append)
+    assert published.replayed
+    assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
+    assert audited_again == [f"replay_{ours.publication_id}"]
+
+
+def test_a_replay_replaces_the_rows_that_the_day_had(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    publish(lake, ours)
+    assert ids(lake, PLAYS, "play_id") == ["new", "theirs"]
+
+
+def test_an_empty_day_is_published_and_replaces_rows(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
+    publish(lake, prepare(lake, PLAYS, D1, []))
+    assert ids(lake, PLAYS, "play_id") == []
+
+
+def test_a_replayed_empty_day_is_published(lake: Lake) -> None:
+    ours = prepare(lake, PLAYS, D1, [])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    publish(lake, ours)
+    assert newest(lake, PLAYS, D1).state is State.PUBLISHED
+
+
+def test_a_change_of_the_same_day_meanwhile_is_refused_and_named(lake: Lake) -> None:
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    theirs = prepare(lake, PLAYS, D1, [core_play(D1, "theirs")])
+    publish(lake, theirs)
+    with pytest.raises(StaleInputsError, match=theirs.publication_id):
+        move_to_main(lake, ours, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == ["theirs"]
+
+
+def test_a_run_that_read_older_inputs_than_what_it_would_replace_is_refused(lake: Lake) -> None:
+    land(lake, "raw.plays", [raw_play(D1)])
+    old = pin(lake, "raw.plays", {D1: 1})
+    land(lake, "raw.plays", [raw_play(D1, "p2")], seq=2)
+    new = pin(lake, "raw.plays", {D1: 2})
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1)], pins=(new,)))
+    with pytest.raises(StaleInputsError, match="read the newer"):
+        move_to_main(lake, prepare(lake, PLAYS, D1, [core_play(D1)], pins=(old,)), nothing_to_audit)
+
+
+def test_main_that_moves_between_look_and_commit_is_seen_and_the_change_replayed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.lake import publish as module
+
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    theirs = prepare(lake, PLAYS, D2, [core_play(D2, "theirs")])
+    raced: list[str] = []
+
+    def race(point: str) -> None:
+        if point == "publish.before_move" and not raced:
+            raced.append(point)
+            publish(lake, theirs)
+
+    monkeypatch.setattr(module.faults, "reach", race)
+    published = move_to_main(lake, ours, nothing_to_audit)
+    assert published.replayed
+    assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
+
+
+def test_what_reached_main_counts_as_published_before_anyone_recorded_it(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    move_to_main(lake, run, nothing_to_audit)
+    assert recorded(lake, PLAYS)[run.publication_id, D1].state is State.PREPARED
+    assert newest(lake, PLAYS, D1).state is State.PUBLISHED
+
+
+def test_recovery_records_what_reached_main_once(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    move_to_main(lake, run, nothing_to_audit)
+    assert [row.state for row in recover(lake, PLAYS)] == [State.PUBLISHED]
+    assert recover(lake, PLAYS) == ()
+
+
+def test_recovery_abandons_what_lost_its_branch(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    table = lake.table(PLAYS)
+    refs.remove(table, run.branch, expected=refs.head(table, run.branch))
+    assert [row.state for row in recover(lake, PLAYS)] == [State.ABANDONED]
+    assert history(lake, PLAYS).newest(D1) is None
+
+
+def test_recovery_leaves_a_live_run_alone(lake: Lake) -> None:
+    prepare(lake, PLAYS, D1, [core_play(D1)])
+    assert recover(lake, PLAYS) == ()

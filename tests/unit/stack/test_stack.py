@@ -1,0 +1,153 @@
+"""The launcher of the embedded stack: what it checks, what it sets, and whom it stops."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.settings import Settings, load_settings
+from matinee.stack import checks, start, status, stop
+from matinee.stack.api import AirflowApi
+from matinee.stack.environment import airflow_environment
+from matinee.stack.processes import find, pid_file, remember, spawn, stop_all, tail_of
+
+# A parent with a child in a process group of its own, as Airflow's task processes are.
+FAMILY = """
+import subprocess, time
+child = subprocess.Popen(["sleep", "60"], process_group=0)
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    found = load_settings(home=tmp_path / "home")
+    found.run_dir.mkdir(parents=True)
+    return found
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def wait_until_up(settings: Settings, name: str) -> psutil.Process:
+    deadline = time.monotonic() + 10
+    while "up" not in tail_of(settings, name) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process = find(settings, name)
+    assert process is not None
+    return process
+
+
+@pytest.mark.parametrize("setting", ["MATINEE_SPARK_PORT", "MATINEE_AIRFLOW_PORT"])
+def test_a_taken_port_is_one_line_that_names_the_way_out(
+    settings: Settings, taken_port: int, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(setting, str(taken_port))
+    with pytest.raises(EnvironmentNotReadyError, match=f"Port {taken_port} is taken.*{setting}"):
+        start(settings, lambda _: None)
+
+
+def test_a_missing_java_is_one_line_that_names_the_way_out(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(EnvironmentNotReadyError, match=r"Java was not found.*Install a Java 17 or 21"):
+        start(settings, lambda _: None)
+
+
+def test_a_full_disk_is_one_line_that_names_the_way_out(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "NEEDED_BYTES", 2**60)
+    with pytest.raises(EnvironmentNotReadyError, match=r"GiB are free.*MATINEE_HOME"):
+        start(settings, lambda _: None)
+
+
+def test_a_running_stack_is_not_started_twice(settings: Settings) -> None:
+    spawn(settings, "airflow-scheduler", [sys.executable, "-c", FAMILY], {})
+    try:
+        with pytest.raises(EnvironmentNotReadyError, match=r"already runs.*airflow-scheduler.*make down"):
+            start(settings, lambda _: None)
+    finally:
+        stop(settings)
+
+
+def test_every_address_is_on_the_loopback_interface(settings: Settings) -> None:
+    environment = airflow_environment(settings)
+    addresses = [value for name, value in environment.items() if "URL" in name and "AIRFLOW" in name]
+    addresses.append(environment["SPARK_REMOTE"])
+    assert len(addresses) == 3
+    assert all("://127.0.0.1:" in address for address in addresses)
+
+
+def test_the_secret_is_long_private_and_stays_the_same(settings: Settings) -> None:
+    first, second = (airflow_environment(settings)["AIRFLOW__API_AUTH__JWT_SECRET"] for _ in range(2))
+    assert first == second
+    assert len(first.encode()) >= 64
+    assert (settings.home / "airflow" / "jwt-secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_variables_of_another_airflow_are_left_out(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW_CONN_THEIRS", "http://elsewhere")
+    environment = airflow_environment(settings)
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert "AIRFLOW_CONN_THEIRS" not in environment
+
+
+def test_stopping_ends_a_component_and_its_children_in_other_groups(settings: Settings) -> None:
+    spawn(settings, "some", [sys.executable, "-c", FAMILY], {"PATH": "/usr/bin:/bin"})
+    process = wait_until_up(settings, "some")
+    family = [process, *process.children(recursive=True)]
+    assert len(family) == 2
+    assert stop_all(settings, ["some"]) == ["some"]
+    assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
+    assert not pid_file(settings, "some").exists()
+
+
+def test_a_stale_pid_file_is_not_a_running_component(settings: Settings) -> None:
+    ended = subprocess.Popen(["true"])
+    remember(settings, "some", ended.pid)
+    ended.wait()
+    assert find(settings, "some") is None
+    assert stop_all(settings, ["some"]) == []
+
+
+def test_a_process_that_got_the_pid_later_is_never_taken_for_ours(settings: Settings) -> None:
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        pid_file(settings, "some").write_text(f"{stranger.pid} 12345.0\n")
+        assert find(settings, "some") is None
+        stop_all(settings, ["some"])
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_the_status_names_every_component_also_where_none_runs(settings: Settings) -> None:
+    assert {found.name: found.pid for found in status(settings)} == dict.fromkeys(
+        (
+            "spark-connect-server",
+            "airflow-api-server",
+            "airflow-scheduler",
+            "airflow-dag-processor",
+            "airflow-triggerer",
+        )
+    )
+
+
+def test_an_airflow_that_does_not_answer_is_a_clear_error() -> None:
+    api = AirflowApi("http://127.0.0.1:9")
+    assert api.health() == {}
+    with pytest.raises(EngineUnavailableError, match=r"Airflow does not answer at http://127.0.0.1:9.*make up"):
+        api.dag_ids()
