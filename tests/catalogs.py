@@ -28,48 +28,32 @@ def required(marker: str, reason: str) -> None:
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Run a PostgreSQL on a free loopback port and yield the URI of its database; not as root."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not binaries:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not found:
         required("postgres", "no PostgreSQL under /usr/lib/postgresql")
+    binaries, port = found[-1], free_port()
     folder = Path(tempfile.mkdtemp(prefix="matinee-pg-"))
-    port = free_port()
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if prefix:
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_user:
         shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
-    initdb = [
-        *prefix,
-        str(binaries[-1] / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        "matinee",
-        "-A",
-        "trust",
-        "-N",
-        "-E",
-        "UTF8",
-    ]
-    subprocess.run(initdb, check=True, capture_output=True, cwd="/")
-    options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    server = subprocess.Popen(
-        [*prefix, str(binaries[-1] / "postgres"), "-D", str(data), *options],
-        cwd="/",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    server = _start_postgres(as_user, binaries, folder, port)
     try:
         _wait_for(port)
         yield f"postgresql://matinee@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run(
-            [*prefix, str(binaries[-1] / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"],
-            check=False,
-            capture_output=True,
-            cwd="/",
-        )
+        stop = [*as_user, str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "stop"]
+        subprocess.run(stop, check=False, capture_output=True, cwd="/")
         server.wait(timeout=20)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_postgres(as_user: list[str], binaries: Path, folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    data = str(folder / "data")
+    initdb = [*as_user, str(binaries / "initdb"), "-D", data, "-U", "matinee", "-A", "trust", "-N", "-E", "UTF8"]
+    subprocess.run(initdb, check=True, capture_output=True, cwd="/")
+    options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    command = [*as_user, str(binaries / "postgres"), "-D", data, *options]
+    return subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def create_database(uri: str) -> str:

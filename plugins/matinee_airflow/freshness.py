@@ -1,5 +1,6 @@
 """The freshness watch: which datasets cannot be trusted far enough, and why."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,8 @@ from airflow.sdk import BaseOperator
 
 from matinee.errors import TerminalError
 from matinee.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
 
 
 class StaleDatasetError(TerminalError):
@@ -20,7 +23,7 @@ class FindStaleDatasets(BaseOperator):  # type: ignore[misc]
     def execute(self, context: Mapping[str, Any]) -> list[str]:
         """Look at every dataset with a freshness target."""
         found = stale_datasets(load_settings(), context["dag_run"].run_after)
-        self.log.info("Stale: %s", ", ".join(found) or "none")
+        log.info("Stale: %s", ", ".join(found) or "none")
         return found
 
 
@@ -42,9 +45,9 @@ class ExplainStaleDataset(BaseOperator):  # type: ignore[misc]
 
         found = Validity(Lake.open(load_settings())).vtts(self.dataset)
         lines = found.held_by.lines() if found.held_by else ["it has caught up since"]
-        self.log.error("%s can be trusted through %s; it is held by", self.dataset, found.vtts or "nothing yet")
+        log.error("%s can be trusted through %s; it is held by", self.dataset, found.vtts or "nothing yet")
         for line in lines:
-            self.log.error("  %s", line)
+            log.error("  %s", line)
         raise StaleDatasetError(
             f"{self.dataset} is stale: VTTS {found.vtts or 'none'}, held by {lines[0]}",
             next_step=f"`matinee vtts explain {self.dataset}`, then do what its last line says.",

@@ -1,5 +1,6 @@
 """The validity sensor: a daily run starts once the input days that it reads are valid."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from matinee.errors import TerminalError
 from matinee.settings import Settings, load_settings
 from matinee_airflow.triggers import ValidityTrigger, waits_for
 
+log = logging.getLogger(__name__)
 WAIT_AT_MOST = timedelta(hours=12)
 
 
@@ -33,9 +35,9 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
         settings = load_settings()
         waiting = waits_for(settings, self.dataset, self.key)
         if not waiting:
-            self.log.info("The inputs of %s %s are valid.", self.dataset, self.key)
+            log.info("The inputs of %s %s are valid.", self.dataset, self.key)
             return
-        self.log.info("%s %s waits for:\n%s", self.dataset, self.key, waiting)
+        log.info("%s %s waits for:\n%s", self.dataset, self.key, waiting)
         self.defer(
             trigger=ValidityTrigger(self.dataset, self.key, poll_seconds(settings)),
             method_name="execute_complete",
@@ -50,7 +52,7 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
         """
         if "error" in event:
             raise TerminalError(event["error"], next_step=event["next_step"])
-        self.log.info("The inputs of %s %s are valid now.", self.dataset, self.key)
+        log.info("The inputs of %s %s are valid now.", self.dataset, self.key)
 
 
 def poll_seconds(settings: Settings) -> float:

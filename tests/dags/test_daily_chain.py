@@ -150,3 +150,12 @@ def test_the_upkeep_of_a_lake_changes_no_row(bag: "DagBag", settings: Settings) 
     before = rows(settings, "core.plays")
     assert set(run(bag, "lake_maintenance_nightly").values()) == {"success"}
     assert rows(settings, "core.plays") == before
+
+
+def test_the_watch_is_red_for_each_stale_dataset_and_its_log_explains_why(
+    bag: "DagBag", settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run(bag, "freshness_watch") == {"dag": "failed", "find": "success", "stale": "failed"}
+    told = [record.message for record in caplog.records if record.name == "matinee_airflow.freshness"]
+    assert any("core.plays 2026-03-01: no publication" in line for line in told)
+    assert any("`matinee run core.plays --key 2026-03-01` publishes it" in line for line in told)

@@ -93,6 +93,13 @@ def table_properties(contract: Contract) -> dict[str, str]:
         "write.parquet.compression-codec": "zstd",
         # Rows of one partition meet in one task: one file a cell instead of one a cell and task.
         "write.distribution-mode": "hash",
+        # Runs of other keys commit to other branches of the same table all the time: losing that race is no conflict.
+        "commit.retry.num-retries": "20",
+        "commit.retry.max-wait-ms": "2000",
+        # Ledgers grow by one small commit after another.
+        "commit.manifest-merge.enabled": "true",
+        "write.metadata.delete-after-commit.enabled": "true",
+        "write.metadata.previous-versions-max": "100",
         **modes,
     }
 

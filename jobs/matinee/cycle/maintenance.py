@@ -68,7 +68,7 @@ def compact(settings: Settings, dataset: str) -> Report:
     contract = lake.registry.get(dataset)
     done = []
     for day, size in worth_compacting(lake, contract):
-        found = _compact_day(lake, contract, day, size)
+        found = compact_day(lake, contract, day, size)
         if found is not None:
             done.append(found)
     details: dict[str, str | int] = {
@@ -96,7 +96,8 @@ def _open_runs(lake: Lake, contract: Contract) -> Iterator[Run]:
         yield from (record.run for record in history(lake, contract.dataset).open())
 
 
-def _compact_day(lake: Lake, contract: Contract, day: date, size: DaySize) -> Compaction | None:
+def compact_day(lake: Lake, contract: Contract, day: date, size: DaySize) -> Compaction | None:
+    """Rearrange one day and move main to it; None where main moved during each of several tries."""
     branch = f"compact_{contract.dataset.replace('.', '_')}_{day:%Y%m%d}"
     for _ in range(TRIES):
         table = lake.table(contract.dataset)

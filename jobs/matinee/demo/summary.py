@@ -1,5 +1,6 @@
 """What the demo shows at its end: rows, audits, freshness, take rates, time, and where to look next."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -56,10 +57,9 @@ def _audits(lake: Lake, dataset: str, proof: Proof) -> str:
 def _quarantine(landed: Sequence[Report]) -> None:
     reasons: dict[tuple[str, str], int] = {}
     for report in landed:
-        for name, count in report.details.items():
-            if name.startswith("quarantined_"):
-                key = (report.dataset, name.removeprefix("quarantined_"))
-                reasons[key] = reasons.get(key, 0) + int(count)
+        for reason, count in json.loads(str(report.details.get("reasons", "{}"))).items():
+            key = (report.dataset, reason)
+            reasons[key] = reasons.get(key, 0) + int(count)
     if reasons:
         rows = [(dataset, reason, f"{count:,}") for (dataset, reason), count in sorted(reasons.items())]
         _table("Quarantined lines", ("dataset", "reason", "lines"), rows)

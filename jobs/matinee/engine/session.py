@@ -18,6 +18,8 @@ from matinee.engine.server import own_server, running_remote
 from matinee.errors import EngineFailedError, EngineUnavailableError
 from matinee.settings import Settings
 
+SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC"}
+
 
 @contextmanager
 def spark_session(settings: Settings) -> Iterator[SparkSession]:
@@ -35,10 +37,9 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
             remote = settings.spark_remote or running_remote(settings) or stack.enter_context(own_server(settings))
             session = _connect(remote)
             stack.callback(_close, session)
-        for name, value in catalog_options(settings).items():
-            session.conf.set(name, value)
-        session.conf.set("spark.sql.session.timeZone", "UTC")
         try:
+            for name, value in (catalog_options(settings) | SESSION_OPTIONS).items():
+                session.conf.set(name, value)
             yield session
         except (PySparkException, RpcError) as error:
             raise _explained(error, remote) from error

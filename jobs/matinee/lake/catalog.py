@@ -88,7 +88,7 @@ class Lake:
     def _create(self, contract: Contract) -> None:
         schema = iceberg_schema(contract)
         with catalog_errors(self.settings):
-            self.catalog.create_namespace_if_not_exists(contract.dataset.split(".", maxsplit=1)[0])
+            self._ensure_namespace(contract.namespace)
             self.catalog.create_table(
                 contract.dataset,
                 schema,
@@ -97,6 +97,14 @@ class Lake:
                 sort_order=sort_order(contract, schema),
                 properties=table_properties(contract),
             )
+
+    def _ensure_namespace(self, name: str) -> None:
+        from pyiceberg.exceptions import NamespaceAlreadyExistsError
+        from sqlalchemy.exc import IntegrityError
+
+        # PyIceberg looks, then inserts: of two processes on a new lake the second meets the first one's row.
+        with suppress(NamespaceAlreadyExistsError, IntegrityError):
+            self.catalog.create_namespace_if_not_exists(name)
 
 
 def catalog_properties(settings: Settings) -> dict[str, str]:

@@ -20,6 +20,7 @@ from matinee.lake.ledger import History, history
 from matinee.lake.publication import PUBLICATION_ID, Run
 
 if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
 TRIES = 5
@@ -140,15 +141,32 @@ def _stale(run: Run, snapshot_id: int, cause: str) -> StaleInputsError:
 
 def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> str:
     """Put the audited change onto `main`'s head, on a branch of its own, without rewriting a data file."""
+    from pyiceberg.exceptions import CommitFailedException
+
     branch = f"replay_{run.publication_id}"
-    leftover = refs.reference(table, branch)
-    if leftover is not None:
-        table = refs.remove(table, branch, expected=leftover)
     added = added_files(table, audited)
-    table = refs.create_branch(table, branch, main)
     day_column = lake.registry.get(run.dataset).day_column or ""
     removed = list(data_files(table, day_column, snapshot_id=main, first=run.first_day, last=run.last_day))
-    # A retry inside PyIceberg would drop the requirement on the branch; nobody else writes here, so none is needed.
+    for _ in range(refs.COMMIT_TRIES):
+        table = lake.table(run.dataset)
+        leftover = refs.reference(table, branch)
+        if leftover is not None:
+            table = refs.remove(table, branch, expected=leftover)
+        table = refs.create_branch(table, branch, main)
+        try:
+            _commit_change(table, run, branch, removed, added)
+        except CommitFailedException:
+            continue  # A commit to another reference of the table came between; the branch is as it was.
+        return branch
+    raise CommitConflictError(
+        f"The replay of {run.publication_id} lost the race for the table's metadata {refs.COMMIT_TRIES} times.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": run.dataset, "publication_id": run.publication_id},
+    )
+
+
+def _commit_change(table: "Table", run: Run, branch: str, removed: "list[DataFile]", added: "list[DataFile]") -> None:
+    # A retry inside PyIceberg would drop the requirement on the branch.
     table.metadata.properties["commit.retry.num-retries"] = "0"
     with table.transaction() as transaction:
         overwrite = transaction.update_snapshot(snapshot_properties=run.to_summary(), branch=branch).overwrite()
@@ -157,7 +175,6 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
                 change.delete_data_file(file)
             for file in added:
                 change.append_data_file(file)
-    return branch
 
 
 def drop_branches(table: "Table", run: Run) -> None:

@@ -1,7 +1,18 @@
 """On the path of the embedded scheduler only: what its tasks import is imported once, before it forks them.
 
-Airflow imports a module of this name at start-up. The LocalExecutor forks a process for each task, which would otherwise
-spend its first seconds on these imports. Nothing here opens a connection or starts a thread.
+Airflow imports a module of this name at start-up. The LocalExecutor forks a process for each task, which would spend
+its first seconds on these imports otherwise. None of them opens a connection or starts a thread.
 """
 
+from importlib import import_module
+
 __all__: list[str] = []
+
+for _name in (
+    "matinee.cycle.ingest",
+    "matinee.cycle.maintenance",
+    "matinee.cycle.steps",
+    "pyiceberg.catalog.sql",
+    "pyiceberg.io.pyarrow",
+):
+    import_module(_name)

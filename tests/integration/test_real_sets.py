@@ -1,0 +1,61 @@
+"""Real events with known truth: the winner of every play against the impression that its source ties it to."""
+
+import csv
+import gzip
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from tests.lakes import ids
+
+from matinee.cycle.ingest import close_through, ingest
+from matinee.cycle.request import RunRequest
+from matinee.cycle.steps import run
+from matinee.days import end_of
+from matinee.lake.catalog import Lake
+from matinee.lake.files import day_sizes
+from matinee.lake.validity import Validity
+from matinee.settings import Settings
+
+pytestmark = [pytest.mark.spark, pytest.mark.realdata]
+CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
+LANDED_AT = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def land_and_publish(settings: Settings, folder: Path) -> tuple[Lake, date]:
+    """Land a set, close its days, and run the chain over all of them by `matinee run --from --to`."""
+    ingest(settings, None, [folder / "impressions.jsonl.gz", folder / "plays.jsonl.gz"], LANDED_AT)
+    lake = Lake.open(settings)
+    days = [day for name in ("raw.impressions", "raw.plays") for day in day_sizes(lake.table(name), "event_day")]
+    close_through(settings, None, max(days), LANDED_AT)
+    for dataset in CHAIN:
+        run(settings, RunRequest(dataset, min(days), max(days)))
+    return lake, max(days)
+
+
+def wrong(lake: Lake, folder: Path) -> dict[str, tuple[str, str | None]]:
+    """Return the plays whose winner is not the truth: (truth, ours)."""
+    table = lake.table("core.play_attributions").scan(selected_fields=("play_id", "event_id")).to_arrow()
+    ours = dict(zip(table["play_id"].to_pylist(), table["event_id"].to_pylist(), strict=True))
+    with gzip.open(folder / "truth.csv.gz", "rt", newline="") as stream:
+        truth = {row["play_id"]: row["truth_event_id"] for row in csv.DictReader(stream)}
+    return {play: (event, ours.get(play)) for play, event in truth.items() if ours.get(play) != event}
+
+
+@pytest.mark.parametrize(
+    ("name", "impressions", "plays", "mismatches"),
+    [
+        ("ranklens", 120_552, 23_630, 0),
+        pytest.param("obd_random", 30_000, 130, 0, marks=pytest.mark.slow),
+        pytest.param("ebnerd", 5_588, 8_848, 15, marks=pytest.mark.slow),
+    ],
+)
+def test_every_play_goes_to_the_impression_that_its_source_names(
+    settings: Settings, real_data: Path, name: str, impressions: int, plays: int, mismatches: int
+) -> None:
+    lake, last = land_and_publish(settings, real_data / name)
+    found = wrong(lake, real_data / name)
+    assert len(found) <= mismatches, found
+    assert len(ids(lake, "core.impression_plays", "event_id")) == impressions
+    assert len(ids(lake, "core.play_attributions", "play_id")) == plays
+    assert {Validity(lake).vtts(dataset).vtts for dataset in CHAIN} == {end_of(last)}

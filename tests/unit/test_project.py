@@ -1,0 +1,143 @@
+"""The project's own files: what they promise about machines, addresses, packages and sizes holds."""
+
+import ast
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from matinee.settings import CHECKOUT, Settings
+
+BASH = "/bin/bash"
+ENVIRONMENTS = sorted((CHECKOUT / "deploy" / "env").glob("*.env.example"))
+
+
+def tracked() -> list[Path]:
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    return [CHECKOUT / name for name in listed.splitlines() if (CHECKOUT / name).is_file()]
+
+
+def test_the_environment_is_consistent_but_for_the_client_that_would_overwrite_pyspark() -> None:
+    checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert len(checked.stdout.strip().splitlines()) == 1
+    assert "requires pyspark-client, which is not installed" in checked.stdout
+
+
+def test_the_lock_has_hashes_and_no_addresses() -> None:
+    lock = (CHECKOUT / "requirements.lock").read_text()
+    assert "://" not in lock
+    packages = re.findall(r"^[a-z0-9][^\s=]*==\S+ \\$", lock, re.MULTILINE)
+    assert len(packages) == len(re.findall(r"^[a-z0-9]", lock, re.MULTILINE))
+    assert lock.count("--hash=sha256:") >= len(packages)
+
+
+def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
+    hosts = [
+        "pypi" + ".org",
+        "python" + "hosted",
+        "repo1." + "maven",
+        "maven" + ".org",
+        "npmjs" + ".org",
+        "deb.debian" + ".org",
+    ]
+    found = [
+        (path.name, word)
+        for path in tracked()
+        for word in [*hosts, "/root" + "/", "/work" + "/"]
+        if word in path.read_text(errors="ignore")
+    ]
+    assert found == []
+
+
+def test_every_jar_of_the_list_is_there_with_its_checksum() -> None:
+    listed = (line.split("#")[0].split() for line in (CHECKOUT / "deploy" / "jars.txt").read_text().splitlines())
+    lines = [line for line in listed if line]
+    wanted = {f"{g}_{a}-{v}.jar": digest for (g, a, v), digest in ((name.split(":"), digest) for name, digest in lines)}
+    found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in (CHECKOUT / ".jars").glob("*.jar")}
+    assert found == wanted
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)
+def test_every_example_of_settings_is_accepted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matinee.stack.environment import StackSettings
+    from matinee_airflow.config import AirflowSettings
+
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    values = dict(line.split("=", maxsplit=1) for line in lines)
+    known = {name for kind in (Settings, AirflowSettings, StackSettings) for name in kind.model_fields}
+    assert {name.removeprefix("MATINEE_").lower() for name in values} <= known
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().catalog == values["MATINEE_CATALOG"]
+    assert AirflowSettings()
+    assert StackSettings()
+
+
+def check_machine(path: str) -> subprocess.CompletedProcess[str]:
+    command = [BASH, str(CHECKOUT / "deploy" / "check_machine.sh"), sys.executable]
+    environment = {"PATH": path, "HOME": os.environ.get("HOME", "/")}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_machine_without_java_is_told_so_in_one_line(tmp_path: Path) -> None:
+    for tool in ("sed", "head", "df", "awk"):
+        (tmp_path / tool).symlink_to(Path("/usr/bin") / tool)
+    done = check_machine(str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "matinee: Java was not found. Next: install a Java 17 or 21 runtime, or point JAVA_HOME at one."
+    )
+
+
+def test_a_java_that_spark_does_not_run_on_is_named(tmp_path: Path) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
+    java.chmod(0o755)
+    done = check_machine(f"{tmp_path}:/usr/bin:/bin")
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert "Java 11 does not run Spark 4.1" in done.stderr
+
+
+def test_the_wheel_holds_the_package_and_the_datasets(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        ".",
+    ]
+    subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
+    [wheel] = tmp_path.glob("matinee-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "matinee/_sql/core/plays/contract.odcs.yaml" in names
+    assert "matinee/cycle/steps.py" in names
+    assert not [name for name in names if name.startswith(("tests", "dags", "plugins"))]
+
+
+def test_functions_and_modules_keep_their_sizes() -> None:
+    modules = {path: path.read_text() for path in tracked() if path.suffix == ".py"}
+    allowed = {path: 80 if path.parent == CHECKOUT / "dags" else 300 for path in modules}
+    assert [path.name for path, text in modules.items() if len(text.splitlines()) > allowed[path]] == []
+    assert [name for path, text in modules.items() for name in long_functions(path, text)] == []
+
+
+def long_functions(path: Path, text: str) -> list[str]:
+    """Return the functions whose body, without signature and docstring, has more than 40 lines."""
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    bodies = {node: node.body[1:] if ast.get_docstring(node) else node.body for node in functions}
+    return [f"{path.name}:{node.name}" for node, body in bodies.items() if body and length(body) > 40]
+
+
+def length(body: list[ast.stmt]) -> int:
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1

@@ -1,0 +1,74 @@
+"""`make verify`: what is too slow for `make test`. Each step that passed leaves a marker; a rerun goes on from there.
+
+Markers hold for the tree they were made on: any changed file of the repository starts them anew.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+STEPS = {
+    "every catalog": ["tests/integration/test_cycle.py"],
+    "all real sets": ["tests/integration/test_real_sets.py"],
+    "every kill point": ["tests/integration/test_faults.py", "tests/integration/test_landing_commits.py"],
+    "the other slow tests": ["tests", "-m", "slow", "--ignore=tests/e2e", "--ignore=tests/integration"],
+    "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
+    "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
+    "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],
+}
+
+
+def tree() -> str:
+    """Return a hash of every file that git knows or would add."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    digest = hashlib.sha256()
+    for name in sorted(filter(None, names)):
+        path = ROOT / os.fsdecode(name)
+        digest.update(name + b"\0" + (path.read_bytes() if path.is_file() else b""))
+    return digest.hexdigest()[:16]
+
+
+def main() -> None:
+    """Run the steps that have no marker yet; exit 1 if any failed."""
+    markers = ROOT / ".verify" / tree()
+    markers.mkdir(parents=True, exist_ok=True)
+    results = []
+    for name, arguments in STEPS.items():
+        marker = markers / name.replace(" ", "-").replace(",", "")
+        if marker.is_file():
+            results.append((name, "passed before", marker.read_text().strip()))
+            continue
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        log = markers / f"{marker.name}.log"
+        with log.open("w") as output:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", *arguments],
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        last = log.read_text().strip().splitlines()[-1]
+        print(last, flush=True)
+        # 5: no test of that kind is there, which is as it should be.
+        passed = done.returncode in (0, 5)
+        if passed:
+            marker.write_text(last)
+        results.append(
+            (name, "passed" if passed else f"FAILED, see {log}", f"{time.monotonic() - start:.0f} s, {last}")
+        )
+    for result in results:
+        print("  ".join(result))
+    failed = sum("FAILED" in state for _, state, _ in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
