@@ -17,6 +17,8 @@ from matinee.engine.options import spark_options
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
 from matinee.settings import Settings
 
+# Held, not waited for: a process object that is forgotten complains of its child.
+_OUTLIVING: "list[subprocess.Popen[bytes]]" = []
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
 
@@ -100,7 +102,8 @@ def stop_server(server: ConnectServer, timeout_s: float = 15) -> None:
 
 
 def announce(settings: Settings, server: ConnectServer) -> None:
-    """Make this server the engine of every command on this lake until it ends."""
+    """Make this server the engine of every command on this lake until it ends; it may outlive this process."""
+    _OUTLIVING.append(server.process)
     _state_file(settings).write_text(f"{server.pid} {server.remote}\n")
 
 

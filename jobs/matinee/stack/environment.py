@@ -85,6 +85,9 @@ def _options(settings: Settings, ours: StackSettings) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN": database,
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+        # On one machine nothing delays a heartbeat for long: a task whose supervisor died is seen within a minute.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }

@@ -1,0 +1,104 @@
+"""The live stack under fire: tasks whose supervisor or engine is killed, and a day that never comes."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.lakes import D1, D2, ids, land_days
+
+from matinee.engine.server import free_port
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import history
+from matinee.lake.publication import State
+from matinee.lake.validity import Validity
+from matinee.settings import Settings, load_settings
+from matinee.stack.backfills import create_backfill, watch_backfill
+from matinee.stack.launcher import Stack, start, stop
+
+pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.airflow, pytest.mark.timeout(900)]
+PLAYS, DAG = "core.plays", "plays_daily"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack on free ports with a lake of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MATINEE_HOME", str(tmp_path_factory.mktemp("live") / "home"))
+        patch.setenv("MATINEE_AIRFLOW_PORT", str(free_port()))
+        patch.setenv("MATINEE_SPARK_PORT", str(free_port()))
+        settings = load_settings()
+        running = start(settings, print)
+        yield running
+        stop(settings)
+
+
+def supervised_task(deadline: float) -> psutil.Process:
+    """Return the process of the task that runs: a child of the executor's worker, which supervises it."""
+    while time.monotonic() < deadline:
+        for process in psutil.process_iter(["cmdline"]):
+            title = " ".join(process.info["cmdline"] or [])
+            if title.startswith("airflow worker -- ") and "LocalExecutor" not in title:
+                return process
+        time.sleep(0.05)
+    raise TimeoutError("no task runs")
+
+
+def wait_for_branch(lake: Lake, deadline: float) -> None:
+    """Wait until the write step has made its branch: the point at which the process is killed."""
+    while time.monotonic() < deadline:
+        if lake.exists(PLAYS) and any(n.startswith("audit_") for n in lake.table(PLAYS).metadata.refs):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("no audit branch")
+
+
+def prepared_lake(settings: Settings) -> Lake:
+    lake = Lake.open(settings)
+    if not lake.exists("raw.plays"):
+        land_days(lake, D1, D2)
+    return lake
+
+
+def test_a_task_whose_supervisor_is_killed_is_run_again_and_publishes_once(stack: Stack) -> None:
+    lake = prepared_lake(stack.settings)
+    stack.api.unpause(DAG)
+    create_backfill(stack.settings, DAG, D1, D1, 1)
+    deadline = time.monotonic() + 120
+    wait_for_branch(lake, deadline)
+    supervisor = supervised_task(deadline).parent()
+    assert supervisor is not None
+    supervisor.kill()
+    supervisor.wait(10)
+    assert watch_backfill(stack.settings, DAG, D1, D1, print, 400) == {str(D1): "success"}
+    assert ids(lake, PLAYS, "play_id") == ["o1", "p1"]
+    assert Validity(lake).status(PLAYS, D1).valid
+    assert {record.state for record in history(lake, PLAYS).all()} == {State.PUBLISHED}
+
+
+def test_the_cron_run_of_a_day_that_never_landed_publishes_nothing(stack: Stack) -> None:
+    lake = prepared_lake(stack.settings)
+    runs = [run for run in stack.api.dag_runs(DAG) if run["run_type"] == "scheduled"]
+    assert runs
+    assert all(run["state"] in ("running", "success") for run in runs)
+    states = stack.api.task_states(DAG, runs[0]["dag_run_id"])
+    assert states["plays.write"] in (None, "skipped")
+    assert {record.day for record in history(lake, PLAYS).all()} <= {D1, D2}
+
+
+def test_files_of_the_stack_are_for_their_owner_only(stack: Stack) -> None:
+    home = Path(stack.settings.home)
+    assert home.stat().st_mode & 0o077 == 0
+    assert (home / "airflow" / "jwt-secret").stat().st_mode & 0o077 == 0
+
+
+def test_nothing_listens_beyond_the_loopback_interface(stack: Stack) -> None:
+    ours = {process.pid for process in psutil.Process().children(recursive=True)}
+    for part in (path for path in stack.settings.run_dir.glob("*.pid")):
+        leader = int(part.read_text().split()[0])
+        if psutil.pid_exists(leader):
+            ours |= {leader, *(child.pid for child in psutil.Process(leader).children(recursive=True))}
+    listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.pid in ours]
+    assert listening
+    assert {connection.laddr.ip.removeprefix("::ffff:") for connection in listening} <= {"127.0.0.1", "::1"}
