@@ -1,12 +1,16 @@
 """`matinee backfill`: plan a restatement, then have Airflow run it."""
 
-import os
-from datetime import date
+import time
+from collections.abc import Mapping
+from datetime import date, datetime
 
 import click
 
 from matinee.cli.options import DAY
 from matinee.cli.output import emit, output_option
+from matinee.cycle.backfill import PlannedDag, restatement
+from matinee.errors import AuditFailedError, TransientError
+from matinee.lake.catalog import Lake
 from matinee.settings import load_settings
 
 
@@ -39,19 +43,56 @@ def plan(dataset: str, first: date, last: date, reason: str, output: str) -> Non
 @click.option("--to", "last", type=DAY, required=True)
 @click.option("--reason", required=True, help="Why; it is in the conf of every run.")
 @click.option("--max-active-runs", default=3, show_default=True, type=click.IntRange(1, 16))
+@click.option("--timeout", default=360, show_default=True, type=click.IntRange(1), help="Minutes to wait for each DAG.")
 @output_option
-def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: int, output: str) -> None:
-    """Start the planned backfills with `airflow backfill create`, in dependency order, oldest key first.
+def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: int, timeout: int, output: str) -> None:
+    """Run the planned backfills with `airflow backfill create`, one DAG after the other, oldest key first.
+
+    The next DAG starts when the one before it has published every key, so that it reads the new rows. Interrupting
+    this command leaves the backfill that runs to Airflow and starts no further one; calling it again starts over.
 
     \b
     Example:
       matinee backfill apply core.plays --from 2026-03-01 --to 2026-03-07 --reason "player 7.1"
     """
-    from matinee.cycle.backfill import apply_backfill, plan_backfill
-    from matinee.stack.environment import airflow_environment
+    from matinee.cycle.backfill import newest_publications, plan_backfill
+    from matinee.lake.ledger import stamp
+    from matinee.stack.backfills import backfill_environment, create_backfill
 
     settings = load_settings()
-    os.environ.update(airflow_environment(settings))
-    planned = plan_backfill(settings, dataset, first, last)
-    started = list(apply_backfill(planned, reason, max_active_runs))
-    emit([{"dag": dag, "from": first, "to": last, "state": "started"} for dag in started], output)
+    environment = backfill_environment(settings)
+    lake = Lake.open(settings)
+    rows = []
+    for dag in plan_backfill(settings, dataset, first, last):
+        before, since = newest_publications(lake, dag), stamp()
+        create_backfill(environment, dag.dag_id, first, last, max_active_runs, reason)
+        _follow(lake, dag, before, since, timeout * 60)
+        rows.append({"dag": dag.dag_id, "from": first, "to": last, "state": "published"})
+    emit(rows, output)
+
+
+def _follow(
+    lake: Lake, dag: PlannedDag, before: Mapping[tuple[str, date], str | None], since: datetime, seconds: float
+) -> None:
+    """Wait until a backfill has published every key, telling on stderr how far it is.
+
+    Raises:
+        AuditFailedError: a run of it was abandoned, because a blocking audit failed.
+        TransientError: it has not ended in time.
+    """
+    deadline, told = time.monotonic() + seconds, -1
+    while not (state := restatement(lake, dag, before, since)).ended:
+        if state.done != told:
+            click.echo(f"{dag.dag_id}: {state.done} of {state.days} published", err=True)
+            told = state.done
+        if state.failed:
+            raise AuditFailedError(
+                f"The backfill of {dag.dag_id} was stopped by an audit: {'; '.join(state.failed)}.",
+                next_step="`matinee publications show ID` has samples; nothing downstream was started.",
+            )
+        if time.monotonic() > deadline:
+            raise TransientError(
+                f"{dag.dag_id} has published {state.done} of {state.days} after {seconds / 60:.0f} minutes.",
+                next_step="Look at its runs in Airflow (is it paused?), then call this again.",
+            )
+        time.sleep(2)

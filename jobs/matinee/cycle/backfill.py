@@ -1,16 +1,13 @@
-"""Backfills: planned here, run by Airflow. Datasets in dependency order, keys oldest first."""
+"""Backfills: planned and followed here, run by Airflow. Datasets in dependency order, keys oldest first."""
 
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from datetime import date, datetime
 
 from matinee.contracts.model import Contract
 from matinee.days import day_range
-from matinee.errors import EngineUnavailableError, UsageError
+from matinee.errors import UsageError
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
 from matinee.lake.ledger import History, history
@@ -116,44 +113,39 @@ def _conflicts(lake: Lake, validity: Validity, contract: Contract, first: date, 
                     yield f"{spec.dataset} {day} is not valid: {status.reason.detail}"
 
 
-def apply_backfill(planned: tuple[PlannedDag, ...], reason: str, max_active_runs: int) -> Iterator[str]:
-    """Start the backfills through Airflow's own command, in order; yield each DAG's id once it was accepted.
+@dataclass(frozen=True)
+class Restatement:
+    """How far a backfill has come: the days that a new publication has reached, out of all."""
 
-    The join waits for its inputs by its sensor, so all are started at once and finish in dependency order.
+    done: int
+    days: int
+    failed: tuple[str, ...]
 
-    Raises:
-        UsageError: Airflow refused one, for example because a backfill of the DAG is still running.
-        EngineUnavailableError: the `airflow` command is not there.
-    """
-    for dag in planned:
-        _create(dag, reason, max_active_runs)
-        yield dag.dag_id
+    @property
+    def ended(self) -> bool:
+        """Whether every day was published anew."""
+        return self.done == self.days
 
 
-def _create(dag: PlannedDag, reason: str, max_active_runs: int) -> None:
-    command = Path(sys.executable).with_name("airflow")
-    if not command.is_file():
-        raise EngineUnavailableError(
-            "The `airflow` command is not installed here.",
-            next_step="Run this where Airflow is installed, with its AIRFLOW_HOME.",
-        )
-    import json
+def newest_publications(lake: Lake, dag: PlannedDag) -> dict[tuple[str, date], str | None]:
+    """Return the publication of each dataset and key of a backfill that readers see now."""
+    histories = {dataset: history(lake, dataset) for dataset in dag.datasets}
+    return {
+        (dataset, day): newest.publication_id if (newest := published.newest(day)) else None
+        for dataset, published in histories.items()
+        for day in day_range(dag.first, dag.last)
+    }
 
-    done = subprocess.run(  # noqa: S603
-        [
-            *(str(command), "backfill", "create", "--dag-id", dag.dag_id),
-            *("--from-date", dag.first.isoformat(), "--to-date", dag.last.isoformat()),
-            *("--reprocess-behavior", "completed", "--max-active-runs", str(max_active_runs)),
-            *("--dag-run-conf", json.dumps({"reason": reason})),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+
+def restatement(
+    lake: Lake, dag: PlannedDag, before: Mapping[tuple[str, date], str | None], since: datetime
+) -> Restatement:
+    """Return how far a backfill has come since `before` was looked at: from the ledger, whatever Airflow runs it."""
+    now = newest_publications(lake, dag)
+    failed = (
+        f"{record.publication_id}: {record.reason}"
+        for dataset in dag.datasets
+        for record in history(lake, dataset).all()
+        if record.state is State.ABANDONED and record.recorded_ts > since and dag.first <= record.day <= dag.last
     )
-    if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines()
-        raise UsageError(
-            f"Airflow refused the backfill of {dag.dag_id}: {lines[-1] if lines else done.returncode}.",
-            next_step="See the DAG's Backfills tab; one backfill of a DAG runs at a time.",
-            facts={"dag_id": dag.dag_id, "output": "\n".join(lines[-10:])},
-        )
+    return Restatement(sum(now[key] != before[key] for key in now), len(now), tuple(sorted(set(failed))))

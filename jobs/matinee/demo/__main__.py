@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
 from matinee.report import Report
 from matinee.settings import Settings, load_settings
-from matinee.stack.backfills import RunStates, create_backfill, watch_backfill
+from matinee.stack.backfills import RunStates, backfill_environment, create_backfill, watch_backfill
 from matinee.stack.launcher import Stack, start, stop
 
 DAGS = ("impressions_daily", "plays_daily", "impression_plays_daily")
@@ -140,7 +141,8 @@ def _backfill(settings: Settings, stack: Stack, first: date, last: date, progres
         stack.api.unpause(dag_id)
     with ThreadPoolExecutor(max_workers=len(DAGS)) as workers:
         # Each call of Airflow's command line takes seconds of start-up; the join waits for its inputs by its sensor.
-        for created in [workers.submit(create_backfill, settings, dag, first, last, ACTIVE_RUNS) for dag in DAGS]:
+        start = partial(create_backfill, backfill_environment(settings))
+        for created in [workers.submit(start, dag, first, last, ACTIVE_RUNS, "demo") for dag in DAGS]:
             created.result()
         progress.tell(f"backfills of {', '.join(DAGS)} are created, {first} to {last}")
 

@@ -1,8 +1,10 @@
 """Backfills of the embedded Airflow: started by its own command, watched through its API."""
 
+import json
+import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 
 from matinee.errors import TransientError, UsageError
@@ -10,38 +12,45 @@ from matinee.settings import Settings
 from matinee.stack.api import AirflowApi
 from matinee.stack.checks import airflow_command
 from matinee.stack.environment import StackSettings, airflow_environment
+from matinee.stack.launcher import SPARK, status
 
 RunStates = dict[str, str]
 
 
-def create_backfill(settings: Settings, dag_id: str, first: date, last: date, max_active_runs: int) -> int:
-    """Start a backfill of the keys first to last, oldest first, and return its id; keys that ran before run again.
+def backfill_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the Airflow to talk to: this lake's own stack where it runs, else the caller's."""
+    runs = any(part.pid for part in status(settings) if part.name != SPARK)
+    return airflow_environment(settings, StackSettings()) if runs else dict(os.environ)
+
+
+def create_backfill(
+    environment: Mapping[str, str], dag_id: str, first: date, last: date, max_active_runs: int, reason: str
+) -> None:
+    """Start a backfill of the keys first to last, oldest first; keys that ran before run again.
 
     Raises:
         UsageError: Airflow refused it, for example because another backfill of the DAG is still running.
+        EnvironmentNotReadyError: Airflow is not installed here.
     """
-    api = AirflowApi(StackSettings().airflow_url)
-    before = {found["id"] for found in api.backfills(dag_id)}
     done = subprocess.run(  # noqa: S603
         [
             *(airflow_command(), "backfill", "create", "--dag-id", dag_id),
             *("--from-date", first.isoformat(), "--to-date", last.isoformat()),
             *("--reprocess-behavior", "completed", "--max-active-runs", str(max_active_runs)),
+            *("--dag-run-conf", json.dumps({"reason": reason})),
         ],
-        env=airflow_environment(settings),
+        env=dict(environment),
         capture_output=True,
         text=True,
         check=False,
     )
-    found = [each["id"] for each in api.backfills(dag_id) if each["id"] not in before]
-    if done.returncode or not found:
+    if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()
         raise UsageError(
             f"Airflow refused the backfill of {dag_id}: {lines[-1] if lines else done.returncode}.",
             next_step="See the DAG's Backfills tab; one backfill of a DAG runs at a time.",
             facts={"dag_id": dag_id, "output": "\n".join(lines[-10:])},
         )
-    return int(found[0])
 
 
 def watch_backfill(

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from matinee.engine.server import free_port
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
 from matinee.settings import Settings, load_settings
 from matinee.stack import checks, start, status, stop
@@ -54,7 +55,9 @@ def wait_until_up(settings: Settings, name: str) -> psutil.Process:
 def test_a_taken_port_is_one_line_that_names_the_way_out(
     settings: Settings, taken_port: int, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(setting, str(taken_port))
+    # The other port must be free, whatever runs on this machine.
+    for name in ("MATINEE_SPARK_PORT", "MATINEE_AIRFLOW_PORT"):
+        monkeypatch.setenv(name, str(taken_port if name == setting else free_port()))
     with pytest.raises(EnvironmentNotReadyError, match=f"Port {taken_port} is taken.*{setting}"):
         start(settings, lambda _: None)
 
