@@ -30,7 +30,7 @@ $(JARS_READY): deploy/jars.txt $(ENV_READY)
 	@touch $@
 
 demo: env jars  ## Three simulated days through Airflow, checked against the truth (SOURCE=dir: your own event files)
-	@$(BIN)/python -m matinee.demo $(if $(SOURCE),--source $(SOURCE))
+	@$(BIN)/python -m matinee.demo $(if $(SOURCE),--source "$(SOURCE)")
 
 up: env jars  ## Start the embedded lakehouse and leave it running: Airflow's UI on 127.0.0.1
 	@$(BIN)/python -m matinee.stack up

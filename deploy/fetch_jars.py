@@ -50,13 +50,15 @@ def resolve(coordinates: list[str], ivy: Path) -> None:
         check=False,
     )
     if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        sys.exit(f"{tail}\nmatinee: the jars could not be fetched. Next: check the network and run `make jars` again.")
+        lines = (done.stdout + done.stderr).splitlines()
+        cause = next((line.strip() for line in lines if "Exception" in line or "UNRESOLVED" in line), lines[-1])
+        sys.exit(f"matinee: the jars could not be fetched: {cause}. Next: check the network and run `make jars` again.")
 
 
 def main() -> None:
     """Fetch what is missing; a second run fetches nothing."""
-    wanted, folder = read_list(Path(sys.argv[1])), Path(sys.argv[2])
+    # Ivy takes no relative folder.
+    wanted, folder = read_list(Path(sys.argv[1])), Path(sys.argv[2]).absolute()
     folder.mkdir(exist_ok=True)
     absent = missing(wanted, folder)
     if absent:

@@ -15,6 +15,7 @@ from matinee.lake.files import LANDING_SEQ, data_files
 from matinee.lake.ledger import record
 from matinee.lake.manifests import Manifest, declare
 from matinee.lake.publication import InputPin, Publication, Run, State
+from matinee.report import Rows
 from matinee.settings import load_settings
 
 NOON = timedelta(hours=12)
@@ -78,6 +79,7 @@ def prepare(
     pins: tuple[InputPin, ...] = (),
     generation: int = 1,
     attempt: str | None = None,
+    read: int | None = None,
 ) -> Run:
     """Write rows as the day on an audit branch in one commit, and record it as PREPARED."""
     table = lake.ensure(dataset)
@@ -87,7 +89,9 @@ def prepare(
     table = refs.create_branch(table, run.branch, base)
     overwrite(table, run, rows, lake.registry.get(dataset).day_column or "")
     audited = refs.head(table.refresh(), run.branch)
-    record(lake, [Publication(run, day, State.PREPARED, generation, PLANNED, audited_snapshot_id=audited)])
+    counted = Rows.model_validate({"in": len(rows) if read is None else read, "out": len(rows)})
+    prepared = Publication(run, day, State.PREPARED, generation, PLANNED, audited_snapshot_id=audited, rows=counted)
+    record(lake, [prepared])
     return run
 
 

@@ -68,4 +68,4 @@ def ingest(
                 }
                 for manifest in closed
             ]
-    emit(rows, output)
+    emit(rows, output, empty="Nothing changed: every day up to that one was closed with these rows already.")

@@ -62,7 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a typed error becomes one message and an exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        cli.main(args=given, prog_name="matinee", standalone_mode=False)
+        # Outside its standalone mode click returns the code of an Exit instead of exiting with it.
+        if code := cli.main(args=given, prog_name="matinee", standalone_mode=False):
+            sys.exit(code)
     except click.exceptions.Abort:
         sys.exit(1)
     except click.ClickException as error:

@@ -58,7 +58,7 @@ def emit(
         return
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(cell(value) for value in row.values()))
     OUT.print(table)

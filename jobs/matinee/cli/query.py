@@ -1,5 +1,6 @@
 """`matinee query`: one read-only SELECT against the lake."""
 
+import logging
 import re
 
 import click
@@ -9,7 +10,7 @@ from matinee.errors import UsageError
 from matinee.settings import load_settings
 
 # These reach arbitrary code on the server from inside a SELECT.
-_ESCAPES = re.compile(r"\b(reflect|try_reflect|java_method)\s*\(", re.IGNORECASE)
+_ESCAPES = re.compile(r"\b(reflect|try_reflect|java_method)\b", re.IGNORECASE)
 
 
 @click.command()
@@ -24,13 +25,22 @@ def query(statement: str, limit: int, output: str) -> None:
       matinee query "SELECT label, count(*) FROM core.impression_plays GROUP BY label"
       matinee query "SELECT count(*) FROM core.play_attributions.branch_experiment_long_window"
     """
+    from pyspark.errors import AnalysisException, ParseException
+
     from matinee.engine.session import spark_session
 
     settings = load_settings()
     text = read_only(statement)
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     with working("query", output), spark_session(settings) as spark:
         spark.catalog.setCurrentCatalog(settings.catalog_name)
-        rows = spark.sql(text).limit(limit).collect()
+        try:
+            rows = spark.sql(text).limit(limit).collect()
+        except (AnalysisException, ParseException) as error:
+            raise UsageError(
+                f"Spark cannot run that query: {str(error).strip().splitlines()[0]}",
+                next_step="Correct it; `matinee contract show DATASET` lists a table's columns.",
+            ) from error
     emit([row.asDict() for row in rows], output, empty="No rows.")
 
 

@@ -48,6 +48,8 @@ def run(
     with working(f"{dataset} {request.key}: write, audit, publish", output):
         report = run_cycle(load_settings(), request)
     emit_one(report.model_dump(mode="json", by_alias=True) if output == "json" else facts(report), output)
+    if any(verdict.blocks for verdict in report.verdicts):
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

@@ -69,4 +69,5 @@ def simulate(
         options = options.sized(events)
     with working(f"simulating {options.days} days", output):
         summary = run(options, folder)
-    emit_one(vars(summary), output)
+    totals = {name: counts.total.as_dict() for name, counts in summary.datasets.items()}
+    emit_one({"folder": folder, "datasets": totals, "truth": vars(summary.truth)}, output)

@@ -8,10 +8,10 @@ from matinee.audits.definitions import load_audits
 from matinee.audits.runner import Evidence, register, run_audits, run_checks
 from matinee.contracts.checks import compile_checks
 from matinee.contracts.model import Contract
+from matinee.cycle.inputs import pinned_inputs
 from matinee.engine.session import spark_session
 from matinee.errors import AuditFailedError
-from matinee.io.tables import read, read_branch
-from matinee.lake import refs
+from matinee.io.tables import read
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
 from matinee.lake.publication import Run
@@ -22,8 +22,8 @@ from matinee.transforms.sql import sql_arguments
 HISTORY = timedelta(days=28)
 
 
-def audit_candidate(lake: Lake, run: Run, branch: str, *, only_cross_day: bool = False) -> tuple[Verdict, ...]:
-    """Judge the days of a run as they stand on a branch (its own, a replayed one, or `main`).
+def audit_candidate(lake: Lake, run: Run, snapshot_id: int, *, only_cross_day: bool = False) -> tuple[Verdict, ...]:
+    """Judge the days of a run as they stand at a snapshot: of its branch, of a replayed one, or of `main`.
 
     Returns:
         One verdict a check and audit; nothing is raised for a failure.
@@ -33,9 +33,9 @@ def audit_candidate(lake: Lake, run: Run, branch: str, *, only_cross_day: bool =
     if only_cross_day and not audits:
         return ()
     arguments = sql_arguments(TransformContext(contract, run.first_day, run.last_day, run.as_of))
-    evidence = _evidence(lake, contract, run, branch)
+    evidence = _evidence(lake, contract, run, snapshot_id)
     with spark_session(lake.settings) as spark:
-        register(_views(spark, lake, contract, run, branch))
+        register(_views(spark, lake, contract, run, snapshot_id))
         checks = () if only_cross_day else run_checks(spark, compile_checks(contract))
         return (*checks, *run_audits(spark, audits, arguments, evidence))
 
@@ -64,28 +64,21 @@ def raise_on_block(run: Run, verdicts: tuple[Verdict, ...]) -> None:
     )
 
 
-def _views(spark: SparkSession, lake: Lake, contract: Contract, run: Run, branch: str) -> dict[str, DataFrame]:
+def _views(spark: SparkSession, lake: Lake, contract: Contract, run: Run, snapshot_id: int) -> dict[str, DataFrame]:
     settings, column = lake.settings, contract.day_column or ""
     before = run.first_day - timedelta(days=1)
-    views = {
-        "candidate": read_branch(spark, settings, run.dataset, branch, column, run.first_day, run.last_day),
-        "history": read_branch(spark, settings, run.dataset, branch, column, run.first_day - HISTORY, before),
+    return {
+        "candidate": read(spark, settings, run.dataset, snapshot_id, column, run.first_day, run.last_day),
+        "history": read(spark, settings, run.dataset, snapshot_id, column, run.first_day - HISTORY, before),
+        **pinned_inputs(spark, lake, contract, run),
     }
-    for spec in contract.inputs:
-        pin = run.pin(spec.dataset)
-        upstream = lake.registry.get(spec.dataset).day_column or ""
-        first, last = contract.input_days(spec, run.first_day, run.last_day)
-        frame = read(spark, settings, spec.dataset, pin.snapshot_id, upstream, first, last)
-        views[spec.alias] = frame.where(frame[upstream].isin(sorted(pin.days))) if spec.optional else frame
-    return views
 
 
-def _evidence(lake: Lake, contract: Contract, run: Run, branch: str) -> Evidence:
-    table = lake.table(run.dataset)
+def _evidence(lake: Lake, contract: Contract, run: Run, snapshot_id: int) -> Evidence:
     sizes = day_sizes(
-        table,
+        lake.table(run.dataset),
         contract.day_column or "",
-        snapshot_id=refs.head(table, branch),
+        snapshot_id=snapshot_id,
         first=run.first_day - HISTORY,
         last=run.last_day,
     )

@@ -6,14 +6,13 @@ from datetime import date
 from matinee.contracts.model import Contract
 from matinee.days import day_range
 from matinee.errors import ConservationError
-from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
 from matinee.lake.publication import Run
 from matinee.report import Rows
 
 
-def rows_by_day(lake: Lake, run: Run, branch: str) -> dict[date, Rows]:
+def rows_by_day(lake: Lake, run: Run, snapshot_id: int) -> dict[date, Rows]:
     """Return the rows of each day of a run: read from its first input, written, and dropped as duplicates.
 
     Rows are conserved where the dataset has one row for each row of its first input: duplicates can only come from a
@@ -32,11 +31,10 @@ def rows_by_day(lake: Lake, run: Run, branch: str) -> dict[date, Rows]:
         first=run.first_day,
         last=run.last_day,
     )
-    table = lake.table(run.dataset)
     written = day_sizes(
-        table,
+        lake.table(run.dataset),
         contract.day_column or "",
-        snapshot_id=refs.head(table, branch),
+        snapshot_id=snapshot_id,
         first=run.first_day,
         last=run.last_day,
     )

@@ -1,6 +1,7 @@
 """The entry points of the jobs: arguments ▸ settings ▸ cycle ▸ report; exit 0 done, 1 failed, 2 wrong call."""
 
 import argparse
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -163,7 +164,15 @@ def _maintain(settings: Settings, options: argparse.Namespace) -> Report:
     if options.what == "compact":
         return maintenance.compact(settings, options.dataset)
     keep = maintenance.expire_snapshots if options.what == "expire" else maintenance.remove_orphans
-    return keep(settings, options.dataset, datetime.fromisoformat(options.now))
+    return keep(settings, options.dataset, _moment(options.now))
+
+
+def _moment(text: str) -> datetime:
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment
+    raise UsageError(f"'{text}' is not a time with its offset.", next_step="Write 2026-03-01T02:00Z, for example.")
 
 
 STEPS: Mapping[str, Step] = {

@@ -24,7 +24,8 @@ from matinee.lake import landings, refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
 from matinee.lake.landings import QUARANTINE, Landing
-from matinee.lake.manifests import MANIFESTS, Manifest, declare, declared
+from matinee.lake.manifests import MANIFESTS, Manifest, changes, declare
+from matinee.lake.validity import Validity
 from matinee.report import Report, Rows
 from matinee.settings import Settings
 from matinee.sources import landing as rows_of
@@ -103,7 +104,9 @@ def close_through(
     datasets = [chosen] if chosen else list(landable(lake.registry).values())
     # A dataset without a table would be unreadable where a day without rows is meant.
     sizes = {one: day_sizes(lake.ensure(one), lake.registry.get(one).day_column or "") for one in datasets}
-    first = min((found for days in sizes.values() for found in days), default=None)
+    landed = min((found for days in sizes.values() for found in days), default=None)
+    # One event of a wrong clock must not open the lake years earlier and hold every VTTS there.
+    first = max(landed, Validity(lake).valid_from or landed) if landed else None
     if first is None or first > day:
         raise UsageError(
             f"There is no day to close: {f'the first landed day is {first}' if first else 'nothing was landed yet'}.",
@@ -116,7 +119,7 @@ def close_through(
         for one, days in sizes.items()
         for closed in day_range(first, day)
     ]
-    return declare(lake, _new(lake, wanted))
+    return declare(lake, changes(lake, wanted))
 
 
 def _ingest_file(lake: Lake, found: Found, known: dict[str, Landing], landed_at: datetime, engine: Engine) -> Report:
@@ -210,7 +213,7 @@ def _land_manifest(lake: Lake, file: LandingFile, landed_at: datetime) -> tuple[
     datasets = tuple(landable(lake.registry).values())
     lines = read_lines(lake.settings, file)
     found = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
-    added = declare(lake, _new(lake, found))
+    added = declare(lake, changes(lake, found))
     landing = Landing(
         MANIFESTS,
         file.file,
@@ -226,17 +229,6 @@ def _land_manifest(lake: Lake, file: LandingFile, landed_at: datetime) -> tuple[
     landings.register(lake, [landing])
     days = tuple(sorted({one.day for one in found}))
     return landing, _report(landing, already=not added).model_copy(update={"days": days})
-
-
-def _new(lake: Lake, wanted: list[Manifest]) -> list[Manifest]:
-    """Return the declarations that change what holds; of two for one day the later one."""
-    held = declared(lake)
-    last = {(one.dataset, one.day): one for one in wanted}
-    return [
-        one
-        for key, one in last.items()
-        if key not in held or (held[key].expected_rows, held[key].closed) != (one.expected_rows, one.closed)
-    ]
 
 
 def _checked(registry: Registry, dataset: str | None, known: Iterable[str]) -> str | None:

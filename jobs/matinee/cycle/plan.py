@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import count
 
 from matinee import __version__, faults
 from matinee.contracts.model import Contract, InputSpec
+from matinee.cycle.branches import Branch, drop_branch, make_branch
 from matinee.cycle.request import RunRequest
 from matinee.days import day_range, end_of
-from matinee.errors import CommitConflictError, InputsNotValidError, UsageError
+from matinee.errors import InputsNotValidError, UsageError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_landing_seqs, landing_seq
-from matinee.lake.ledger import History, recorded, stamp
-from matinee.lake.publication import InputPin, Run, publication_id
+from matinee.lake.ledger import History, stamp
+from matinee.lake.publication import InputPin, Run
 from matinee.lake.validity import Validity
 
 
@@ -42,22 +42,32 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
             facts={"dataset": request.dataset},
         )
     lake.ensure(request.dataset)
-    identity, branch, base = _branch(lake, request)
+    branch = make_branch(lake, request)
     faults.reach("write.after_branch")
     try:
-        validity = Validity(lake)
-        first, last = _published_days(contract, request, validity.valid_from)
-        pins = tuple(_pin(lake, validity, contract, spec, request, first, last) for spec in contract.inputs)
+        run = _pinned_run(lake, contract, request, branch)
     except Exception:
-        _drop(lake, request.dataset, branch)
+        drop_branch(lake, request.dataset, branch)
         raise
-    run = Run(
-        publication_id=identity,
+    faults.reach("write.after_pins")
+    return Plan(contract, run, branch.name)
+
+
+def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Branch) -> Run:
+    # The heads come first: what is published after them can make a day look restated, never the other way round.
+    heads = {spec.dataset: _input_head(lake, spec, request) for spec in contract.inputs}
+    validity = Validity(lake)
+    first, last = _published_days(contract, request, validity)
+    pins = tuple(
+        _pin(lake, validity, contract, spec, request, heads[spec.dataset], first, last) for spec in contract.inputs
+    )
+    return Run(
+        publication_id=branch.publication_id,
         dataset=contract.dataset,
         key=request.key,
         first_day=first,
         last_day=last,
-        base_snapshot_id=base,
+        base_snapshot_id=branch.base_snapshot_id,
         pins=pins,
         contract_version=contract.version,
         code_version=__version__,
@@ -65,83 +75,56 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
         parameters=dict(request.parameters),
         as_of=_as_of(contract, pins, first, validity.valid_from),
     )
-    faults.reach("write.after_pins")
-    return Plan(contract, run, branch)
 
 
-def _branch(lake: Lake, request: RunRequest) -> tuple[str, str, int]:
-    """Create the branch from `main`: (publication id, branch, snapshot it came from)."""
-    table = lake.table(request.dataset)
-    base = refs.head(table)
-    if request.experiment is not None:
-        branch = f"experiment_{request.experiment}"
-        leftover = refs.reference(table, branch)
-        if leftover is None:
-            refs.create_branch(table, branch, base)
-        else:
-            refs.move_branch(table, branch, base, expected=leftover)
-        return publication_id(request.dataset, request.key, branch), branch, base
-    if request.attempt is not None:
-        identity = publication_id(request.dataset, request.key, request.attempt)
-        leftover = refs.reference(table, f"audit_{identity}")
-        if leftover is not None:
-            table = refs.remove(table, f"audit_{identity}", expected=leftover)
-        refs.create_branch(table, f"audit_{identity}", base)
-        return identity, f"audit_{identity}", base
-    return _next_attempt(lake, request, base)
+def _input_head(lake: Lake, spec: InputSpec, request: RunRequest) -> int:
+    """Return the snapshot of an input to read: `main`'s, or of the experiment that the run is part of."""
+    table = lake.ensure(spec.dataset)
+    experiment = refs.reference(table, f"experiment_{request.experiment}") if request.experiment else None
+    return experiment if experiment is not None else refs.head(table)
 
 
-def _next_attempt(lake: Lake, request: RunRequest, base: int) -> tuple[str, str, int]:
-    taken = {identity for identity, _ in recorded(lake, request.dataset)}
-    for number in count(1):
-        identity = publication_id(request.dataset, request.key, str(number))
-        table = lake.table(request.dataset)
-        if identity in taken or refs.reference(table, f"audit_{identity}") is not None:
-            continue
-        try:
-            refs.create_branch(table, f"audit_{identity}", base)
-        except CommitConflictError:
-            continue  # Another run of this key took the number between the look and the commit.
-        return identity, f"audit_{identity}", base
-    raise AssertionError("count() does not end")
+def _published_days(contract: Contract, request: RunRequest, validity: Validity) -> tuple[date, date]:
+    """Return the days that the run publishes: those that its keys touch, from the lake's first day on.
 
-
-def _drop(lake: Lake, dataset: str, branch: str) -> None:
-    table = lake.table(dataset)
-    found = refs.reference(table, branch)
-    if found is not None:
-        refs.remove(table, branch, expected=found)
-
-
-def _published_days(contract: Contract, request: RunRequest, valid_from: date | None) -> tuple[date, date]:
+    An earlier day whose own part of an optional input is not valid is left as it stands: deriving it without that part
+    would take from it what it has.
+    """
     first, last = contract.touched_days(request.first_key, request.last_key)
-    if valid_from is None or last < valid_from:
+    if validity.valid_from is None:
         raise InputsNotValidError(
-            f"No day of {request.key} can be published: the lake "
-            + ("has no closed day." if valid_from is None else f"begins with {valid_from}."),
+            f"No day of {request.key} can be published: the lake has no closed day.",
             next_step="Land events and manifests, or declare days complete with `matinee ingest --close-through DAY`.",
-            facts={"dataset": contract.dataset, "key": request.key, "valid_from": valid_from},
+            facts={"dataset": contract.dataset, "key": request.key},
         )
-    return max(first, valid_from), last
+    if last < validity.valid_from:
+        raise UsageError(
+            f"No day of {request.key} can be published: the lake begins with {validity.valid_from}.",
+            next_step=f"Give keys from {validity.valid_from} on; days before it count as empty.",
+            facts={"dataset": contract.dataset, "key": request.key, "valid_from": validity.valid_from},
+        )
+    earliest = max(first, validity.valid_from)
+    day = max(request.first_key, validity.valid_from)
+    optional = [spec.dataset for spec in contract.inputs if spec.optional]
+    while day > earliest and all(validity.status(name, day - timedelta(days=1)).valid for name in optional):
+        day -= timedelta(days=1)
+    return day, last
 
 
 def _pin(
-    lake: Lake, validity: Validity, contract: Contract, spec: InputSpec, request: RunRequest, first: date, last: date
+    lake: Lake,
+    validity: Validity,
+    contract: Contract,
+    spec: InputSpec,
+    request: RunRequest,
+    snapshot_id: int,
+    first: date,
+    last: date,
 ) -> InputPin:
     read_first, read_last = contract.input_days(spec, first, last)
-    required = (request.first_key, request.last_key) if spec.optional else (read_first, read_last)
-    for day in day_range(*required):
-        status = validity.status(spec.dataset, day)
-        if not status.valid and status.reason is not None:
-            raise InputsNotValidError(
-                f"{contract.dataset} {request.key} reads {spec.dataset} {day}, which is not valid: "
-                + "; ".join(line.strip() for line in status.reason.lines()[:-1])
-                + ".",
-                next_step=status.reason.root.next_step,
-                facts={"dataset": contract.dataset, "input": spec.dataset, "day": day, "kind": status.reason.root.kind},
-            )
-    table = lake.ensure(spec.dataset)
-    snapshot_id = refs.head(table)
+    required = (max(first, request.first_key), request.last_key) if spec.optional else (read_first, read_last)
+    _require(contract, request, validity, spec, *required)
+    table = lake.table(spec.dataset)
     snapshot = table.metadata.snapshot_by_id(snapshot_id)
     upstream = lake.registry.get(spec.dataset)
     return InputPin(
@@ -151,6 +134,21 @@ def _pin(
         landing_seq=landing_seq(table, snapshot_id) if upstream.transform is None else None,
         days=_pinned_days(lake, validity, spec.dataset, snapshot_id, read_first, read_last),
     )
+
+
+def _require(
+    contract: Contract, request: RunRequest, validity: Validity, spec: InputSpec, first: date, last: date
+) -> None:
+    for day in day_range(first, last):
+        reason = validity.status(spec.dataset, day).reason
+        if reason is not None:
+            raise InputsNotValidError(
+                f"{contract.dataset} {request.key} reads {spec.dataset} {day}, which is not valid: "
+                + "; ".join(line.strip() for line in reason.lines()[:-1])
+                + ".",
+                next_step=reason.root.next_step,
+                facts={"dataset": contract.dataset, "input": spec.dataset, "day": day, "kind": reason.root.kind},
+            )
 
 
 def _pinned_days(

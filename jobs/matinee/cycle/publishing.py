@@ -1,5 +1,7 @@
 """The ledger's side of a cycle: PREPARED before `main` moves, PUBLISHED after, then the branch goes."""
 
+from dataclasses import replace
+
 from matinee import faults
 from matinee.cycle.counting import rows_by_day
 from matinee.cycle.plan import generation
@@ -11,12 +13,11 @@ from matinee.lake.publish import Published, drop_branches
 from matinee.report import Verdict
 
 
-def prepare(lake: Lake, run: Run, verdicts: tuple[Verdict, ...]) -> tuple[Publication, ...]:
-    """Record an audited change, all its days in one append: PREPARED, or ABANDONED where an audit blocks it."""
+def prepare(lake: Lake, run: Run, audited: int, verdicts: tuple[Verdict, ...]) -> tuple[Publication, ...]:
+    """Record what was judged, all its days in one append: PREPARED, or ABANDONED where an audit blocks it."""
     blocked = any(verdict.blocks for verdict in verdicts)
     contract = lake.registry.get(run.dataset)
     published, noted = history(lake, run.dataset), stamp()
-    audited = refs.head(lake.table(run.dataset), run.branch)
     records = tuple(
         Publication(
             run=run,
@@ -29,17 +30,22 @@ def prepare(lake: Lake, run: Run, verdicts: tuple[Verdict, ...]) -> tuple[Public
             rows=rows,
             reason="a blocking audit failed" if blocked else None,
         )
-        for day, rows in rows_by_day(lake, run, run.branch).items()
+        for day, rows in rows_by_day(lake, run, audited).items()
     )
     record(lake, records)
     return records
 
 
 def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...]:
-    """Record what reached `main`, tag its snapshot and drop the branches; a second call changes nothing."""
+    """Record what reached `main`, tag its snapshot and drop the branches; a second call changes nothing.
+
+    Returns:
+        The records of the publication's days; the verdicts of audits that ran again have replaced the first ones.
+    """
     noted = recorded(lake, run.dataset)
-    records = history(lake, run.dataset).find(run.publication_id)
-    record(lake, [found for found in records if noted[found.publication_id, found.day].state is State.PREPARED])
+    found = history(lake, run.dataset).find(run.publication_id)
+    records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
+    record(lake, [one for one in records if noted[one.publication_id, one.day].state is State.PREPARED])
     faults.reach("publish.after_published")
     table = lake.table(run.dataset)
     tag = f"pub_{run.publication_id}"
@@ -49,3 +55,8 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     drop_branches(table, run)
     faults.reach("publish.after_drop")
     return records
+
+
+def _merged(first: tuple[Verdict, ...], again: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    newer = {verdict.audit: verdict for verdict in again}
+    return tuple(newer.get(verdict.audit, verdict) for verdict in first)

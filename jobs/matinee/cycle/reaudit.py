@@ -5,9 +5,9 @@ from datetime import date
 
 from matinee.cycle.auditing import audit_candidate
 from matinee.errors import UsageError
+from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.ledger import history
-from matinee.lake.refs import MAIN
 from matinee.report import Verdict
 from matinee.settings import Settings
 
@@ -30,4 +30,5 @@ def audit_published(settings: Settings, dataset: str, day: date) -> tuple[Verdic
                 f"{dataset} {day} read snapshot {pin.snapshot_id} of {pin.dataset}, which has expired.",
                 next_step=f"`matinee run {dataset} --key {day}` publishes and audits it on what is there now.",
             )
-    return audit_candidate(lake, replace(newest.run, first_day=day, last_day=day), MAIN)
+    main = refs.head(lake.table(dataset))
+    return audit_candidate(lake, replace(newest.run, first_day=day, last_day=day), main)

@@ -12,22 +12,23 @@ from functools import partial
 from matinee import faults
 from matinee.cycle.auditing import audit_candidate, raise_on_block
 from matinee.cycle.counting import rows_by_day, total
+from matinee.cycle.inputs import pinned_inputs
 from matinee.cycle.plan import Plan, plan
 from matinee.cycle.publishing import finish, prepare
 from matinee.cycle.request import RunRequest
 from matinee.days import parse_day
 from matinee.engine.session import spark_session
 from matinee.errors import StaleInputsError, UsageError
-from matinee.io.tables import overwrite_days, read
+from matinee.io.tables import overwrite_days
 from matinee.lake import refs
 from matinee.lake.catalog import Lake, summary_of
 from matinee.lake.ledger import history
-from matinee.lake.publication import PUBLICATION_ID, Run, State
+from matinee.lake.publication import PUBLICATION_ID, REACHED, Publication, Run, State
 from matinee.lake.publication import publication_id as identify
 from matinee.lake.publish import move_to_main
 from matinee.lake.recovery import recover
 from matinee.lake.validity import Validity
-from matinee.report import Report
+from matinee.report import Report, Verdict
 from matinee.settings import Settings
 from matinee.transforms import TransformContext, transform_of
 
@@ -63,30 +64,17 @@ def write(settings: Settings, request: RunRequest) -> Report:
     with clock.part("write"):
         _derive(lake, planned)
     faults.reach("write.after_commit")
-    table = lake.table(request.dataset)
-    return _report(lake, "write", planned.run, planned.branch).model_copy(
-        update={"snapshot_id": refs.head(table, planned.branch), "seconds": clock.seconds}
-    )
+    written = refs.head(lake.table(request.dataset), planned.branch)
+    return _report(lake, "write", planned.run, planned.branch, written, clock)
 
 
 def _derive(lake: Lake, planned: Plan) -> None:
-    contract, run, settings = planned.contract, planned.run, lake.settings
-    with spark_session(settings) as spark:
-        inputs = {}
-        for spec in contract.inputs:
-            upstream = lake.registry.get(spec.dataset)
-            first, last = contract.input_days(spec, run.first_day, run.last_day)
-            pin = run.pin(spec.dataset)
-            column = upstream.day_column or ""
-            frame = read(spark, settings, spec.dataset, pin.snapshot_id, column, first, last)
-            if spec.optional:
-                frame = frame.where(frame[column].isin(sorted(pin.days)))
-            inputs[spec.alias] = frame
+    contract, run = planned.contract, planned.run
+    with spark_session(lake.settings) as spark:
         context = TransformContext(contract, run.first_day, run.last_day, run.as_of)
-        derived = transform_of(contract)(inputs, context)
         overwrite_days(
-            derived,
-            settings,
+            transform_of(contract)(pinned_inputs(spark, lake, contract, run), context),
+            lake.settings,
             contract.dataset,
             planned.branch,
             contract.day_column or "",
@@ -99,21 +87,26 @@ def _derive(lake: Lake, planned: Plan) -> None:
 def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
     """Judge what stands on the audit branch; a pass is recorded as PREPARED, with every verdict.
 
+    What is published already is not judged again: its recorded verdicts are returned.
+
     Raises:
         AuditFailedError: a blocking audit found bad rows; the branch is kept, the verdicts are in the ledger.
-        UsageError: there is no such branch.
+        UsageError: there is no such branch, or nothing was written to it.
     """
     clock = Clock()
     lake = Lake.open(settings)
-    run = find_run(lake, dataset, publication_id)
+    known = history(lake, dataset).find(publication_id)
+    if known and known[0].state in REACHED:
+        return _published_report(lake, "audit", known)
+    run, audited = _written(lake, dataset, f"audit_{publication_id}", publication_id)
     with clock.part("audit"):
-        verdicts = audit_candidate(lake, run, run.branch)
+        verdicts = audit_candidate(lake, run, audited)
     faults.reach("audit.after_verdicts")
     with clock.part("ledger"):
-        prepare(lake, run, verdicts)
+        prepare(lake, run, audited, verdicts)
     faults.reach("audit.after_prepared")
     raise_on_block(run, verdicts)
-    return _report(lake, "audit", run, run.branch).model_copy(update={"verdicts": verdicts, "seconds": clock.seconds})
+    return _report(lake, "audit", run, run.branch, audited, clock).model_copy(update={"verdicts": verdicts})
 
 
 def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
@@ -122,32 +115,26 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
     Raises:
         StaleInputsError: it went stale each of several times.
         AuditFailedError: what was written again failed an audit.
+        UsageError: it was never prepared, or was abandoned.
     """
     clock = Clock()
     lake = Lake.open(settings)
     for tries_left in reversed(range(REWRITES)):
-        run = _prepared_run(lake, dataset, publication_id)
+        prepared = _prepared(lake, dataset, publication_id)
         try:
             with clock.part("publish"):
-                published = move_to_main(lake, run, partial(_audit_again, lake, run))
+                published = move_to_main(lake, _as_audited(lake, prepared), partial(_audit_again, lake, prepared.run))
             break
         except StaleInputsError:
             if not tries_left:
                 raise
             with clock.part("rewrite"):
-                write(settings, _request_of(run, publication_id))
+                write(settings, _request_of(prepared.run, publication_id))
                 audit(settings, dataset, publication_id)
     with clock.part("ledger"):
-        records = finish(lake, run, published)
-    vtts = Validity(lake).vtts(dataset).vtts
-    return _report(lake, "publish", run, "main").model_copy(
-        update={
-            "snapshot_id": published.snapshot_id,
-            "replayed": published.replayed,
-            "verdicts": records[0].verdicts,
-            "vtts": vtts,
-            "seconds": clock.seconds,
-        }
+        records = finish(lake, prepared.run, published)
+    return _published_report(lake, "publish", records).model_copy(
+        update={"replayed": published.replayed, "seconds": clock.seconds}
     )
 
 
@@ -169,39 +156,33 @@ def run(settings: Settings, request: RunRequest) -> Report:
 def _judge_experiment(settings: Settings, written: Report) -> Report:
     clock = Clock()
     lake = Lake.open(settings)
-    branch = written.branch or ""
-    experiment = _run_on(lake, written.dataset, branch)
+    experiment, snapshot_id = _written(lake, written.dataset, written.branch or "", written.publication_id or "")
     with clock.part("audit"):
-        verdicts = audit_candidate(lake, experiment, branch)
+        verdicts = audit_candidate(lake, experiment, snapshot_id)
     return written.model_copy(
         update={"step": "experiment", "verdicts": verdicts, "seconds": {**written.seconds, **clock.seconds}}
     )
 
 
-def find_run(lake: Lake, dataset: str, publication_id: str) -> Run:
-    """Return the run that waits on an audit branch.
+def _written(lake: Lake, dataset: str, branch: str, publication_id: str) -> tuple[Run, int]:
+    """Return the run that was written to a branch, and the snapshot that it wrote.
 
     Raises:
-        UsageError: there is no such branch, or nothing was written to it.
+        UsageError: there is no such branch, or it still points at what it was made from.
     """
-    return _run_on(lake, dataset, f"audit_{publication_id}")
-
-
-def _run_on(lake: Lake, dataset: str, branch: str) -> Run:
     table = lake.table(dataset)
     found = refs.reference(table, branch)
     summary = summary_of(table, found) if found is not None else {}
-    if PUBLICATION_ID not in summary:
+    if found is None or summary.get(PUBLICATION_ID) != publication_id:
         raise UsageError(
-            f"{dataset} has no written branch '{branch}'.",
+            f"{publication_id} was not written to branch '{branch}' of {dataset}.",
             next_step="Write it first: `matinee run` does all steps.",
             facts={"dataset": dataset, "branch": branch},
         )
-    return Run.from_summary(summary)
+    return Run.from_summary(summary), found
 
 
-def _prepared_run(lake: Lake, dataset: str, publication_id: str) -> Run:
-    """Return the run of a publication that passed its audits: from its branch, else (already published) the ledger."""
+def _prepared(lake: Lake, dataset: str, publication_id: str) -> Publication:
     known = history(lake, dataset).find(publication_id)
     if not known or known[0].state is State.ABANDONED:
         raise UsageError(
@@ -209,13 +190,30 @@ def _prepared_run(lake: Lake, dataset: str, publication_id: str) -> Run:
             next_step="Run its write and audit steps first; `matinee publications show` tells what became of it.",
             facts={"dataset": dataset, "publication_id": publication_id},
         )
-    if refs.reference(lake.table(dataset), known[0].run.branch) is None:
-        return known[0].run
-    return find_run(lake, dataset, publication_id)
+    return known[0]
 
 
-def _audit_again(lake: Lake, run: Run, branch: str) -> None:
-    raise_on_block(run, audit_candidate(lake, run, branch, only_cross_day=True))
+def _as_audited(lake: Lake, prepared: Publication) -> Run:
+    """Return the run, if its branch still holds exactly what was audited (or it is on `main` already).
+
+    Raises:
+        StaleInputsError: a rewrite died half-way, or another process wrote there: audit what is there first.
+    """
+    run = prepared.run
+    on_branch = refs.reference(lake.table(run.dataset), run.branch)
+    if prepared.state in REACHED or on_branch == prepared.audited_snapshot_id:
+        return run
+    raise StaleInputsError(
+        f"Branch {run.branch} of {run.dataset} is not at the snapshot {prepared.audited_snapshot_id} that was audited.",
+        next_step="Write and audit again.",
+        facts={"dataset": run.dataset, "publication_id": run.publication_id, "snapshot_id": on_branch},
+    )
+
+
+def _audit_again(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
+    verdicts = audit_candidate(lake, run, snapshot_id, only_cross_day=True)
+    raise_on_block(run, verdicts)
+    return verdicts
 
 
 def _request_of(run: Run, publication_id: str) -> RunRequest:
@@ -224,8 +222,8 @@ def _request_of(run: Run, publication_id: str) -> RunRequest:
     return RunRequest(run.dataset, parse_day(first), parse_day(last or first), attempt=attempt)
 
 
-def _report(lake: Lake, step: str, run: Run, branch: str) -> Report:
-    rows = rows_by_day(lake, run, branch)
+def _report(lake: Lake, step: str, run: Run, branch: str, snapshot_id: int, clock: Clock) -> Report:
+    rows = rows_by_day(lake, run, snapshot_id)
     return Report(
         step=step,
         dataset=run.dataset,
@@ -233,5 +231,24 @@ def _report(lake: Lake, step: str, run: Run, branch: str) -> Report:
         publication_id=run.publication_id,
         days=tuple(sorted(rows)),
         branch=branch,
+        snapshot_id=snapshot_id,
         rows=total(rows.values()),
+        seconds=clock.seconds,
+    )
+
+
+def _published_report(lake: Lake, step: str, records: tuple[Publication, ...]) -> Report:
+    first = records[0]
+    return Report(
+        step=step,
+        dataset=first.run.dataset,
+        key=first.run.key,
+        publication_id=first.publication_id,
+        days=tuple(sorted(found.day for found in records)),
+        branch=refs.MAIN,
+        snapshot_id=first.head_snapshot_id,
+        rows=total(found.rows for found in records),
+        verdicts=first.verdicts,
+        replayed=first.replayed,
+        vtts=Validity(lake).vtts(first.run.dataset).vtts,
     )

@@ -19,6 +19,7 @@ import click
 
 from matinee.cli.output import OUT
 from matinee.cycle.ingest import close_through, ingest
+from matinee.days import day_range
 from matinee.demo.proof import Proof, prove
 from matinee.demo.summary import print_summary
 from matinee.errors import MatineeError, UsageError
@@ -55,7 +56,7 @@ class Progress:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Your own event files.")
+@click.option("--source", type=click.Path(path_type=Path), help="Folder of your own event files.")
 def main(source: Path | None) -> None:
     """Run the demo in a lake of its own below MATINEE_HOME, which is made anew each time.
 
@@ -66,6 +67,7 @@ def main(source: Path | None) -> None:
     """
     progress = Progress()
     try:
+        _check_source(source)
         settings = _fresh_home(load_settings())
         proof = _run(settings, source, progress)
     except MatineeError as error:
@@ -73,6 +75,15 @@ def main(source: Path | None) -> None:
         sys.exit(1)
     OUT.print(f"The lake stays in {settings.home}: MATINEE_HOME={settings.home} matinee vtts list", highlight=False)
     sys.exit(0 if proof.holds else 1)
+
+
+def _check_source(source: Path | None) -> None:
+    for word in ("impressions", "plays") if source is not None else ():
+        if not any(source.glob(f"{word}*")):  # type: ignore[union-attr]
+            raise UsageError(
+                f"SOURCE={source} has no files whose names start with {word}.",
+                next_step="Name a folder with impressions* and plays* files (NDJSON, NDJSON.gz or Parquet).",
+            )
 
 
 def _fresh_home(settings: Settings) -> Settings:
@@ -139,7 +150,8 @@ def _days(settings: Settings) -> tuple[date, date]:
 def _backfill(settings: Settings, stack: Stack, first: date, last: date, progress: Progress) -> dict[str, RunStates]:
     for dag_id in DAGS:
         stack.api.unpause(dag_id)
-    with ThreadPoolExecutor(max_workers=len(DAGS)) as workers:
+    workers = ThreadPoolExecutor(max_workers=len(DAGS))
+    try:
         # Each call of Airflow's command line takes seconds of start-up; the join waits for its inputs by its sensor.
         start = partial(create_backfill, backfill_environment(settings))
         for created in [workers.submit(start, dag, first, last, ACTIVE_RUNS, "demo") for dag in DAGS]:
@@ -149,7 +161,15 @@ def _backfill(settings: Settings, stack: Stack, first: date, last: date, progres
         def watch(dag_id: str) -> RunStates:
             return watch_backfill(settings, dag_id, first, last, lambda states: _tell(progress, dag_id, states))
 
-        return dict(zip(DAGS, workers.map(watch, DAGS), strict=True))
+        *upstream, join = DAGS
+        states = dict(zip(upstream, workers.map(watch, upstream), strict=True))
+        if all(state == "success" for found in states.values() for state in found.values()):
+            return states | {join: watch(join)}
+        # The join would wait for what has failed.
+        return states | {join: {str(day): "not waited for" for day in day_range(first, last)}}
+    finally:
+        # An interrupt must not wait for the threads that watch.
+        workers.shutdown(wait=False, cancel_futures=True)
 
 
 def _tell(progress: Progress, dag_id: str, states: RunStates) -> None:

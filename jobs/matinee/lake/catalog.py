@@ -1,5 +1,6 @@
 """The lake: the Iceberg catalog of these settings, opened without a JVM."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Lake:
 
         if settings.catalog == "embedded":
             settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with catalog_errors(settings):
+        with catalog_errors():
             catalog = load_catalog(settings.catalog_name, **catalog_properties(settings))
             if settings.catalog == "embedded":
                 _use_write_ahead_log(catalog)
@@ -53,7 +54,7 @@ class Lake:
 
         self.registry.get(dataset)
         try:
-            with catalog_errors(self.settings):
+            with catalog_errors():
                 return self.catalog.load_table(dataset)
         except NoSuchTableError as error:
             raise MissingTableError(
@@ -64,7 +65,7 @@ class Lake:
 
     def exists(self, dataset: str) -> bool:
         """Whether the dataset's table was made."""
-        with catalog_errors(self.settings):
+        with catalog_errors():
             return self.catalog.table_exists(dataset)
 
     def ensure(self, dataset: str) -> "Table":
@@ -87,7 +88,7 @@ class Lake:
 
     def _create(self, contract: Contract) -> None:
         schema = iceberg_schema(contract)
-        with catalog_errors(self.settings):
+        with catalog_errors():
             self._ensure_namespace(contract.namespace)
             self.catalog.create_table(
                 contract.dataset,
@@ -125,23 +126,24 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def catalog_errors(settings: Settings) -> Iterator[None]:
+def catalog_errors() -> Iterator[None]:
     """Turn the drivers' connection errors into one of ours.
 
     Raises:
         CatalogUnavailableError: the catalog's database or service cannot be reached.
     """
-    from botocore.exceptions import BotoCoreError
     from sqlalchemy.exc import OperationalError
 
+    # Only a lake on AWS loads botocore, and only an installation for it has it.
+    aws = sys.modules.get("botocore.exceptions")
+    kinds = (OperationalError, aws.BotoCoreError) if aws else (OperationalError,)
     try:
         yield
-    except (OperationalError, BotoCoreError) as error:
+    except kinds as error:
         cause = str(getattr(error, "orig", error)).strip().splitlines()
         raise CatalogUnavailableError(
-            f"The {settings.catalog} catalog does not answer: {cause[0] if cause else type(error).__name__}.",
+            f"The catalog does not answer: {cause[0] if cause else type(error).__name__}.",
             next_step="Check that it runs and that the MATINEE_CATALOG_* settings name it, then run again.",
-            facts={"catalog": settings.catalog},
         ) from error
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from matinee.lake import refs
-from matinee.lake.catalog import Lake, summary_of
-from matinee.lake.publication import PUBLICATION_ID, InputPin, Publication, Run, State
+from matinee.lake.catalog import Lake, catalog_errors, summary_of
+from matinee.lake.publication import PUBLICATION_ID, REACHED, InputPin, Publication, Run, State
 from matinee.report import Rows, Verdict
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class History:
 
     def newest(self, day: date) -> Publication | None:
         """Return the day's newest publication that reached `main` (perhaps withdrawn since), if any did."""
-        reached = [p for p in self.by_day.get(day, ()) if p.state in (State.PUBLISHED, State.WITHDRAWN)]
+        reached = [p for p in self.by_day.get(day, ()) if p.state in REACHED]
         return max(reached, key=lambda p: p.head_sequence_number or 0, default=None)
 
     def open(self) -> tuple[Publication, ...]:
@@ -64,7 +64,8 @@ def record(lake: Lake, publications: Iterable[Publication]) -> None:
     if not rows:
         return
     table = lake.ensure(LEDGER)
-    table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    with catalog_errors():
+        table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
 
 
 def history(lake: Lake, dataset: str) -> History:

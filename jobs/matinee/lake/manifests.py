@@ -4,12 +4,8 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
-from matinee.lake.catalog import Lake
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from matinee.lake.catalog import Lake, catalog_errors
 
 MANIFESTS = "ops.manifests"
 
@@ -37,20 +33,18 @@ class Expectation:
 
 def declare(lake: Lake, manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Append declarations in one commit; each gets a landing number above all earlier ones of the table."""
+    import pyarrow as pa
+
     found = tuple(manifests)
     if not found:
         return ()
     table = lake.ensure(MANIFESTS)
     start = max((known.landing_seq for known in _all(lake)), default=0)
     numbered = tuple(Manifest(**{**vars(m), "landing_seq": start + 1}) for m in found)
-    table.append(_arrow([vars(manifest) for manifest in numbered], table.schema().as_arrow()))
+    rows = pa.Table.from_pylist([vars(manifest) for manifest in numbered], schema=table.schema().as_arrow())
+    with catalog_errors():
+        table.append(rows)
     return numbered
-
-
-def _arrow(rows: list[dict[str, object]], schema: "pa.Schema") -> "pa.Table":
-    import pyarrow as pa
-
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _all(lake: Lake) -> list[Manifest]:
@@ -65,6 +59,17 @@ def declared(lake: Lake) -> dict[tuple[str, date], Manifest]:
     for manifest in sorted(_all(lake), key=lambda m: (m.landing_seq, m.received_ts, m.expected_rows)):
         newest[manifest.dataset, manifest.day] = manifest
     return newest
+
+
+def changes(lake: Lake, wanted: Iterable[Manifest]) -> list[Manifest]:
+    """Return the declarations that change what holds; of two for one day the later one."""
+    held = declared(lake)
+    last = {(one.dataset, one.day): one for one in wanted}
+    return [
+        one
+        for key, one in last.items()
+        if key not in held or (held[key].expected_rows, held[key].closed) != (one.expected_rows, one.closed)
+    ]
 
 
 def expectation(manifest: Manifest | None, landed: Mapping[date, int], day: date) -> Expectation | None:

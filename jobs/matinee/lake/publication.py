@@ -24,6 +24,10 @@ class State(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
+#: States of what is in `main`'s ancestry; a withdrawn publication still is.
+REACHED = (State.PUBLISHED, State.WITHDRAWN)
+
+
 @dataclass(frozen=True)
 class InputPin:
     """One input as a run read it.

@@ -17,7 +17,8 @@ from matinee.lake.catalog import Lake, summary_of
 from matinee.lake.changes import added_files, is_proven_compaction, since, touched_days
 from matinee.lake.files import data_files
 from matinee.lake.ledger import History, history
-from matinee.lake.publication import PUBLICATION_ID, Run
+from matinee.lake.publication import PUBLICATION_ID, Run, State
+from matinee.report import Verdict
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -33,22 +34,17 @@ class Published:
     snapshot_id: int
     sequence_number: int
     replayed: bool
+    verdicts: tuple[Verdict, ...] = ()
 
 
-def candidate(table: "Table", run_branch: str) -> int | None:
-    """Return the snapshot of the one commit on an audit branch; None where nothing was written there."""
-    found = refs.reference(table, run_branch)
-    return found if found is not None and PUBLICATION_ID in summary_of(table, found) else None
-
-
-def move_to_main(lake: Lake, run: Run, audit_again: Callable[[str], None]) -> Published:
+def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdict, ...]]) -> Published:
     """Move an audited change to `main`; a second call for the same publication changes nothing.
 
     Args:
         lake: the lake.
         run: what the audit branch holds.
-        audit_again: called with the branch that holds a replayed change; runs the audits that look across days and
-            raises where one blocks.
+        audit_again: called with the snapshot of a replayed change; runs the audits that look across days, returns
+            their verdicts and raises where one blocks.
 
     Raises:
         StaleInputsError: another commit changed the same days, or inputs were read older than by what is published.
@@ -64,19 +60,20 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[str], None]) -> Pu
         main = refs.head(table)
         audited = refs.head(table, run.branch)
         replayed = table.metadata.snapshot_by_id(audited).parent_snapshot_id != main  # type: ignore[union-attr]
+        verdicts: tuple[Verdict, ...] = ()
         if replayed:
             _refuse_same_days(lake, table, run, audited, main)
             branch = _replay(lake, table, run, audited, main)
-            audit_again(branch)
             table = lake.table(run.dataset)
             audited = refs.head(table, branch)
+            verdicts = audit_again(audited)
         faults.reach("publish.before_move")
         try:
             table = refs.publish_snapshot(table, audited, expected=main)
         except CommitConflictError:
             continue
         faults.reach("publish.after_move")
-        return Published(audited, _sequence(table, audited), replayed)
+        return Published(audited, _sequence(table, audited), replayed, verdicts)
     raise CommitConflictError(
         f"main of {run.dataset} moved during each of {TRIES} tries to publish {run.publication_id}.",
         next_step="Run again when fewer writers are at work.",
@@ -92,6 +89,9 @@ def refuse_older_inputs(published: History, run: Run) -> None:
     """
     days = (day for day in published.by_day if run.first_day <= day <= run.last_day)
     newest = {found.publication_id: found for found in map(published.newest, days) if found}
+    for other in newest.values():
+        if other.state is State.WITHDRAWN and other.recorded_ts > run.planned_ts:
+            raise _stale(run, other.head_snapshot_id or 0, f"{other.publication_id} was withdrawn meanwhile")
     ours = {pin.dataset: pin for pin in run.pins}
     for other in newest.values():
         for theirs in other.run.pins:
@@ -155,8 +155,12 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
         table = refs.create_branch(table, branch, main)
         try:
             _commit_change(table, run, branch, removed, added)
-        except CommitFailedException:
-            continue  # A commit to another reference of the table came between; the branch is as it was.
+        except (CommitFailedException, ValueError) as error:
+            # A commit to another reference of the table came between; the branch is as it was. PyIceberg notices by
+            # the catalog, or by the number that its snapshot was to have.
+            if isinstance(error, ValueError) and "older than last sequence number" not in str(error):
+                raise
+            continue
         return branch
     raise CommitConflictError(
         f"The replay of {run.publication_id} lost the race for the table's metadata {refs.COMMIT_TRIES} times.",

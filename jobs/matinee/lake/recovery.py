@@ -23,7 +23,9 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
     table = lake.table(dataset)
     missing: list[Publication] = []
     for known in history(lake, dataset).all():
-        before = noted[known.publication_id, known.day]
+        before = noted.get((known.publication_id, known.day))
+        if before is None:
+            continue  # Prepared by another run since the first look: it is alive.
         if known.state is State.PUBLISHED and before.state is not State.PUBLISHED:
             missing.append(known)
         elif known.state is State.PREPARED and refs.reference(table, known.run.branch) is None:

@@ -8,6 +8,7 @@ each function fails with `CommitConflictError` when the reference is not what th
 from typing import TYPE_CHECKING, Literal
 
 from matinee.errors import CommitConflictError, UsageError
+from matinee.lake.catalog import catalog_errors
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -41,14 +42,12 @@ def reference(table: "Table", name: str) -> int | None:
 
 def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
     """Return the snapshot ids from `snapshot_id` (default: main's head) back to the oldest one that is still kept."""
+    parents = {snapshot.snapshot_id: snapshot.parent_snapshot_id for snapshot in table.metadata.snapshots}
     current = snapshot_id if snapshot_id is not None else reference(table, MAIN)
     found: list[int] = []
-    while current is not None:
-        snapshot = table.metadata.snapshot_by_id(current)
-        if snapshot is None:
-            break
+    while current is not None and current in parents:
         found.append(current)
-        current = snapshot.parent_snapshot_id
+        current = parents[current]
     return found
 
 
@@ -133,8 +132,9 @@ def _commit(
     requirements = (requirement, AssertTableUUID(uuid=table.metadata.table_uuid))
     for _ in range(COMMIT_TRIES):
         try:
-            table.catalog.commit_table(table, requirements, updates)
-            return table.refresh()
+            with catalog_errors():
+                table.catalog.commit_table(table, requirements, updates)
+                return table.refresh()
         except CommitFailedException as error:
             # A commit to another reference of this table loses the catalog's race as well: only a reference that is
             # no longer where the caller saw it is a conflict.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 TAG = "pub_"
+WORKING = ("replay_", "landing_", "compact_")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
         lake, dataset, now
     )
     horizon = now - timedelta(days=contract.retain_days)
-    floor = _oldest_open_base(table)
+    floor = _oldest_open_base(lake, dataset, table)
     ids = tuple(
         snapshot.snapshot_id
         for snapshot in table.metadata.snapshots
@@ -87,12 +88,10 @@ def _pinned(lake: Lake, dataset: str, now: datetime) -> set[int]:
     }
 
 
-def _oldest_open_base(table: "Table") -> int | None:
-    bases = []
-    for name, ref in table.metadata.refs.items():
-        if name == refs.MAIN or name.startswith(TAG):
-            continue
-        for ancestor in refs.ancestry(table, ref.snapshot_id)[:2]:
-            snapshot = table.metadata.snapshot_by_id(ancestor)
-            bases.append((snapshot.sequence_number or 0) if snapshot else 0)
-    return min(bases, default=None)
+def _oldest_open_base(lake: Lake, dataset: str, table: "Table") -> int | None:
+    """Return the sequence number of the oldest snapshot from which a walk to `main` may still begin."""
+    bases = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name.startswith(WORKING)}
+    if lake.registry.get(dataset).transform is not None:
+        bases |= {record.run.base_snapshot_id for record in history(lake, dataset).open()}
+    snapshots = (table.metadata.snapshot_by_id(base) for base in bases)
+    return min((snapshot.sequence_number or 0 for snapshot in snapshots if snapshot), default=None)

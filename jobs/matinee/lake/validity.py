@@ -134,8 +134,21 @@ class Validity:
         if newest.state is State.WITHDRAWN:
             again = f"`matinee run {contract.dataset} --key {day}` publishes it again."
             return _invalid(contract, day, "withdrawn", f"withdrawn: {newest.reason}", again)
-        reason = self._changed_input(contract, newest)
+        reason = self._changed_input(contract, newest) or self._too_few(contract, newest)
         return DayStatus(contract.dataset, day, reason is None, newest.generation, reason)
+
+    def _too_few(self, contract: Contract, newest: Publication) -> Reason | None:
+        """Say so where a publication was made of less than its source's share of the rows expected by now."""
+        source = contract.inputs[0].dataset
+        upstream = self.lake.registry.get(source)
+        if upstream.transform is not None:
+            return None
+        expected = expectation(self.manifests.get((source, newest.day)), self.landed(source), newest.day)
+        if expected is None or newest.rows.read >= upstream.completeness_share * expected.rows:
+            return None
+        detail = f"published from {newest.rows.read} of {expected.rows} rows (by {expected.evidence})"
+        again = f"`matinee run {contract.dataset} --key {newest.day}` publishes the others too."
+        return Reason("short", contract.dataset, newest.day, detail, again)
 
     def _missing_input(self, contract: Contract, day: date) -> Reason | None:
         for spec in contract.inputs:
@@ -183,7 +196,8 @@ class Validity:
 
     def _mature_through(self, dataset: str, last: date | None) -> datetime | None:
         contract = self.lake.registry.get(dataset)
-        if last is None or self.valid_from is None or not any(spec.lookahead != "0d" for spec in contract.inputs):
+        ahead = next((spec.lookahead for spec in contract.inputs if spec.lookahead != "0d"), None)
+        if last is None or self.valid_from is None or ahead is None:
             return None
         reached = None
         for day in day_range(self.valid_from, last):
@@ -191,7 +205,7 @@ class Validity:
             as_of = newest.run.as_of if newest else None
             if as_of is None:
                 break
-            settled = min(as_of - contract.duration("attribution.window"), end_of(day))
+            settled = min(as_of - contract.duration(ahead), end_of(day))
             reached = max(settled, start_of(day)) if settled > start_of(day) else reached
             if settled < end_of(day):
                 break

@@ -20,7 +20,9 @@ def up() -> None:
     running = start(load_settings(), click.echo)
     click.echo(f"Airflow: {running.airflow_url} (no login; the DAGs are paused until you switch them on)")
     click.echo(f"Spark:   SPARK_REMOTE={running.spark_remote}; `matinee` commands on this lake use it by themselves")
-    click.echo(f"Logs:    {running.settings.run_dir.absolute()}; `make down` stops everything")
+    home = running.settings.home.absolute()
+    click.echo(f"Logs:    {running.settings.run_dir.absolute()}")
+    click.echo(f"Stop:    MATINEE_HOME={home} make down")
 
 
 @stack.command()

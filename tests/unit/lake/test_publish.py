@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import pytest
+from pyiceberg.table import Table
 from tests.lakes import D1, D2, core_play, ids, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import StaleInputsError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history, recorded
+from matinee.lake.ledger import history, recorded, withdraw
 from matinee.lake.publication import Publication, Run, State
 from matinee.lake.publish import drop_branches, move_to_main
 from matinee.lake.recovery import recover
+from matinee.report import Verdict
 
 PLAYS = "core.plays"
 
@@ -21,8 +23,9 @@ def lake(tmp_path: Path) -> Lake:
     return make_lake(tmp_path)
 
 
-def nothing_to_audit(branch: str) -> None:
+def nothing_to_audit(_: int) -> tuple[Verdict, ...]:
     """Audits that look across days: none here."""
+    return ()
 
 
 def publish(lake: Lake, run: Run) -> None:
@@ -53,13 +56,18 @@ def test_publishing_twice_changes_nothing(lake: Lake) -> None:
 
 
 def test_a_change_is_replayed_where_main_moved_in_another_day(lake: Lake) -> None:
-    audited_again: list[str] = []
+    audited_again: list[int] = []
+
+    def audit_again(snapshot_id: int) -> tuple[Verdict, ...]:
+        audited_again.append(snapshot_id)
+        return ()
+
     ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
     publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
-    published = move_to_main(lake, ours, audited_again.append)
+    published = move_to_main(lake, ours, audit_again)
     assert published.replayed
     assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
-    assert audited_again == [f"replay_{ours.publication_id}"]
+    assert audited_again == [published.snapshot_id]
 
 
 def test_a_replay_replaces_the_rows_that_the_day_had(lake: Lake) -> None:
@@ -146,4 +154,41 @@ def test_recovery_abandons_what_lost_its_branch(lake: Lake) -> None:
 
 def test_recovery_leaves_a_live_run_alone(lake: Lake) -> None:
     prepare(lake, PLAYS, D1, [core_play(D1)])
+    assert recover(lake, PLAYS) == ()
+
+
+def test_a_commit_between_the_replay_branch_and_its_commit_is_no_failure(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.lake import publish as module
+
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    commit, raced = module._commit_change, []
+
+    def race(table: Table, run: Run, branch: str, removed: object, added: object) -> None:
+        if not raced:
+            raced.append(prepare(lake, PLAYS, D2, [core_play(D2, "another")]))
+        commit(table, run, branch, removed, added)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "_commit_change", race)
+    assert move_to_main(lake, ours, nothing_to_audit).replayed
+    assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
+
+
+def test_a_withdrawal_after_the_run_was_planned_is_not_undone_by_it(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")])
+    withdraw(lake, newest(lake, PLAYS, D1), "doubled starts")
+    with pytest.raises(StaleInputsError, match="was withdrawn meanwhile"):
+        move_to_main(lake, ours, nothing_to_audit)
+
+
+def test_recovery_passes_over_what_another_run_prepares_meanwhile(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matinee.lake import recovery as module
+
+    prepare(lake, PLAYS, D1, [core_play(D1)])
+    before = recorded(lake, PLAYS)
+    prepare(lake, PLAYS, D2, [core_play(D2)])
+    monkeypatch.setattr(module, "recorded", lambda *_: before)
     assert recover(lake, PLAYS) == ()

@@ -12,6 +12,7 @@ from matinee.lake.ledger import history, withdraw
 from matinee.lake.publication import InputPin
 from matinee.lake.publish import move_to_main
 from matinee.lake.validity import DayStatus, Validity
+from matinee.report import Verdict
 
 RAW, PLAYS = "raw.plays", "core.plays"
 
@@ -31,13 +32,14 @@ def why(lake: Lake, dataset: str, day: date) -> str:
     return reason.kind
 
 
-def nothing_to_audit(_: str) -> None:
+def nothing_to_audit(_: int) -> tuple[Verdict, ...]:
     """Audits that look across days: none here."""
+    return ()
 
 
 def publish(lake: Lake, day: date, *, generation: int = 1, rows: int = 1) -> None:
     plays = [core_play(day, f"p{number}") for number in range(rows)]
-    run = prepare(lake, PLAYS, day, plays, pins=(pin(lake, RAW, {day: 1}),), generation=generation)
+    run = prepare(lake, PLAYS, day, plays, pins=(pin(lake, RAW, {day: 1}),), generation=generation, read=rows)
     move_to_main(lake, run, nothing_to_audit)
 
 
@@ -147,3 +149,14 @@ def test_late_rows_do_not_take_validity_away(lake: Lake) -> None:
     publish(lake, D1)
     land(lake, RAW, [raw_play(D1, "late")], seq=2, close=False)
     assert status(lake, PLAYS, D1).valid
+
+
+def test_a_publication_of_too_few_of_the_rows_expected_by_now_is_not_valid(lake: Lake) -> None:
+    land(lake, RAW, [raw_play(D1)])
+    publish(lake, D1)
+    land(lake, RAW, [raw_play(D1, f"late{n}") for n in range(9)], seq=2, close=False)
+    close_days(lake, RAW, {D1: 10})
+    assert status(lake, RAW, D1).valid
+    reason = status(lake, PLAYS, D1).reason
+    assert reason is not None
+    assert (reason.kind, reason.detail) == ("short", "published from 1 of 10 rows (by manifest)")
