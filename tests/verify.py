@@ -12,13 +12,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = {
-    "every catalog": ["tests/integration/test_cycle.py"],
-    "all real sets": ["tests/integration/test_real_sets.py"],
     "every kill point": ["tests/integration/test_faults.py", "tests/integration/test_landing_commits.py"],
-    "the other slow tests": ["tests", "-m", "slow", "--ignore=tests/e2e", "--ignore=tests/integration"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],
+    "all real sets": ["tests/integration/test_real_sets.py"],
+    "every catalog": ["tests/integration/test_cycle.py"],
+    "the other slow tests": ["tests", "-m", "slow", "--ignore=tests/e2e", "--ignore=tests/integration"],
 }
 
 

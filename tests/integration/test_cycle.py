@@ -89,6 +89,7 @@ def test_the_same_key_on_the_same_pins_gives_the_same_rows(settings: Settings) -
     assert {dataset: hash_of(settings, dataset) for dataset in CHAIN} == first
 
 
+@pytest.mark.slow
 def test_keys_one_by_one_give_the_rows_of_the_range(settings: Settings, tmp_path: Path) -> None:
     other = settings.model_copy(update={"home": tmp_path / "other"})
     for each in (settings, other):
