@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # The tests' own AWS is a server on this machine; real credentials must never reach it, nor it reach the real one.
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+CATALOG = os.environ.get("MATINEE_TEST_CATALOG", "embedded")
 os.environ.update(AWS | {"AWS_EC2_METADATA_DISABLED": "true"})
 for _name in [
     name for name in os.environ if name.startswith("MATINEE_") and name not in ("MATINEE_REQUIRE", "MATINEE_TEST_DATA")
@@ -52,12 +53,6 @@ def spark(spark_remote: str, session_settings: Settings) -> Iterator["SparkSessi
         yield session
 
 
-@pytest.fixture
-def settings(tmp_path: Path, spark_remote: str) -> Settings:
-    """A new embedded lake, with the session's engine."""
-    return load_settings(home=tmp_path / "home", catalog="embedded", spark_remote=spark_remote)
-
-
 @pytest.fixture(scope="session")
 def postgres_uri() -> Iterator[str]:
     """A PostgreSQL of the tests' own."""
@@ -72,6 +67,27 @@ def aws_endpoint() -> Iterator[str]:
         yield endpoint
 
 
+def new_lake(catalog: str, request: pytest.FixtureRequest, home: Path) -> Settings:
+    """Settings of a new lake on a catalog, with the session's engine."""
+    if catalog == "postgres":
+        found = postgres_settings(request.getfixturevalue("postgres_uri"), home)
+    elif catalog == "aws":
+        found = aws_settings(request.getfixturevalue("aws_endpoint"), home)
+    else:
+        found = load_settings(home=home, catalog="embedded", spark_remote=None)
+    return found.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote")})
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """A new lake on the catalog of MATINEE_TEST_CATALOG: embedded, or what `make verify` runs the same tests on."""
+    if CATALOG == "aws" and request.node.get_closest_marker("concurrent"):
+        pytest.skip("moto's Glue accepts stale commits (tests/integration/test_glue.py)")
+    if CATALOG != "embedded" and request.node.get_closest_marker("embedded"):
+        pytest.skip("looks into files or homes of the embedded lake")
+    return new_lake(CATALOG, request, tmp_path / "home")
+
+
 @pytest.fixture(
     params=[
         "embedded",
@@ -79,16 +95,9 @@ def aws_endpoint() -> Iterator[str]:
         pytest.param("aws", marks=pytest.mark.aws),
     ]
 )
-def any_settings(request: pytest.FixtureRequest, tmp_path: Path, spark_remote: str) -> Settings:
-    """A new lake on each catalog in turn, with the session's engine."""
-    home = tmp_path / "home"
-    if request.param == "postgres":
-        found = postgres_settings(request.getfixturevalue("postgres_uri"), home)
-    elif request.param == "aws":
-        found = aws_settings(request.getfixturevalue("aws_endpoint"), home)
-    else:
-        found = load_settings(home=home, catalog="embedded", spark_remote=None)
-    return found.model_copy(update={"spark_remote": spark_remote})
+def any_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """A new lake on each catalog in turn."""
+    return new_lake(request.param, request, tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,14 @@ STEPS = {
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],
     "all real sets": ["tests/integration/test_real_sets.py"],
-    "every catalog": ["tests/integration/test_cycle.py"],
+    "the cycle on the embedded catalog": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
+    "the cycle on PostgreSQL": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
+    "the cycle on Glue and S3": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
     "the other slow tests": ["tests", "-m", "slow", "--ignore=tests/e2e", "--ignore=tests/integration"],
 }
+
+
+CATALOGS = {"the cycle on PostgreSQL": "postgres", "the cycle on Glue and S3": "aws"}
 
 
 def tree() -> str:
@@ -50,6 +55,7 @@ def main() -> None:
             done = subprocess.run(
                 [sys.executable, "-m", "pytest", "-q", *arguments],
                 cwd=ROOT,
+                env=os.environ | {"MATINEE_TEST_CATALOG": CATALOGS.get(name, "embedded")},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 check=False,

@@ -90,6 +90,7 @@ def test_the_same_key_on_the_same_pins_gives_the_same_rows(settings: Settings) -
 
 
 @pytest.mark.slow
+@pytest.mark.embedded
 def test_keys_one_by_one_give_the_rows_of_the_range(settings: Settings, tmp_path: Path) -> None:
     other = settings.model_copy(update={"home": tmp_path / "other"})
     for each in (settings, other):
@@ -190,6 +191,7 @@ def test_a_parameter_outside_an_experiment_is_refused() -> None:
         RunRequest("core.play_attributions", D1, D1, parameters={"attribution.window": "40d"})
 
 
+@pytest.mark.concurrent
 def test_two_runs_of_one_key_at_once_end_with_the_right_rows(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -202,6 +204,7 @@ def test_two_runs_of_one_key_at_once_end_with_the_right_rows(settings: Settings)
     assert [name for name in lake.table("core.plays").metadata.refs if name.startswith("audit_")] == []
 
 
+@pytest.mark.concurrent
 def test_a_publication_that_went_stale_is_written_and_audited_again(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -214,6 +217,7 @@ def test_a_publication_that_went_stale_is_written_and_audited_again(settings: Se
     assert ids(lake, "core.plays", "play_id") == ["late", "o1", "p1"]
 
 
+@pytest.mark.concurrent
 def test_days_that_are_published_at_the_same_time_do_not_hinder_each_other(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1, D2, D3)
@@ -223,6 +227,7 @@ def test_days_that_are_published_at_the_same_time_do_not_hinder_each_other(setti
     assert ids(lake, "core.plays", "play_id") == ["o1", "o2", "o3", "p1", "p2", "p3"]
 
 
+@pytest.mark.embedded
 def test_a_run_opens_only_files_of_the_days_it_reads(settings: Settings) -> None:
     lake = Lake.open(settings)
     land(lake, "raw.impressions", [raw_impression(D1), raw_impression(D2, "e2")])

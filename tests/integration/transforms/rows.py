@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.frames import REGISTRY, frame
 
+from matinee.contracts.frames import expected_frame
 from matinee.transforms import TransformContext, transform_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Derivation:
     partitions: int | None = None
 
     def run(self, spark: "SparkSession", inputs: Mapping[str, Sequence[Row]]) -> list[Row]:
-        """Derive the rows; times come back as aware datetimes."""
+        """Derive the rows, held against the contract's pandera schema; times come back as aware datetimes."""
         contract = REGISTRY.get(self.dataset).with_parameters(self.parameters)
         datasets = {spec.alias: spec.dataset for spec in contract.inputs}
         frames = {alias: frame(spark, datasets[alias], list(rows)) for alias, rows in inputs.items()}
@@ -78,7 +79,9 @@ class Derivation:
         context = TransformContext(contract, self.first_day, self.last_day, self.as_of)
         derived = transform_of(contract)(frames, context).toArrow()
         assert tuple(derived.column_names) == contract.column_names
-        return [dict(row) for row in derived.to_pylist()]
+        rows = [dict(row) for row in derived.to_pylist()]
+        expected_frame(contract, rows)
+        return rows
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:
