@@ -15,6 +15,7 @@ from matinee.stack.environment import StackSettings, airflow_environment
 from matinee.stack.launcher import SPARK, status
 
 RunStates = dict[str, str]
+MARKING_S = 120.0
 
 
 def backfill_environment(settings: Settings) -> dict[str, str]:
@@ -28,29 +29,31 @@ def create_backfill(
 ) -> None:
     """Start a backfill of the keys first to last, oldest first; keys that ran before run again.
 
+    Airflow marks a backfill as completed some time after its last run: a refusal for that reason is waited out.
+
     Raises:
         UsageError: Airflow refused it, for example because another backfill of the DAG is still running.
         EnvironmentNotReadyError: Airflow is not installed here.
     """
-    done = subprocess.run(  # noqa: S603
-        [
-            *(airflow_command(), "backfill", "create", "--dag-id", dag_id),
-            *("--from-date", first.isoformat(), "--to-date", last.isoformat()),
-            *("--reprocess-behavior", "completed", "--max-active-runs", str(max_active_runs)),
-            *("--dag-run-conf", json.dumps({"reason": reason})),
-        ],
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
+    command = [
+        *(airflow_command(), "backfill", "create", "--dag-id", dag_id),
+        *("--from-date", first.isoformat(), "--to-date", last.isoformat()),
+        *("--reprocess-behavior", "completed", "--max-active-runs", str(max_active_runs)),
+        *("--dag-run-conf", json.dumps({"reason": reason})),
+    ]
+    deadline = time.monotonic() + MARKING_S
+    while True:
+        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode == 0:
+            return
         lines = (done.stdout + done.stderr).strip().splitlines()
-        raise UsageError(
-            f"Airflow refused the backfill of {dag_id}: {lines[-1] if lines else done.returncode}.",
-            next_step="See the DAG's Backfills tab; one backfill of a DAG runs at a time.",
-            facts={"dag_id": dag_id, "output": "\n".join(lines[-10:])},
-        )
+        if "AlreadyRunningBackfill" not in "".join(lines) or time.monotonic() > deadline:
+            raise UsageError(
+                f"Airflow refused the backfill of {dag_id}: {lines[-1] if lines else done.returncode}.",
+                next_step="See the DAG's Backfills tab; one backfill of a DAG runs at a time.",
+                facts={"dag_id": dag_id, "output": "\n".join(lines[-10:])},
+            )
+        time.sleep(5)
 
 
 def watch_backfill(
