@@ -21,6 +21,17 @@ from matinee.settings import Settings
 SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC"}
 
 
+class _OwnedSession(ConnectSession):
+    """A session that only its owner closes: pyspark 4.1 also closes it when it is collected.
+
+    That close waits, under a lock of the class, for the threads that all sessions of the process share. A
+    collection that begins in one of those threads waits for the thread that closes, which waits for it.
+    """
+
+    def __del__(self) -> None:
+        """Do nothing; `_close` has run."""
+
+
 @contextmanager
 def spark_session(settings: Settings) -> Iterator[SparkSession]:
     """Yield a session that knows this lake's catalog, and close what was opened for it.
@@ -54,7 +65,7 @@ def _connect(remote: str) -> SparkSession:
     check_port(remote)
     # By this pyspark.sql.functions builds Connect columns; without it they ask for a JVM.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-    session = ConnectSession(DefaultChannelBuilder(remote))
+    session = _OwnedSession(DefaultChannelBuilder(remote))
     # The client's own policy waits about ten minutes for a server that is gone: a task must know within seconds.
     session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
     return session  # type: ignore[return-value]
