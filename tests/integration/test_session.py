@@ -1,10 +1,15 @@
 """Sessions of the engine, on the tests' Connect server."""
 
 import gc
+import time
+from pathlib import Path
 
 import pytest
+from tests.catalogs import postgres_settings
 
+from matinee.engine import options
 from matinee.engine.session import spark_session
+from matinee.lake.catalog import Lake
 from matinee.settings import Settings
 
 pytestmark = pytest.mark.spark
@@ -22,3 +27,31 @@ def test_a_session_that_is_collected_does_not_close_what_other_sessions_use(sett
         del first
         gc.collect()
         assert ExecutePlanResponseReattachableIterator._release_thread_pool_instance is pool
+
+
+def _connections(uri: str) -> int:
+    import psycopg2
+
+    connection = psycopg2.connect(uri)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'PostgreSQL JDBC%'")
+            return int(cursor.fetchone()[0])
+    finally:
+        connection.close()
+
+
+@pytest.mark.postgres
+def test_sessions_give_their_connections_to_the_catalog_back_and_open_them_again(
+    postgres_uri: str, spark_remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "IDLE_CONNECTION_MS", 500)
+    settings = postgres_settings(postgres_uri, tmp_path).model_copy(update={"spark_remote": spark_remote})
+    Lake.open(settings).ensure("core.impressions")
+    with spark_session(settings) as spark:
+        assert spark.table("lake.core.impressions").count() == 0
+        deadline = time.monotonic() + 30
+        while _connections(settings.catalog_uri.get_secret_value()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert _connections(settings.catalog_uri.get_secret_value()) == 0
+        assert spark.table("lake.core.impressions").count() == 0

@@ -7,6 +7,10 @@ from urllib.parse import urlsplit
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings
 
+# Spark never closes the catalog of a session that ended: on a server that runs for weeks its connections would pile up.
+IDLE_CONNECTION_MS = 30_000
+# What PostgreSQL says of such a connection; Iceberg then opens another.
+_LOST_CONNECTION = "57P05,08003,08006"
 EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 
 
@@ -48,7 +52,9 @@ def _jdbc_options(settings: Settings) -> dict[str, str]:
         return options | {"uri": f"jdbc:sqlite:{settings.home.absolute() / 'catalog.db'}?busy_timeout=30000"}
     assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
     uri = urlsplit(settings.catalog_uri.get_secret_value())
-    options["uri"] = f"jdbc:postgresql://{uri.hostname}:{uri.port or 5432}{uri.path}"
+    idle = f"?options=-c%20idle_session_timeout={IDLE_CONNECTION_MS}"
+    options["uri"] = f"jdbc:postgresql://{uri.hostname}:{uri.port or 5432}{uri.path}{idle}"
+    options["retryable_status_codes"] = _LOST_CONNECTION
     if uri.username:
         options["jdbc.user"] = uri.username
     if uri.password:
