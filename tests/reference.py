@@ -112,7 +112,11 @@ def _winners(rows: Iterable[Row], identity: str, time: str, payload: Sequence[st
 
 
 def _payload_hash(row: Row, payload: Sequence[str]) -> str:
-    fields = {name: _micros(row[name]) if isinstance(row[name], datetime) else row[name] for name in payload}
+    fields = {
+        name: _micros(row[name]) if isinstance(row[name], datetime) else row[name]
+        for name in payload
+        if row[name] is not None
+    }
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

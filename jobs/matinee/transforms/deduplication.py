@@ -4,7 +4,7 @@ Clients send again what they think was lost, so a day holds the same id several 
 least `(received_ts, event_ts | start_ts, SHA-256 of the canonical payload)`. An id on two days stays on both.
 
 The canonical payload is one JSON object: the columns of the core table in the contract's order without `received_ts`,
-`event_day` and `profile_bucket`; no spaces; nulls written; times as microseconds since 1970. It is taken after
+`event_day` and `profile_bucket`; no spaces; nulls left out; times as microseconds since 1970. It is taken after
 `duration_s` became `duration_ms`, so it holds strings and integers only and is the same text on every engine. Rows
 that agree in the whole order are equal in every column of the result: whichever is kept, the rows are the same.
 """
@@ -41,11 +41,15 @@ def profile_bucket(profile_id: str, buckets: int) -> Column:
 def duration_ms(seconds: str) -> Column:
     """Return a column of seconds (double) as whole milliseconds (long), half-even; null stays null.
 
-    The decimal holds every digit that a double prints, so that 1.0005 s is exactly half way and becomes 1000 ms:
-    `seconds * 1000` in floating point is not.
+    Exact for what a double prints: 1.0005 s is half way and becomes 1000 ms, which `seconds * 1000` in floating point
+    misses. The double nearest to the half-way point between two milliseconds is one division of two whole numbers;
+    a duration equals it, or lies on the side that decides. No decimals: engines disagree on doubles as decimals.
     """
-    exact = F.bround(F.col(seconds).cast("decimal(38,22)"), 3)
-    return (exact * 1000).cast("long")
+    below = F.floor(F.col(seconds) * 1000).cast("long")
+    half_way = (below * 2 + 1) / F.lit(2000.0)
+    return (
+        F.when(F.col(seconds) < half_way, below).when(F.col(seconds) > half_way, below + 1).otherwise(below + below % 2)
+    )
 
 
 def _columns(contract: Contract) -> list[Column]:
@@ -73,4 +77,4 @@ def _payload_hash(contract: Contract) -> Column:
         for column in contract.columns
         if column.name not in _NOT_PAYLOAD
     ]
-    return F.sha2(F.to_json(F.struct(*fields), {"ignoreNullFields": "false"}), 256)
+    return F.sha2(F.to_json(F.struct(*fields), {"ignoreNullFields": "true"}), 256)
