@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # The tests' own AWS is a server on this machine; real credentials must never reach it, nor it reach the real one.
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 CATALOG = os.environ.get("MATINEE_TEST_CATALOG", "embedded")
+ENGINE = os.environ.get("MATINEE_TEST_ENGINE", "spark")
 os.environ.update(AWS | {"AWS_EC2_METADATA_DISABLED": "true"})
 for _name in [
     name for name in os.environ if name.startswith("MATINEE_") and name not in ("MATINEE_REQUIRE", "MATINEE_TEST_DATA")
@@ -75,7 +76,7 @@ def new_lake(catalog: str, request: pytest.FixtureRequest, home: Path) -> Settin
         found = aws_settings(request.getfixturevalue("aws_endpoint"), home)
     else:
         found = load_settings(home=home, catalog="embedded", spark_remote=None)
-    return found.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote")})
+    return found.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote"), "engine": ENGINE})
 
 
 @pytest.fixture

@@ -42,9 +42,10 @@ class Settings(BaseSettings):
     aws_region: str = "us-east-1"
     glue_endpoint: str | None = None
     s3_endpoint: str | None = None
+    engine: Literal["spark", "sail"] = Field("spark", description="what derives and audits; all else is Spark's")
     spark_remote: str | None = Field(None, validation_alias="SPARK_REMOTE", description="sc://host:port")
-    spark_cores: int = Field(2, ge=1)
-    spark_memory: str = Field("2g", pattern=r"^\d+[mg]$")
+    spark_cores: int = Field(2, ge=1, description="threads of the engine, of either kind")
+    spark_memory: str = Field("2g", pattern=r"^\d+[mg]$", description="memory of the engine, of either kind")
     spark_java_options: str = Field(
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="for engines that live minutes on small data; empty for large runs (deploy/decisions/001)",

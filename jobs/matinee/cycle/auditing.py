@@ -2,18 +2,15 @@
 
 from datetime import timedelta
 
-from pyspark.sql import DataFrame, SparkSession
-
 from matinee.audits.definitions import load_audits
 from matinee.audits.runner import Evidence, register, run_audits, run_checks
 from matinee.contracts.checks import compile_checks
 from matinee.contracts.model import Contract
-from matinee.cycle.inputs import pinned_inputs
-from matinee.engine.session import spark_session
+from matinee.cycle.inputs import input_slices, pinned_inputs
+from matinee.cycle.tables import open_tables
 from matinee.errors import AuditFailedError
-from matinee.io.tables import read
 from matinee.lake.catalog import Lake
-from matinee.lake.files import day_sizes
+from matinee.lake.files import Slice, day_sizes
 from matinee.lake.publication import Run
 from matinee.report import Verdict
 from matinee.transforms.context import TransformContext
@@ -34,10 +31,12 @@ def audit_candidate(lake: Lake, run: Run, snapshot_id: int, *, only_cross_day: b
         return ()
     arguments = sql_arguments(TransformContext(contract, run.first_day, run.last_day, run.as_of))
     evidence = _evidence(lake, contract, run, snapshot_id)
-    with spark_session(lake.settings) as spark:
-        register(_views(spark, lake, contract, run, snapshot_id))
-        checks = () if only_cross_day else run_checks(spark, compile_checks(contract))
-        return (*checks, *run_audits(spark, audits, arguments, evidence))
+    own = _own_slices(run, snapshot_id)
+    with open_tables(lake, [*own.values(), *input_slices(contract, run).values()]) as (session, tables):
+        register({name: tables.read(wanted) for name, wanted in own.items()})
+        register(pinned_inputs(tables, lake.registry, contract, run))
+        checks = () if only_cross_day else run_checks(session, compile_checks(contract))
+        return (*checks, *run_audits(session, audits, arguments, evidence))
 
 
 def raise_on_block(run: Run, verdicts: tuple[Verdict, ...]) -> None:
@@ -64,13 +63,11 @@ def raise_on_block(run: Run, verdicts: tuple[Verdict, ...]) -> None:
     )
 
 
-def _views(spark: SparkSession, lake: Lake, contract: Contract, run: Run, snapshot_id: int) -> dict[str, DataFrame]:
-    settings, column = lake.settings, contract.day_column or ""
+def _own_slices(run: Run, snapshot_id: int) -> dict[str, Slice]:
     before = run.first_day - timedelta(days=1)
     return {
-        "candidate": read(spark, settings, run.dataset, snapshot_id, column, run.first_day, run.last_day),
-        "history": read(spark, settings, run.dataset, snapshot_id, column, run.first_day - HISTORY, before),
-        **pinned_inputs(spark, lake, contract, run),
+        "candidate": Slice(run.dataset, snapshot_id, run.first_day, run.last_day),
+        "history": Slice(run.dataset, snapshot_id, run.first_day - HISTORY, before),
     }
 
 

@@ -1,20 +1,31 @@
-"""The inputs of a run as frames: pinned snapshots, cut to the days that are read; the same for deriving and judging."""
+"""The inputs of a run: pinned snapshots, cut to the days that are read; the same for deriving and judging."""
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from matinee.contracts.model import Contract
-from matinee.io.tables import read
-from matinee.lake.catalog import Lake
+from matinee.contracts.registry import Registry
+from matinee.cycle.tables import Tables
+from matinee.lake.files import Slice
 from matinee.lake.publication import Run
 
 
-def pinned_inputs(spark: SparkSession, lake: Lake, contract: Contract, run: Run) -> dict[str, DataFrame]:
+def input_slices(contract: Contract, run: Run) -> dict[str, Slice]:
+    """Return what a run reads, by alias."""
+    return {
+        spec.alias: Slice(
+            spec.dataset,
+            run.pin(spec.dataset).snapshot_id,
+            *contract.input_days(spec, run.first_day, run.last_day),
+        )
+        for spec in contract.inputs
+    }
+
+
+def pinned_inputs(tables: Tables, registry: Registry, contract: Contract, run: Run) -> dict[str, DataFrame]:
     """Return the inputs by alias; of an optional one only the days that were valid when it was pinned."""
-    frames = {}
+    frames = {alias: tables.read(wanted) for alias, wanted in input_slices(contract, run).items()}
     for spec in contract.inputs:
-        pin = run.pin(spec.dataset)
-        column = lake.registry.get(spec.dataset).day_column or ""
-        first, last = contract.input_days(spec, run.first_day, run.last_day)
-        frame = read(spark, lake.settings, spec.dataset, pin.snapshot_id, column, first, last)
-        frames[spec.alias] = frame.where(frame[column].isin(sorted(pin.days))) if spec.optional else frame
+        if spec.optional:
+            day = frames[spec.alias][registry.get(spec.dataset).day_column or ""]
+            frames[spec.alias] = frames[spec.alias].where(day.isin(sorted(run.pin(spec.dataset).days)))
     return frames

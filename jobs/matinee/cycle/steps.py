@@ -12,14 +12,13 @@ from functools import partial
 from matinee import faults
 from matinee.cycle.auditing import audit_candidate, raise_on_block
 from matinee.cycle.counting import rows_by_day, total
-from matinee.cycle.inputs import pinned_inputs
+from matinee.cycle.inputs import input_slices, pinned_inputs
 from matinee.cycle.plan import Plan, plan
 from matinee.cycle.publishing import finish, prepare
 from matinee.cycle.request import RunRequest
+from matinee.cycle.tables import open_tables
 from matinee.days import parse_day
-from matinee.engine.session import spark_session
 from matinee.errors import StaleInputsError, UsageError
-from matinee.io.tables import overwrite_days
 from matinee.lake import refs
 from matinee.lake.catalog import Lake, summary_of
 from matinee.lake.ledger import history
@@ -70,18 +69,11 @@ def write(settings: Settings, request: RunRequest) -> Report:
 
 def _derive(lake: Lake, planned: Plan) -> None:
     contract, run = planned.contract, planned.run
-    with spark_session(lake.settings) as spark:
-        context = TransformContext(contract, run.first_day, run.last_day, run.as_of)
-        overwrite_days(
-            transform_of(contract)(pinned_inputs(spark, lake, contract, run), context),
-            lake.settings,
-            contract.dataset,
-            planned.branch,
-            contract.day_column or "",
-            run.first_day,
-            run.last_day,
-            run.to_summary(),
-        )
+    context = TransformContext(contract, run.first_day, run.last_day, run.as_of)
+    with open_tables(lake, input_slices(contract, run).values()) as (_, tables):
+        derived = transform_of(contract)(pinned_inputs(tables, lake.registry, contract, run), context)
+        days = (run.first_day, run.last_day)
+        tables.overwrite_days(derived, contract.dataset, planned.branch, *days, run.to_summary())
 
 
 def audit(settings: Settings, dataset: str, publication_id: str) -> Report:

@@ -14,11 +14,12 @@ from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession as ConnectSession
 
 from matinee.engine.options import catalog_options
+from matinee.engine.sail import sail_server
 from matinee.engine.server import own_server, running_remote
 from matinee.errors import EngineFailedError, EngineUnavailableError
 from matinee.settings import Settings
 
-SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC"}
+SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 
 
 class _OwnedSession(ConnectSession):
@@ -29,12 +30,12 @@ class _OwnedSession(ConnectSession):
     """
 
     def __del__(self) -> None:
-        """Do nothing; `_close` has run."""
+        """Do nothing: whoever opened it has stopped it."""
 
 
 @contextmanager
 def spark_session(settings: Settings) -> Iterator[SparkSession]:
-    """Yield a session that knows this lake's catalog, and close what was opened for it.
+    """Yield a session of Spark that knows this lake's catalog, and close what was opened for it.
 
     Raises:
         EngineUnavailableError: the Connect server does not answer, or went away.
@@ -46,14 +47,25 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
             session, remote = SparkSession.builder.getOrCreate(), None
         else:
             remote = settings.spark_remote or running_remote(settings) or stack.enter_context(own_server(settings))
-            session = _connect(remote)
-            stack.callback(_close, session)
-        try:
+            session = stack.enter_context(_connected(remote))
+        with _explained(remote):
             for name, value in (catalog_options(settings) | SESSION_OPTIONS).items():
                 session.conf.set(name, value)
             yield session
-        except (PySparkException, RpcError) as error:
-            raise _explained(error, remote) from error
+
+
+@contextmanager
+def sail_session(settings: Settings) -> Iterator[SparkSession]:
+    """Yield a session of Sail, which runs in this process; it knows no catalog, only files.
+
+    Raises:
+        EngineFailedError: Sail failed a job; the first line of its message is in the error.
+        EnvironmentNotReadyError: Sail is not installed.
+    """
+    with sail_server(settings) as remote, _connected(remote) as session, _explained(remote):
+        for name, value in SESSION_OPTIONS.items():
+            session.conf.set(name, value)
+        yield session
 
 
 def under_spark_submit() -> bool:
@@ -61,14 +73,20 @@ def under_spark_submit() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-def _connect(remote: str) -> SparkSession:
+@contextmanager
+def _connected(remote: str) -> Iterator[SparkSession]:
     check_port(remote)
     # By this pyspark.sql.functions builds Connect columns; without it they ask for a JVM.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     session = _OwnedSession(DefaultChannelBuilder(remote))
     # The client's own policy waits about ten minutes for a server that is gone: a task must know within seconds.
     session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
-    return session  # type: ignore[return-value]
+    try:
+        yield session  # type: ignore[misc]
+    finally:
+        # A server that is gone has nothing left to release, and the error that says so is already on its way.
+        with suppress(PySparkException, RpcError):
+            session.stop()
 
 
 def check_port(remote: str) -> None:
@@ -89,13 +107,15 @@ def check_port(remote: str) -> None:
         ) from error
 
 
-def _close(session: SparkSession) -> None:
-    # A server that is gone has nothing left to release, and the error that says so is already on its way.
-    with suppress(PySparkException, RpcError):
-        session.stop()
+@contextmanager
+def _explained(remote: str | None) -> Iterator[None]:
+    try:
+        yield
+    except (PySparkException, RpcError) as error:
+        raise _explanation(error, remote) from error
 
 
-def _explained(error: PySparkException | RpcError, remote: str | None) -> EngineFailedError | EngineUnavailableError:
+def _explanation(error: PySparkException | RpcError, remote: str | None) -> EngineFailedError | EngineUnavailableError:
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if remote is not None:
         try:
@@ -103,7 +123,7 @@ def _explained(error: PySparkException | RpcError, remote: str | None) -> Engine
         except EngineUnavailableError as gone:
             return gone
     return EngineFailedError(
-        f"Spark failed: {first_line}",
-        next_step="Read Spark's log; `matinee doctor` checks the engine and the lake.",
+        f"The engine failed: {first_line}",
+        next_step="Read the engine's log; `matinee doctor` checks the engine and the lake.",
         facts={"message": str(error)[:4000]},
     )

@@ -6,6 +6,8 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from matinee.lake.catalog import Lake
+from matinee.lake.files import Slice
 from matinee.settings import Settings
 
 
@@ -35,29 +37,35 @@ def read_branch(
     return spark.table(full_name(settings, dataset, branch)).where(days_between(day_column, first, last))
 
 
-def overwrite_days(
-    frame: DataFrame,
-    settings: Settings,
-    dataset: str,
-    branch: str,
-    day_column: str,
-    first: date,
-    last: date,
-    properties: Mapping[str, str],
-) -> None:
-    """Replace the days of a range on a branch in ONE commit that carries the properties.
-
-    By predicate, never dynamically: an empty frame then leaves empty days, not the old rows.
-    """
-    writer = frame.writeTo(full_name(settings, dataset, branch))
-    for name, value in properties.items():
-        writer = writer.option(f"snapshot-property.{name}", value)
-    writer.overwrite(days_between(day_column, first, last))
-
-
 def append(frame: DataFrame, settings: Settings, dataset: str, branch: str, properties: Mapping[str, str]) -> None:
     """Append rows to a branch in ONE commit that carries the properties; no rows are a commit as well."""
     writer = frame.writeTo(full_name(settings, dataset, branch))
     for name, value in properties.items():
         writer = writer.option(f"snapshot-property.{name}", value)
     writer.append()
+
+
+class CatalogTables:
+    """Tables by Spark's own catalog."""
+
+    def __init__(self, session: SparkSession, lake: Lake) -> None:
+        self._session, self._lake = session, lake
+
+    def read(self, wanted: Slice) -> DataFrame:
+        """Read the days of a range at a pinned snapshot: the table's columns."""
+        day_column = self._lake.registry.get(wanted.dataset).day_column or ""
+        snapshot_id, first, last = wanted.snapshot_id, wanted.first, wanted.last
+        return read(self._session, self._lake.settings, wanted.dataset, snapshot_id, day_column, first, last)
+
+    def overwrite_days(
+        self, frame: DataFrame, dataset: str, branch: str, first: date, last: date, properties: Mapping[str, str]
+    ) -> None:
+        """Replace the days of a range on a branch in ONE commit that carries the properties.
+
+        By predicate, never dynamically: an empty frame then leaves empty days, not the old rows.
+        """
+        writer = frame.writeTo(full_name(self._lake.settings, dataset, branch))
+        for name, value in properties.items():
+            writer = writer.option(f"snapshot-property.{name}", value)
+        day_column = self._lake.registry.get(dataset).day_column or ""
+        writer.overwrite(days_between(day_column, first, last))

@@ -1,7 +1,7 @@
 """What a table's own metadata says of its files: rows, bytes and landing numbers, without reading a row."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -11,10 +11,20 @@ from matinee.lake.catalog import summary_of
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import Table
+    from pyiceberg.table import FileScanTask, Table
 
 LANDING_SEQ = "matinee.landing-seq"
 _EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The days of a range of a dataset, at a snapshot."""
+
+    dataset: str
+    snapshot_id: int
+    first: date
+    last: date
 
 
 @dataclass(frozen=True)
@@ -55,10 +65,22 @@ def data_files(
     last: date | None = None,
 ) -> Iterator["DataFile"]:
     """Yield the live data files whose day is in the range; manifests of other days are not opened."""
+    for task in plan_files(table, day_column, snapshot_id=snapshot_id, first=first, last=last):
+        yield task.file
+
+
+def plan_files(
+    table: "Table",
+    day_column: str,
+    *,
+    snapshot_id: int | None = None,
+    first: date | None = None,
+    last: date | None = None,
+) -> Iterable["FileScanTask"]:
+    """Return the live data files whose day is in the range, each with the deletes that belong to it."""
     bounds = [("<=", last), (">=", first)]
     wanted = " and ".join(f"{day_column} {sign} '{day.isoformat()}'" for sign, day in bounds if day is not None)
-    for task in table.scan(row_filter=wanted or "true", snapshot_id=snapshot_id).plan_files():
-        yield task.file
+    return table.scan(row_filter=wanted or "true", snapshot_id=snapshot_id).plan_files()
 
 
 def file_day(table: "Table", file: "DataFile", day_column: str) -> date:

@@ -15,13 +15,13 @@ from matinee.errors import CommitConflictError, StaleInputsError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake, summary_of
 from matinee.lake.changes import added_files, is_proven_compaction, since, touched_days
+from matinee.lake.commits import replace_files
 from matinee.lake.files import data_files
 from matinee.lake.ledger import History, history
 from matinee.lake.publication import PUBLICATION_ID, Run, State
 from matinee.report import Verdict
 
 if TYPE_CHECKING:
-    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
 TRIES = 5
@@ -141,8 +141,6 @@ def _stale(run: Run, snapshot_id: int, cause: str) -> StaleInputsError:
 
 def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> str:
     """Put the audited change onto `main`'s head, on a branch of its own, without rewriting a data file."""
-    from pyiceberg.exceptions import CommitFailedException
-
     branch = f"replay_{run.publication_id}"
     added = added_files(table, audited)
     day_column = lake.registry.get(run.dataset).day_column or ""
@@ -154,31 +152,15 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
             table = refs.remove(table, branch, expected=leftover)
         table = refs.create_branch(table, branch, main)
         try:
-            _commit_change(table, run, branch, removed, added)
-        except (CommitFailedException, ValueError) as error:
-            # A commit to another reference of the table came between; the branch is as it was. PyIceberg notices by
-            # the catalog, or by the number that its snapshot was to have.
-            if isinstance(error, ValueError) and "older than last sequence number" not in str(error):
-                raise
-            continue
+            replace_files(table, branch, removed, added, run.to_summary())
+        except CommitConflictError:
+            continue  # A commit to another reference of the table came between; the branch is as it was.
         return branch
     raise CommitConflictError(
         f"The replay of {run.publication_id} lost the race for the table's metadata {refs.COMMIT_TRIES} times.",
         next_step="Run again when fewer writers are at work.",
         facts={"dataset": run.dataset, "publication_id": run.publication_id},
     )
-
-
-def _commit_change(table: "Table", run: Run, branch: str, removed: "list[DataFile]", added: "list[DataFile]") -> None:
-    # A retry inside PyIceberg would drop the requirement on the branch.
-    table.metadata.properties["commit.retry.num-retries"] = "0"
-    with table.transaction() as transaction:
-        overwrite = transaction.update_snapshot(snapshot_properties=run.to_summary(), branch=branch).overwrite()
-        with overwrite as change:
-            for file in removed:
-                change.delete_data_file(file)
-            for file in added:
-                change.append_data_file(file)
 
 
 def drop_branches(table: "Table", run: Run) -> None:

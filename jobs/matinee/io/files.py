@@ -1,0 +1,73 @@
+"""Reads and writes of tables by an engine that knows files only: the data files of a snapshot, and staged Parquet."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matinee.contracts.ddl import SPARK_TYPES
+from matinee.lake.catalog import Lake
+from matinee.lake.files import Slice, data_files
+from matinee.lake.physical import Names, by_names
+from matinee.lake.staging import FOLDER, commit_days, new_stage, partition_columns
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+
+class FileTables:
+    """Tables by their files; PyIceberg plans what is read and commits what was written."""
+
+    def __init__(self, session: SparkSession, lake: Lake) -> None:
+        self._session, self._lake = session, lake
+
+    def read(self, wanted: Slice) -> DataFrame:
+        """Read the days of a range at a pinned snapshot: the table's columns, from exactly the files of those days."""
+        table = self._lake.table(wanted.dataset)
+        day_column = self._lake.registry.get(wanted.dataset).day_column or ""
+        files = data_files(table, day_column, snapshot_id=wanted.snapshot_id, first=wanted.first, last=wanted.last)
+        paths = [file.file_path for file in files]
+        if not paths:
+            return self._session.createDataFrame([], _ddl(table))
+        parts = [
+            self._session.read.parquet(*found).select(*_columns(table, names))
+            for names, found in by_names(table, paths)
+        ]
+        return reduce(DataFrame.unionByName, parts)
+
+    def overwrite_days(
+        self, frame: DataFrame, dataset: str, branch: str, first: date, last: date, properties: Mapping[str, str]
+    ) -> None:
+        """Replace the days of a range on a branch in ONE commit that carries the properties.
+
+        Raises:
+            ConservationError: a required column has nulls, or rows are of other days; nothing was committed.
+        """
+        table = self._lake.table(dataset)
+        stage, cells = new_stage(table), partition_columns(table)
+        # A folder's column is not in its files, so the folders get columns of their own.
+        foldered = frame.select(*_types(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
+        foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(stage)
+        commit_days(self._lake, dataset, branch, stage, first, last, properties)
+
+
+def _spark_types(table: "Table") -> dict[str, str]:
+    return {field.name: SPARK_TYPES[str(field.field_type)] for field in table.schema().fields}
+
+
+def _ddl(table: "Table") -> str:
+    return ", ".join(f"`{name}` {kind}" for name, kind in _spark_types(table).items())
+
+
+def _columns(table: "Table", names: Names) -> list[Column]:
+    return [
+        (F.col(names[name]) if name in names else F.lit(None)).cast(kind).alias(name)
+        for name, kind in _spark_types(table).items()
+    ]
+
+
+def _types(table: "Table") -> list[Column]:
+    return [F.col(name).cast(kind).alias(name) for name, kind in _spark_types(table).items()]

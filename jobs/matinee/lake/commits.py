@@ -1,0 +1,45 @@
+"""Commits of data files to a branch, one snapshot each, without an engine."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from matinee.errors import CommitConflictError
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+
+def replace_files(
+    table: "Table",
+    branch: str,
+    removed: Iterable["DataFile"],
+    added: Iterable["DataFile"],
+    properties: Mapping[str, str],
+) -> None:
+    """Remove and add data files on a branch in ONE commit that carries the properties.
+
+    Raises:
+        CommitConflictError: any other commit to the table came between; nothing was changed.
+    """
+    from pyiceberg.exceptions import CommitFailedException
+
+    # A retry inside PyIceberg would drop the requirement on the branch.
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    try:
+        with table.transaction() as transaction:
+            overwrite = transaction.update_snapshot(snapshot_properties=dict(properties), branch=branch).overwrite()
+            with overwrite as change:
+                for file in removed:
+                    change.delete_data_file(file)
+                for file in added:
+                    change.append_data_file(file)
+    except (CommitFailedException, ValueError) as error:
+        # PyIceberg notices by the catalog, or by the number that its snapshot was to have.
+        if isinstance(error, ValueError) and "older than last sequence number" not in str(error):
+            raise
+        raise CommitConflictError(
+            f"Another commit to {'.'.join(table.name())} came between.",
+            next_step="Run again: the work starts from what is there now.",
+            facts={"table": ".".join(table.name()), "reference": branch},
+        ) from error

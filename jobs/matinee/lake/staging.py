@@ -1,0 +1,138 @@
+"""Staged files: Parquet that an engine without a catalog wrote below a table's location, committed here.
+
+Such files carry no field ids; the table's name mapping gives them, and evolution keeps the mapping true. Files that
+were staged and never committed belong to no snapshot: orphan clean-up removes them.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from matinee.errors import CommitConflictError, ConservationError, UsageError
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.commits import replace_files
+from matinee.lake.files import data_files, file_day
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
+
+#: Prefix of the columns whose values name the folders of staged files, one for each partition field.
+FOLDER = "_partition_"
+
+
+def new_stage(table: "Table") -> str:
+    """Return a location below the table's own that nothing was written to yet."""
+    return f"{table.location()}/data/staged-{uuid.uuid4().hex}"
+
+
+def partition_columns(table: "Table") -> list[str]:
+    """Return the columns whose values are the table's partitions, in the order of its partitioning.
+
+    Raises:
+        UsageError: it is partitioned by a function of a column, which staged files cannot state.
+    """
+    schema, fields = table.schema(), table.spec().fields
+    if any(str(field.transform) != "identity" for field in fields):
+        raise UsageError(
+            f"{'.'.join(table.name())} is partitioned by a function of a column.",
+            next_step="Write it with Spark: unset MATINEE_ENGINE.",
+            facts={"table": ".".join(table.name())},
+        )
+    return [schema.find_field(field.source_id).name for field in fields]
+
+
+def commit_days(
+    lake: Lake, dataset: str, branch: str, stage: str, first: date, last: date, properties: Mapping[str, str]
+) -> None:
+    """Replace the days of a range on a branch by what was staged, in ONE commit that carries the properties.
+
+    Raises:
+        ConservationError: a staged file has nulls in a required column, or rows of other days.
+        CommitConflictError: the branch moved meanwhile, or other commits to the table came between each of many tries.
+    """
+    table = _named(lake.table(dataset))
+    expected = refs.head(table, branch)
+    day_column = lake.registry.get(dataset).day_column or ""
+    added = _data_files(table, stage)
+    _refuse_other_days(table, added, day_column, first, last)
+    removed = list(data_files(table, day_column, snapshot_id=expected, first=first, last=last))
+    for _ in range(refs.COMMIT_TRIES):
+        try:
+            return replace_files(table, branch, removed, added, properties)
+        except CommitConflictError:
+            table = lake.table(dataset)
+            if refs.head(table, branch) != expected:
+                raise
+    raise CommitConflictError(
+        f"Staged files of {dataset} lost the race for the table's metadata {refs.COMMIT_TRIES} times.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": dataset, "reference": branch},
+    )
+
+
+def _named(table: "Table") -> "Table":
+    """Give a table the mapping from names to field ids that files without ids are read by; evolution keeps it."""
+    from pyiceberg.table import TableProperties
+    from pyiceberg.table.name_mapping import create_mapping_from_schema
+
+    if table.name_mapping() is None:
+        mapping = create_mapping_from_schema(table.schema()).model_dump_json()
+        with table.transaction() as transaction:
+            transaction.set_properties({TableProperties.DEFAULT_NAME_MAPPING: mapping})
+    return table
+
+
+def _data_files(table: "Table", stage: str) -> list["DataFile"]:
+    """Describe the staged files: partition, sizes and column statistics, from their footers."""
+    from pyiceberg.io.pyarrow import parquet_files_to_data_files
+
+    described = parquet_files_to_data_files(table.io, _nullable(table.metadata), iter(_staged(table, stage)))
+    files = [file for file in described if file.record_count]
+    for file in files:
+        file.spec_id = table.metadata.default_spec_id
+        _refuse_nulls(table, file)
+    return files
+
+
+def _nullable(metadata: "TableMetadata") -> "TableMetadata":
+    # Engines declare derived columns nullable; whether a required one has nulls, the footers tell exactly.
+    from pyiceberg.schema import Schema
+
+    schema = metadata.schema()
+    fields = (field.model_copy(update={"required": False}) for field in schema.fields)
+    return metadata.model_copy(update={"schemas": [Schema(*fields, schema_id=schema.schema_id)]})
+
+
+def _staged(table: "Table", stage: str) -> list[str]:
+    from pyarrow.fs import FileSelector
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    io = PyArrowFileIO(table.io.properties)
+    scheme, netloc, path = io.parse_location(stage, table.io.properties)
+    found = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
+    return sorted(f"{stage}{file.path.removeprefix(path)}" for file in found if file.path.endswith(".parquet"))
+
+
+def _refuse_other_days(table: "Table", files: list["DataFile"], day_column: str, first: date, last: date) -> None:
+    others = {day for day in (file_day(table, file, day_column) for file in files) if not first <= day <= last}
+    if others:
+        raise ConservationError(
+            f"Rows of {', '.join(map(str, sorted(others)))} were derived for {first} to {last}.",
+            next_step="Correct the transform; nothing was committed.",
+            facts={"table": ".".join(table.name()), "days": sorted(map(str, others))},
+        )
+
+
+def _refuse_nulls(table: "Table", file: "DataFile") -> None:
+    nulls = file.null_value_counts or {}
+    bad = [field.name for field in table.schema().fields if field.required and nulls.get(field.field_id)]
+    if bad:
+        raise ConservationError(
+            f"{', '.join(bad)} of {'.'.join(table.name())} may not be null, and the derived rows have nulls there.",
+            next_step="Correct the transform; nothing was committed.",
+            facts={"table": ".".join(table.name()), "columns": bad, "file": file.file_path},
+        )
