@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee.contracts.ddl import SPARK_TYPES
+from matinee.errors import ConservationError
 from matinee.lake.catalog import Lake
 from matinee.lake.files import Slice, data_files
 from matinee.lake.physical import Names, by_names
@@ -29,7 +30,7 @@ class FileTables:
         table = self._lake.table(wanted.dataset)
         day_column = self._lake.registry.get(wanted.dataset).day_column or ""
         files = data_files(table, day_column, snapshot_id=wanted.snapshot_id, first=wanted.first, last=wanted.last)
-        paths = [file.file_path for file in files]
+        paths = [_present(table, file.file_path) for file in files]
         if not paths:
             return self._session.createDataFrame([], _ddl(table))
         parts = [
@@ -52,6 +53,18 @@ class FileTables:
         foldered = frame.select(*_types(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
         foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(stage)
         commit_days(self._lake, dataset, branch, stage, first, last, properties)
+
+
+def _present(table: "Table", path: str) -> str:
+    # Sail takes a file that is not there for one without rows.
+    if not table.io.new_input(path).exists():
+        raise ConservationError(
+            f"A data file of {'.'.join(table.name())} is gone: {path}.",
+            next_step="Restore it, or run again the publication that wrote it.",
+            facts={"table": ".".join(table.name()), "file": path},
+        )
+    # Hadoop writes file:/x, which others take for a relative path.
+    return f"file://{path.removeprefix('file:')}" if path.startswith("file:/") and "://" not in path else path
 
 
 def _spark_types(table: "Table") -> dict[str, str]:

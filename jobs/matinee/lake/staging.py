@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
 
-#: Prefix of the columns whose values name the folders of staged files, one for each partition field.
-FOLDER = "_partition_"
+#: Prefix of the columns whose values name the folders of staged files, one for each partition field. It does not begin
+#: with `_`: orphan clean-up passes over such folders.
+FOLDER = "cell_"
 
 
 def new_stage(table: "Table") -> str:

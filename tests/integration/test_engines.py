@@ -1,0 +1,217 @@
+"""Sail and Spark behind one seam: the same rows to the bit, in files that every reader of the table understands."""
+
+import logging
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from pyiceberg.types import LongType, StringType
+from tests.frames import frame
+from tests.lakes import D1, D2, D3, core_play, ids, land_days
+
+from matinee.cycle.ingest import ingest
+from matinee.cycle.maintenance import ORPHAN_AGE, remove_orphans
+from matinee.cycle.request import RunRequest
+from matinee.cycle.steps import run, write
+from matinee.cycle.tables import open_tables
+from matinee.engine.session import sail_session, spark_session
+from matinee.errors import CommitConflictError, ConservationError, EnvironmentNotReadyError
+from matinee.io.files import FileTables
+from matinee.io.procedures import row_hash
+from matinee.io.tables import read
+from matinee.lake import refs, staging
+from matinee.lake.catalog import Lake
+from matinee.lake.files import Slice, data_files
+from matinee.settings import Settings
+from matinee.sources.simulator import SimulatorOptions, simulate
+
+pytestmark = [pytest.mark.spark, pytest.mark.embedded]
+CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
+
+
+@pytest.fixture
+def on_sail(settings: Settings) -> Settings:
+    return settings.model_copy(update={"engine": "sail"})
+
+
+def whole(lake: Lake, dataset: str, ref: str = "main") -> Slice:
+    return Slice(dataset, refs.head(lake.table(dataset), ref), D1, D3)
+
+
+def hashes(settings: Settings) -> dict[str, tuple[int, str]]:
+    lake = Lake.open(settings)
+    with spark_session(settings) as spark:
+        slices = {dataset: whole(lake, dataset) for dataset in CHAIN}
+        columns = {dataset: lake.registry.get(dataset).day_column or "" for dataset in CHAIN}
+        return {
+            name: row_hash(read(spark, settings, name, at.snapshot_id, columns[name], D1, D3))
+            for name, at in slices.items()
+        }
+
+
+def writers(lake: Lake, dataset: str) -> set[str]:
+    import pyarrow.parquet as pq
+
+    paths = [file.file_path for file in data_files(lake.table(dataset), lake.registry.get(dataset).day_column or "")]
+    return {pq.ParquetFile(path.removeprefix("file://")).metadata.created_by.split()[0] for path in paths}
+
+
+def test_both_engines_derive_the_same_tables_to_the_bit(settings: Settings, on_sail: Settings, tmp_path: Path) -> None:
+    simulate(SimulatorOptions(days=3, profiles=150, duplicate_share=0.2, altered_share=0.5), tmp_path / "landing")
+    ingest(settings, None, [tmp_path / "landing"])
+    for dataset in CHAIN:
+        run(settings, RunRequest(dataset, D1, D3))
+    by_spark = hashes(settings)
+    for dataset in CHAIN:
+        run(on_sail, RunRequest(dataset, D1, D3))
+    assert hashes(settings) == by_spark
+    assert by_spark["core.impressions"][0] > 15_000
+    assert {name for dataset in CHAIN for name in writers(Lake.open(settings), dataset)} == {"datafusion"}
+
+
+def test_rows_that_sail_staged_read_right_after_columns_were_renamed_added_and_widened(
+    settings: Settings, on_sail: Settings
+) -> None:
+    lake = Lake.open(settings)
+    land_days(lake, D1)
+    run(on_sail, RunRequest("core.impressions", D1, D1))
+    with lake.table("core.impressions").update_schema() as update:
+        update.rename_column("page_id", "page")
+        update.rename_column("position", "place")
+        update.update_column("row", LongType())
+        update.add_column("note", StringType())
+    table = lake.table("core.impressions")
+    expected = [("e1", 1, 1, None, None)]
+    columns = ("event_id", "row", "place", "page", "note")
+    assert [tuple(row[name] for name in columns) for row in table.scan().to_arrow().to_pylist()] == expected
+    with spark_session(settings) as spark:
+        assert [tuple(row) for row in spark.table("lake.core.impressions").select(*columns).collect()] == expected
+    with sail_session(on_sail) as sail:
+        rows = FileTables(sail, lake).read(whole(lake, "core.impressions"))
+        assert [tuple(row) for row in rows.select(*columns).collect()] == expected
+        assert dict(rows.dtypes)["row"] == "bigint"
+
+
+def test_staged_files_carry_their_partition_their_bounds_and_their_null_counts(on_sail: Settings) -> None:
+    lake = Lake.open(on_sail)
+    land_days(lake, D1, D2)
+    run(on_sail, RunRequest("core.plays", D1, D2))
+    table = lake.table("core.plays")
+    files = list(data_files(table, "event_day", first=D2, last=D2))
+    assert files
+    key = table.schema().find_field("play_id").field_id
+    device = table.schema().find_field("device").field_id
+    for file in files:
+        assert file.partition[0] == (D2 - date(1970, 1, 1)).days
+        assert table.scan(row_filter=f"profile_bucket = {file.partition[1]}").to_arrow().num_rows > 0
+        assert file.lower_bounds[key] <= file.upper_bounds[key]
+        assert file.null_value_counts[device] == file.record_count
+    assert ids(lake, "core.plays", "play_id") == ["o1", "o2", "p1", "p2"]
+
+
+def test_files_with_rows_that_were_deleted_are_left_to_spark_and_the_log_says_so(
+    settings: Settings, on_sail: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = Lake.open(settings)
+    land_days(lake, D1)
+    run(settings, RunRequest("core.plays", D1, D1))
+    with spark_session(settings) as spark:
+        spark.sql("ALTER TABLE lake.core.plays SET TBLPROPERTIES ('write.delete.mode'='merge-on-read')")
+        spark.sql("DELETE FROM lake.core.plays WHERE play_id = 'o1'")
+    wanted = whole(lake, "core.plays")
+    with (
+        caplog.at_level(logging.WARNING, logger="matinee.cycle.tables"),
+        open_tables(Lake.open(on_sail), [wanted]) as (_, tables),
+    ):
+        assert [row["play_id"] for row in tables.read(wanted).collect()] == ["p1"]
+    assert "Spark does this step, not Sail: core.plays:" in caplog.text
+    assert "deleted by another file" in caplog.text
+
+
+def test_what_a_crash_left_staged_is_no_row_of_the_table_and_goes_with_the_orphans(
+    on_sail: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(on_sail)
+    land_days(lake, D1)
+    run(on_sail, RunRequest("core.plays", D1, D1))
+    committed = {file.file_path for file in data_files(lake.table("core.plays"), "event_day")}
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(staging, "replace_files", crash)
+    with pytest.raises(KeyboardInterrupt):
+        write(on_sail, RunRequest("core.plays", D1, D1))
+    folder = Path(lake.table("core.plays").location().removeprefix("file://")) / "data"
+    assert {f"file://{path}" for path in folder.rglob("*.parquet")} > committed
+    now = datetime.now(UTC)
+    for path in folder.rglob("*.parquet"):
+        os.utime(path, ((now - 2 * ORPHAN_AGE).timestamp(),) * 2)
+    remove_orphans(on_sail, "core.plays", now)
+    assert {f"file://{path}" for path in folder.rglob("*.parquet")} == committed
+
+
+def plays_on_branch(lake: Lake, settings: Settings, rows: list[dict[str, object]]) -> None:
+    """Overwrite D1 of core.plays on a new branch with literal rows, by Sail."""
+    table = lake.ensure("core.plays")
+    refs.create_branch(table, "audit_x", refs.head(table))
+    with sail_session(settings) as sail:
+        FileTables(sail, lake).overwrite_days(frame(sail, "core.plays", rows), "core.plays", "audit_x", D1, D1, {})
+
+
+def test_a_null_in_a_required_column_is_refused_before_anything_is_committed(on_sail: Settings) -> None:
+    lake = Lake.open(on_sail)
+    with pytest.raises(ConservationError, match=r"title_id of core\.plays may not be null"):
+        plays_on_branch(lake, on_sail, [core_play(D1), core_play(D1, "p2", title_id=None)])
+    table = lake.table("core.plays")
+    assert refs.head(table, "audit_x") == refs.head(table)
+
+
+def test_rows_of_a_day_that_is_not_replaced_are_refused(on_sail: Settings) -> None:
+    lake = Lake.open(on_sail)
+    with pytest.raises(ConservationError, match=r"Rows of 2026-03-02 were derived for 2026-03-01"):
+        plays_on_branch(lake, on_sail, [core_play(D1), core_play(D2, "p2")])
+
+
+def test_no_rows_empty_the_day_in_one_commit(on_sail: Settings) -> None:
+    lake = Lake.open(on_sail)
+    plays_on_branch(lake, on_sail, [])
+    table = lake.table("core.plays")
+    assert table.snapshot_by_id(refs.head(table, "audit_x")).parent_snapshot_id == refs.head(table)
+    assert ids(lake, "core.plays", "play_id", "audit_x") == []
+
+
+def test_a_branch_that_moved_while_files_were_staged_is_not_overwritten(
+    on_sail: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(on_sail)
+    staged = staging._data_files
+
+    def meanwhile(*arguments: object) -> object:
+        table = lake.table("core.plays")
+        with table.transaction() as transaction, transaction.update_snapshot(branch="audit_x").fast_append():
+            pass
+        return staged(*arguments)
+
+    monkeypatch.setattr(staging, "_data_files", meanwhile)
+    with pytest.raises(CommitConflictError):
+        plays_on_branch(lake, on_sail, [core_play(D1)])
+    assert ids(lake, "core.plays", "play_id", "audit_x") == []
+
+
+def test_a_data_file_that_is_gone_is_an_error_not_fewer_rows(on_sail: Settings) -> None:
+    lake = Lake.open(on_sail)
+    land_days(lake, D1)
+    run(on_sail, RunRequest("core.plays", D1, D1))
+    gone = next(data_files(lake.table("core.plays"), "event_day")).file_path
+    Path(gone.removeprefix("file://")).unlink()
+    with sail_session(on_sail) as sail, pytest.raises(ConservationError, match="is gone"):
+        FileTables(sail, lake).read(whole(lake, "core.plays"))
+
+
+def test_a_missing_sail_is_one_clear_error(on_sail: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pysail.spark", None)
+    with pytest.raises(EnvironmentNotReadyError, match=r"matinee\[sail\]"), sail_session(on_sail):
+        pass
