@@ -3,14 +3,13 @@
 The winner is the impression with the greatest `(event_ts, event_id)` among those of the play's profile and title with
 `min_delay <= start_ts - event_ts <= window`; a play without one is organic.
 
-No pair of impression and play is ever formed, so a profile that sees one title thousands of times costs a sort and no
-more. Both kinds are laid on one time line for each profile and title, an impression at the instant from which on it can
-win (`event_ts + min_delay`); a play's candidate is the last impression that came before it on the line. If that one
-lies outside the window, so do all others: they are older.
+Two plans give the same rows, each where it is the cheaper one. Where a profile played a title a few times, its plays
+are joined to its impressions and the greatest is kept: no more than `_FEW` pairs an impression. Where it played the
+title more often (a television in a shop, a child's lullaby), pairs would be quadratic: there both kinds are laid on
+one time line, an impression at the instant from which on it can win (`event_ts + min_delay`), and a play's candidate is
+the last impression before it. If that one lies outside the window, so do all others: they are older.
 
-Only columns that decide are on the line, and only impressions whose profile and title were played. Those are found by a
-64-bit hash of the two names: what shares the hash by chance stands on the line as well and wins nothing, for the line
-is drawn by the names themselves.
+Only columns that decide take part; the plays' other columns join the winners at the end.
 """
 
 from collections.abc import Mapping
@@ -20,11 +19,12 @@ from pyspark.sql import functions as F
 
 from matinee.transforms.context import TransformContext
 
-_NAMES = ["profile_id", "title_id"]
-# The hash comes first: engines sort by it without looking at the names, and spread the lines evenly.
-_LINE = ["pair", *_NAMES]
-# At the same instant an impression stands before a play: both ends of [min_delay, window] are included.
-_IMPRESSION, _PLAY = 0, 1
+_PAIR = ["profile_id", "title_id"]
+_PLAY = ["play_id", "event_day"]
+_FEW = 8
+# Instants lie far within this many microseconds of 1970: with it each is a number of 19 digits, and texts of instant
+# and id stand in the order of (instant, id). Engines find the greatest text in one pass, the greatest struct slowly.
+_BASE, _DIGITS = 4 * 10**18, 19
 
 
 def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
@@ -39,61 +39,56 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
         The contract's columns; `event_id`, `event_ts` and `time_to_play_ms` are null for organic plays.
     """
     window_us, min_delay_us = context.micros("attribution.window"), context.micros("attribution.min_delay")
-    plays, impressions = inputs["plays"], inputs["impressions"]
-    line = _plays_on_line(plays).unionByName(
-        _impressions_on_line(impressions, plays, min_delay_us), allowMissingColumns=True
+    plays = inputs["plays"]
+    played = plays.select(*_PLAY, *_PAIR, F.unix_micros("start_ts").alias("start_us"))
+    shown = inputs["impressions"].select(*_PAIR, "event_id", F.unix_micros("event_ts").alias("event_us"))
+    often = played.groupBy(*_PAIR).count().where(F.col("count") > _FEW).select(*_PAIR)
+    few = _of_pairs(shown, played.join(often, on=_PAIR, how="left_anti"), window_us, min_delay_us)
+    many = _of_line(
+        shown.join(often, on=_PAIR, how="left_semi"), played.join(often, on=_PAIR, how="left_semi"), min_delay_us
     )
-    before = Window.partitionBy(*_LINE).orderBy("at_us", "kind", "event_id").rowsBetween(Window.unboundedPreceding, 0)
-    candidates = (
-        line.withColumn("candidate_id", F.last("event_id", ignorenulls=True).over(before))
-        .withColumn("candidate_us", F.last("event_us", ignorenulls=True).over(before))
-        .where(F.col("kind") == _PLAY)
-    )
-    delay_us = F.col("at_us") - F.col("candidate_us")
+    candidate_us = F.substring("candidate", 1, _DIGITS).cast("bigint") - _BASE
+    delay_us = F.unix_micros("start_ts") - candidate_us
     won = delay_us <= window_us
     derived = {
-        "event_id": F.when(won, F.col("candidate_id")),
-        "event_ts": F.when(won, F.timestamp_micros("candidate_us")),
+        "play_day": F.col("event_day"),
+        "event_id": F.when(won, F.expr(f"substring(candidate, {_DIGITS + 1})")),
+        "event_ts": F.when(won, F.timestamp_micros(candidate_us)),
         "time_to_play_ms": F.when(won, F.call_function("div", delay_us, F.lit(1000))),
     }
-    return candidates.select(*(
+    return plays.join(few.unionByName(many), on=_PLAY, how="left").select(*(
         derived[name].alias(name) if name in derived else F.col(name) for name in context.contract.column_names
     ))  # fmt: skip
 
 
-def _impressions_on_line(impressions: DataFrame, plays: DataFrame, min_delay_us: int) -> DataFrame:
-    # Most impressions are of a profile and title that were never played: they are dropped before anything is sorted.
-    event_us = F.unix_micros("event_ts")
+def _instant_and_id() -> Column:
+    return F.concat((F.col("event_us") + _BASE).cast("string"), F.col("event_id"))
+
+
+def _of_pairs(shown: DataFrame, played: DataFrame, window_us: int, min_delay_us: int) -> DataFrame:
+    """Return play_id, event_day and candidate of plays with one, by pairs of play and impression."""
+    delay_us = F.col("start_us") - F.col("event_us")
     return (
-        impressions.select(_pair(), *_NAMES, "event_id", event_us.alias("event_us"))
-        .join(plays.select(_pair()).distinct(), on="pair", how="left_semi")
-        .select(
-            *_LINE,
-            (F.col("event_us") + min_delay_us).alias("at_us"),
-            F.lit(_IMPRESSION).alias("kind"),
-            "event_id",
-            "event_us",
-        )
+        shown.join(played, on=_PAIR)
+        .where((delay_us >= min_delay_us) & (delay_us <= window_us))
+        .groupBy(*_PLAY)
+        .agg(F.max(_instant_and_id()).alias("candidate"))
     )
 
 
-def _plays_on_line(plays: DataFrame) -> DataFrame:
-    # The play's columns ride along, null on impressions: no join is needed to find them again.
-    return plays.select(
-        _pair(),
-        *_NAMES,
-        F.unix_micros("start_ts").alias("at_us"),
-        F.lit(_PLAY).alias("kind"),
-        F.lit(None).cast("string").alias("event_id"),
-        F.lit(None).cast("bigint").alias("event_us"),
-        "play_id",
-        "start_ts",
-        "duration_ms",
-        "source",
-        F.col("event_day").alias("play_day"),
-        "profile_bucket",
+def _of_line(shown: DataFrame, played: DataFrame, min_delay_us: int) -> DataFrame:
+    """Return play_id, event_day and candidate of each play, by one time line a profile and title."""
+    nothing = F.lit(None).cast("string")
+    plays = played.select(*_PAIR, F.col("start_us").alias("at_us"), *_PLAY, nothing.alias("shown"))
+    impressions = shown.select(
+        *_PAIR, (F.col("event_us") + min_delay_us).alias("at_us"), _instant_and_id().alias("shown")
     )
-
-
-def _pair() -> Column:
-    return F.xxhash64(*_NAMES).alias("pair")
+    # At the same instant an impression stands before a play: both ends of [min_delay, window] are included.
+    order = (F.col("at_us"), F.col("shown").asc_nulls_last())
+    before = Window.partitionBy(*_PAIR).orderBy(*order).rowsBetween(Window.unboundedPreceding, 0)
+    return (
+        plays.unionByName(impressions, allowMissingColumns=True)
+        .withColumn("candidate", F.last("shown", ignorenulls=True).over(before))
+        .where(F.col("play_id").isNotNull())
+        .select(*_PLAY, "candidate")
+    )

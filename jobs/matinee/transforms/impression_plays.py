@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from matinee.transforms.context import TransformContext
 
-_IMPRESSION = ["event_id", "event_day", "profile_id"]
+_IMPRESSION = ["event_id", "event_day"]
 
 
 def derive_impression_plays(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
@@ -30,7 +30,7 @@ def derive_impression_plays(inputs: Mapping[str, DataFrame], context: TransformC
     delay_us = F.unix_micros("first_play_ts") - F.unix_micros("event_ts")
     # The few winners are hashed in memory; the impressions, many and wide, are not sorted.
     return (
-        impressions.join(won.hint("shuffle_hash"), on=_IMPRESSION, how="left")
+        impressions.join(won, on=_IMPRESSION, how="left")
         .select(
             *impressions.columns,
             plays.alias("plays"),
@@ -49,7 +49,7 @@ def _won_by_impression(attributions: DataFrame) -> DataFrame:
     """Sum up the plays of each impression that won any; its day tells it from a namesake of another day."""
     return (
         attributions.where(F.col("event_id").isNotNull())
-        .groupBy("event_id", F.to_date("event_ts").alias("event_day"), "profile_id")
+        .groupBy("event_id", F.to_date("event_ts").alias("event_day"))
         .agg(
             F.count("*").cast("int").alias("plays"),
             F.count_if(F.col("duration_ms").isNull()).cast("int").alias("plays_without_duration"),

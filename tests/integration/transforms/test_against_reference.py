@@ -17,6 +17,7 @@ from tests.integration.transforms.rows import D0, D1, D2, DAY, US, Derivation, R
 from tests.integration.transforms.rows import ordered as in_order
 
 from matinee.days import parse_duration
+from matinee.transforms import attribution
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -113,8 +114,11 @@ def test_the_chain_yields_what_the_reference_yields(spark: "SparkSession", seed:
     assert derive("core.plays", events=batch.plays) == in_order(plays)
 
     attributions = reference.play_attributions(plays, impressions, batch.window, batch.min_delay)
-    found = derive("core.play_attributions", batch.parameters, plays=plays, impressions=impressions)
-    assert found == in_order(attributions)
+    for few in (attribution._FEW, 0, 1):  # by pairs alone, by time lines alone, and by both
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(attribution, "_FEW", few)
+            found = derive("core.play_attributions", batch.parameters, plays=plays, impressions=impressions)
+        assert found == in_order(attributions)
 
     valid = [row for row in attributions if row["play_day"] in batch.attribution_days]
     outcomes = reference.impression_plays(impressions, valid, batch.window, batch.as_of)
