@@ -18,6 +18,8 @@ STEPS = {
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],
     "all real sets": ["tests/integration/test_real_sets.py"],
     "the cycle on the embedded catalog": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
+    "the cycle on Sail": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
+    "the real sets on Sail": ["tests/integration/test_real_sets.py"],
     "the cycle on PostgreSQL": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
     "the cycle on Glue and S3": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
     "the other slow tests": ["tests", "-m", "slow", "--ignore=tests/e2e", "--ignore=tests/integration"],
@@ -25,6 +27,7 @@ STEPS = {
 
 
 CATALOGS = {"the cycle on PostgreSQL": "postgres", "the cycle on Glue and S3": "aws"}
+ENGINES = {"the cycle on Sail": "sail", "the real sets on Sail": "sail"}
 
 
 def tree() -> str:
@@ -55,7 +58,11 @@ def main() -> None:
             done = subprocess.run(
                 [sys.executable, "-m", "pytest", "-q", *arguments],
                 cwd=ROOT,
-                env=os.environ | {"MATINEE_TEST_CATALOG": CATALOGS.get(name, "embedded")},
+                env=os.environ
+                | {
+                    "MATINEE_TEST_CATALOG": CATALOGS.get(name, "embedded"),
+                    "MATINEE_TEST_ENGINE": ENGINES.get(name, "spark"),
+                },
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 check=False,

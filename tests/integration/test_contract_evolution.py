@@ -178,6 +178,22 @@ def test_the_column_that_partitions_may_be_renamed(table: "Table", contract: Con
     assert [row["event_day"] for row in rows(table)] == [DAY, DAY]
 
 
+def test_a_new_column_may_not_take_an_old_name_where_files_are_read_by_names(
+    table: "Table", contract: Contract
+) -> None:
+    from pyiceberg.table.name_mapping import create_mapping_from_schema
+
+    mapping = create_mapping_from_schema(table.schema()).model_dump_json()
+    with table.transaction() as transaction:
+        transaction.set_properties({"schema.name-mapping.default": mapping})
+    renamed = replace(NAME, name="profile", previous_name="name")
+    by_profile = replace(contract, sort_order=("profile",))
+    apply(with_columns(by_profile, renamed, VIEWS, DAY_SEEN), table)
+    again = replace(NAME, required=False)
+    with pytest.raises(ContractError, match="name is added under a name that another column had"):
+        plan(with_columns(by_profile, renamed, VIEWS, DAY_SEEN, again), table)
+
+
 UNSAFE = [
     pytest.param((NAME, DAY_SEEN), "views is dropped", "previousName: views", id="drop"),
     pytest.param(

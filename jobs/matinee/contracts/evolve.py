@@ -47,6 +47,7 @@ def plan(contract: Contract, table: "Table") -> tuple[Change, ...]:
             hint = f"Put {field.name} back; if it has another name now, give that column previousName: {field.name}."
             raise _refused(contract, field.name, "is dropped: its values would be lost", hint)
     _refuse_partitioning(contract, table, names)
+    _refuse_old_names(contract, table, [name for name, field in found.items() if field is None])
     return (
         *(change for column in contract.columns for change in _column(contract, column, found[column.name])),
         *_moves(contract, [names[field] for field in fields]),
@@ -110,6 +111,15 @@ def _refuse_narrowing(contract: Contract, column: Column, field: "NestedField") 
         hint = f"Keep {column.name} as {field.field_type} and add a column of type {column.type} under another name."
         what = f"cannot become {column.type}: its {field.field_type} values would not all fit"
         raise _refused(contract, column.name, what, hint) from error
+
+
+def _refuse_old_names(contract: Contract, table: "Table", added: list[str]) -> None:
+    # Staged files are read by names: a new column of an old name would take the values of the one that had it.
+    old = {name for field in table.name_mapping() or () for name in field.names}
+    for name in added:
+        if name in old:
+            hint = f"Give the new column a name that no column of {contract.dataset} has had."
+            raise _refused(contract, name, "is added under a name that another column had", hint)
 
 
 def _refuse_partitioning(contract: Contract, table: "Table", names: Mapping[str, str]) -> None:
