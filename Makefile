@@ -11,10 +11,10 @@ JARS_READY := .jars/.ready
 SOURCE ?=
 MATINEE_REQUIRE ?=
 
-.PHONY: help env jars demo up down lint types test verify lock clean
+.PHONY: help env jars demo up down lint types test verify bench bench-quick lock clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 env: $(ENV_READY)  ## Make the virtual environment from the lock
 $(ENV_READY): requirements.lock pyproject.toml deploy/check_machine.sh
@@ -52,6 +52,15 @@ test: env jars lint types  ## Everything that fits into 12 minutes
 
 verify: env jars  ## All catalogs, all real sets, the demo on them, every kill point; resumes where it stopped
 	@$(BIN)/python -m tests.verify
+
+bench: env jars  ## The join beside its peers, cost against size, control plane: figures and plots in .bench/
+	$(BIN)/python -m tests.bench join --rows 10M --skew uniform
+	$(BIN)/python -m tests.bench join --rows 10M --skew hot
+	$(BIN)/python -m tests.bench scale
+	$(BIN)/python -m tests.bench control
+
+bench-quick: env jars  ## One round of the join on 1M rows: everything runs and agrees
+	$(BIN)/python -m tests.bench join --rows 1M --rounds 1
 
 lock: $(ENV_READY)  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras --override deploy/lock-overrides.txt --python-version 3.11 \

@@ -5,6 +5,7 @@ snapshot there. So a step may run in another process, on another machine, or aga
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -142,7 +143,10 @@ def run(settings: Settings, request: RunRequest) -> Report:
     identity = written.publication_id or ""
     audited = audit(settings, request.dataset, identity)
     published = publish(settings, request.dataset, identity)
-    return published.model_copy(update={"seconds": {**written.seconds, **audited.seconds, **published.seconds}})
+    seconds: Counter[str] = Counter()
+    for step in (written, audited, published):
+        seconds.update(step.seconds)
+    return published.model_copy(update={"seconds": dict(seconds)})
 
 
 def _judge_experiment(settings: Settings, written: Report) -> Report:

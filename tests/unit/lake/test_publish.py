@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pyiceberg.table import Table
 from tests.lakes import D1, D2, core_play, ids, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import StaleInputsError
@@ -164,14 +163,14 @@ def test_a_commit_between_the_replay_branch_and_its_commit_is_no_failure(
 
     ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
     publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
-    commit, raced = module._commit_change, []
+    commit, raced = module.replace_files, []
 
-    def race(table: Table, run: Run, branch: str, removed: object, added: object) -> None:
+    def race(*arguments: object) -> None:
         if not raced:
             raced.append(prepare(lake, PLAYS, D2, [core_play(D2, "another")]))
-        commit(table, run, branch, removed, added)  # type: ignore[arg-type]
+        commit(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "_commit_change", race)
+    monkeypatch.setattr(module, "replace_files", race)
     assert move_to_main(lake, ours, nothing_to_audit).replayed
     assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
 

@@ -1,0 +1,187 @@
+"""`python -m tests.bench`: the benchmark's commands."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import click
+
+from tests.bench.contenders import CONTENDERS, OURS, chosen, contend
+from tests.bench.control import measure_control, parse_dag, run_days
+from tests.bench.events import SKEWS, Skew
+from tests.bench.inputs import build_input, load_input
+from tests.bench.jobs import Job
+from tests.bench.join import measure_join
+from tests.bench.processes import ChildFailedError
+from tests.bench.rounds import DisagreementError
+from tests.bench.scale import measure_scale
+from tests.bench.sizes import Size, Sizes
+from tests.bench.verification import fingerprint
+
+Command = Callable[..., None]
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class Measured(Protocol):
+    """What a measuring command shows and keeps."""
+
+    document: dict[str, object]
+    failures: Sequence[str]
+
+    def print(self) -> None:
+        """Print its tables."""
+
+    def save(self, folder: Path) -> None:
+        """Write its files."""
+
+
+_engines = click.option(
+    "--engine",
+    "engines",
+    type=click.Choice(OURS),
+    multiple=True,
+    default=OURS,
+    show_default=True,
+    help="An engine of ours; repeat it for both.",
+)
+_rounds = click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each contender.")
+
+
+def _results(command: Command) -> Command:
+    """Give a command the options of time and place that all measuring ones have."""
+    for option in (
+        click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True),
+        click.option(
+            "--to", "folder", type=DIRECTORY, default=".bench", show_default=True, help="Folder of inputs and results."
+        ),
+        click.option(
+            "--limit",
+            "limit_s",
+            type=click.FloatRange(1),
+            default=600,
+            show_default=True,
+            help="Seconds after which a contender is ended.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _show(measured: Measured, folder: Path, output: str) -> None:
+    measured.save(folder)
+    if output == "json":
+        click.echo(json.dumps(measured.document))
+    else:
+        measured.print()
+    if measured.failures:
+        raise ChildFailedError(f"{', '.join(measured.failures)} failed; the results say how.")
+
+
+@click.group()
+def main() -> None:
+    """Measure the main job beside what a user would pick instead.
+
+    \b
+    Example: python -m tests.bench join --rows 1M --rounds 1
+    """
+
+
+@main.command(epilog="Example: python -m tests.bench join --rows 10M --skew hot --only ours-sail --only duckdb-asof")
+@click.option("--rows", type=Size(), default="10M", show_default=True, help="Impressions, such as 100K or 10M.")
+@click.option("--skew", type=click.Choice(SKEWS), default="uniform", show_default=True)
+@click.option("--only", type=click.Choice([*CONTENDERS]), multiple=True, help="Run these contenders only.")
+@_engines
+@_rounds
+@_results
+def join(
+    rows: int,
+    skew: Skew,
+    only: tuple[str, ...],
+    engines: tuple[str, ...],
+    rounds: int,
+    limit_s: float,
+    folder: Path,
+    output: str,
+) -> None:
+    """Run the contenders on one input and compare them."""
+    measured = measure_join(folder, rows, skew, chosen(engines, only), rounds, limit_s)
+    _show(measured, folder, output)
+
+
+@main.command(epilog="Example: python -m tests.bench scale --sizes 1M,3M,10M --engine sail")
+@click.option("--sizes", type=Sizes(), default="1M,3M,10M,30M", show_default=True)
+@_engines
+@_rounds
+@_results
+def scale(
+    sizes: tuple[int, ...], engines: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str
+) -> None:
+    """Measure ours against the size of the input."""
+    measured = measure_scale(folder, sizes, engines, rounds, limit_s)
+    _show(measured, folder, output)
+
+
+@main.command(epilog="Example: python -m tests.bench control --output json")
+@_engines
+@_results
+def control(engines: tuple[str, ...], limit_s: float, folder: Path, output: str) -> None:
+    """Measure what a day costs besides its rows: audits, ledger, publishing, validity, DAG files."""
+    _show(measure_control(folder, engines, limit_s), folder, output)
+
+
+_name = click.argument("name", type=click.Choice([*CONTENDERS]))
+_source = click.option("--input", "source", type=DIRECTORY, required=True)
+_target = click.option("--output-dir", "target", type=DIRECTORY, required=True)
+
+
+@main.command("contend", hidden=True)
+@_name
+@_source
+@_target
+@click.option("--option", "options", multiple=True, help="name=value of the engine")
+def contend_once(name: str, source: Path, target: Path, options: tuple[str, ...]) -> None:
+    """Run one contender once in this process and print one line of JSON."""
+    target.mkdir(parents=True, exist_ok=True)
+    given = dict(option.split("=", maxsplit=1) for option in options)
+    click.echo(json.dumps(contend(CONTENDERS[name], Job(load_input(source), target), given)))
+
+
+@main.command("build", hidden=True)
+@click.option("--rows", type=Size(), required=True)
+@click.option("--skew", type=click.Choice(SKEWS), required=True)
+@click.option("--output-dir", "target", type=DIRECTORY, required=True)
+def build(rows: int, skew: Skew, target: Path) -> None:
+    """Build an input and print how many rows it has."""
+    click.echo(json.dumps(build_input(target, rows, skew).rows))
+
+
+@main.command("fingerprint", hidden=True)
+@click.argument("written", type=click.Path(path_type=Path, dir_okay=False))
+def print_fingerprint(written: Path) -> None:
+    """Print the fingerprint of what a contender's line of JSON says that it wrote."""
+    click.echo(json.dumps(fingerprint(json.loads(written.read_text().splitlines()[-1])["files"])))
+
+
+@main.command("day", hidden=True)
+@_name
+@_source
+@_target
+def print_days(name: str, source: Path, target: Path) -> None:
+    """Print the steps of publishing a day several times."""
+    click.echo(json.dumps(run_days(name, load_input(source), target)))
+
+
+@main.command("parse", hidden=True)
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+def print_parsing(path: Path) -> None:
+    """Print how long a DAG file takes."""
+    click.echo(json.dumps(parse_dag(path)))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DisagreementError, ChildFailedError) as error:
+        sys.exit(f"bench: {error}")

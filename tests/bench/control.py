@@ -1,0 +1,108 @@
+"""Control plane: what a day costs besides its rows, on a lake with a handful of them, and what the DAG files cost."""
+
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from matinee.lake.catalog import Lake
+from matinee.lake.validity import Validity
+from matinee.settings import CHECKOUT
+from tests.bench import machine, ours
+from tests.bench.contenders import CONTENDERS
+from tests.bench.inputs import IMPRESSION_PLAYS, Input, built_input
+from tests.bench.jobs import Job
+from tests.bench.processes import run_child
+from tests.bench.tables import print_seconds
+from tests.bench.timings import median_steps
+
+TIMES = 5
+ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Control:
+    """What one call measured: medians of the steps of a day by engine, and of parsing by DAG file."""
+
+    document: dict[str, object]
+    days: dict[str, dict[str, float]]
+    files: dict[str, float]
+    failures: tuple[str, ...] = ()
+
+    def print(self) -> None:
+        """Print its tables."""
+        rows = [(engine, step, seconds) for engine, steps in self.days.items() for step, seconds in steps.items()]
+        print_seconds(f"A day of {ROWS} impressions on a warm engine", ("engine", "step"), rows)
+        print_seconds("Parsing a DAG file, Airflow imported", ("file",), list(self.files.items()))
+
+    def save(self, folder: Path) -> None:
+        """Write its JSON."""
+        (folder / "control.json").write_text(json.dumps(self.document, indent=2) + "\n")
+
+
+def measure_control(folder: Path, engines: Sequence[str], limit_s: float) -> Control:
+    """Run the cycles of a tiny day and parse the DAG files, each several times.
+
+    Raises:
+        ChildFailedError: a measurement failed.
+    """
+    before = machine.facts()
+    tiny = built_input(folder, ROWS, "uniform")
+    work, logs = folder.absolute() / "work", folder.absolute() / "logs"
+    work.mkdir(parents=True, exist_ok=True)
+    # What the children leave behind goes with the folder; Airflow puts its plugins on the path.
+    places = {"SPARK_LOCAL_DIRS": str(work / "spark"), "TMPDIR": str(work), "PYTHONPATH": str(CHECKOUT / "plugins")}
+    environment = os.environ | places
+    timings: dict[str, object] = {}
+    days: dict[str, dict[str, float]] = {}
+    for engine in engines:
+        arguments = ["day", f"ours-{engine}-cycle", "--input", str(tiny.folder), "--output-dir", str(work / "output")]
+        child = run_child(arguments, environment, logs / f"day-{engine}.log", limit_s)
+        runs = child.answer["runs"] if child.answer else []
+        timings[engine], days[engine] = runs, median_steps(runs)
+        click.echo(f"a day on {engine}: {sum(days[engine].values()):.2f} s", err=True)
+    files: dict[str, float] = {}
+    for path in sorted((CHECKOUT / "dags").glob("*.py")):
+        log = logs / f"parse-{path.stem}.log"
+        children = [run_child(["parse", str(path)], environment, log, limit_s) for _ in range(TIMES)]
+        timings[path.name] = [child.answer["seconds"] for child in children if child.answer]
+        files[path.name] = statistics.median(child.answer["seconds"] for child in children if child.answer)
+        click.echo(f"{path.name}: {files[path.name]:.3f} s", err=True)
+    shutil.rmtree(work, ignore_errors=True)
+    document = {"machine": before, "rows": tiny.rows, "timings": timings, "day": days, "dag_parse": files}
+    return Control(document, days, files)
+
+
+def run_days(name: str, source: Input, output: Path) -> dict[str, list[dict[str, float]]]:
+    """Publish the day again and again on an engine that is warm; the first time is not counted."""
+    contender = CONTENDERS[name]
+    runs = []
+    with contender.start(Job(source, output), {}) as settings:
+        for _ in range(TIMES + 1):
+            job = Job(source, output)
+            ours.cycle(settings, job)
+            start = time.monotonic()
+            assert Validity(Lake.open(settings)).status(IMPRESSION_PLAYS, source.day).valid
+            runs.append(job.clock.seconds | {f"{IMPRESSION_PLAYS} validity": round(time.monotonic() - start, 3)})
+    return {"runs": runs[1:]}
+
+
+def parse_dag(path: Path) -> dict[str, float]:
+    """Import a DAG file as Airflow does, after what every one of them imports."""
+    import airflow.sdk  # noqa: F401
+
+    import tests.airflow_home  # noqa: F401 - it tells Airflow where its home is
+
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    start = time.monotonic()
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return {"seconds": round(time.monotonic() - start, 4)}

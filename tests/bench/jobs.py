@@ -1,0 +1,60 @@
+"""Jobs: what a contender is given, the same for all, and how it says what it wrote."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from matinee.cycle.steps import Clock
+from matinee.days import end_of
+from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, IMPRESSIONS, PLAYS, Input
+
+WINDOW = timedelta(hours=24)
+CORES = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: the input, where to write, and the clock of its steps."""
+
+    input: Input
+    output: Path
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def impressions(self) -> list[str]:
+        """The data files of core.impressions."""
+        return self.input.files[IMPRESSIONS]
+
+    @property
+    def plays(self) -> list[str]:
+        """The data files of core.plays."""
+        return self.input.files[PLAYS]
+
+    @property
+    def as_of(self) -> datetime:
+        """How far the attributions are valid: to the end of the day."""
+        return end_of(self.input.day)
+
+    @property
+    def attributions_folder(self) -> Path:
+        """Where the attributions are written."""
+        return self.output / ATTRIBUTIONS
+
+    @property
+    def impression_plays_folder(self) -> Path:
+        """Where the impressions with their plays are written."""
+        return self.output / IMPRESSION_PLAYS
+
+    @contextmanager
+    def writing(self, folder: Path) -> Iterator[Path]:
+        """Time the step that writes a folder."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        with self.clock.part(folder.name):
+            yield folder
+
+    def written(self) -> dict[str, list[str]]:
+        """Return the Parquet files of both outputs."""
+        folders = (self.attributions_folder, self.impression_plays_folder)
+        return {folder.name: sorted(map(str, folder.rglob("*.parquet"))) for folder in folders}
