@@ -37,7 +37,15 @@ Views = Mapping[str, tuple[str, Rows]]
 
 
 def shown(event_id: str = "e1", **values: object) -> dict[str, Any]:
-    return {"event_id": event_id, "profile_id": "a", "title_id": "t", "event_ts": NOON, "event_day": D1, **values}
+    return {
+        "event_id": event_id,
+        "profile_id": "a",
+        "title_id": "t",
+        "event_ts": NOON,
+        "event_day": D1,
+        "profile_bucket": 0,
+        **values,
+    }
 
 
 def played(play_id: str = "p1", **values: object) -> dict[str, Any]:
@@ -128,12 +136,14 @@ CASES = [
     attributions("winner_unknown", [won()], 1, among=[shown("e1", title_id="other")]),
     attributions("winner_unknown", [won()], 1, among=[shown("e2")]),
     attributions("winner_unknown", [won(), won("p2", None)], 0, among=[shown("e1")]),
-    labels("impression_lost", [joined("e1")], 1, of=[shown("e1"), shown("e2")]),
-    labels("impression_lost", [joined("e1")], 0, of=[shown("e1")]),
-    labels("impression_doubled", [joined("e1"), joined("e1")], 1),
-    labels("impression_doubled", [joined("e1"), joined("e1", event_day=D0)], 0),
-    labels("impression_invented", [joined("e1"), joined("e2")], 1, of=[shown("e1")]),
-    labels("impression_invented", [joined("e1")], 0, of=[shown("e1")]),
+    labels("impressions_kept", [joined("e1")], 1, of=[shown("e1"), shown("e2")]),
+    labels("impressions_kept", [joined("e1"), joined("e2")], 1, of=[shown("e1")]),
+    labels("impressions_kept", [joined("e1"), joined("e1")], 1, of=[shown("e1")]),
+    labels("impressions_kept", [joined("e1"), joined("e1")], 1, of=[shown("e1"), shown("e2")]),
+    labels("impressions_kept", [joined("e1", event_day=D0)], 2, of=[shown("e1")]),
+    labels("impressions_kept", [], 1, of=[shown("e1")]),
+    labels("impressions_kept", [joined("e1"), joined("e2")], 0, of=[shown("e2"), shown("e1")]),
+    labels("impressions_kept", [], 0, of=[]),
     labels("plays_lost", [joined(plays=1)], 1, wins=[won("p1"), won("p2")]),
     labels("plays_lost", [joined(plays=3)], 1, wins=[won("p1"), won("p2")]),
     labels("plays_lost", [joined(plays=2)], 0, wins=[won("p1"), won("p2"), won("p3", None)]),
