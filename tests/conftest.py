@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 CATALOG = os.environ.get("MATINEE_TEST_CATALOG", "embedded")
 ENGINE = os.environ.get("MATINEE_TEST_ENGINE", "spark")
+assert ENGINE in ("spark", "sail"), ENGINE
 os.environ.update(AWS | {"AWS_EC2_METADATA_DISABLED": "true"})
 for _name in [
     name for name in os.environ if name.startswith("MATINEE_") and name not in ("MATINEE_REQUIRE", "MATINEE_TEST_DATA")

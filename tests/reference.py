@@ -4,7 +4,6 @@ Rows are dicts by column name; times are aware datetimes. Nothing is shared with
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -112,12 +111,8 @@ def _winners(rows: Iterable[Row], identity: str, time: str, payload: Sequence[st
 
 
 def _payload_hash(row: Row, payload: Sequence[str]) -> str:
-    fields = {
-        name: _micros(row[name]) if isinstance(row[name], datetime) else row[name]
-        for name in payload
-        if row[name] is not None
-    }
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    values = (_micros(row[name]) if isinstance(row[name], datetime) else row[name] for name in payload)
+    text = ",".join("-" if value is None else f"{len(str(value))}:{value}" for value in values)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -18,7 +18,7 @@ from matinee.lake.catalog import Lake
 from matinee.lake.files import data_files
 from matinee.lake.ledger import record
 from matinee.lake.publication import InputPin, Publication, Run, State
-from matinee.lake.staging import commit_days, new_stage
+from matinee.lake.staging import Target, commit_days, new_stage, staged_files
 from matinee.report import Rows
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator.columns import Frame
@@ -151,7 +151,8 @@ def _publish(lake: Lake, dataset: str, day: date, rows: int, stage: str) -> None
     identity = f"{dataset.replace('.', '_')}_{day:%Y%m%d}_built"
     run = Run(identity, dataset, day.isoformat(), day, day, base, (pin,), "1.0.0", "bench", _PLANNED)
     refs.create_branch(table, run.branch, base)
-    commit_days(lake, dataset, run.branch, stage, day, day, run.to_summary())
+    target = Target(dataset, run.branch, base, day, day)
+    commit_days(lake, target, staged_files(table, stage), run.to_summary())
     table = lake.table(dataset)
     audited = refs.head(table, run.branch)
     counted = Rows.model_validate({"in": rows, "out": rows})

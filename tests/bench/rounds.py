@@ -28,6 +28,7 @@ class Rounds:
     folder: Path
     limit_s: float
     timings: list[Timing] = field(default_factory=list)
+    _rounds: int = 0
     _fingerprints: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def run(self, contenders: Sequence[Contender], count: int) -> None:
@@ -37,6 +38,7 @@ class Rounds:
             DisagreementError: naming contenders and columns.
             ChildFailedError: an output cannot be read.
         """
+        self._rounds = count
         for number in range(1, count + 1):
             for contender in contenders:
                 for options in self._options(contender, number):
@@ -46,7 +48,7 @@ class Rounds:
 
     def _options(self, contender: Contender, number: int) -> Sequence[Mapping[str, str]]:
         if number == 1:
-            return contender.settings
+            return contender.settings if self._rounds > 1 else contender.settings[:1]
         best = best_options(timing for timing in self.timings if timing.contender == contender.name)
         return () if best is None else (best,)
 

@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from pyiceberg.table import Table
 from pyiceberg.types import LongType, StringType
 from tests.frames import frame
-from tests.lakes import D1, D2, D3, core_play, ids, land_days
+from tests.lakes import D1, D2, D3, arrow, at, core_play, ids, land_days
 
 from matinee.cycle.ingest import ingest
 from matinee.cycle.maintenance import ORPHAN_AGE, remove_orphans
@@ -18,6 +19,7 @@ from matinee.cycle.steps import run, write
 from matinee.cycle.tables import open_tables
 from matinee.engine.session import sail_session, spark_session
 from matinee.errors import CommitConflictError, ConservationError, EnvironmentNotReadyError
+from matinee.io import files
 from matinee.io.files import FileTables
 from matinee.io.procedures import row_hash
 from matinee.io.tables import read
@@ -83,14 +85,18 @@ def test_rows_that_sail_staged_read_right_after_columns_were_renamed_added_and_w
         update.update_column("row", LongType())
         update.add_column("note", StringType())
     table = lake.table("core.impressions")
-    expected = [("e1", 1, 1, None, None)]
+    newer = {"event_id": "e2", "profile_id": "a", "title_id": "t", "row": 2**40, "place": 1, "note": "live"}
+    newer |= {"event_ts": at(D2), "received_ts": at(D2), "event_day": D2, "profile_bucket": 0}
+    table.append(arrow(table, [newer]))
+    expected = [("e1", 1, 1, None, None), ("e2", 2**40, 1, None, "live")]
     columns = ("event_id", "row", "place", "page", "note")
-    assert [tuple(row[name] for name in columns) for row in table.scan().to_arrow().to_pylist()] == expected
+    found = table.scan().to_arrow().sort_by("event_id").to_pylist()
+    assert [tuple(row[name] for name in columns) for row in found] == expected
     with spark_session(settings) as spark:
-        assert [tuple(row) for row in spark.table("lake.core.impressions").select(*columns).collect()] == expected
+        assert sorted(map(tuple, spark.table("lake.core.impressions").select(*columns).collect())) == expected
     with sail_session(on_sail) as sail:
         rows = FileTables(sail, lake).read(whole(lake, "core.impressions"))
-        assert [tuple(row) for row in rows.select(*columns).collect()] == expected
+        assert sorted(map(tuple, rows.select(*columns).collect())) == expected
         assert dict(rows.dtypes)["row"] == "bigint"
 
 
@@ -99,11 +105,11 @@ def test_staged_files_carry_their_partition_their_bounds_and_their_null_counts(o
     land_days(lake, D1, D2)
     run(on_sail, RunRequest("core.plays", D1, D2))
     table = lake.table("core.plays")
-    files = list(data_files(table, "event_day", first=D2, last=D2))
-    assert files
+    found = list(data_files(table, "event_day", first=D2, last=D2))
+    assert found
     key = table.schema().find_field("play_id").field_id
     device = table.schema().find_field("device").field_id
-    for file in files:
+    for file in found:
         assert file.partition[0] == (D2 - date(1970, 1, 1)).days
         assert table.scan(row_filter=f"profile_bucket = {file.partition[1]}").to_arrow().num_rows > 0
         assert file.lower_bounds[key] <= file.upper_bounds[key]
@@ -187,16 +193,16 @@ def test_a_branch_that_moved_while_files_were_staged_is_not_overwritten(
     on_sail: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake.open(on_sail)
-    staged = staging._data_files
+    stage = staging.new_stage
 
-    def meanwhile(*arguments: object) -> object:
-        table = lake.table("core.plays")
-        with table.transaction() as transaction, transaction.update_snapshot(branch="audit_x").fast_append():
+    def meanwhile(table: Table) -> str:
+        theirs = lake.table("core.plays")
+        with theirs.transaction() as transaction, transaction.update_snapshot(branch="audit_x").fast_append():
             pass
-        return staged(*arguments)
+        return stage(table)
 
-    monkeypatch.setattr(staging, "_data_files", meanwhile)
-    with pytest.raises(CommitConflictError):
+    monkeypatch.setattr(files, "new_stage", meanwhile)
+    with pytest.raises(CommitConflictError, match="the branch moved while files were staged"):
         plays_on_branch(lake, on_sail, [core_play(D1)])
     assert ids(lake, "core.plays", "play_id", "audit_x") == []
 
@@ -209,6 +215,26 @@ def test_a_data_file_that_is_gone_is_an_error_not_fewer_rows(on_sail: Settings) 
     Path(gone.removeprefix("file://")).unlink()
     with sail_session(on_sail) as sail, pytest.raises(ConservationError, match="is gone"):
         FileTables(sail, lake).read(whole(lake, "core.plays"))
+
+
+def test_rows_that_are_not_found_where_they_were_staged_do_not_empty_the_day(
+    on_sail: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(on_sail)
+    monkeypatch.setattr(files, "staged_files", lambda *_: [])
+    with pytest.raises(ConservationError, match="are not found below"):
+        plays_on_branch(lake, on_sail, [core_play(D1)])
+
+
+def test_a_lake_whose_path_could_be_a_pattern_is_left_to_spark(
+    on_sail: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = on_sail.model_copy(update={"home": tmp_path / "a[1]"})
+    land_days(Lake.open(odd), D1)
+    with caplog.at_level(logging.WARNING, logger="matinee.cycle.tables"):
+        run(odd, RunRequest("core.plays", D1, D1))
+    assert "Spark does this step, not Sail" in caplog.text
+    assert ids(Lake.open(odd), "core.plays", "play_id") == ["o1", "p1"]
 
 
 def test_a_missing_sail_is_one_clear_error(on_sail: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

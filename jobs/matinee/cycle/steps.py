@@ -71,7 +71,7 @@ def write(settings: Settings, request: RunRequest) -> Report:
 def _derive(lake: Lake, planned: Plan) -> None:
     contract, run = planned.contract, planned.run
     context = TransformContext(contract, run.first_day, run.last_day, run.as_of)
-    with open_tables(lake, input_slices(contract, run).values()) as (_, tables):
+    with open_tables(lake, input_slices(contract, run).values(), contract.dataset) as (_, tables):
         derived = transform_of(contract)(pinned_inputs(tables, lake.registry, contract, run), context)
         days = (run.first_day, run.last_day)
         tables.overwrite_days(derived, contract.dataset, planned.branch, *days, run.to_summary())

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 
-from matinee.engine.session import sail_session, spark_session
+from matinee.engine.session import sail_session, spark_session, under_spark_submit
 from matinee.io.files import FileTables
 from matinee.io.tables import CatalogTables
 from matinee.lake.catalog import Lake
 from matinee.lake.files import Slice, plan_files
-from matinee.lake.physical import why_unreadable
+from matinee.lake.physical import why_unlocatable, why_unreadable
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,14 +31,16 @@ class Tables(Protocol):
 
 
 @contextmanager
-def open_tables(lake: Lake, wanted: Iterable[Slice]) -> Iterator[tuple[SparkSession, Tables]]:
-    """Open a session of the engine that reads the slices right; yield it and the tables as it sees them.
+def open_tables(
+    lake: Lake, wanted: Iterable[Slice], output: str | None = None
+) -> Iterator[tuple[SparkSession, Tables]]:
+    """Open a session of the engine that reads the slices and writes the output right; yield it and its tables.
 
     Raises:
         EngineUnavailableError, EngineFailedError, EnvironmentNotReadyError: see `engine.session`.
     """
     if lake.settings.engine == "sail":
-        reason = _why_not_sail(lake, wanted)
+        reason = _why_not_sail(lake, wanted, output)
         if reason is None:
             with sail_session(lake.settings) as session:
                 yield session, FileTables(session, lake)
@@ -48,12 +50,15 @@ def open_tables(lake: Lake, wanted: Iterable[Slice]) -> Iterator[tuple[SparkSess
         yield session, CatalogTables(session, lake)
 
 
-def _why_not_sail(lake: Lake, wanted: Iterable[Slice]) -> str | None:
+def _why_not_sail(lake: Lake, wanted: Iterable[Slice], output: str | None) -> str | None:
+    if under_spark_submit():
+        return "this process is a Spark driver"
     for one in wanted:
         table = lake.table(one.dataset)
         day_column = lake.registry.get(one.dataset).day_column or ""
         tasks = plan_files(table, day_column, snapshot_id=one.snapshot_id, first=one.first, last=one.last)
-        reason = why_unreadable(tasks)
+        reason = why_unlocatable(table) or why_unreadable(tasks)
         if reason is not None:
             return f"{one.dataset}: {reason}"
-    return None
+    reason = why_unlocatable(lake.table(output)) if output else None
+    return f"{output}: {reason}" if reason else None

@@ -30,10 +30,6 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(2 * settings.spark_cores),
         "spark.sql.ansi.enabled": "true",
-        # Plays and winners are small beside impressions: up to here they are hashed in memory, so that the many and
-        # wide impressions are neither sorted nor sent around; a transform needs no hint (deploy/decisions/002).
-        "spark.sql.autoBroadcastJoinThreshold": "64m",
-        "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
     }
 
 

@@ -20,6 +20,13 @@ from matinee.errors import EngineFailedError, EngineUnavailableError
 from matinee.settings import Settings
 
 SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+# Plays and winners are small beside impressions: up to here Spark hashes them in memory, so that the many and wide
+# impressions are neither sorted nor sent around; a transform needs no hint (deploy/decisions/002).
+JOIN_OPTIONS = {
+    "spark.sql.autoBroadcastJoinThreshold": "64m",
+    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
+}
+_NEXT_STEP = "Read the engine's log; `matinee doctor` checks the engine and the lake."
 
 
 class _OwnedSession(ConnectSession):
@@ -49,7 +56,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
             remote = settings.spark_remote or running_remote(settings) or stack.enter_context(own_server(settings))
             session = stack.enter_context(_connected(remote))
         with _explained(remote):
-            for name, value in (catalog_options(settings) | SESSION_OPTIONS).items():
+            for name, value in (catalog_options(settings) | SESSION_OPTIONS | JOIN_OPTIONS).items():
                 session.conf.set(name, value)
             yield session
 
@@ -62,7 +69,8 @@ def sail_session(settings: Settings) -> Iterator[SparkSession]:
         EngineFailedError: Sail failed a job; the first line of its message is in the error.
         EnvironmentNotReadyError: Sail is not installed.
     """
-    with sail_server(settings) as remote, _connected(remote) as session, _explained(remote):
+    next_step = "Raise MATINEE_SPARK_MEMORY if it is about memory, or unset MATINEE_ENGINE to use Spark."
+    with sail_server(settings) as remote, _connected(remote) as session, _explained(None, next_step):
         for name, value in SESSION_OPTIONS.items():
             session.conf.set(name, value)
         yield session
@@ -108,14 +116,16 @@ def check_port(remote: str) -> None:
 
 
 @contextmanager
-def _explained(remote: str | None) -> Iterator[None]:
+def _explained(remote: str | None, next_step: str = _NEXT_STEP) -> Iterator[None]:
     try:
         yield
     except (PySparkException, RpcError) as error:
-        raise _explanation(error, remote) from error
+        raise _explanation(error, remote, next_step) from error
 
 
-def _explanation(error: PySparkException | RpcError, remote: str | None) -> EngineFailedError | EngineUnavailableError:
+def _explanation(
+    error: PySparkException | RpcError, remote: str | None, next_step: str
+) -> EngineFailedError | EngineUnavailableError:
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if remote is not None:
         try:
@@ -124,6 +134,6 @@ def _explanation(error: PySparkException | RpcError, remote: str | None) -> Engi
             return gone
     return EngineFailedError(
         f"The engine failed: {first_line}",
-        next_step="Read the engine's log; `matinee doctor` checks the engine and the lake.",
+        next_step=next_step,
         facts={"message": str(error)[:4000]},
     )

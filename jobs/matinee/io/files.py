@@ -10,10 +10,11 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.ddl import SPARK_TYPES
 from matinee.errors import ConservationError
+from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import Slice, data_files
 from matinee.lake.physical import Names, by_names
-from matinee.lake.staging import FOLDER, commit_days, new_stage, partition_columns
+from matinee.lake.staging import FOLDER, Target, commit_days, new_stage, partition_columns, staged_files
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -45,14 +46,24 @@ class FileTables:
         """Replace the days of a range on a branch in ONE commit that carries the properties.
 
         Raises:
-            ConservationError: a required column has nulls, or rows are of other days; nothing was committed.
+            ConservationError: a required column has nulls, rows are of other days, or what was written is not found;
+                nothing was committed.
+            CommitConflictError: the branch moved meanwhile; nothing was committed.
         """
         table = self._lake.table(dataset)
+        target = Target(dataset, branch, refs.head(table, branch), first, last)
         stage, cells = new_stage(table), partition_columns(table)
         # A folder's column is not in its files, so the folders get columns of their own.
         foldered = frame.select(*_types(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
         foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(stage)
-        commit_days(self._lake, dataset, branch, stage, first, last, properties)
+        paths = staged_files(table, stage)
+        if not paths and not foldered.isEmpty():
+            raise ConservationError(
+                f"The engine wrote rows of {dataset} that are not found below {stage}.",
+                next_step="Check that the engine and the catalog see the same storage; nothing was committed.",
+                facts={"dataset": dataset, "stage": stage},
+            )
+        commit_days(self._lake, target, paths, properties)
 
 
 def _present(table: "Table", path: str) -> str:

@@ -1,9 +1,11 @@
 """Commits of data files to a branch, one snapshot each, without an engine."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError
+from matinee.lake.catalog import catalog_errors
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -21,19 +23,32 @@ def replace_files(
 
     Raises:
         CommitConflictError: any other commit to the table came between; nothing was changed.
+        CatalogUnavailableError: the catalog does not answer.
+    """
+    # A retry inside PyIceberg would drop the requirement on the branch.
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    with commit_errors(table), table.transaction() as transaction:
+        overwrite = transaction.update_snapshot(snapshot_properties=dict(properties), branch=branch).overwrite()
+        with overwrite as change:
+            for file in removed:
+                change.delete_data_file(file)
+            for file in added:
+                change.append_data_file(file)
+
+
+@contextmanager
+def commit_errors(table: "Table") -> Iterator[None]:
+    """Turn what PyIceberg raises where another commit was first, or the catalog is gone, into errors of ours.
+
+    Raises:
+        CommitConflictError: any other commit to the table came between; nothing was changed.
+        CatalogUnavailableError: the catalog does not answer.
     """
     from pyiceberg.exceptions import CommitFailedException
 
-    # A retry inside PyIceberg would drop the requirement on the branch.
-    table.metadata.properties["commit.retry.num-retries"] = "0"
     try:
-        with table.transaction() as transaction:
-            overwrite = transaction.update_snapshot(snapshot_properties=dict(properties), branch=branch).overwrite()
-            with overwrite as change:
-                for file in removed:
-                    change.delete_data_file(file)
-                for file in added:
-                    change.append_data_file(file)
+        with catalog_errors():
+            yield
     except (CommitFailedException, ValueError) as error:
         # PyIceberg notices by the catalog, or by the number that its snapshot was to have.
         if isinstance(error, ValueError) and "older than last sequence number" not in str(error):
@@ -41,5 +56,5 @@ def replace_files(
         raise CommitConflictError(
             f"Another commit to {'.'.join(table.name())} came between.",
             next_step="Run again: the work starts from what is there now.",
-            facts={"table": ".".join(table.name()), "reference": branch},
+            facts={"table": ".".join(table.name())},
         ) from error

@@ -1,7 +1,7 @@
 """What data files are called by and hold, for engines that read files and know no table."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +12,12 @@ _FIELD_ID = b"PARQUET:field_id"
 
 #: By the table's column: what a file calls it; a column is missing that the table got after the file was written.
 Names = Mapping[str, str]
+
+
+def why_unlocatable(table: "Table") -> str | None:
+    """Return why an engine that takes paths for patterns cannot work below the table's location, or None."""
+    odd = sorted(set(table.location()) & set("*?[]{}%"))
+    return f"its location {table.location()} has {' '.join(odd)}" if odd else None
 
 
 def why_unreadable(tasks: Iterable["FileScanTask"]) -> str | None:
@@ -27,19 +33,25 @@ def why_unreadable(tasks: Iterable["FileScanTask"]) -> str | None:
 
 
 def by_names(table: "Table", paths: Iterable[str]) -> list[tuple[Names, list[str]]]:
-    """Group files by what they call the table's columns; of a table that never changed no file is opened."""
+    """Group files by what they call the table's columns and hold them as; each group can be read at once.
+
+    Of a table that never changed no file is opened.
+    """
     current = {field.name: field.name for field in table.schema().fields}
     if len(table.schemas()) == 1:
         return [(current, list(paths))]
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    groups: dict[tuple[tuple[str, str, str], ...], list[str]] = defaultdict(list)
     for path in paths:
-        groups[tuple(_names(table, path).items())].append(path)
-    return [(dict(names), found) for names, found in groups.items()]
+        groups[tuple(_held(table, path))].append(path)
+    return [({column: name for column, name, _ in held}, found) for held, found in groups.items()]
 
 
-def _names(table: "Table", path: str) -> dict[str, str]:
-    ids = {_field_id(table, field): field.name for field in _arrow_schema(table, path)}
-    return {field.name: ids[field.field_id] for field in table.schema().fields if field.field_id in ids}
+def _held(table: "Table", path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the table's columns that a file has, each with its name and type there."""
+    by_id = {_field_id(table, field): field for field in _arrow_schema(table, path)}
+    for field in table.schema().fields:
+        if field.field_id in by_id:
+            yield field.name, by_id[field.field_id].name, str(by_id[field.field_id].type)
 
 
 def _arrow_schema(table: "Table", path: str) -> "pa.Schema":

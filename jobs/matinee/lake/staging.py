@@ -5,14 +5,16 @@ were staged and never committed belong to no snapshot: orphan clean-up removes t
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError, UsageError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.commits import replace_files
+from matinee.lake.commits import commit_errors, replace_files
 from matinee.lake.files import data_files, file_day
 
 if TYPE_CHECKING:
@@ -46,52 +48,64 @@ def partition_columns(table: "Table") -> list[str]:
     return [schema.find_field(field.source_id).name for field in fields]
 
 
-def commit_days(
-    lake: Lake, dataset: str, branch: str, stage: str, first: date, last: date, properties: Mapping[str, str]
-) -> None:
-    """Replace the days of a range on a branch by what was staged, in ONE commit that carries the properties.
+@dataclass(frozen=True)
+class Target:
+    """The days of a range on a branch of a dataset, and the snapshot that the branch was at before work began."""
+
+    dataset: str
+    branch: str
+    expected: int
+    first: date
+    last: date
+
+
+def commit_days(lake: Lake, target: Target, paths: Iterable[str], properties: Mapping[str, str]) -> None:
+    """Replace the days by what was staged, in ONE commit that carries the properties.
 
     Raises:
         ConservationError: a staged file has nulls in a required column, or rows of other days.
         CommitConflictError: the branch moved meanwhile, or other commits to the table came between each of many tries.
     """
-    table = _named(lake.table(dataset))
-    expected = refs.head(table, branch)
-    day_column = lake.registry.get(dataset).day_column or ""
-    added = _data_files(table, stage)
-    _refuse_other_days(table, added, day_column, first, last)
-    removed = list(data_files(table, day_column, snapshot_id=expected, first=first, last=last))
+    day_column = lake.registry.get(target.dataset).day_column or ""
+    table = lake.table(target.dataset)
+    added = _data_files(table, paths)
+    _refuse_other_days(table, added, day_column, target.first, target.last)
+    days = {"first": target.first, "last": target.last}
+    removed = list(data_files(table, day_column, snapshot_id=target.expected, **days))
     for _ in range(refs.COMMIT_TRIES):
-        try:
-            return replace_files(table, branch, removed, added, properties)
-        except CommitConflictError:
-            table = lake.table(dataset)
-            if refs.head(table, branch) != expected:
-                raise
-    raise CommitConflictError(
-        f"Staged files of {dataset} lost the race for the table's metadata {refs.COMMIT_TRIES} times.",
-        next_step="Run again when fewer writers are at work.",
-        facts={"dataset": dataset, "reference": branch},
+        if refs.head(table, target.branch) != target.expected:
+            raise _conflict(target, "the branch moved while files were staged")
+        with suppress(CommitConflictError):
+            _map_names(table)
+            return replace_files(table, target.branch, removed, added, properties)
+        table = lake.table(target.dataset)
+    raise _conflict(target, f"{refs.COMMIT_TRIES} tries lost the race for the table's metadata")
+
+
+def _conflict(target: Target, cause: str) -> CommitConflictError:
+    return CommitConflictError(
+        f"Staged files of {target.dataset} were not committed to {target.branch}: {cause}.",
+        next_step="Run again: the work starts from what is there now.",
+        facts={"dataset": target.dataset, "reference": target.branch, "expected": target.expected},
     )
 
 
-def _named(table: "Table") -> "Table":
+def _map_names(table: "Table") -> None:
     """Give a table the mapping from names to field ids that files without ids are read by; evolution keeps it."""
     from pyiceberg.table import TableProperties
     from pyiceberg.table.name_mapping import create_mapping_from_schema
 
     if table.name_mapping() is None:
         mapping = create_mapping_from_schema(table.schema()).model_dump_json()
-        with table.transaction() as transaction:
+        with commit_errors(table), table.transaction() as transaction:
             transaction.set_properties({TableProperties.DEFAULT_NAME_MAPPING: mapping})
-    return table
 
 
-def _data_files(table: "Table", stage: str) -> list["DataFile"]:
+def _data_files(table: "Table", paths: Iterable[str]) -> list["DataFile"]:
     """Describe the staged files: partition, sizes and column statistics, from their footers."""
     from pyiceberg.io.pyarrow import parquet_files_to_data_files
 
-    described = parquet_files_to_data_files(table.io, _nullable(table.metadata), iter(_staged(table, stage)))
+    described = parquet_files_to_data_files(table.io, _nullable(table.metadata), iter(paths))
     files = [file for file in described if file.record_count]
     for file in files:
         file.spec_id = table.metadata.default_spec_id
@@ -108,7 +122,8 @@ def _nullable(metadata: "TableMetadata") -> "TableMetadata":
     return metadata.model_copy(update={"schemas": [Schema(*fields, schema_id=schema.schema_id)]})
 
 
-def _staged(table: "Table", stage: str) -> list[str]:
+def staged_files(table: "Table", stage: str) -> list[str]:
+    """Return the Parquet files below a stage."""
     from pyarrow.fs import FileSelector
     from pyiceberg.io.pyarrow import PyArrowFileIO
 

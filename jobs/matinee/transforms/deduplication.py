@@ -3,10 +3,11 @@
 Clients send again what they think was lost, so a day holds the same id several times. The winner is the row with the
 least `(received_ts, event_ts | start_ts, SHA-256 of the canonical payload)`. An id on two days stays on both.
 
-The canonical payload is one JSON object: the columns of the core table in the contract's order without `received_ts`,
-`event_day` and `profile_bucket`; no spaces; nulls left out; times as microseconds since 1970. It is taken after
-`duration_s` became `duration_ms`, so it holds strings and integers only and is the same text on every engine. Rows
-that agree in the whole order are equal in every column of the result: whichever is kept, the rows are the same.
+The canonical payload is the columns of the core table in the contract's order without `received_ts`, `event_day` and
+`profile_bucket`, joined by commas: each as its number of characters, a colon and its text, a null as `-`; times as
+microseconds since 1970. It is taken after `duration_s` became `duration_ms`, so it holds strings and integers only and
+is the same text on every engine; JSON is not (engines escape differently). Rows that agree in the whole order are equal
+in every column of the result: whichever is kept, the rows are the same.
 """
 
 from collections.abc import Mapping
@@ -73,8 +74,12 @@ def _first_arrivals(events: DataFrame, identity: str, time: str, context: Transf
 
 def _payload_hash(contract: Contract) -> Column:
     fields = [
-        F.unix_micros(column.name).alias(column.name) if column.type == "timestamptz" else F.col(column.name)
+        F.unix_micros(column.name) if column.type == "timestamptz" else F.col(column.name)
         for column in contract.columns
         if column.name not in _NOT_PAYLOAD
     ]
-    return F.sha2(F.to_json(F.struct(*fields), {"ignoreNullFields": "true"}), 256)
+    return F.sha2(F.concat_ws(",", *(_counted(field.cast("string")) for field in fields)), 256)
+
+
+def _counted(text: Column) -> Column:
+    return F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-"))

@@ -1,7 +1,8 @@
 -- severity: blocking
 -- why: the training set has every impression once, played or not, and none that was not shown
 -- Cells are compared by their number of rows and the sums of both halves of a 64-bit hash of the ids: whatever was
--- lost, doubled or invented changes them. No id is sorted or joined, so the audit costs two scans of two columns.
+-- lost, doubled or invented changes them, but for a collision of the sums. A bad row is a cell. No id is sorted or
+-- joined, so the audit costs two scans of two columns.
 WITH shown AS (
     SELECT
         event_day,
