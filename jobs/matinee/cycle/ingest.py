@@ -35,6 +35,8 @@ from matinee.sources.manifest_files import read_manifests
 log = logging.getLogger(__name__)
 MANIFEST_WORD = "manifest"
 Engine = Callable[[], SparkSession]
+#: What Iceberg says where a branch was dropped meanwhile.
+_NO_BRANCH = "Cannot use branch (does not exist)"
 
 
 def landable(registry: Registry) -> dict[str, str]:
@@ -194,7 +196,9 @@ def _append(lake: Lake, rows: DataFrame, target: str, landing: Landing) -> None:
     try:
         append(rows, lake.settings, target, landing.branch, landing.to_summary())
     except PySparkException as error:
-        if refs.reference(lake.table(target), landing.branch) is not None:
+        # The other process may have made the branch anew by now: what Spark met counts as well.
+        gone = _NO_BRANCH in str(error) or refs.reference(lake.table(target), landing.branch) is None
+        if not gone:
             raise
         raise CommitConflictError(
             f"The branch of {landing.file} in {target} is gone: another process lands the same bytes.",
