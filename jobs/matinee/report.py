@@ -1,6 +1,5 @@
 """The report of a step: what crosses the border between Spark jobs and Airflow, as `report.json`."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -101,11 +100,3 @@ class Report(BaseModel):
     def read(cls, path: Path) -> "Report":
         """Read a report that `write` wrote."""
         return cls.model_validate_json(path.read_text())
-
-    @classmethod
-    def failed(
-        cls, step: str, dataset: str, error: BaseException, facts: Mapping[str, object] | None = None
-    ) -> "Report":
-        """Return the report of a step that ended with an error."""
-        details = {name: str(value) for name, value in (facts or {}).items()}
-        return cls(step=step, dataset=dataset, error=ErrorReport.of(error), details=dict(details))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from matinee.engine.server import free_port, start_server, stop_server
 from matinee.engine.session import sail_session, spark_session
 from matinee.settings import Settings
+from tests.bench.jobs import CORES, Job
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pyspark.sql import SparkSession
-from tests.bench.jobs import CORES, Job
 
 # As the tables have it; by default Spark writes the old INT96.
 _TIMES = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}

@@ -8,11 +8,11 @@ from matinee.cycle import steps
 from matinee.cycle.request import RunRequest
 from matinee.settings import Settings
 from matinee.transforms import TransformContext, transform_of
+from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, output_files
+from tests.bench.jobs import Job
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, output_files
-from tests.bench.jobs import Job
 
 
 def transform(session: "SparkSession", job: Job) -> dict[str, list[str]]:
@@ -29,18 +29,11 @@ def transform(session: "SparkSession", job: Job) -> dict[str, list[str]]:
 
 
 def cycle(settings: Settings, job: Job) -> dict[str, list[str]]:
-    """Write, audit and publish both datasets of the day, as a daily run does.
-
-    These are the steps of `matinee.cycle.steps.run`; here each one's report is kept, because the report of the whole
-    has only the last of the seconds that two steps give the same name.
-    """
+    """Write, audit and publish both datasets of the day, as a daily run does."""
     for dataset in (ATTRIBUTIONS, IMPRESSION_PLAYS):
         with job.clock.part(dataset):
-            request = RunRequest(dataset, job.input.day, job.input.day)
-            written = steps.write(settings, request)
-            identity = written.publication_id or ""
-            reports = (written, steps.audit(settings, dataset, identity), steps.publish(settings, dataset, identity))
-        _split(job, dataset, [report.seconds for report in reports])
+            report = steps.run(settings, RunRequest(dataset, job.input.day, job.input.day))
+        _split(job, dataset, report.seconds)
     return output_files(settings, job.input.day)
 
 
@@ -50,12 +43,8 @@ def _derived(registry: Registry, dataset: str, inputs: Mapping[str, "DataFrame"]
     return transform_of(contract)(inputs, context)
 
 
-def _split(job: Job, dataset: str, reported: list[Mapping[str, float]]) -> None:
+def _split(job: Job, dataset: str, parts: Mapping[str, float]) -> None:
     """Replace the seconds of a whole cycle by those of its parts; what no part has is `other`."""
-    seconds = job.clock.seconds
-    whole = seconds.pop(dataset)
-    for parts in reported:
-        for name, value in parts.items():
-            seconds[f"{dataset} {name}"] = round(seconds.get(f"{dataset} {name}", 0.0) + value, 3)
-    known = sum(value for name, value in seconds.items() if name.startswith(f"{dataset} "))
-    seconds[f"{dataset} other"] = round(whole - known, 3)
+    whole = job.clock.seconds.pop(dataset)
+    split = {**parts, "other": round(whole - sum(parts.values()), 3)}
+    job.clock.seconds.update({f"{dataset} {name}": seconds for name, seconds in split.items()})

@@ -28,7 +28,6 @@ class Rounds:
     folder: Path
     limit_s: float
     timings: list[Timing] = field(default_factory=list)
-    _rounds: int = 0
     _fingerprints: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def run(self, contenders: Sequence[Contender], count: int) -> None:
@@ -38,17 +37,17 @@ class Rounds:
             DisagreementError: naming contenders and columns.
             ChildFailedError: an output cannot be read.
         """
-        self._rounds = count
         for number in range(1, count + 1):
             for contender in contenders:
-                for options in self._options(contender, number):
+                for options in self._options(contender, number, count):
                     self._one(contender, number, options)
             if number == 1:
                 self._compare()
 
-    def _options(self, contender: Contender, number: int) -> Sequence[Mapping[str, str]]:
+    def _options(self, contender: Contender, number: int, count: int) -> Sequence[Mapping[str, str]]:
         if number == 1:
-            return contender.settings if self._rounds > 1 else contender.settings[:1]
+            # A single round compares results, not settings.
+            return contender.settings if count > 1 else contender.settings[:1]
         best = best_options(timing for timing in self.timings if timing.contender == contender.name)
         return () if best is None else (best,)
 

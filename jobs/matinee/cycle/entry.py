@@ -79,7 +79,6 @@ def _failed(step: str, options: argparse.Namespace, error: Exception) -> Report:
         dataset=options.dataset or "",
         key=getattr(options, "key", None),
         publication_id=getattr(options, "publication_id", None),
-        verdicts=getattr(error, "verdicts", ()),
         error=ErrorReport.of(error),
     )
 

@@ -54,7 +54,7 @@ class FileTables:
         target = Target(dataset, branch, refs.head(table, branch), first, last)
         stage, cells = new_stage(table), partition_columns(table)
         # A folder's column is not in its files, so the folders get columns of their own.
-        foldered = frame.select(*_types(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
+        foldered = frame.select(*_typed(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
         foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(stage)
         paths = staged_files(table, stage)
         if not paths and not foldered.isEmpty():
@@ -93,5 +93,5 @@ def _columns(table: "Table", names: Names) -> list[Column]:
     ]
 
 
-def _types(table: "Table") -> list[Column]:
+def _typed(table: "Table") -> list[Column]:
     return [F.col(name).cast(kind).alias(name) for name, kind in _spark_types(table).items()]

@@ -3,39 +3,32 @@
 -- Cells are compared by their number of rows and the sums of both halves of a 64-bit hash of the ids: whatever was
 -- lost, doubled or invented changes them, but for a collision of the sums. A bad row is a cell. No id is sorted or
 -- joined, so the audit costs two scans of two columns.
-WITH shown AS (
+WITH ids AS (
     SELECT
         event_day,
         profile_bucket,
-        count(*) AS impressions,
-        sum(xxhash64(event_id) & 4294967295) AS low,
-        sum(shiftrightunsigned(xxhash64(event_id), 32)) AS high
+        1 AS shown,
+        0 AS derived,
+        xxhash64(event_id) AS id_hash
     FROM impressions
-    GROUP BY event_day, profile_bucket
-),
-
-derived AS (
+    UNION ALL
     SELECT
         event_day,
         profile_bucket,
-        count(*) AS impressions,
-        sum(xxhash64(event_id) & 4294967295) AS low,
-        sum(shiftrightunsigned(xxhash64(event_id), 32)) AS high
+        0 AS shown,
+        1 AS derived,
+        xxhash64(event_id) AS id_hash
     FROM candidate
-    GROUP BY event_day, profile_bucket
 )
 
 SELECT
-    coalesce(s.event_day, d.event_day) AS event_day,
-    coalesce(s.profile_bucket, d.profile_bucket) AS profile_bucket,
-    coalesce(s.impressions, 0) AS shown_impressions,
-    coalesce(d.impressions, 0) AS derived_impressions
-FROM shown AS s
-FULL OUTER JOIN derived AS d
-    ON s.event_day = d.event_day AND s.profile_bucket = d.profile_bucket
-WHERE
-    s.event_day IS NULL
-    OR d.event_day IS NULL
-    OR s.impressions <> d.impressions
-    OR s.low <> d.low
-    OR s.high <> d.high
+    event_day,
+    profile_bucket,
+    sum(shown) AS shown_impressions,
+    sum(derived) AS derived_impressions
+FROM ids
+GROUP BY event_day, profile_bucket
+HAVING
+    sum(shown) <> sum(derived)
+    OR sum((shown - derived) * (id_hash & 4294967295)) <> 0
+    OR sum((shown - derived) * shiftrightunsigned(id_hash, 32)) <> 0
