@@ -36,7 +36,7 @@ CONTENDERS = {
     contender.name: contender
     for contender in (
         Contender("ours-spark", "spark", engines.spark, ours.transform),
-        Contender("ours-sail", "sail", engines.sail, ours.transform),
+        Contender("ours-sail", "sail", engines.sail, ours.transform_by_cell),
         Contender("ours-spark-cycle", "spark", engines.cycle_on_spark, ours.cycle, "cycle"),
         Contender("ours-sail-cycle", "sail", engines.cycle_on_sail, ours.cycle, "cycle"),
         Contender("spark-range-join", "spark", engines.spark, spark_range_join.run, settings=_SHUFFLES),

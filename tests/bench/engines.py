@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pyspark.sql import SparkSession
 
-# As the tables have it; by default Spark writes the old INT96.
-_TIMES = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+# As the tables have it; by default Spark writes the old INT96, compressed by Snappy.
+_PARQUET = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "spark.sql.parquet.compression.codec": "zstd"}
 
 
 @contextmanager
 def spark(job: Job, options: dict[str, str]) -> Iterator["SparkSession"]:
     """Yield a session of a Spark server of its own."""
     with spark_remote(job) as remote, spark_session(job.input.settings("spark", remote)) as session:
-        for name, value in (_TIMES | options).items():
+        for name, value in (_PARQUET | options).items():
             session.conf.set(name, value)
         session.sql("SELECT 1").collect()
         yield session

@@ -32,6 +32,11 @@ class Job:
         """The data files of core.plays."""
         return self.input.files[PLAYS]
 
+    def cells(self) -> dict[str, tuple[list[str], list[str]]]:
+        """Return the data files of plays and impressions by cell: the file of a bucket is named after it."""
+        plays = {Path(path).stem: [path] for path in self.plays}
+        return {Path(path).stem: (plays[Path(path).stem], [path]) for path in self.impressions}
+
     @property
     def as_of(self) -> datetime:
         """How far the attributions are valid: to the end of the day."""

@@ -16,15 +16,28 @@ if TYPE_CHECKING:
 
 
 def transform(session: "SparkSession", job: Job) -> dict[str, list[str]]:
-    """Derive both outputs with the shipped transforms, Parquet in and out."""
+    """Derive both outputs with the shipped transforms, Parquet in and out, the day at once: as on Spark."""
+    return _transform(session, job, {"day": (job.plays, job.impressions)})
+
+
+def transform_by_cell(session: "SparkSession", job: Job) -> dict[str, list[str]]:
+    """Derive the same cell by cell: as on Sail."""
+    return _transform(session, job, job.cells())
+
+
+def _transform(
+    session: "SparkSession", job: Job, parts: Mapping[str, tuple[list[str], list[str]]]
+) -> dict[str, list[str]]:
     registry = Registry.load(job.input.settings().sql_dir)
     read = session.read.parquet
     with job.writing(job.attributions_folder) as folder:
-        inputs = {"plays": read(*job.plays), "impressions": read(*job.impressions)}
-        _derived(registry, ATTRIBUTIONS, inputs, job).write.parquet(str(folder), compression="zstd")
+        for name, (plays, impressions) in parts.items():
+            inputs = {"plays": read(*plays), "impressions": read(*impressions)}
+            _derived(registry, ATTRIBUTIONS, inputs, job).write.parquet(str(folder / name))
     with job.writing(job.impression_plays_folder) as folder:
-        inputs = {"impressions": read(*job.impressions), "attributions": read(str(job.attributions_folder))}
-        _derived(registry, IMPRESSION_PLAYS, inputs, job).write.parquet(str(folder), compression="zstd")
+        for name, (_, impressions) in parts.items():
+            inputs = {"impressions": read(*impressions), "attributions": read(str(job.attributions_folder / name))}
+            _derived(registry, IMPRESSION_PLAYS, inputs, job).write.parquet(str(folder / name))
     return job.written()
 
 

@@ -253,3 +253,9 @@ def test_a_change_that_comes_between_is_a_conflict(table: "Table", contract: Con
     with pytest.raises(CommitConflictError):
         apply(with_columns(contract, NAME, replace(VIEWS, type="long"), DAY_SEEN), stale)
     assert [field.name for field in table.refresh().schema().fields] == ["name", "views", "day", "note"]
+
+
+def test_another_number_of_profile_buckets_is_refused(create: Callable[[Contract], "Table"], shipped: Contract) -> None:
+    table = create(shipped)
+    with pytest.raises(ContractError, match="has 8 profile buckets, its contract 16"):
+        plan(replace(shipped, profile_buckets=16), table)

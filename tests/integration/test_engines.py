@@ -53,6 +53,11 @@ def hashes(settings: Settings) -> dict[str, tuple[int, str]]:
         }
 
 
+def lake_files(settings: Settings, dataset: str) -> list[str]:
+    table = Lake.open(settings).table(dataset)
+    return [file.file_path for file in data_files(table, "event_day")]
+
+
 def writers(lake: Lake, dataset: str) -> set[str]:
     import pyarrow.parquet as pq
 
@@ -60,7 +65,11 @@ def writers(lake: Lake, dataset: str) -> set[str]:
     return {pq.ParquetFile(path.removeprefix("file://")).metadata.created_by.split()[0] for path in paths}
 
 
-def test_both_engines_derive_the_same_tables_to_the_bit(settings: Settings, on_sail: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cell_rows", [None, 1], ids=["days at once", "cell by cell"])
+def test_both_engines_derive_the_same_tables_to_the_bit(
+    settings: Settings, on_sail: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell_rows: int | None
+) -> None:
+    monkeypatch.setattr(FileTables, "cell_rows", cell_rows)
     simulate(SimulatorOptions(days=3, profiles=150, duplicate_share=0.2, altered_share=0.5), tmp_path / "landing")
     ingest(settings, None, [tmp_path / "landing"])
     for dataset in CHAIN:
@@ -70,6 +79,8 @@ def test_both_engines_derive_the_same_tables_to_the_bit(settings: Settings, on_s
         run(on_sail, RunRequest(dataset, D1, D3))
     assert hashes(settings) == by_spark
     assert by_spark["core.impressions"][0] > 15_000
+    last = lake_files(settings, "core.impression_plays")
+    assert any("/part-1/" in path for path in last) is (cell_rows is not None)
     assert {name for dataset in CHAIN for name in writers(Lake.open(settings), dataset)} == {"datafusion"}
 
 
@@ -94,8 +105,9 @@ def test_rows_that_sail_staged_read_right_after_columns_were_renamed_added_and_w
     assert [tuple(row[name] for name in columns) for row in found] == expected
     with spark_session(settings) as spark:
         assert sorted(map(tuple, spark.table("lake.core.impressions").select(*columns).collect())) == expected
-    with sail_session(on_sail) as sail:
-        rows = FileTables(sail, lake).read(whole(lake, "core.impressions"))
+    wanted = whole(lake, "core.impressions")
+    with open_tables(Lake.open(on_sail), [wanted]) as (_, tables):
+        rows = tables.read(wanted)
         assert sorted(map(tuple, rows.select(*columns).collect())) == expected
         assert dict(rows.dtypes)["row"] == "bigint"
 
@@ -164,7 +176,9 @@ def plays_on_branch(lake: Lake, settings: Settings, rows: list[dict[str, object]
     table = lake.ensure("core.plays")
     refs.create_branch(table, "audit_x", refs.head(table))
     with sail_session(settings) as sail:
-        FileTables(sail, lake).overwrite_days(frame(sail, "core.plays", rows), "core.plays", "audit_x", D1, D1, {})
+        FileTables(sail, lake, {}).overwrite_days(
+            [(None, frame(sail, "core.plays", rows))], "core.plays", "audit_x", D1, D1, {}
+        )
 
 
 def test_a_null_in_a_required_column_is_refused_before_anything_is_committed(on_sail: Settings) -> None:
@@ -213,8 +227,9 @@ def test_a_data_file_that_is_gone_is_an_error_not_fewer_rows(on_sail: Settings) 
     run(on_sail, RunRequest("core.plays", D1, D1))
     gone = next(data_files(lake.table("core.plays"), "event_day")).file_path
     Path(gone.removeprefix("file://")).unlink()
-    with sail_session(on_sail) as sail, pytest.raises(ConservationError, match="is gone"):
-        FileTables(sail, lake).read(whole(lake, "core.plays"))
+    wanted = whole(lake, "core.plays")
+    with open_tables(Lake.open(on_sail), [wanted]) as (_, tables), pytest.raises(ConservationError, match="is gone"):
+        tables.read(wanted)
 
 
 def test_rows_that_are_not_found_where_they_were_staged_do_not_empty_the_day(

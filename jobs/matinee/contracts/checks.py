@@ -1,6 +1,10 @@
-"""A contract's checks as ONE query for full volumes: a bigint column per check, the number of bad rows."""
+"""A contract's checks as ONE query for full volumes: a bigint column per check, the number of bad rows.
 
-from collections.abc import Iterator
+What the statistics of the data files already prove is left out of it. A key that repeats is looked for by its 64-bit
+hash; only where a hash repeats are the keys themselves compared, by a query of their own.
+"""
+
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,31 +19,42 @@ CANDIDATE = "candidate"
 class Check:
     """One check; `name` is the result's column, `column` what it looks at (None: the table), `kind` what it asks.
 
-    A bad row of kind `unique` is one beyond the first of its key; one of kind `volume` is a day.
+    A bad row of kind `unique` is one beyond the first of its key; one of kind `volume` is a day. `exact` is the query
+    that counts the bad rows of a check whose column in the one query may only say "some".
     """
 
     name: str
     column: str | None
     kind: Literal["schema", "null", "range", "enum", "unique", "volume"]
     severity: Literal["blocking", "warning"]
+    exact: str | None = None
 
 
 @dataclass(frozen=True)
 class CompiledChecks:
-    """The query over the view `candidate`, and what its columns mean, in their order."""
+    """The query over the view `candidate`, what its columns mean, in their order, and what need not be asked."""
 
     sql: str
     checks: tuple[Check, ...]
+    proven: tuple[Check, ...] = ()
 
 
-def compile_checks(contract: Contract) -> CompiledChecks:
+def compile_checks(contract: Contract, proven: Container[str] = ()) -> CompiledChecks:
     """Return the contract's checks as one query with one row; every value is 0 where the contract is kept.
 
     A column that the table lacks makes the query itself fail: nothing could be said about its rows.
+
+    Args:
+        proven: names of the checks that are known to be kept: see `lake.statistics`.
     """
     parts = [*_column_checks(contract), *_unique_checks(contract), *_volume_checks(contract)]
-    selected = ",\n".join(f"  {expression} AS `{check.name}`" for check, expression in parts)
-    return CompiledChecks(f"SELECT\n{selected}\nFROM {CANDIDATE}", tuple(check for check, _ in parts))
+    asked = [(check, expression) for check, expression in parts if check.name not in proven]
+    selected = ",\n".join(f"  {expression} AS `{check.name}`" for check, expression in asked)
+    return CompiledChecks(
+        f"SELECT\n{selected}\nFROM {CANDIDATE}",
+        tuple(check for check, _ in asked),
+        tuple(check for check, _ in parts if check.name in proven),
+    )
 
 
 def _column_checks(contract: Contract) -> Iterator[tuple[Check, str]]:
@@ -68,8 +83,13 @@ def _unique_checks(contract: Contract) -> Iterator[tuple[Check, str]]:
         days = (contract.day_column,) if contract.day_column and contract.day_column not in key else ()
         names = ", ".join(f"`{name}`" for name in (*days, *key))
         # A scan of its own: beside the other counts every one of them would travel with every key.
-        repeats = f"(SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {CANDIDATE} GROUP BY {names}))"
-        yield Check(f"unique_{'_'.join(key)}", key[0] if len(key) == 1 else None, "unique", "blocking"), repeats
+        name, column = f"unique_{'_'.join(key)}", key[0] if len(key) == 1 else None
+        check = Check(name, column, "unique", "blocking", exact=f"SELECT {_repeats(names)} AS bad_rows")
+        yield check, _repeats(f"xxhash64({names})")
+
+
+def _repeats(key: str) -> str:
+    return f"(SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {CANDIDATE} GROUP BY {key}))"
 
 
 def _volume_checks(contract: Contract) -> Iterator[tuple[Check, str]]:

@@ -21,6 +21,11 @@ SPARK_TYPES = {
     "date": "date",
     "timestamptz": "timestamp",
 }
+#: How every engine writes Parquet here: see deploy/decisions/004.
+COMPRESSION_LEVEL = 1
+DICTIONARY_BYTES = 128 * 2**10
+#: The table property that holds the contract's profileBuckets: rows of another modulus would be in other cells.
+PROFILE_BUCKETS = "matinee.profile-buckets"
 _SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
 _FIRST_PARTITION_ID = 1000
 
@@ -87,10 +92,13 @@ def sort_order(contract: Contract, schema: "Schema") -> "SortOrder":
 def table_properties(contract: Contract) -> dict[str, str]:
     """Return the table's properties: every change rewrites files, so that readers never merge deletes."""
     modes = dict.fromkeys(("write.delete.mode", "write.update.mode", "write.merge.mode"), "copy-on-write")
+    buckets = {PROFILE_BUCKETS: str(contract.profile_buckets)} if contract.profile_buckets else {}
     return {
         "format-version": "2",
         "comment": contract.description,
         "write.parquet.compression-codec": "zstd",
+        "write.parquet.compression-level": str(COMPRESSION_LEVEL),
+        "write.parquet.dict-size-bytes": str(DICTIONARY_BYTES),
         # Rows of one partition meet in one task: one file a cell instead of one a cell and task.
         "write.distribution-mode": "hash",
         # Runs of other keys commit to other branches of the same table all the time: losing that race is no conflict.
@@ -101,6 +109,7 @@ def table_properties(contract: Contract) -> dict[str, str]:
         "write.metadata.delete-after-commit.enabled": "true",
         "write.metadata.previous-versions-max": "100",
         **modes,
+        **buckets,
     }
 
 

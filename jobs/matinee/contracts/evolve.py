@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from matinee.contracts.ddl import iceberg_type, table_properties
+from matinee.contracts.ddl import PROFILE_BUCKETS, iceberg_type, table_properties
 from matinee.contracts.model import Column, Contract
 from matinee.errors import CommitConflictError, ContractError
 
@@ -157,6 +157,13 @@ def _sorting(contract: Contract, table: "Table", names: Mapping[str, str]) -> It
 
 
 def _properties(contract: Contract, table: "Table") -> Iterator[Change]:
+    known = table.properties.get(PROFILE_BUCKETS)
+    if known is not None and known != str(contract.profile_buckets):
+        raise ContractError(
+            f"The table of {contract.dataset} has {known} profile buckets, its contract {contract.profile_buckets}.",
+            next_step=f"Keep profileBuckets: {known}; for another number derive a new dataset from the same inputs.",
+            facts={"dataset": contract.dataset, "version": contract.version},
+        )
     for name, value in table_properties(contract).items():
         if name != "format-version" and table.properties.get(name) != value:
             yield Change("property", name, table.properties.get(name, ""), value)

@@ -10,8 +10,9 @@ from matinee.cycle.inputs import input_slices, pinned_inputs
 from matinee.cycle.tables import open_tables
 from matinee.errors import AuditFailedError
 from matinee.lake.catalog import Lake
-from matinee.lake.files import Slice, day_sizes
+from matinee.lake.files import Slice, data_files, day_sizes
 from matinee.lake.publication import Run
+from matinee.lake.statistics import proven_checks
 from matinee.report import Verdict
 from matinee.transforms.context import TransformContext
 from matinee.transforms.sql import sql_arguments
@@ -35,7 +36,7 @@ def audit_candidate(lake: Lake, run: Run, snapshot_id: int, *, only_cross_day: b
     with open_tables(lake, [*own.values(), *input_slices(contract, run).values()]) as (session, tables):
         register({name: tables.read(wanted) for name, wanted in own.items()})
         register(pinned_inputs(tables, lake.registry, contract, run))
-        checks = () if only_cross_day else run_checks(session, compile_checks(contract))
+        checks = () if only_cross_day else run_checks(session, compile_checks(contract, _proven(lake, contract, own)))
         return (*checks, *run_audits(session, audits, arguments, evidence))
 
 
@@ -69,6 +70,13 @@ def _own_slices(run: Run, snapshot_id: int) -> dict[str, Slice]:
         "candidate": Slice(run.dataset, snapshot_id, run.first_day, run.last_day),
         "history": Slice(run.dataset, snapshot_id, run.first_day - HISTORY, before),
     }
+
+
+def _proven(lake: Lake, contract: Contract, own: dict[str, Slice]) -> frozenset[str]:
+    wanted, table = own["candidate"], lake.table(contract.dataset)
+    days = {"first": wanted.first, "last": wanted.last}
+    files = data_files(table, contract.day_column or "", snapshot_id=wanted.snapshot_id, **days)
+    return proven_checks(contract, table, files)
 
 
 def _evidence(lake: Lake, contract: Contract, run: Run, snapshot_id: int) -> Evidence:

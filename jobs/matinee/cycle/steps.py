@@ -13,11 +13,10 @@ from functools import partial
 from matinee import faults
 from matinee.cycle.auditing import audit_candidate, raise_on_block
 from matinee.cycle.counting import rows_by_day, total
-from matinee.cycle.inputs import input_slices, pinned_inputs
-from matinee.cycle.plan import Plan, plan
+from matinee.cycle.deriving import derive
+from matinee.cycle.plan import plan
 from matinee.cycle.publishing import finish, prepare
 from matinee.cycle.request import RunRequest
-from matinee.cycle.tables import open_tables
 from matinee.days import parse_day
 from matinee.errors import StaleInputsError, UsageError
 from matinee.lake import refs
@@ -30,7 +29,6 @@ from matinee.lake.recovery import recover
 from matinee.lake.validity import Validity
 from matinee.report import Report, Verdict
 from matinee.settings import Settings
-from matinee.transforms import TransformContext, transform_of
 
 REWRITES = 3
 
@@ -62,19 +60,10 @@ def write(settings: Settings, request: RunRequest) -> Report:
         recover(lake, request.dataset)
         planned = plan(lake, request)
     with clock.part("write"):
-        _derive(lake, planned)
+        derive(lake, planned)
     faults.reach("write.after_commit")
     written = refs.head(lake.table(request.dataset), planned.branch)
     return _report(lake, "write", planned.run, planned.branch, written, clock)
-
-
-def _derive(lake: Lake, planned: Plan) -> None:
-    contract, run = planned.contract, planned.run
-    context = TransformContext(contract, run.first_day, run.last_day, run.as_of)
-    with open_tables(lake, input_slices(contract, run).values(), contract.dataset) as (_, tables):
-        derived = transform_of(contract)(pinned_inputs(tables, lake.registry, contract, run), context)
-        days = (run.first_day, run.last_day)
-        tables.overwrite_days(derived, contract.dataset, planned.branch, *days, run.to_summary())
 
 
 def audit(settings: Settings, dataset: str, publication_id: str) -> Report:

@@ -1,10 +1,10 @@
 """The tables of a step, by the engine of the settings, or by Spark where that engine cannot read them right."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -12,22 +12,39 @@ from matinee.engine.session import sail_session, spark_session, under_spark_subm
 from matinee.io.files import FileTables
 from matinee.io.tables import CatalogTables
 from matinee.lake.catalog import Lake
-from matinee.lake.files import Slice, plan_files
+from matinee.lake.files import Cell, Slice, plan_files
 from matinee.lake.physical import why_unlocatable, why_unreadable
+
+if TYPE_CHECKING:
+    from pyiceberg.table import FileScanTask
 
 _LOG = logging.getLogger(__name__)
 
 
 class Tables(Protocol):
-    """What a step does with tables; the frames belong to one session."""
+    """What a step does with tables; the frames belong to one session.
+
+    `cell_rows` is how many rows cells must have, on average, to be derived one by one; None: they never are.
+    """
+
+    cell_rows: int | None
 
     def read(self, wanted: Slice) -> DataFrame:
         """Read the days of a range at a pinned snapshot: the table's columns."""
 
     def overwrite_days(
-        self, frame: DataFrame, dataset: str, branch: str, first: date, last: date, properties: Mapping[str, str]
+        self,
+        frames: Iterable[tuple[Cell | None, DataFrame]],
+        dataset: str,
+        branch: str,
+        first: date,
+        last: date,
+        properties: Mapping[str, str],
     ) -> None:
-        """Replace the days of a range on a branch in ONE commit that carries the properties."""
+        """Replace the days of a range on a branch by the rows of the frames, in ONE commit that carries the properties.
+
+        Each frame comes with the cell that its rows are of, None where they are of several.
+        """
 
 
 @contextmanager
@@ -40,24 +57,29 @@ def open_tables(
         EngineUnavailableError, EngineFailedError, EnvironmentNotReadyError: see `engine.session`.
     """
     if lake.settings.engine == "sail":
-        reason = _why_not_sail(lake, wanted, output)
+        planned = {one: _planned(lake, one) for one in wanted}
+        reason = _why_not_sail(lake, planned, output)
         if reason is None:
+            files = {one: [task.file for task in tasks] for one, tasks in planned.items()}
             with sail_session(lake.settings) as session:
-                yield session, FileTables(session, lake)
+                yield session, FileTables(session, lake, files)
             return
         _LOG.warning("Spark does this step, not Sail: %s", reason)
     with spark_session(lake.settings) as session:
         yield session, CatalogTables(session, lake)
 
 
-def _why_not_sail(lake: Lake, wanted: Iterable[Slice], output: str | None) -> str | None:
+def _planned(lake: Lake, wanted: Slice) -> list["FileScanTask"]:
+    day_column = lake.registry.get(wanted.dataset).day_column or ""
+    days = {"first": wanted.first, "last": wanted.last}
+    return list(plan_files(lake.table(wanted.dataset), day_column, snapshot_id=wanted.snapshot_id, **days))
+
+
+def _why_not_sail(lake: Lake, planned: Mapping[Slice, Sequence["FileScanTask"]], output: str | None) -> str | None:
     if under_spark_submit():
         return "this process is a Spark driver"
-    for one in wanted:
-        table = lake.table(one.dataset)
-        day_column = lake.registry.get(one.dataset).day_column or ""
-        tasks = plan_files(table, day_column, snapshot_id=one.snapshot_id, first=one.first, last=one.last)
-        reason = why_unlocatable(table) or why_unreadable(tasks)
+    for one, tasks in planned.items():
+        reason = why_unlocatable(lake.table(one.dataset)) or why_unreadable(tasks)
         if reason is not None:
             return f"{one.dataset}: {reason}"
     reason = why_unlocatable(lake.table(output)) if output else None

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from matinee.contracts.ddl import COMPRESSION_LEVEL, DICTIONARY_BYTES
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings
 
@@ -44,6 +45,8 @@ def sail_options(settings: Settings) -> dict[str, str]:
         # Each operator that can spill to disk gets its share; without a limit the kernel would end the whole task.
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
         "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(memory),
+        "SAIL_PARQUET__COMPRESSION": f"zstd({COMPRESSION_LEVEL})",
+        "SAIL_PARQUET__DICTIONARY_PAGE_SIZE_LIMIT": str(DICTIONARY_BYTES),
     }
     if settings.catalog == "aws":
         options["AWS_REGION"] = settings.aws_region

@@ -1,6 +1,6 @@
 """Reads and writes of tables by an engine that knows files only: the data files of a snapshot, and staged Parquet."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -12,26 +12,31 @@ from matinee.contracts.ddl import SPARK_TYPES
 from matinee.errors import ConservationError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.files import Slice, data_files
+from matinee.lake.files import Cell, Slice, files_of
 from matinee.lake.physical import Names, by_names
 from matinee.lake.staging import FOLDER, Target, commit_days, new_stage, partition_columns, staged_files
 
 if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
 
 class FileTables:
     """Tables by their files; PyIceberg plans what is read and commits what was written."""
 
-    def __init__(self, session: SparkSession, lake: Lake) -> None:
-        self._session, self._lake = session, lake
+    #: Cells at least this large are derived one by one: their joins are smaller, no row is moved to another partition's
+    #: file, and memory holds a cell, not a day. A smaller one costs less than the query for it.
+    cell_rows: int | None = 100_000
+
+    def __init__(self, session: SparkSession, lake: Lake, planned: Mapping[Slice, Sequence["DataFile"]]) -> None:
+        self._session, self._lake, self._planned = session, lake, planned
 
     def read(self, wanted: Slice) -> DataFrame:
         """Read the days of a range at a pinned snapshot: the table's columns, from exactly the files of those days."""
         table = self._lake.table(wanted.dataset)
         day_column = self._lake.registry.get(wanted.dataset).day_column or ""
-        files = data_files(table, day_column, snapshot_id=wanted.snapshot_id, first=wanted.first, last=wanted.last)
-        paths = [_present(table, file.file_path) for file in files]
+        planned = next(files for one, files in self._planned.items() if one.covers(wanted))
+        paths = [_present(table, file.file_path) for file in files_of(table, day_column, planned, wanted)]
         if not paths:
             return self._session.createDataFrame([], _ddl(table))
         parts = [
@@ -41,29 +46,41 @@ class FileTables:
         return reduce(DataFrame.unionByName, parts)
 
     def overwrite_days(
-        self, frame: DataFrame, dataset: str, branch: str, first: date, last: date, properties: Mapping[str, str]
+        self,
+        frames: Iterable[tuple[Cell | None, DataFrame]],
+        dataset: str,
+        branch: str,
+        first: date,
+        last: date,
+        properties: Mapping[str, str],
     ) -> None:
-        """Replace the days of a range on a branch in ONE commit that carries the properties.
+        """Replace the days of a range on a branch by the rows of the frames, in ONE commit that carries the properties.
+
+        Args:
+            frames: each with the cell that its rows are of, None where they are of several; written one by one.
 
         Raises:
-            ConservationError: a required column has nulls, rows are of other days, or what was written is not found;
-                nothing was committed.
+            ConservationError: a required column has nulls, rows are of other days or cells, or what was written is not
+                found; nothing was committed.
             CommitConflictError: the branch moved meanwhile; nothing was committed.
         """
         table = self._lake.table(dataset)
         target = Target(dataset, branch, refs.head(table, branch), first, last)
-        stage, cells = new_stage(table), partition_columns(table)
+        stage = new_stage(table)
+        for number, (cell, frame) in enumerate(frames):
+            self._stage(table, frame, f"{stage}/part-{number}", partition_columns(table) if cell is None else [])
+        commit_days(self._lake, target, staged_files(table, stage), properties)
+
+    def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
         # A folder's column is not in its files, so the folders get columns of their own.
         foldered = frame.select(*_typed(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
-        foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(stage)
-        paths = staged_files(table, stage)
-        if not paths and not foldered.isEmpty():
+        foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(folder)
+        if not staged_files(table, folder) and not foldered.isEmpty():
             raise ConservationError(
-                f"The engine wrote rows of {dataset} that are not found below {stage}.",
+                f"The engine wrote rows of {'.'.join(table.name())} that are not found below {folder}.",
                 next_step="Check that the engine and the catalog see the same storage; nothing was committed.",
-                facts={"dataset": dataset, "stage": stage},
+                facts={"dataset": ".".join(table.name()), "stage": folder},
             )
-        commit_days(self._lake, target, paths, properties)
 
 
 def _present(table: "Table", path: str) -> str:

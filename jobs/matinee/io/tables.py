@@ -1,13 +1,14 @@
 """Reads and writes of tables by Spark: always a named snapshot or branch, always a named range of days."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee.lake.catalog import Lake
-from matinee.lake.files import Slice
+from matinee.lake.files import BUCKET_COLUMN, Cell, Slice
 from matinee.settings import Settings
 
 
@@ -48,6 +49,9 @@ def append(frame: DataFrame, settings: Settings, dataset: str, branch: str, prop
 class CatalogTables:
     """Tables by Spark's own catalog."""
 
+    #: A job costs Spark more than what a smaller one saves: the range is derived at once.
+    cell_rows: int | None = None
+
     def __init__(self, session: SparkSession, lake: Lake) -> None:
         self._session, self._lake = session, lake
 
@@ -55,15 +59,23 @@ class CatalogTables:
         """Read the days of a range at a pinned snapshot: the table's columns."""
         day_column = self._lake.registry.get(wanted.dataset).day_column or ""
         snapshot_id, first, last = wanted.snapshot_id, wanted.first, wanted.last
-        return read(self._session, self._lake.settings, wanted.dataset, snapshot_id, day_column, first, last)
+        found = read(self._session, self._lake.settings, wanted.dataset, snapshot_id, day_column, first, last)
+        return found if wanted.bucket is None else found.where(F.col(BUCKET_COLUMN) == wanted.bucket)
 
     def overwrite_days(
-        self, frame: DataFrame, dataset: str, branch: str, first: date, last: date, properties: Mapping[str, str]
+        self,
+        frames: Iterable[tuple[Cell | None, DataFrame]],
+        dataset: str,
+        branch: str,
+        first: date,
+        last: date,
+        properties: Mapping[str, str],
     ) -> None:
-        """Replace the days of a range on a branch in ONE commit that carries the properties.
+        """Replace the days of a range on a branch by the rows of the frames, in ONE commit that carries the properties.
 
         By predicate, never dynamically: an empty frame then leaves empty days, not the old rows.
         """
+        frame = reduce(DataFrame.unionByName, (frame for _, frame in frames))
         writer = frame.writeTo(full_name(self._lake.settings, dataset, branch))
         for name, value in properties.items():
             writer = writer.option(f"snapshot-property.{name}", value)

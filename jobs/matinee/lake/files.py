@@ -17,14 +17,32 @@ LANDING_SEQ = "matinee.landing-seq"
 _EPOCH = date(1970, 1, 1)
 
 
+#: The column whose values tell the cells of a day apart.
+BUCKET_COLUMN = "profile_bucket"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """An event day and a profile bucket: the smallest part of a table that is derived, or rewritten, on its own."""
+
+    day: date
+    bucket: int
+
+
 @dataclass(frozen=True)
 class Slice:
-    """The days of a range of a dataset, at a snapshot."""
+    """The days of a range of a dataset, at a snapshot; all buckets, or one."""
 
     dataset: str
     snapshot_id: int
     first: date
     last: date
+    bucket: int | None = None
+
+    def covers(self, other: "Slice") -> bool:
+        """Whether every row of the other is one of this."""
+        same = (self.dataset, self.snapshot_id) == (other.dataset, other.snapshot_id)
+        return same and self.first <= other.first and other.last <= self.last and self.bucket in (None, other.bucket)
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,14 @@ def plan_files(
     bounds = [("<=", last), (">=", first)]
     wanted = " and ".join(f"{day_column} {sign} '{day.isoformat()}'" for sign, day in bounds if day is not None)
     return table.scan(row_filter=wanted or "true", snapshot_id=snapshot_id).plan_files()
+
+
+def files_of(table: "Table", day_column: str, files: Iterable["DataFile"], wanted: Slice) -> Iterator["DataFile"]:
+    """Yield those of the files that hold rows of the slice."""
+    for file in files:
+        in_bucket = wanted.bucket is None or partition_value(table, file, BUCKET_COLUMN) == wanted.bucket
+        if in_bucket and wanted.first <= file_day(table, file, day_column) <= wanted.last:
+            yield file
 
 
 def file_day(table: "Table", file: "DataFile", day_column: str) -> date:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def connect_copy(session: "SparkSession", job: Job) -> dict[str, list[str]]:
     """Copy by Spark or by Sail."""
     with job.writing(job.attributions_folder) as folder:
-        session.read.parquet(*job.plays).write.parquet(str(folder), compression="zstd")
+        session.read.parquet(*job.plays).write.parquet(str(folder))
     with job.writing(job.impression_plays_folder) as folder:
-        session.read.parquet(*job.impressions).write.parquet(str(folder), compression="zstd")
+        session.read.parquet(*job.impressions).write.parquet(str(folder))
     return job.written()
 
 

@@ -41,9 +41,9 @@ def write_both(session: "SparkSession", job: Job, attributions: str, hint: str =
     with job.writing(job.attributions_folder) as folder:
         session.read.parquet(*job.plays).createOrReplaceTempView("plays")
         session.read.parquet(*job.impressions).createOrReplaceTempView("impressions")
-        session.sql(attributions).write.parquet(str(folder), compression="zstd")
+        session.sql(attributions).write.parquet(str(folder))
     with job.writing(job.impression_plays_folder) as folder:
         session.read.parquet(str(job.attributions_folder)).createOrReplaceTempView("attributions")
         derived = session.sql(IMPRESSION_PLAYS.format(hint=hint, as_of=job.as_of.isoformat(sep=" ")))
-        derived.write.parquet(str(folder), compression="zstd")
+        derived.write.parquet(str(folder))
     return job.written()

@@ -40,3 +40,19 @@ def test_a_contract_without_a_band_has_no_volume_check(impressions: Contract) ->
     checks = compile_checks(replace(impressions, volume=VolumeBand())).checks
 
     assert "volume" not in {check.kind for check in checks}
+
+
+def test_what_is_proven_is_not_asked(impressions: Contract) -> None:
+    compiled = compile_checks(impressions, proven={"null_title_id"})
+
+    assert [check.name for check in compiled.proven] == ["null_title_id"]
+    assert "null_title_id" not in {check.name for check in compiled.checks}
+    assert "`null_title_id`" not in compiled.sql
+
+
+def test_a_key_is_compared_by_its_hash_and_counted_by_itself(impressions: Contract) -> None:
+    (unique,) = (check for check in compile_checks(impressions).checks if check.kind == "unique")
+
+    assert "GROUP BY xxhash64(`event_day`, `event_id`)" in compile_checks(impressions).sql
+    assert unique.exact is not None
+    assert "GROUP BY `event_day`, `event_id`" in unique.exact
