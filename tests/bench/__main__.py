@@ -127,7 +127,7 @@ def scale(
 @_engines
 @_results
 def control(engines: tuple[str, ...], limit_s: float, folder: Path, output: str) -> None:
-    """Measure what a day costs besides its rows: audits, ledger, publishing, validity, DAG files."""
+    """Measure what a day costs besides its rows: audits, ledger, publishing, validity, DAG files, Airflow, the demo."""
     _show(measure_control(folder, engines, limit_s), folder, output)
 
 

@@ -1,4 +1,4 @@
-"""Control plane: what a day costs besides its rows, on a lake with a handful of them, and what the DAG files cost."""
+"""Control plane: what a day costs besides its rows, what DAG files cost, what Airflow adds to a task, the demo."""
 
 import importlib.util
 import json
@@ -17,23 +17,26 @@ from matinee.lake.validity import Validity
 from matinee.settings import CHECKOUT
 from tests.bench import machine, ours
 from tests.bench.contenders import CONTENDERS
+from tests.bench.demo import run_demo
 from tests.bench.inputs import IMPRESSION_PLAYS, Input, built_input
 from tests.bench.jobs import Job
 from tests.bench.processes import run_child
 from tests.bench.tables import print_seconds
 from tests.bench.timings import median_steps
 
+Timings = dict[str, object]
 TIMES = 5
 ROWS = 1_000
 
 
 @dataclass(frozen=True)
 class Control:
-    """What one call measured: medians of the steps of a day by engine, and of parsing by DAG file."""
+    """What one call measured: medians of the steps of a day by engine and of parsing by DAG file, and the demo."""
 
     document: dict[str, object]
     days: dict[str, dict[str, float]]
     files: dict[str, float]
+    demo: dict[str, dict[str, float]]
     failures: tuple[str, ...] = ()
 
     def print(self) -> None:
@@ -41,6 +44,8 @@ class Control:
         rows = [(engine, step, seconds) for engine, steps in self.days.items() for step, seconds in steps.items()]
         print_seconds(f"A day of {ROWS} impressions on a warm engine", ("engine", "step"), rows)
         print_seconds("Parsing a DAG file, Airflow imported", ("file",), list(self.files.items()))
+        print_seconds("The demo", ("step",), list(self.demo["steps"].items()))
+        print_seconds("What Airflow adds to a task", ("task",), list(self.demo["overhead"].items()))
 
     def save(self, folder: Path) -> None:
         """Write its JSON."""
@@ -48,7 +53,7 @@ class Control:
 
 
 def measure_control(folder: Path, engines: Sequence[str], limit_s: float) -> Control:
-    """Run the cycles of a tiny day and parse the DAG files, each several times.
+    """Run the cycles of a tiny day and parse the DAG files, each several times, and run the demo once.
 
     Raises:
         ChildFailedError: a measurement failed.
@@ -60,24 +65,43 @@ def measure_control(folder: Path, engines: Sequence[str], limit_s: float) -> Con
     # What the children leave behind goes with the folder; Airflow puts its plugins on the path.
     places = {"SPARK_LOCAL_DIRS": str(work / "spark"), "TMPDIR": str(work), "PYTHONPATH": str(CHECKOUT / "plugins")}
     environment = os.environ | places
-    timings: dict[str, object] = {}
-    days: dict[str, dict[str, float]] = {}
-    for engine in engines:
-        arguments = ["day", f"ours-{engine}-cycle", "--input", str(tiny.folder), "--output-dir", str(work / "output")]
-        child = run_child(arguments, environment, logs / f"day-{engine}.log", limit_s)
-        runs = child.answer["runs"] if child.answer else []
-        timings[engine], days[engine] = runs, median_steps(runs)
-        click.echo(f"a day on {engine}: {sum(days[engine].values()):.2f} s", err=True)
-    files: dict[str, float] = {}
-    for path in sorted((CHECKOUT / "dags").glob("*.py")):
-        log = logs / f"parse-{path.stem}.log"
-        children = [run_child(["parse", str(path)], environment, log, limit_s) for _ in range(TIMES)]
-        timings[path.name] = [child.answer["seconds"] for child in children if child.answer]
-        files[path.name] = statistics.median(child.answer["seconds"] for child in children if child.answer)
-        click.echo(f"{path.name}: {files[path.name]:.3f} s", err=True)
+    timings: Timings = {}
+    days = {engine: _day(engine, tiny, work, environment, logs, limit_s, timings) for engine in engines}
+    files = {
+        path.name: _parsing(path, environment, logs, limit_s, timings)
+        for path in sorted((CHECKOUT / "dags").glob("*.py"))
+    }
+    demo = run_demo(folder, limit_s)
     shutil.rmtree(work, ignore_errors=True)
-    document = {"machine": before, "rows": tiny.rows, "timings": timings, "day": days, "dag_parse": files}
-    return Control(document, days, files)
+    document = {
+        "machine": before,
+        "rows": tiny.rows,
+        "timings": timings,
+        "day": days,
+        "dag_parse": files,
+        "demo": demo,
+    }
+    return Control(document, days, files, {"steps": demo["steps"], "overhead": demo["overhead"]})
+
+
+def _day(
+    engine: str, tiny: Input, work: Path, environment: dict[str, str], logs: Path, limit_s: float, timings: Timings
+) -> dict[str, float]:
+    arguments = ["day", f"ours-{engine}-cycle", "--input", str(tiny.folder), "--output-dir", str(work / "output")]
+    child = run_child(arguments, environment, logs / f"day-{engine}.log", limit_s)
+    runs = child.answer["runs"] if child.answer else []
+    timings[engine], steps = runs, median_steps(runs)
+    click.echo(f"a day on {engine}: {sum(steps.values()):.2f} s", err=True)
+    return steps
+
+
+def _parsing(path: Path, environment: dict[str, str], logs: Path, limit_s: float, timings: Timings) -> float:
+    log = logs / f"parse-{path.stem}.log"
+    children = [run_child(["parse", str(path)], environment, log, limit_s) for _ in range(TIMES)]
+    found = [float(child.answer["seconds"]) for child in children if child.answer]
+    timings[path.name] = found
+    click.echo(f"{path.name}: {statistics.median(found):.3f} s", err=True)
+    return statistics.median(found)
 
 
 def run_days(name: str, source: Input, output: Path) -> dict[str, list[dict[str, float]]]:

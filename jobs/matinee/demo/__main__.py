@@ -4,6 +4,7 @@
 invented, and the attributions are the truth.
 """
 
+import json
 import shutil
 import sys
 import time
@@ -113,6 +114,10 @@ def _run(settings: Settings, source: Path | None, progress: Progress) -> Proof:
         with progress.step("check"):
             proof = prove(Lake.open(running), landing, landed, first, last, states)
         print_summary(Lake.open(running), proof, landed, progress.seconds)
+        seconds = {name: round(value, 3) for name, value in progress.seconds.items()}
+        (settings.home / "demo.json").write_text(
+            json.dumps({"holds": proof.holds, "seconds": seconds}, indent=2) + "\n"
+        )
     finally:
         progress.tell("stopping")
         stop(settings)
