@@ -7,7 +7,8 @@ Two plans give the same rows, each where it is the cheaper one. Where a profile 
 are joined to its impressions and the greatest is kept: no more than `_FEW` pairs an impression. Where it played the
 title more often (a television in a shop, a child's lullaby), pairs would be quadratic: there both kinds are laid on
 one time line, an impression at the instant from which on it can win (`event_ts + min_delay`), and a play's candidate is
-the last impression before it. If that one lies outside the window, so do all others: they are older.
+the last impression before it. If that one lies outside the window, so do all others: they are older. Whether there is
+such a title is asked first, of the plays alone: mostly there is none, and then nothing is read for it.
 
 Only columns that decide take part; the plays' other columns join the winners at the end.
 """
@@ -21,7 +22,7 @@ from matinee.transforms.context import TransformContext
 
 _PAIR = ["profile_id", "title_id"]
 _PLAY = ["play_id", "event_day"]
-_FEW = 8
+_FEW = 32
 # Instants lie far within this many microseconds of 1970: with it each is a number of 19 digits, and texts of instant
 # and id stand in the order of (instant, id). Engines find the greatest text in one pass, the greatest struct slowly.
 _BASE, _DIGITS = 4 * 10**18, 19
@@ -43,10 +44,12 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
     played = plays.select(*_PLAY, *_PAIR, F.unix_micros("start_ts").alias("start_us"))
     shown = inputs["impressions"].select(*_PAIR, "event_id", F.unix_micros("event_ts").alias("event_us"))
     often = played.groupBy(*_PAIR).count().where(F.col("count") > _FEW).select(*_PAIR)
-    few = _of_pairs(shown, played.join(often, on=_PAIR, how="left_anti"), window_us, min_delay_us)
-    many = _of_line(
-        shown.join(often, on=_PAIR, how="left_semi"), played.join(often, on=_PAIR, how="left_semi"), min_delay_us
-    )
+    if often.isEmpty():
+        candidates = _of_pairs(shown, played, window_us, min_delay_us)
+    else:
+        few = _of_pairs(shown, played.join(often, on=_PAIR, how="left_anti"), window_us, min_delay_us)
+        shown_often, played_often = (one.join(often, on=_PAIR, how="left_semi") for one in (shown, played))
+        candidates = few.unionByName(_of_line(shown_often, played_often, min_delay_us))
     candidate_us = F.substring("candidate", 1, _DIGITS).cast("bigint") - _BASE
     delay_us = F.unix_micros("start_ts") - candidate_us
     won = delay_us <= window_us
@@ -56,7 +59,7 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
         "event_ts": F.when(won, F.timestamp_micros(candidate_us)),
         "time_to_play_ms": F.when(won, F.call_function("div", delay_us, F.lit(1000))),
     }
-    return plays.join(few.unionByName(many), on=_PLAY, how="left").select(*(
+    return plays.join(candidates, on=_PLAY, how="left").select(*(
         derived[name].alias(name) if name in derived else F.col(name) for name in context.contract.column_names
     ))  # fmt: skip
 
