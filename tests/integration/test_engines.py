@@ -25,7 +25,7 @@ from matinee.io.procedures import row_hash
 from matinee.io.tables import read
 from matinee.lake import refs, staging
 from matinee.lake.catalog import Lake
-from matinee.lake.files import Slice, data_files
+from matinee.lake.files import Cell, Slice, data_files
 from matinee.settings import Settings
 from matinee.sources.simulator import SimulatorOptions, simulate
 
@@ -171,14 +171,13 @@ def test_what_a_crash_left_staged_is_no_row_of_the_table_and_goes_with_the_orpha
     assert {f"file://{path}" for path in folder.rglob("*.parquet")} == committed
 
 
-def plays_on_branch(lake: Lake, settings: Settings, rows: list[dict[str, object]]) -> None:
+def plays_on_branch(lake: Lake, settings: Settings, rows: list[dict[str, object]], cell: Cell | None = None) -> None:
     """Overwrite D1 of core.plays on a new branch with literal rows, by Sail."""
     table = lake.ensure("core.plays")
     refs.create_branch(table, "audit_x", refs.head(table))
     with sail_session(settings) as sail:
-        FileTables(sail, lake, {}).overwrite_days(
-            [(None, frame(sail, "core.plays", rows))], "core.plays", "audit_x", D1, D1, {}
-        )
+        frames = [(cell, frame(sail, "core.plays", rows))]
+        FileTables(sail, lake, {}).overwrite_days(frames, "core.plays", "audit_x", D1, D1, {})
 
 
 def test_a_null_in_a_required_column_is_refused_before_anything_is_committed(on_sail: Settings) -> None:
@@ -193,6 +192,36 @@ def test_rows_of_a_day_that_is_not_replaced_are_refused(on_sail: Settings) -> No
     lake = Lake.open(on_sail)
     with pytest.raises(ConservationError, match=r"Rows of 2026-03-02 were derived for 2026-03-01"):
         plays_on_branch(lake, on_sail, [core_play(D1), core_play(D2, "p2")])
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ([core_play(D1, profile_bucket=5)], "bucket 5, were derived for 2026-03-01, bucket 3"),
+        ([core_play(D1, profile_bucket=3), core_play(D1, "p2", profile_bucket=5)], "cannot be committed"),
+    ],
+    ids=["all of them", "some of them"],
+)
+def test_rows_of_another_cell_than_was_derived_are_refused(
+    on_sail: Settings, others: list[dict[str, object]], message: str
+) -> None:
+    lake = Lake.open(on_sail)
+    with pytest.raises(ConservationError, match=message):
+        plays_on_branch(lake, on_sail, others, Cell(D1, 3))
+    assert ids(lake, "core.plays", "play_id", "audit_x") == []
+
+
+def test_cells_without_rows_are_derived_as_well(
+    settings: Settings, on_sail: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileTables, "cell_rows", 0)
+    land_days(Lake.open(settings), D1, D2)
+    for dataset in CHAIN:
+        run(settings, RunRequest(dataset, D1, D2))
+    by_spark = hashes(settings)
+    for dataset in CHAIN:
+        run(on_sail, RunRequest(dataset, D1, D2))
+    assert hashes(settings) == by_spark
 
 
 def test_no_rows_empty_the_day_in_one_commit(on_sail: Settings) -> None:

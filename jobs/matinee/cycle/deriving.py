@@ -1,19 +1,20 @@
 """Deriving the days of a run: all at once, or cell by cell where every row comes from rows of its own bucket."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from pyspark.sql import DataFrame
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import Contract, PartitionField
 from matinee.contracts.registry import Registry
 from matinee.cycle.inputs import input_slices, pinned_inputs
 from matinee.cycle.plan import Plan
 from matinee.cycle.tables import Tables, open_tables
 from matinee.days import day_range
 from matinee.lake.catalog import Lake
-from matinee.lake.files import Cell, Slice, day_sizes
+from matinee.lake.files import BUCKET_COLUMN, Cell, Slice, day_sizes
 from matinee.lake.publication import Run
-from matinee.transforms import TransformContext, transform_of
+from matinee.transforms import BY_PROFILE, TransformContext, transform_of
 
 
 def derive(lake: Lake, planned: Plan) -> None:
@@ -26,17 +27,28 @@ def derive(lake: Lake, planned: Plan) -> None:
         tables.overwrite_days(frames, contract.dataset, planned.branch, *days, run.to_summary())
 
 
-def own_cells(registry: Registry, contract: Contract, run: Run) -> list[Cell]:
-    """Return the cells of a run's days, if each can be derived from the same bucket of every input; else none."""
-    buckets = {contract.profile_buckets, *(registry.get(spec.dataset).profile_buckets for spec in contract.inputs)}
-    count = buckets.pop()
-    if count is None or buckets:
+def own_cells(registry: Registry, contract: Contract, first: date, last: date) -> list[Cell]:
+    """Return the cells of a range of days, if each can be derived from the same bucket of every input; else none.
+
+    A transform has to be known to stay within a profile: what ranks or shares across profiles would rank an eighth.
+    """
+    inputs = [registry.get(spec.dataset) for spec in contract.inputs]
+    count = contract.profile_buckets
+    by_cell = [contract.day_column, BUCKET_COLUMN] == [field.column for field in contract.partitions]
+    alike = all(one.profile_buckets == count and bucketed(one) for one in inputs)
+    if count is None or contract.transform not in BY_PROFILE or not (by_cell and bucketed(contract) and alike):
         return []
-    return [Cell(day, bucket) for day in day_range(run.first_day, run.last_day) for bucket in range(count)]
+    return [Cell(day, bucket) for day in day_range(first, last) for bucket in range(count)]
+
+
+def bucketed(contract: Contract) -> bool:
+    """Whether each data file of the dataset holds rows of one bucket."""
+    return any(field == PartitionField(BUCKET_COLUMN, "identity") for field in contract.partitions)
 
 
 def _cells(lake: Lake, tables: Tables, contract: Contract, run: Run) -> list[Cell]:
-    cells = own_cells(lake.registry, contract, run) if tables.cell_rows is not None else []
+    days = (run.first_day, run.last_day)
+    cells = own_cells(lake.registry, contract, *days) if tables.cell_rows is not None else []
     rows = sum(_rows(lake, one) for one in input_slices(contract, run).values()) if cells else 0
     return cells if rows >= (tables.cell_rows or 0) * len(cells) else []
 

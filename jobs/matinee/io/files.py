@@ -66,10 +66,12 @@ class FileTables:
         """
         table = self._lake.table(dataset)
         target = Target(dataset, branch, refs.head(table, branch), first, last)
-        stage = new_stage(table)
+        stage, cells = new_stage(table), dict[str, Cell]()
         for number, (cell, frame) in enumerate(frames):
-            self._stage(table, frame, f"{stage}/part-{number}", partition_columns(table) if cell is None else [])
-        commit_days(self._lake, target, staged_files(table, stage), properties)
+            folder = f"{stage}/part-{number}"
+            self._stage(table, frame, folder, partition_columns(table) if cell is None else [])
+            cells |= dict.fromkeys(staged_files(table, folder), cell) if cell else {}
+        commit_days(self._lake, target, staged_files(table, stage), properties, cells)
 
     def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
         # A folder's column is not in its files, so the folders get columns of their own.

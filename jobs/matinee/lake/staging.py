@@ -15,7 +15,7 @@ from matinee.errors import CommitConflictError, ConservationError, UsageError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.commits import commit_errors, replace_files
-from matinee.lake.files import data_files, file_day
+from matinee.lake.files import BUCKET_COLUMN, Cell, data_files, file_day, partition_value
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -59,17 +59,28 @@ class Target:
     last: date
 
 
-def commit_days(lake: Lake, target: Target, paths: Iterable[str], properties: Mapping[str, str]) -> None:
+def commit_days(
+    lake: Lake,
+    target: Target,
+    paths: Iterable[str],
+    properties: Mapping[str, str],
+    cells: Mapping[str, Cell] | None = None,
+) -> None:
     """Replace the days by what was staged, in ONE commit that carries the properties.
 
+    Args:
+        cells: the one cell that a file's rows were derived for, by path, where it was one.
+
     Raises:
-        ConservationError: a staged file has nulls in a required column, or rows of other days.
+        ConservationError: a staged file has nulls in a required column, or rows of several partitions, of other days or
+            of other cells, or cannot be read.
         CommitConflictError: the branch moved meanwhile, or other commits to the table came between each of many tries.
     """
     day_column = lake.registry.get(target.dataset).day_column or ""
     table = lake.table(target.dataset)
     added = _data_files(table, paths)
     _refuse_other_days(table, added, day_column, target.first, target.last)
+    _refuse_other_cells(table, added, day_column, cells or {})
     days = {"first": target.first, "last": target.last}
     removed = list(data_files(table, day_column, snapshot_id=target.expected, **days))
     for _ in range(refs.COMMIT_TRIES):
@@ -105,7 +116,14 @@ def _data_files(table: "Table", paths: Iterable[str]) -> list["DataFile"]:
     """Describe the staged files: partition, sizes and column statistics, from their footers."""
     from pyiceberg.io.pyarrow import parquet_files_to_data_files
 
-    described = parquet_files_to_data_files(table.io, _nullable(table.metadata), iter(paths))
+    try:
+        described = list(parquet_files_to_data_files(table.io, _nullable(table.metadata), iter(paths)))
+    except ValueError as error:
+        raise ConservationError(
+            f"A staged file of {'.'.join(table.name())} cannot be committed: {error}.",
+            next_step="Correct the transform; nothing was committed.",
+            facts={"table": ".".join(table.name())},
+        ) from error
     files = [file for file in described if file.record_count]
     for file in files:
         file.spec_id = table.metadata.default_spec_id
@@ -141,6 +159,20 @@ def _refuse_other_days(table: "Table", files: list["DataFile"], day_column: str,
             next_step="Correct the transform; nothing was committed.",
             facts={"table": ".".join(table.name()), "days": sorted(map(str, others))},
         )
+
+
+def _refuse_other_cells(table: "Table", files: list["DataFile"], day_column: str, cells: Mapping[str, Cell]) -> None:
+    for file in files:
+        meant = cells.get(file.file_path)
+        if meant is None:
+            continue
+        found = (file_day(table, file, day_column), partition_value(table, file, BUCKET_COLUMN))
+        if found != (meant.day, meant.bucket):
+            raise ConservationError(
+                f"Rows of {found[0]}, bucket {found[1]}, were derived for {meant.day}, bucket {meant.bucket}.",
+                next_step="Correct the transform; nothing was committed.",
+                facts={"table": ".".join(table.name()), "file": file.file_path},
+            )
 
 
 def _refuse_nulls(table: "Table", file: "DataFile") -> None:

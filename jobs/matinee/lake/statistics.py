@@ -42,7 +42,7 @@ def _kept(kind: str, column: Column, field: "NestedField", file: "DataFile") -> 
 
 def _within(column: Column, field: "NestedField", file: "DataFile") -> bool:
     bounds = ((file.lower_bounds or {}).get(field.field_id), (file.upper_bounds or {}).get(field.field_id))
-    if column.type not in _WHOLE or None in bounds:
+    if column.type not in _WHOLE or not all(bounds):
         return False
     # Little-endian, of the width that the column had when the file was written.
     least, greatest = (int.from_bytes(bound or b"", "little", signed=True) for bound in bounds)

@@ -1,4 +1,4 @@
-"""Transforms: frames in, a frame out; no reads, no writes, no clock, and only the API of Spark Connect."""
+"""Transforms: frames in, a frame out; no reads but of their frames, no writes, no clock, only the API of Connect."""
 
 from matinee.contracts.model import Contract
 from matinee.errors import ContractError
@@ -8,7 +8,7 @@ from matinee.transforms.deduplication import deduplicate_impressions, deduplicat
 from matinee.transforms.impression_plays import derive_impression_plays
 from matinee.transforms.sql import sql_transform
 
-__all__ = ["SQL_FILE", "TRANSFORMS", "Transform", "TransformContext", "sql_transform", "transform_of"]
+__all__ = ["BY_PROFILE", "SQL_FILE", "TRANSFORMS", "Transform", "TransformContext", "sql_transform", "transform_of"]
 
 #: What a contract names as its transform when the SQL stands beside it.
 SQL_FILE = "transform.sql"
@@ -20,6 +20,10 @@ TRANSFORMS: dict[str, Transform] = {
     "attribute_plays": attribute_plays,
     "derive_impression_plays": derive_impression_plays,
 }
+
+#: Those whose every row comes from rows of the same profile, and of the days that the contract reads for its own day:
+#: they may be derived cell by cell.
+BY_PROFILE = frozenset({"attribute_plays", "derive_impression_plays"})
 
 
 def transform_of(contract: Contract) -> Transform:

@@ -1,0 +1,47 @@
+"""What is derived cell by cell: only what is known to stay within its cell."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from matinee.contracts.model import Contract, PartitionField
+from matinee.contracts.registry import Registry
+from matinee.cycle.deriving import own_cells
+from matinee.lake.files import Cell
+from matinee.settings import CHECKOUT
+
+D1, D2 = date(2026, 3, 1), date(2026, 3, 2)
+SHIPPED = Registry.load(CHECKOUT / "sql")
+LABELS = SHIPPED.get("core.impression_plays")
+BY_DAY = PartitionField("event_day", "identity")
+
+
+def cells(contract: Contract, *others: Contract) -> list[Cell]:
+    changed = {one.dataset: one for one in (*others, contract)}
+    return own_cells(Registry({**SHIPPED.contracts, **changed}), contract, D1, D2)
+
+
+def test_the_cells_of_a_range_are_each_bucket_of_each_day() -> None:
+    assert cells(LABELS) == [Cell(day, bucket) for day in (D1, D2) for bucket in range(8)]
+
+
+def test_what_reads_landed_rows_is_derived_at_once() -> None:
+    assert cells(SHIPPED.get("core.plays")) == []
+
+
+def test_sql_may_rank_across_profiles_so_it_is_derived_at_once() -> None:
+    assert cells(replace(LABELS, transform="transform.sql")) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"profile_buckets": 16}, {"profile_buckets": None}, {"partitions": (BY_DAY,)}],
+    ids=["of another number", "none", "not partitioned by them"],
+)
+def test_an_input_with_other_buckets_is_read_at_once(changes: dict[str, object]) -> None:
+    assert cells(LABELS, replace(SHIPPED.get("core.impressions"), **changes)) == []
+
+
+def test_an_output_with_more_partitions_than_cells_is_written_at_once() -> None:
+    assert cells(replace(LABELS, partitions=(*LABELS.partitions, PartitionField("country", "identity")))) == []
