@@ -1,5 +1,6 @@
 """Planning a run: its branch, the days it publishes, and every input pinned at a snapshot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -8,13 +9,15 @@ from matinee.contracts.model import Contract, InputSpec
 from matinee.cycle.branches import Branch, drop_branch, make_branch
 from matinee.cycle.request import RunRequest
 from matinee.days import day_range, end_of
-from matinee.errors import InputsNotValidError, UsageError
+from matinee.errors import CommitConflictError, InputsNotValidError, UsageError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_landing_seqs, landing_seq
 from matinee.lake.ledger import History, stamp
 from matinee.lake.publication import InputPin, Run
 from matinee.lake.validity import Validity
+
+LOOKS = 5
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
     Raises:
         UsageError: the dataset has no transform, or every day lies before the lake's first.
         InputsNotValidError: an input day that the run reads is not valid; the reason is named.
-        CommitConflictError: another live run took the same identity.
+        CommitConflictError: another live run took the same identity, or the inputs did not stand still.
     """
     contract = lake.registry.get(request.dataset).with_parameters(request.parameters)
     if contract.transform is None:
@@ -54,8 +57,27 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
 
 
 def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Branch) -> Run:
-    # The heads come first: what is published after them can make a day look restated, never the other way round.
-    heads = {spec.dataset: _input_head(lake, spec, request) for spec in contract.inputs}
+    """Return the run with inputs pinned such that the generations of their days are those of the pinned snapshots.
+
+    An input that is published between the looks at its rows and at its generations is looked at again: a run would
+    else claim to have read what it did not. What lands meanwhile is left to the next run.
+    """
+    derived = [spec for spec in contract.inputs if lake.registry.get(spec.dataset).transform is not None]
+    for _ in range(LOOKS):
+        heads = {spec.dataset: _input_head(lake, spec, request) for spec in contract.inputs}
+        run = _run_on(lake, contract, request, branch, heads)
+        if all(_input_head(lake, spec, request) == heads[spec.dataset] for spec in derived):
+            return run
+    raise CommitConflictError(
+        f"The inputs of {contract.dataset} {request.key} were published again during each of {LOOKS} looks at them.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": contract.dataset, "key": request.key},
+    )
+
+
+def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch, heads: Mapping[str, int]) -> Run:
+    # Before the look at what is valid: a withdrawal that this look may have missed counts as later than the run.
+    planned = stamp()
     validity = Validity(lake)
     first, last = _published_days(contract, request, validity)
     pins = tuple(
@@ -71,7 +93,7 @@ def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Bra
         pins=pins,
         contract_version=contract.version,
         code_version=__version__,
-        planned_ts=stamp(),
+        planned_ts=planned,
         parameters=dict(request.parameters),
         as_of=_as_of(contract, pins, first, validity.valid_from),
     )
