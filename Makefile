@@ -9,9 +9,11 @@ BIN := $(VENV)/bin
 ENV_READY := $(VENV)/.ready
 JARS_READY := .jars/.ready
 SOURCE ?=
+MINUTES ?= 5
+WORKERS ?= 2
 MATINEE_REQUIRE ?=
 
-.PHONY: help env jars demo up down lint types test verify bench bench-quick lock clean
+.PHONY: help env jars demo up down lint types test verify soak month bench bench-quick lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,20 +49,27 @@ lint: env  ## Style, import layers, SQL
 types: env  ## mypy, strict
 	$(BIN)/mypy
 
-test: env jars lint types  ## Everything that fits into 12 minutes
-	MATINEE_REQUIRE="$(MATINEE_REQUIRE)" $(BIN)/pytest -m "not slow"
+test: env jars lint types  ## Everything that fits into 12 minutes, by WORKERS=2 processes
+	MATINEE_REQUIRE="$(MATINEE_REQUIRE)" $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 verify: env jars  ## All catalogs, all real sets, the demo on them, every kill point; resumes where it stopped
 	@$(BIN)/python -m tests.verify
 
-bench: env jars  ## The join beside its peers, cost against size, control plane: figures and plots in .bench/
+soak: env jars  ## Every writer at once, killed now and then, under readers that check: SQLite, then PostgreSQL (MINUTES=5)
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+bench: env jars  ## The join beside its peers, cost against size, control plane, heals: figures and plots in .bench/
 	$(BIN)/python -m tests.bench join --rows 10M --skew uniform
 	$(BIN)/python -m tests.bench join --rows 10M --skew hot
 	$(BIN)/python -m tests.bench scale
 	$(BIN)/python -m tests.bench control
+	$(BIN)/python -m tests.bench heal --rows 10M
 
 bench-quick: env jars  ## One round of the join on 1M rows: everything runs and agrees
 	$(BIN)/python -m tests.bench join --rows 1M --rounds 1
+
+month: env  ## A simulated month of late data: ours, a fixed threshold and a nightly recompute, as table and plot
+	$(BIN)/python -m tests.month
 
 lock: $(ENV_READY)  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras --override deploy/lock-overrides.txt --python-version 3.11 \

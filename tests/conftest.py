@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 # The tests' own AWS is a server on this machine; real credentials must never reach it, nor it reach the real one.
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 CATALOG = os.environ.get("MATINEE_TEST_CATALOG", "embedded")
-ENGINE = os.environ.get("MATINEE_TEST_ENGINE", "spark")
-assert ENGINE in ("spark", "sail"), ENGINE
+ENGINE = os.environ.get("MATINEE_TEST_ENGINE")
+assert ENGINE in (None, "spark", "sail"), ENGINE
 os.environ.update(AWS | {"AWS_EC2_METADATA_DISABLED": "true"})
-for _name in [
-    name for name in os.environ if name.startswith("MATINEE_") and name not in ("MATINEE_REQUIRE", "MATINEE_TEST_DATA")
-]:
-    del os.environ[_name]
+for _name in [name for name in os.environ if name.startswith("MATINEE_")]:
+    # What is left is for the workers, too: they begin with this process's environment.
+    if _name != "MATINEE_REQUIRE" and not _name.startswith("MATINEE_TEST_"):
+        del os.environ[_name]
 os.environ.pop("SPARK_REMOTE", None)
 
 
@@ -77,7 +77,8 @@ def new_lake(catalog: str, request: pytest.FixtureRequest, home: Path) -> Settin
         found = aws_settings(request.getfixturevalue("aws_endpoint"), home)
     else:
         found = load_settings(home=home, catalog="embedded", spark_remote=None)
-    return found.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote"), "engine": ENGINE})
+    engine = ENGINE or ("sail" if request.node.get_closest_marker("quick") else "spark")
+    return found.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote"), "engine": engine})
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from pyiceberg.table import Table
 
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.files import LANDING_SEQ, data_files
+from matinee.lake.files import LANDING_SEQ, slice_files
+from matinee.lake.landings import Landing, register
 from matinee.lake.ledger import record
 from matinee.lake.manifests import Manifest, declare
 from matinee.lake.publication import InputPin, Publication, Run, State
@@ -65,6 +66,13 @@ def land(lake: Lake, dataset: str, rows: list[dict[str, object]], *, seq: int = 
         close_days(lake, dataset, counts)
 
 
+def heard(lake: Lake, dataset: str, *moments: datetime, rows: int = 1) -> None:
+    """Register files that were landed at these moments, of so many rows each."""
+    names = [f"{moment:%Y%m%dT%H%M}" for moment in moments]
+    files = zip(names, moments, strict=True)
+    register(lake, [Landing(dataset, name, name, rows, rows, 0, {}, moment) for name, moment in files])
+
+
 def close_days(lake: Lake, dataset: str, counts: Mapping[date, int]) -> None:
     """Declare days complete with these expected rows."""
     declare(lake, [Manifest(dataset, day, rows, True, None, PLANNED) for day, rows in counts.items()])
@@ -80,16 +88,18 @@ def prepare(
     generation: int = 1,
     attempt: str | None = None,
     read: int | None = None,
+    out: int | None = None,
+    buckets: tuple[int, ...] | None = None,
 ) -> Run:
     """Write rows as the day on an audit branch in one commit, and record it as PREPARED."""
     table = lake.ensure(dataset)
     identity = f"{dataset.replace('.', '_')}_{day:%Y%m%d}_{attempt or uuid.uuid4().hex[:8]}"
     base = refs.head(table)
-    run = Run(identity, dataset, day.isoformat(), day, day, base, pins, "1.0.0", "test", PLANNED)
+    run = Run(identity, dataset, day.isoformat(), day, day, base, pins, "1.0.0", "test", PLANNED, buckets=buckets)
     table = refs.create_branch(table, run.branch, base)
     overwrite(table, run, rows, lake.registry.get(dataset).day_column or "")
     audited = refs.head(table.refresh(), run.branch)
-    counted = Rows.model_validate({"in": len(rows) if read is None else read, "out": len(rows)})
+    counted = Rows.model_validate({"in": len(rows) if read is None else read, "out": len(rows) if out is None else out})
     prepared = Publication(run, day, State.PREPARED, generation, PLANNED, audited_snapshot_id=audited, rows=counted)
     record(lake, [prepared])
     return run
@@ -97,9 +107,7 @@ def prepare(
 
 def overwrite(table: Table, run: Run, rows: list[dict[str, object]], day_column: str) -> None:
     """Replace the days of a run on its branch, as a job does."""
-    gone = list(
-        data_files(table, day_column, snapshot_id=refs.head(table, run.branch), first=run.first_day, last=run.last_day)
-    )
+    gone = list(slice_files(table, day_column, run.written(refs.head(table, run.branch))))
     with table.transaction() as transaction:
         update = transaction.update_snapshot(snapshot_properties=run.to_summary(), branch=run.branch).overwrite()
         with update as change:

@@ -12,7 +12,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = {
-    "every kill point": ["tests/integration/test_faults.py", "tests/integration/test_landing_commits.py"],
+    "every kill point": [
+        "tests/integration/test_faults.py",
+        "tests/integration/test_upkeep_kills.py",
+        "tests/integration/test_landing_commits.py",
+        "tests/integration/test_compaction.py",
+    ],
+    "healing on both engines": ["tests/integration/test_healing.py", "tests/integration/test_withdrawal.py"],
+    "equal tables of both engines": ["tests/integration/test_engines.py"],
+    "interleavings": ["tests/integration/test_interleavings.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],
@@ -22,10 +30,22 @@ STEPS = {
     "the real sets on Sail": ["tests/integration/test_real_sets.py"],
     "the cycle on PostgreSQL": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
     "the cycle on Glue and S3": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
+    "a soak of each catalog": ["tests/integration/test_soak.py"],
     "the other slow tests": ["tests", "-m", "slow", "--ignore=tests/e2e", "--ignore=tests/integration"],
 }
 
 
+TWO = ("-n", "2", "--dist", "worksteal")
+#: Steps that keep the whole machine busy by themselves.
+WORKERS = dict.fromkeys(
+    [
+        "the live stack, with its tasks killed",
+        "the demo on PostgreSQL",
+        "the demo on real events",
+        "a soak of each catalog",
+    ],
+    (),
+)
 CATALOGS = {"the cycle on PostgreSQL": "postgres", "the cycle on Glue and S3": "aws"}
 ENGINES = {"the cycle on Sail": "sail", "the real sets on Sail": "sail"}
 
@@ -56,7 +76,7 @@ def main() -> None:
         log = markers / f"{marker.name}.log"
         with log.open("w") as output:
             done = subprocess.run(
-                [sys.executable, "-m", "pytest", "-q", *arguments],
+                [sys.executable, "-m", "pytest", "-q", *WORKERS.get(name, TWO), *arguments],
                 cwd=ROOT,
                 env=os.environ
                 | {

@@ -90,6 +90,14 @@ class CommitConflictError(TransientError):
     """A reference moved between load and commit; nothing was changed."""
 
 
+class LeaseHeldError(TransientError):
+    """Another process does the same work now."""
+
+
+class HumanNeededError(TerminalError):
+    """Healing has come to its end: rows are lost, or a repair failed, and a person has to decide."""
+
+
 class EngineUnavailableError(TransientError):
     """Spark (or its Connect server) cannot be reached or started."""
 

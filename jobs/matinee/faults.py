@@ -18,11 +18,21 @@ Point = Literal[
     "write.after_commit",
     "audit.after_verdicts",
     "audit.after_prepared",
+    "publish.after_replay",
     "publish.before_move",
     "publish.after_move",
     "publish.after_published",
     "publish.after_tag",
     "publish.after_drop",
+    "heal.after_lease",
+    "heal.after_day",
+    "heal.after_record",
+    "recover.after_rows",
+    "compact.after_branch",
+    "compact.after_rewrite",
+    "compact.after_record",
+    "compact.after_move",
+    "expire.after_tags",
 ]
 POINTS: tuple[str, ...] = get_args(Point)
 

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     task_mode: Literal["connect", "submit", "emr_serverless"] = "connect"
     valid_from: date | None = Field(None, description="default: the first day that the lake has closed")
 
+    heal_cells: int = Field(2000, ge=1, description="cells that the healer may derive anew in a day")
+    heal_minutes: int = Field(120, ge=1, description="minutes that the healer may work in a day")
+
     @model_validator(mode="after")
     def _complete(self) -> "Settings":
         if self.catalog == "postgres" and self.catalog_uri is None:

@@ -22,7 +22,7 @@ def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: obje
 
     Args:
         task_id: its name within the task group.
-        step: write, audit, publish, ingest or maintain.
+        step: write, audit, publish, ingest, maintain or heal.
         arguments: those of the entry point without `--report`; templates are rendered.
         kwargs: what every operator takes, for example `outlets`.
 

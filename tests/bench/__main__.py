@@ -11,9 +11,12 @@ import click
 from tests.bench.contenders import CONTENDERS, OURS, chosen, contend
 from tests.bench.control import measure_control, parse_dag, run_days
 from tests.bench.events import SKEWS, Skew
+from tests.bench.healing import HEALERS, measure_heal
 from tests.bench.inputs import build_input, load_input
 from tests.bench.jobs import Job
 from tests.bench.join import measure_join
+from tests.bench.late import build_late_input
+from tests.bench.moving import move_main
 from tests.bench.processes import ChildFailedError
 from tests.bench.rounds import DisagreementError
 from tests.bench.scale import measure_scale
@@ -131,7 +134,18 @@ def control(engines: tuple[str, ...], limit_s: float, folder: Path, output: str)
     _show(measure_control(folder, engines, limit_s), folder, output)
 
 
-_name = click.argument("name", type=click.Choice([*CONTENDERS]))
+@main.command(epilog="Example: python -m tests.bench heal --rows 10M --engine sail")
+@click.option("--rows", type=Size(), default="10M", show_default=True, help="Impressions, such as 100K or 10M.")
+@_engines
+@_rounds
+@_results
+def heal(rows: int, engines: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
+    """Heal late rows of one bucket beside a full recompute, and publish onto a main that moved."""
+    _show(measure_heal(folder, rows, engines, rounds, limit_s), folder, output)
+
+
+_ALL = CONTENDERS | HEALERS
+_name = click.argument("name", type=click.Choice([*_ALL]))
 _source = click.option("--input", "source", type=DIRECTORY, required=True)
 _target = click.option("--output-dir", "target", type=DIRECTORY, required=True)
 
@@ -145,16 +159,18 @@ def contend_once(name: str, source: Path, target: Path, options: tuple[str, ...]
     """Run one contender once in this process and print one line of JSON."""
     target.mkdir(parents=True, exist_ok=True)
     given = dict(option.split("=", maxsplit=1) for option in options)
-    click.echo(json.dumps(contend(CONTENDERS[name], Job(load_input(source), target), given)))
+    click.echo(json.dumps(contend(_ALL[name], Job(load_input(source), target), given)))
 
 
 @main.command("build", hidden=True)
 @click.option("--rows", type=Size(), required=True)
 @click.option("--skew", type=click.Choice(SKEWS), required=True)
-@click.option("--output-dir", "target", type=DIRECTORY, required=True)
-def build(rows: int, skew: Skew, target: Path) -> None:
+@click.option("--late", is_flag=True, help="Published from landed rows, with some that came too late.")
+@_target
+def build(rows: int, skew: Skew, late: bool, target: Path) -> None:
     """Build an input and print how many rows it has."""
-    click.echo(json.dumps(build_input(target, rows, skew).rows))
+    build_one = build_late_input if late else build_input
+    click.echo(json.dumps(build_one(target, rows, skew).rows))
 
 
 @main.command("fingerprint", hidden=True)
@@ -171,6 +187,14 @@ def print_fingerprint(written: Path) -> None:
 def print_days(name: str, source: Path, target: Path) -> None:
     """Print the steps of publishing a day several times."""
     click.echo(json.dumps(run_days(name, load_input(source), target)))
+
+
+@main.command("moving", hidden=True)
+@click.argument("engine", type=click.Choice(OURS))
+@_target
+def print_moves(engine: str, target: Path) -> None:
+    """Print the seconds of publishing changes several times."""
+    click.echo(json.dumps(move_main(engine, target)))
 
 
 @main.command("parse", hidden=True)

@@ -60,9 +60,12 @@ def chosen(engines_of_ours: Iterable[str], only: Iterable[str] = ()) -> list[Con
 
 
 def contend(contender: Contender, job: Job, options: dict[str, str]) -> dict[str, object]:
-    """Run a contender once on an engine that is warm; return its seconds, those of its steps, and what it wrote."""
+    """Run a contender once on an engine that is warm; return its seconds, those of its steps, and what it wrote.
+
+    What it counted beside them is in the answer too.
+    """
     with contender.start(job, options) as engine:
         start = time.monotonic()
         files = contender.derive(engine, job)
         seconds = time.monotonic() - start
-    return {"seconds": round(seconds, 3), "steps": job.clock.seconds, "files": files}
+    return {"seconds": round(seconds, 3), "steps": job.clock.seconds, "counts": job.counts, "files": files}

@@ -69,7 +69,7 @@ def pair_counts(rows: int) -> tuple[int, int]:
 def cells(frame: Frame, time: str, identity: str, buckets: int) -> Iterator[pa.Table]:
     """Yield the rows of each bucket in turn as an Arrow table, sorted by profile, title, time and identity."""
     profile = frame["profile_id"]
-    bucket = _buckets(profile.words, buckets)[profile.values]
+    bucket = profile_buckets(profile.words, buckets)[profile.values]
     for number in range(buckets):
         cell = columns.take(frame, np.flatnonzero(bucket == number))
         keys = [cell[name].values for name in (identity, time, "title_id", "profile_id")]
@@ -100,7 +100,8 @@ def _with_pair(frame: Frame, count: int) -> Frame:
     return dict(frame) | {"title_id": replace(title, values=values, vocabulary=np.append(title.words, HOT_TITLE))}
 
 
-def _buckets(profiles: Array, buckets: int) -> Array:
+def profile_buckets(profiles: Array, buckets: int) -> Array:
+    """Return the bucket of each profile id (bytes): integers of shape (n,)."""
     numbers = (int(hashlib.md5(word, usedforsecurity=False).hexdigest()[:7], 16) % buckets for word in profiles)
     return np.fromiter(numbers, dtype=np.int32, count=len(profiles))
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -15,12 +16,12 @@ import pyarrow.parquet as pq
 from matinee.contracts.model import Contract
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.files import data_files
+from matinee.lake.files import Slice, data_files
 from matinee.lake.ledger import record
 from matinee.lake.publication import InputPin, Publication, Run, State
-from matinee.lake.staging import Target, commit_days, new_stage, staged_files
+from matinee.lake.staging import commit_staged, new_stage, staged_files
 from matinee.report import Rows
-from matinee.settings import Settings, load_settings
+from matinee.settings import Settings, default_sql_dir, load_settings
 from matinee.sources.simulator.columns import Frame
 from tests.bench.events import SEED, DayEvents, Skew, cells, simulate_day
 from tests.bench.processes import run_child
@@ -30,12 +31,15 @@ from tests.lakes import close_days
 IMPRESSIONS, PLAYS = "core.impressions", "core.plays"
 ATTRIBUTIONS, IMPRESSION_PLAYS = "core.play_attributions", "core.impression_plays"
 OUTPUTS = (ATTRIBUTIONS, IMPRESSION_PLAYS)
+CHAIN = (IMPRESSIONS, PLAYS, *OUTPUTS)
+#: Of an input with contracts of its own, their folder below the input's.
+SQL = "sql"
 MEMORY = "6g"
 ROW_GROUP = 2**20
 BUILDING_S = 1_800
 _PLANNED = datetime(2026, 3, 5, tzinfo=UTC)
 # Raised when what is built changes: an older folder is then built again.
-_FORMAT = 2
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class Input:
 
     def settings(self, engine: str = "spark", remote: str | None = None) -> Settings:
         """Return the settings of its lake; the options of a JVM are those for large runs."""
+        own = self.folder / SQL
         return load_settings(
+            sql_dir=own if own.is_dir() else default_sql_dir(),
             home=self.folder / "home",
             catalog="embedded",
             engine=engine,
@@ -65,22 +71,30 @@ class Input:
         for name in ("catalog.db-wal", "catalog.db-shm"):
             (home / name).unlink(missing_ok=True)
         shutil.copyfile(self.folder / "catalog.db", home / "catalog.db")
-        for dataset in OUTPUTS:
-            shutil.rmtree(home / "warehouse" / dataset.replace(".", "/") / "data", ignore_errors=True)
+        lake = Lake.open(self.settings())
+        for dataset in CHAIN:
+            _remove_unknown(lake, dataset)
 
 
-def built_input(folder: Path, rows: int, skew: Skew) -> Input:
+def built_input(folder: Path, rows: int, skew: Skew, *, late: bool = False) -> Input:
     """Return the input of that size and kind below a folder; where it is not complete, a child builds it.
+
+    Args:
+        folder: of inputs and results.
+        rows: impressions.
+        skew: of the events.
+        late: whether the day is published from landed rows, of which some came too late: see `late`.
 
     Raises:
         ChildFailedError: it could not be built.
     """
-    own = folder.absolute() / "inputs" / f"{size_name(rows)}-{skew}-{SEED}"
+    kind = f"{skew}-late" if late else skew
+    own = folder.absolute() / "inputs" / f"{size_name(rows)}-{kind}-{SEED}"
     marker = own / "complete.json"
-    if not marker.is_file() or json.loads(marker.read_text())["format"] != _FORMAT:
-        click.echo(f"building an input of {size_name(rows)} impressions, {skew}", err=True)
+    if not marker.is_file() or json.loads(marker.read_text())["format"] != FORMAT:
+        click.echo(f"building an input of {size_name(rows)} impressions, {kind}", err=True)
         # The memory that it takes goes back to the machine before anything is measured.
-        arguments = ["build", "--rows", str(rows), "--skew", skew, "--output-dir", str(own)]
+        arguments = ["build", "--rows", str(rows), "--skew", skew, "--output-dir", str(own)] + ["--late"] * late
         run_child(arguments, dict(os.environ), folder.absolute() / "logs" / "build.log", BUILDING_S)
     return load_input(own)
 
@@ -99,10 +113,19 @@ def load_input(folder: Path) -> Input:
     return Input(folder, date.fromisoformat(found["day"]), found["rows"], files)
 
 
-def output_files(settings: Settings, day: date) -> dict[str, list[str]]:
+def output_files(settings: Settings, day: date, datasets: Iterable[str] = OUTPUTS) -> dict[str, list[str]]:
     """Return the data files of the day on main of what the cycles publish."""
     lake = Lake.open(settings)
-    return {dataset: _files(lake, dataset, day) for dataset in OUTPUTS}
+    return {dataset: _files(lake, dataset, day) for dataset in datasets}
+
+
+def keep_catalog(folder: Path) -> None:
+    """Keep the catalog of the lake in a folder as `Input.reset` takes it back to."""
+    with (
+        closing(sqlite3.connect(folder / "home" / "catalog.db")) as catalog,
+        closing(sqlite3.connect(folder / "catalog.db")) as kept,
+    ):
+        catalog.backup(kept)
 
 
 def _build(folder: Path, events: DayEvents) -> None:
@@ -118,12 +141,8 @@ def _build(folder: Path, events: DayEvents) -> None:
         unread.files[dataset] = [os.path.relpath(path, folder) for path in _files(lake, dataset, day)]
     for dataset in OUTPUTS:
         lake.ensure(dataset)
-    with (
-        closing(sqlite3.connect(folder / "home" / "catalog.db")) as catalog,
-        closing(sqlite3.connect(folder / "catalog.db")) as kept,
-    ):
-        catalog.backup(kept)
-    found = {**asdict(unread), "folder": folder.name, "day": day.isoformat(), "format": _FORMAT}
+    keep_catalog(folder)
+    found = {**asdict(unread), "folder": folder.name, "day": day.isoformat(), "format": FORMAT}
     (folder / "complete.json").write_text(json.dumps(found, indent=2) + "\n")
 
 
@@ -151,8 +170,8 @@ def _publish(lake: Lake, dataset: str, day: date, rows: int, stage: str) -> None
     identity = f"{dataset.replace('.', '_')}_{day:%Y%m%d}_built"
     run = Run(identity, dataset, day.isoformat(), day, day, base, (pin,), "1.0.0", "bench", _PLANNED)
     refs.create_branch(table, run.branch, base)
-    target = Target(dataset, run.branch, base, day, day)
-    commit_days(lake, target, staged_files(table, stage), run.to_summary())
+    replaced = Slice(dataset, base, day, day)
+    commit_staged(lake, run.branch, replaced, staged_files(table, stage), run.to_summary())
     table = lake.table(dataset)
     audited = refs.head(table, run.branch)
     counted = Rows.model_validate({"in": rows, "out": rows})
@@ -161,7 +180,16 @@ def _publish(lake: Lake, dataset: str, day: date, rows: int, stage: str) -> None
     refs.publish_snapshot(table, audited, expected=base)
 
 
-def _files(lake: Lake, dataset: str, day: date) -> list[str]:
+def _remove_unknown(lake: Lake, dataset: str) -> None:
+    """Remove the data files that no snapshot of the restored catalog has: an earlier run wrote them."""
+    if lake.exists(dataset):
+        known = {Path(path) for path in _files(lake, dataset)}
+        data = lake.settings.home.absolute() / "warehouse" / dataset.replace(".", "/") / "data"
+        for path in set(data.rglob("*.parquet")) - known:
+            path.unlink()
+
+
+def _files(lake: Lake, dataset: str, day: date | None = None) -> list[str]:
     day_column = lake.registry.get(dataset).day_column or ""
     found = data_files(lake.table(dataset), day_column, first=day, last=day)
     return sorted(file.file_path.removeprefix("file://").removeprefix("file:") for file in found)

@@ -16,11 +16,12 @@ CORES = 2
 
 @dataclass(frozen=True)
 class Job:
-    """One run: the input, where to write, and the clock of its steps."""
+    """One run: the input, where to write, the clock of its steps, and what it counted beside them."""
 
     input: Input
     output: Path
     clock: Clock = field(default_factory=Clock)
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def impressions(self) -> list[str]:

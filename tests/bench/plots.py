@@ -42,6 +42,21 @@ def plot_sizes(path: Path, sizes: Sequence[int], seconds: Mapping[str, Sequence[
     _save(figure, path)
 
 
+def plot_panels(path: Path, title: str, panels: Mapping[str, Mapping[str, float]]) -> None:
+    """Draw a panel of bars for each measure, in each a bar for each contender, in the order given."""
+    pyplot = _pyplot()
+    names = list(next(iter(panels.values())))
+    figure, shown = pyplot.subplots(1, len(panels), figsize=(4 * len(panels), 0.4 * len(names) + 1.8), sharey=True)
+    for axes, (measure, values) in zip(shown, panels.items(), strict=True):
+        bars = axes.barh(names, [values[name] for name in names], color=_COLOURS["transform"])
+        axes.bar_label(bars, fmt="{:,.4g}", padding=3)
+        axes.set(xlabel=measure)
+        axes.margins(x=0.2)
+    shown[0].invert_yaxis()
+    figure.suptitle(title)
+    _save(figure, path)
+
+
 def _pyplot() -> ModuleType:
     import matplotlib
 

@@ -12,18 +12,21 @@ CONTROL = ("audit", "ledger", "publish")
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio with its target; `bound` says that the divisor was ended at the limit, so that it is at most this."""
+    """A ratio or another figure, as its name says, with its target, if it has one.
+
+    `bound` says that the divisor was ended at the limit, so that it is at most this.
+    """
 
     name: str
     kind: str
     value: float
-    target: float
+    target: float | None
     bound: bool = False
 
     @property
     def met(self) -> bool:
-        """Whether it is at most its target."""
-        return self.value <= self.target
+        """Whether it is at most its target; what has none is only reported."""
+        return self.target is None or self.value <= self.target
 
 
 def join_ratios(

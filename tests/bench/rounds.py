@@ -67,10 +67,9 @@ class Rounds:
             child = run_child(["contend", contender.name, *places, *given], environment, log, self.limit_s)
         except ChildFailedError as error:
             failure = str(error)
-        answer = child.answer or {"seconds": None, "steps": {}}
-        self.timings.append(
-            Timing(contender.name, number, options, answer["seconds"], answer["steps"], child.peak_bytes, failure)
-        )
+        answer = child.answer or {"seconds": None, "steps": {}, "counts": {}}
+        measured = (answer["seconds"], answer["steps"], child.peak_bytes, failure, answer["counts"])
+        self.timings.append(Timing(contender.name, number, options, *measured))
         _progress(self.timings[-1], self.limit_s)
         if number == 1 and child.answer is not None and not contender.floor:
             self._take_fingerprint(contender, options, log.with_suffix(".json"), environment)

@@ -37,9 +37,9 @@ def print_ratios(ratios: Iterable[Ratio]) -> None:
         (
             ratio.name,
             ratio.kind,
-            f"{'at most ' if ratio.bound else ''}{ratio.value:.2f}",
-            f"{ratio.target:g}",
-            "yes" if ratio.met else "NO",
+            f"{'at most ' if ratio.bound else ''}{ratio.value:.3g}",
+            "-" if ratio.target is None else f"{ratio.target:g}",
+            "reported" if ratio.target is None else "yes" if ratio.met else "NO",
         )
         for ratio in ratios
     ]

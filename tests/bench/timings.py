@@ -2,14 +2,14 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.bench.contenders import Contender
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One run: its seconds, those of its steps, and the peak of its memory.
+    """One run: its seconds, those of its steps, the peak of its memory, and what it counted.
 
     Without seconds it was ended at the limit, or failed and says how.
     """
@@ -21,6 +21,7 @@ class Timing:
     steps: Mapping[str, float]
     peak_bytes: int
     failure: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

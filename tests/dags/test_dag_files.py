@@ -92,6 +92,7 @@ def test_manifests_are_landed_after_the_rows_that_they_count(bag: "DagBag") -> N
 def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> None:
     tables = ["raw_impressions", "raw_plays", "raw_quarantine", "core_impressions", "core_plays"]
     tables += ["core_play_attributions", "core_impression_plays"]
+    tables += ["ops_compactions", "ops_heals", "ops_landings", "ops_manifests", "ops_publications"]
     expected = {("recover", f"{table}.compact") for table in tables}
     for table in tables:
         expected |= {(f"{table}.compact", f"{table}.expire"), (f"{table}.expire", f"{table}.orphans")}

@@ -144,6 +144,22 @@ def test_the_files_of_the_landing_directory_are_landed_once_and_their_manifest_c
     assert vtts(settings, "raw.plays") == datetime(2026, 3, 3, tzinfo=UTC)
 
 
+def test_the_healer_repairs_what_came_late(
+    bag: "DagBag", settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.cycle import healer
+    from matinee.cycle.ingest import ingest
+
+    # By the clock of the run the sources have been silent for long: another test's matter.
+    monkeypatch.setattr(healer, "judge_arrivals", lambda *_: ())
+    run(bag, "plays_daily")
+    late = tmp_path / "late.jsonl"
+    late.write_text(json.dumps(PLAYS[0] | {"play_id": "p3"}) + "\n")
+    ingest(settings, "raw.plays", [str(late)], datetime(2026, 3, 2, 12, tzinfo=UTC))
+    assert run(bag, "late_data_healer") == {"dag": "success", "heal": "success"}
+    assert sorted(row["play_id"] for row in rows(settings, "core.plays")) == ["p1", "p2", "p3"]
+
+
 @pytest.mark.slow
 def test_the_upkeep_of_a_lake_changes_no_row(bag: "DagBag", settings: Settings) -> None:
     run(bag, "plays_daily")

@@ -1,6 +1,7 @@
 """The `matinee` command line: what it prints, what it leaves, and its exit codes."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from matinee.cli.main import COMMANDS, main
 from matinee.cli.query import read_only
 from matinee.errors import UsageError
 from matinee.lake.catalog import Lake
-from matinee.settings import Settings
+from matinee.settings import Settings, load_settings
 
 Call = Callable[..., tuple[int, Any]]
 
@@ -97,6 +98,48 @@ def test_the_audits_of_a_published_day_can_be_run_again(on_spark: Call, settings
     assert {verdict["verdict"] for verdict in verdicts} <= {"pass", "insufficient"}
 
 
+def test_a_day_that_fails_its_audits_is_withdrawn_and_explain_names_the_audit(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MATINEE_ENGINE", "sail")
+    settings = load_settings()
+    land_days(Lake.open(settings), D1)
+    assert call("run", "core.plays", "--key", str(D1))[0] == 0
+    shutil.copytree(settings.sql_dir, tmp_path / "sql")
+    never = "-- severity: blocking\n-- why: nothing passes\nSELECT play_id FROM candidate"
+    (tmp_path / "sql" / "core" / "plays" / "audits" / "never.sql").write_text(never)
+    monkeypatch.setenv("MATINEE_SQL_DIR", str(tmp_path / "sql"))
+    assert call("audit", "core.plays", "--key", str(D1))[0] == 1
+    _, listed = call("publications", "list", "core.plays")
+    assert [row["state"] for row in listed] == ["PUBLISHED"]
+    assert call("audit", "core.plays", "--key", str(D1), "--withdraw")[0] == 1
+    _, explained = call("vtts", "explain", "core.plays")
+    held = explained["held_by"]
+    assert (held["day"], held["kind"]) == (str(D1), "failing")
+    assert held["detail"] == "withdrawn: never (2 bad rows) failed on main"
+    assert f"`matinee run core.plays --key {D1}`" in held["next_step"]
+
+
+def test_late_rows_are_found_planned_healed_and_listed(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MATINEE_ENGINE", "sail")
+    lake = Lake.open(load_settings())
+    land_days(lake, D1)
+    assert call("run", "core.plays", "--key", str(D1))[0] == 0
+    assert [call(*words)[1] for words in (("late", "scan"), ("heal", "plan"), ("heal", "apply"))] == [[], [], []]
+    land(lake, "raw.plays", [raw_play(D1, "late")], seq=3, close=False)
+    cause = "raw.plays has landing 3, it read up to 1"
+    code, [stale] = call("late", "scan")
+    assert (code, stale["dataset"], stale["day"], stale["cause"], stale["late"]) == (0, "core.plays", str(D1), cause, 1)
+    code, [planned] = call("heal", "plan")
+    assert (code, planned["day"], planned["rows"], planned["rows_of_day"]) == (0, str(D1), 2, 2)
+    code, [healed] = call("heal", "apply", "--from", str(D1), "--to", str(D1))
+    assert (code, healed["decision"], healed["rows_before"], healed["rows_after"]) == (0, "heal", 2, 3)
+    assert call("heal", "list", "--day", str(D1)) == (0, [healed])
+    assert call("heal", "list", "--day", str(D2)) == (0, [])
+
+
 @pytest.mark.spark
 @pytest.mark.parametrize("statement", ["DROP TABLE core.plays", "DELETE FROM core.plays", "SELECT 1; SELECT 2"])
 def test_a_statement_that_is_no_query_is_refused(on_spark: Call, settings: Settings, statement: str) -> None:
@@ -114,8 +157,6 @@ def test_a_query_cannot_call_into_the_server() -> None:
 
 
 def test_a_backfill_is_planned_in_dependency_order_with_what_stands_in_its_way(call: Call, tmp_path: Path) -> None:
-    from matinee.settings import load_settings
-
     lake = Lake.open(load_settings(home=tmp_path / "home", spark_remote=None))
     land(lake, "raw.plays", [raw_play(D1)])
     code, planned = call("backfill", "plan", "core.plays", "--from", str(D1), "--to", str(D2))

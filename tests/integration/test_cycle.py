@@ -81,6 +81,7 @@ def test_a_blocking_audit_leaves_main_untouched_and_its_reason_in_the_ledger(
     assert refs.reference(lake.table("core.plays"), f"audit_{failed.value.facts['publication_id']}") is not None
 
 
+@pytest.mark.quick
 def test_the_same_key_on_the_same_pins_gives_the_same_rows(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     publish_all(settings, D1, D2)
@@ -101,6 +102,7 @@ def test_keys_one_by_one_give_the_rows_of_the_range(settings: Settings, tmp_path
     assert {d: hash_of(settings, d) for d in CHAIN} == {d: hash_of(other, d) for d in CHAIN}
 
 
+@pytest.mark.quick
 def test_a_range_derives_each_touched_day_once_in_one_publication(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     report = publish_all(settings, D1, D2)["core.impression_plays"]
@@ -108,6 +110,7 @@ def test_a_range_derives_each_touched_day_once_in_one_publication(settings: Sett
     assert len(history(Lake.open(settings), "core.impression_plays").find(report.publication_id or "")) == 2
 
 
+@pytest.mark.quick
 def test_a_rerun_of_an_old_key_keeps_mature_days_mature(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     publish_all(settings, D1, D2)
@@ -116,6 +119,7 @@ def test_a_rerun_of_an_old_key_keeps_mature_days_mature(settings: Settings) -> N
     assert joined["is_mature"].to_pylist() == [True]
 
 
+@pytest.mark.quick
 def test_a_day_whose_input_is_not_valid_is_not_written(settings: Settings) -> None:
     lake = Lake.open(settings)
     land(lake, "raw.plays", [raw_play(D1)])
@@ -125,6 +129,7 @@ def test_a_day_whose_input_is_not_valid_is_not_written(settings: Settings) -> No
     assert set(lake.table("core.plays").metadata.refs) == {"main"}
 
 
+@pytest.mark.quick
 def test_a_closed_empty_day_is_published_and_valid(settings: Settings) -> None:
     lake = Lake.open(settings)
     land(lake, "raw.plays", [raw_play(D1)])
@@ -135,6 +140,7 @@ def test_a_closed_empty_day_is_published_and_valid(settings: Settings) -> None:
     assert Validity(lake).status("core.plays", D2).valid
 
 
+@pytest.mark.quick
 def test_maturing_is_no_restatement(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     for day in (D1, D2):
@@ -144,6 +150,7 @@ def test_maturing_is_no_restatement(settings: Settings) -> None:
     assert (newest.run.key, newest.generation) == (D2.isoformat(), 1)
 
 
+@pytest.mark.quick
 def test_a_day_published_from_more_rows_gets_a_new_generation(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -157,6 +164,7 @@ def test_a_day_published_from_more_rows_gets_a_new_generation(settings: Settings
     assert reason.kind == "restated"
 
 
+@pytest.mark.quick
 def test_a_withdrawn_day_is_valid_again_once_all_that_was_built_on_it_ran_again(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -170,6 +178,7 @@ def test_a_withdrawn_day_is_valid_again_once_all_that_was_built_on_it_ran_again(
     assert Validity(lake).status("core.impression_plays", D1).valid
 
 
+@pytest.mark.quick
 def test_an_experiment_writes_a_branch_and_leaves_main_alone(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1, D2)
@@ -239,6 +248,7 @@ def test_a_run_opens_only_files_of_the_days_it_reads(settings: Settings) -> None
     assert ids(lake, "core.impressions", "event_id") == ["e1"]
 
 
+@pytest.mark.quick
 def test_a_published_day_is_audited_again_on_what_it_had_read(settings: Settings) -> None:
     land_days(Lake.open(settings), D1)
     run(settings, RunRequest("core.plays", D1, D1))

@@ -65,7 +65,10 @@ def writers(lake: Lake, dataset: str) -> set[str]:
     return {pq.ParquetFile(path.removeprefix("file://")).metadata.created_by.split()[0] for path in paths}
 
 
-@pytest.mark.parametrize("cell_rows", [None, 1], ids=["days at once", "cell by cell"])
+@pytest.mark.parametrize(
+    "cell_rows",
+    [pytest.param(None, id="days at once", marks=pytest.mark.slow), pytest.param(1, id="cell by cell")],
+)
 def test_both_engines_derive_the_same_tables_to_the_bit(
     settings: Settings, on_sail: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell_rows: int | None
 ) -> None:
@@ -177,7 +180,8 @@ def plays_on_branch(lake: Lake, settings: Settings, rows: list[dict[str, object]
     refs.create_branch(table, "audit_x", refs.head(table))
     with sail_session(settings) as sail:
         frames = [(cell, frame(sail, "core.plays", rows))]
-        FileTables(sail, lake, {}).overwrite_days(frames, "core.plays", "audit_x", D1, D1, {})
+        replaced = Slice("core.plays", refs.head(table), D1, D1)
+        FileTables(sail, lake, {}).overwrite(frames, "audit_x", replaced, {})
 
 
 def test_a_null_in_a_required_column_is_refused_before_anything_is_committed(on_sail: Settings) -> None:

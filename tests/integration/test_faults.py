@@ -1,50 +1,46 @@
 """kill -9 between any two steps of the cycle, then the same run again: right rows, right ledger, nothing left over."""
 
 import os
+import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, ids, land_days
+from tests.kills import KILLED_IN, die, points_of
+from tests.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee import faults
+from matinee.cycle import entry, healer
+from matinee.cycle.late import stale_days
 from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
+from matinee.cycle.steps import audit, publish, run, write
 from matinee.engine.server import free_port, start_server, stop_server
-from matinee.errors import EngineUnavailableError
-from matinee.lake import refs
+from matinee.errors import EngineUnavailableError, LeaseHeldError
+from matinee.lake import lease, refs
 from matinee.lake.catalog import Lake
 from matinee.lake.cleaning import clean, leftovers
-from matinee.lake.ledger import history
+from matinee.lake.ledger import history, stamp
 from matinee.lake.publication import State
 from matinee.lake.recovery import recover
 from matinee.lake.validity import Validity
-from matinee.settings import Settings
+from matinee.settings import CHECKOUT, Settings
 
 pytestmark = pytest.mark.spark
 PLAYS = "core.plays"
 ROWS = ["o1", "p1"]
-CYCLE_POINTS = [point for point in faults.POINTS if not point.startswith("ingest.")]
+CLI = "matinee.cli.main"
+HEAL_POINTS = [*points_of("heal"), "write.after_commit", "publish.after_move"]
+REPLAY = "publish.after_replay"
+CYCLE_POINTS = [point for point in points_of("write", "audit", "publish") if point != REPLAY]
 FAST = {"audit.after_prepared", "publish.after_move"}
 MOVED = {"publish.after_move", "publish.after_published", "publish.after_tag", "publish.after_drop"}
 
 
 def run_and_die(settings: Settings, point: str, marker: Path, attempt: str = "r1") -> None:
     """Run the cycle in a process of its own that kills itself at a point; prove that it got there."""
-    environment = os.environ | {
-        "MATINEE_HOME": str(settings.home),
-        "SPARK_REMOTE": settings.spark_remote or "",
-        "MATINEE_FAULT": point,
-        "MATINEE_FAULT_MARKER": str(marker),
-    }
-    command = [sys.executable, "-m", "matinee.cli.main", "run", PLAYS, "--key", str(D1), "--attempt", attempt]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert marker.read_text().strip() == point
+    die(settings, point, marker, "-m", CLI, "run", PLAYS, "--key", str(D1), "--attempt", attempt)
 
 
 @pytest.mark.parametrize("point", [p if p in FAST else pytest.param(p, marks=pytest.mark.slow) for p in CYCLE_POINTS])
@@ -63,6 +59,29 @@ def test_a_run_that_was_killed_can_be_run_again(settings: Settings, tmp_path: Pa
     assert set(states.values()) == {State.PUBLISHED}
 
 
+@pytest.mark.parametrize(
+    "point",
+    ["heal.after_day", *(pytest.param(p, marks=pytest.mark.slow) for p in HEAL_POINTS if p != "heal.after_day")],
+)
+def test_a_healer_that_was_killed_is_taken_over_when_its_lease_is_over(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    settings = settings.model_copy(update={"engine": "sail"})
+    lake = Lake.open(settings)
+    land_days(lake, D1)
+    run(settings, RunRequest(PLAYS, D1, D1))
+    land(lake, "raw.plays", [raw_play(D1, "late", title_id="never shown")], seq=3, close=False)
+    die(settings, point, tmp_path / "marker", "-m", CLI, "heal", "apply")
+    with pytest.raises(LeaseHeldError):
+        healer.apply(settings)
+    later = stamp() + lease.TIME
+    monkeypatch.setattr(lease, "stamp", lambda: later)
+    healer.apply(settings)
+    assert ids(lake, PLAYS, "play_id") == ["late", *ROWS]
+    assert list(stale_days(lake)) == []
+    assert {record.state for record in history(lake, PLAYS).all()} == {State.PUBLISHED}
+
+
 def test_what_a_killed_run_left_is_named_and_cleaned(settings: Settings, tmp_path: Path) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -75,15 +94,34 @@ def test_what_a_killed_run_left_is_named_and_cleaned(settings: Settings, tmp_pat
     assert record.state is State.ABANDONED
 
 
-def test_every_step_has_a_fault_point_that_a_test_kills() -> None:
-    source = Path(faults.__file__).parent
-    reached = {
-        point
-        for file in source.rglob("*.py")
-        for point in faults.POINTS
-        if file.name != "faults.py" and f'faults.reach("{point}")' in file.read_text()
-    }
-    assert reached == set(faults.POINTS)
+def test_a_replay_that_was_killed_is_made_again(settings: Settings, tmp_path: Path) -> None:
+    settings = settings.model_copy(update={"engine": "sail"})
+    lake = Lake.open(settings)
+    land_days(lake, D1, D2)
+    identity = write(settings, RunRequest(PLAYS, D1, D1)).publication_id or ""
+    audit(settings, PLAYS, identity)
+    run(settings, RunRequest(PLAYS, D2, D2))
+    main = refs.head(lake.table(PLAYS))
+    publication = ("--dataset", PLAYS, "--publication-id", identity)
+    die(settings, REPLAY, tmp_path / "marker", str(CHECKOUT / "jobs" / "publish.py"), *publication)
+    assert refs.head(lake.table(PLAYS)) == main
+    assert publish(settings, PLAYS, identity).replayed
+    assert Validity(lake).status(PLAYS, D1).valid
+    assert [name for name in lake.table(PLAYS).metadata.refs if name.startswith("replay_")] == []
+
+
+def test_every_step_has_fault_points_and_a_test_kills_at_each() -> None:
+    """A step of an entry point that changes the lake, or a point, that nobody kills at makes this fail."""
+    steps = set(entry.STEPS) - {"maintain"} | set(entry.WHAT) - {"orphans"}  # No table knows of an orphan file.
+    assert {point.split(".")[0] for point in faults.POINTS} == steps == set(KILLED_IN)
+    for step, module in KILLED_IN.items():
+        assert re.search(rf'points_of\([^)]*"{step}"', (Path(__file__).parent / f"{module}.py").read_text()), step
+
+
+def test_each_fault_point_stands_in_the_code_once() -> None:
+    source = [path.read_text() for path in Path(faults.__file__).parent.rglob("*.py")]
+    found = [point for text in source for point in re.findall(r'faults\.reach\("([a-z_.]+)"\)', text)]
+    assert sorted(found) == sorted(faults.POINTS)
 
 
 def test_a_server_that_dies_while_it_writes_leaves_main_and_the_next_server_finishes(

@@ -2,15 +2,12 @@
 
 import gzip
 import json
-import os
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.kills import die, points_of
 
 from matinee.cycle.ingest import ingest
 from matinee.errors import CommitConflictError, LandingRefusedError, UnknownDatasetError, UsageError
@@ -27,6 +24,13 @@ PLAYS = "raw.plays"
 LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
 GOOD = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"%s"}\n'
 NOON = "2026-03-01T12:00:00Z"
+POINTS, FAST = points_of("ingest"), "ingest.after_quarantine"
+#: Lands what the first argument names, at the time that the second says.
+LAND = (
+    "import sys; from datetime import datetime; from matinee.cycle.ingest import ingest;"
+    "from matinee.settings import load_settings;"
+    "ingest(load_settings(), None, [sys.argv[1]], datetime.fromisoformat(sys.argv[2]))"
+)
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -135,44 +139,15 @@ def test_files_are_landed_for_raw_datasets_only(settings: Settings, tmp_path: Pa
         ingest(settings, PLAYS, [path], datetime(2026, 3, 1))  # noqa: DTZ001 - the point of the test
 
 
-def die(settings: Settings, path: Path, point: str, marker: Path) -> None:
-    """Land a file in a process of its own that kills itself at a point; prove that it got there."""
-    code = (
-        "import sys; from datetime import datetime; from matinee.cycle.ingest import ingest;"
-        "from matinee.settings import load_settings;"
-        "ingest(load_settings(), None, [sys.argv[1]], datetime.fromisoformat(sys.argv[2]))"
-    )
-    environment = os.environ | {
-        "MATINEE_HOME": str(settings.home),
-        "SPARK_REMOTE": settings.spark_remote or "",
-        "MATINEE_FAULT": point,
-        "MATINEE_FAULT_MARKER": str(marker),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    command = [sys.executable, "-c", code, str(path), LANDED.isoformat()]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert marker.read_text().strip() == point
-
-
-@pytest.mark.parametrize(
-    ("point", "landed_before"),
-    [
-        ("ingest.after_quarantine", []),
-        pytest.param("ingest.after_write", [], marks=pytest.mark.slow),
-        pytest.param("ingest.after_raw", ["a"], marks=pytest.mark.slow),
-    ],
-)
-def test_a_landing_that_was_killed_is_completed_by_the_next(
-    settings: Settings, tmp_path: Path, point: str, landed_before: list[str]
-) -> None:
+@pytest.mark.parametrize("point", [p if p == FAST else pytest.param(p, marks=pytest.mark.slow) for p in POINTS])
+def test_a_landing_that_was_killed_is_completed_by_the_next(settings: Settings, tmp_path: Path, point: str) -> None:
     # The third line is in the future for the first try only: the second one must judge it as the first did.
     path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n", play("late", "2026-03-03T00:00:00Z"))
-    die(settings, path, point, tmp_path / "marker")
+    die(settings, point, tmp_path / "marker", "-c", LAND, str(path), LANDED.isoformat())
     quarantined = [(2, "malformed_json"), (3, "event_in_future")]
     assert bad_lines(settings) == quarantined
     lake = Lake.open(settings)
-    assert (plays(settings) if lake.exists(PLAYS) else []) == landed_before
+    assert (plays(settings) if lake.exists(PLAYS) else []) == (["a"] if point == "ingest.after_raw" else [])
     assert registered(lake, PLAYS) == []
     ingest(settings, None, [path], datetime(2026, 3, 4, tzinfo=UTC))
     assert plays(settings) == ["a"]

@@ -18,7 +18,7 @@ from matinee.lake.ledger import history, withdraw
 from matinee.lake.validity import Validity
 from matinee.settings import CHECKOUT, Settings
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.quick]
 PLAYS = "core.plays"
 CHAIN = ("core.impressions", PLAYS, "core.play_attributions", "core.impression_plays")
 

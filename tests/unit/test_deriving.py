@@ -1,14 +1,17 @@
 """What is derived cell by cell: only what is known to stay within its cell."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 
 import pytest
 
 from matinee.contracts.model import Contract, PartitionField
 from matinee.contracts.registry import Registry
 from matinee.cycle.deriving import own_cells
+from matinee.cycle.inputs import few_buckets
 from matinee.lake.files import Cell
+from matinee.lake.publication import Run
 from matinee.settings import CHECKOUT
 
 D1, D2 = date(2026, 3, 1), date(2026, 3, 2)
@@ -45,3 +48,12 @@ def test_an_input_with_other_buckets_is_read_at_once(changes: dict[str, object])
 
 def test_an_output_with_more_partitions_than_cells_is_written_at_once() -> None:
     assert cells(replace(LABELS, partitions=(*LABELS.partitions, PartitionField("country", "identity")))) == []
+
+
+def test_landed_rows_of_most_buckets_are_not_looked_for() -> None:
+    heal = partial(Run, "id", "core.plays", "k", D1, D1, 1, (), "1.0.0", "test", datetime(2026, 3, 5, tzinfo=UTC))
+    plays = SHIPPED.get("core.plays")
+    found = {count: few_buckets(plays, heal(buckets=tuple(range(count)))) for count in (0, 1, 3, 4, 8)}
+    assert found == {0: True, 1: True, 3: True, 4: False, 8: False}
+    assert not few_buckets(plays, heal())
+    assert not few_buckets(LABELS, heal(buckets=(1,)))

@@ -21,6 +21,8 @@ COMMANDS = {
     "publications": "matinee.cli.publications:publications",
     "day": "matinee.cli.day:day",
     "backfill": "matinee.cli.backfill:backfill",
+    "late": "matinee.cli.late:late",
+    "heal": "matinee.cli.heal:heal",
     "contract": "matinee.cli.contract:contract",
 }
 

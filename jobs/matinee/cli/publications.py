@@ -10,7 +10,8 @@ from matinee.cli.run import row as verdict_row
 from matinee.errors import UsageError
 from matinee.lake.catalog import Lake
 from matinee.lake.ledger import history
-from matinee.lake.publication import InputPin, Publication
+from matinee.lake.publication import Buckets, InputPin, Publication
+from matinee.report import Verdict
 from matinee.settings import load_settings
 
 
@@ -59,11 +60,18 @@ def show(publication_id: str, output: str) -> None:
         raise UsageError(
             f"There is no publication {publication_id}.", next_step="`matinee publications list` names them."
         )
-    facts = _facts(lake, records)
-    emit_one(facts, output)
-    if output == "table":
-        emit([verdict_row(verdict) for verdict in records[0].verdicts], output, title="Verdicts")
-        for verdict in records[0].verdicts:
+    records = tuple(sorted(records, key=lambda record: record.day))
+    run, facts = records[0].run, _facts(lake, records)
+    if output == "json":
+        emit_one(facts, output)
+        return
+    plain = {name: value for name, value in facts.items() if name not in {"days", "inputs", "verdicts"}}
+    emit_one(plain | {"buckets": _words(run.buckets), "changed": _words(records[0].changed)}, output)
+    emit([{"day": day, **found} for day, found in _days(records).items()], output, title="Days")
+    emit([_pin(lake, pin) | {"days": _pinned(pin)} for pin in run.pins], output, title="Inputs")
+    for verdicts, days in _judged(records):
+        emit([verdict_row(verdict) for verdict in verdicts], output, title=f"Verdicts of {', '.join(days)}")
+        for verdict in verdicts:
             for sample in verdict.sample:
                 OUT.print(f"  {verdict.audit}: {sample}", markup=False)
 
@@ -89,27 +97,75 @@ def _facts(lake: Lake, records: tuple[Publication, ...]) -> dict[str, object]:
         "publication": first.publication_id,
         "dataset": run.dataset,
         "key": run.key,
-        "days": {str(r.day): {"state": r.state.value, "generation": r.generation, "rows": r.rows.out} for r in records},
+        "days": _days(records),
         "inputs": [_pin(lake, pin) for pin in run.pins],
         "as_of": run.as_of,
-        "main_before": run.base_snapshot_id,
+        "base": run.base_snapshot_id,
         "audited_snapshot": first.audited_snapshot_id,
+        "main_before": _main_before(lake, first),
         "main_after": first.head_snapshot_id,
         "replayed": first.replayed,
+        "buckets": run.buckets,
+        "changed": first.changed,
         "contract_version": run.contract_version,
         "code_version": run.code_version,
-        "reason": first.reason,
-        "verdicts": first.verdicts,
+        "verdicts": [
+            {**verdict.model_dump(mode="json"), "days": days}
+            for verdicts, days in _judged(records)
+            for verdict in verdicts
+        ],
     }
+
+
+def _days(records: tuple[Publication, ...]) -> dict[str, dict[str, object]]:
+    return {
+        str(record.day): {
+            "state": record.state.value,
+            "generation": record.generation,
+            "rows_in": record.rows.read,
+            "rows": record.rows.out,
+            "duplicates": record.rows.duplicate,
+            "reason": record.reason,
+            "failed": [verdict.audit for verdict in record.verdicts if verdict.blocks],
+        }
+        for record in records
+    }
+
+
+def _main_before(lake: Lake, published: Publication) -> int | str | None:
+    """Return main's head just before the publication: where it was replayed, not the base that the run began with."""
+    if published.head_snapshot_id is None:
+        return None
+    head = lake.table(published.run.dataset).metadata.snapshot_by_id(published.head_snapshot_id)
+    return head.parent_snapshot_id if head else "expired"
 
 
 def _pin(lake: Lake, pin: InputPin) -> dict[str, object]:
-    expired = lake.table(pin.dataset).metadata.snapshot_by_id(pin.snapshot_id) is None
-    state = {"inputs_expired": True} if expired else {}
     return {
         "dataset": pin.dataset,
         "snapshot": pin.snapshot_id,
+        "inputs_expired": lake.table(pin.dataset).metadata.snapshot_by_id(pin.snapshot_id) is None,
         "landing_seq": pin.landing_seq,
-        "days": [str(day) for day in sorted(pin.days)],
-        **state,
+        "days": {str(day): number for day, number in sorted(pin.days.items())},
     }
+
+
+def _pinned(pin: InputPin) -> str:
+    """Return the days of an input with the generation of each; of a landed one with its highest landing number."""
+    return ", ".join(f"{day} ({number})" for day, number in sorted(pin.days.items()))
+
+
+def _words(buckets: Buckets) -> str:
+    return "all" if buckets is None else ", ".join(map(str, buckets)) or "none"
+
+
+def _judged(records: tuple[Publication, ...]) -> list[tuple[tuple[Verdict, ...], list[str]]]:
+    """Return what the audits said, each with its days: a day that its audits withdrew has verdicts of its own."""
+    found: list[tuple[tuple[Verdict, ...], list[str]]] = []
+    for record in records:
+        days = next((days for verdicts, days in found if verdicts == record.verdicts), None)
+        if days is None:
+            found.append((record.verdicts, [str(record.day)]))
+        else:
+            days.append(str(record.day))
+    return found

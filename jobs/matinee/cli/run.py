@@ -55,19 +55,21 @@ def run(
 @click.command()
 @click.argument("dataset")
 @click.option("--key", required=True, metavar="DAY", help="One event day, YYYY-MM-DD.")
+@click.option("--withdraw", is_flag=True, help="Withdraw the day where a blocking audit fails, naming the audit.")
 @output_option
-def audit(dataset: str, key: str, output: str) -> None:
+def audit(dataset: str, key: str, withdraw: bool, output: str) -> None:
     """Audit a published day again, as it stands on main; exit 1 where a blocking audit finds bad rows.
 
     \b
     Example:
       matinee audit core.impressions --key 2026-03-01
+      matinee audit core.impressions --key 2026-03-01 --withdraw
     """
     from matinee.cycle.reaudit import audit_published
     from matinee.days import parse_day
 
     with working(f"{dataset} {key}: audits", output):
-        verdicts = audit_published(load_settings(), dataset, parse_day(key))
+        verdicts = audit_published(load_settings(), dataset, parse_day(key), withdraw_failing=withdraw)
     emit([row(verdict) for verdict in verdicts], output, title=f"{dataset} {key}")
     if any(verdict.blocks for verdict in verdicts):
         raise click.exceptions.Exit(1)

@@ -11,6 +11,9 @@ from matinee.errors import UsageError
 #: The Iceberg types that a column may have.
 COLUMN_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamptz")
 
+#: The column whose values tell the cells of a day apart.
+BUCKET_COLUMN = "profile_bucket"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -112,6 +115,11 @@ class Contract:
     def name(self) -> str:
         """The part of the dataset's name after the dot."""
         return self.dataset.partition(".")[2]
+
+    @property
+    def bucketed(self) -> bool:
+        """Whether each data file holds rows of one profile bucket."""
+        return PartitionField(BUCKET_COLUMN, "identity") in self.partitions
 
     @property
     def column_names(self) -> tuple[str, ...]:

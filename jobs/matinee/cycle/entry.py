@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matinee.cycle.request import RunRequest
 from matinee.days import parse_day
-from matinee.errors import MatineeError, UsageError
+from matinee.errors import LeaseHeldError, MatineeError, UsageError
 from matinee.report import ErrorReport, Report, Rows
 from matinee.settings import Settings, load_settings
 
@@ -23,7 +23,7 @@ def main(step: str, arguments: Sequence[str] | None = None) -> int:
     """Run one step and write its report, also where it fails; return the exit code.
 
     Args:
-        step: write, audit, publish, ingest or maintain.
+        step: write, audit, publish, ingest, maintain or heal.
         arguments: those of the command line; None takes `sys.argv`.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -76,7 +76,7 @@ def _deliver(report: Report, uri: str | None, settings: Settings | None) -> None
 def _failed(step: str, options: argparse.Namespace, error: Exception) -> Report:
     return Report(
         step=step,
-        dataset=options.dataset or "",
+        dataset=getattr(options, "dataset", None) or "",
         key=getattr(options, "key", None),
         publication_id=getattr(options, "publication_id", None),
         error=ErrorReport.of(error),
@@ -94,6 +94,8 @@ def _parser(step: str) -> argparse.ArgumentParser:
         parser.add_argument("--publication-id", required=True, help="what `write` reported")
     elif step == "ingest":
         parser.add_argument("--from", dest="paths", nargs="+", required=True, help="files, directories or globs")
+    elif step == "heal":
+        parser.add_argument("--now", required=True, help="the time that ages count from, ISO 8601")
     else:
         parser.add_argument("--what", required=True, choices=WHAT)
         parser.add_argument("--now", help="the time that ages count from, ISO 8601; for expire and orphans")
@@ -146,7 +148,7 @@ def _ingest(settings: Settings, options: argparse.Namespace) -> Report:
 
 def _maintain(settings: Settings, options: argparse.Namespace) -> Report:
     """Keep a lake in shape: recovery, compaction, expiry, orphan files."""
-    from matinee.cycle import maintenance
+    from matinee.cycle import compaction, maintenance
     from matinee.lake.catalog import Lake
 
     if options.what == "recover":
@@ -161,9 +163,24 @@ def _maintain(settings: Settings, options: argparse.Namespace) -> Report:
     if not lake.exists(lake.registry.get(options.dataset).dataset):
         return Report(step=options.what, dataset=options.dataset, details={"note": "no table yet"})
     if options.what == "compact":
-        return maintenance.compact(settings, options.dataset)
+        return compaction.compact(settings, options.dataset)
     keep = maintenance.expire_snapshots if options.what == "expire" else maintenance.remove_orphans
     return keep(settings, options.dataset, _moment(options.now))
+
+
+def _heal(settings: Settings, options: argparse.Namespace) -> Report:
+    """Repair what late rows changed, and judge the days that lack rows."""
+    from matinee.cycle.healer import look
+    from matinee.lake.heals import spent
+
+    try:
+        made = look(settings, _moment(options.now), lambda one: log.info("%s", one))
+    except LeaseHeldError as error:  # Raised before anything was done.
+        return Report(step="heal", dataset="", details={"note": error.message})
+    details: dict[str, str | int] = {
+        kind: sum(one.decision == kind for one in made) for kind in ("heal", "wait", "human")
+    }
+    return Report(step="heal", dataset="", details=details | {"cells": spent(made).cells})
 
 
 def _moment(text: str) -> datetime:
@@ -180,4 +197,5 @@ STEPS: Mapping[str, Step] = {
     "publish": _publish,
     "ingest": _ingest,
     "maintain": _maintain,
+    "heal": _heal,
 }

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from matinee import __version__, faults
 from matinee.contracts.model import Contract, InputSpec
 from matinee.cycle.branches import Branch, drop_branch, make_branch
+from matinee.cycle.healing import changed_buckets
 from matinee.cycle.request import RunRequest
 from matinee.days import day_range, end_of
 from matinee.errors import CommitConflictError, InputsNotValidError, UsageError
@@ -14,7 +15,7 @@ from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_landing_seqs, landing_seq
 from matinee.lake.ledger import History, stamp
-from matinee.lake.publication import InputPin, Run
+from matinee.lake.publication import Buckets, InputPin, Publication, Run, State
 from matinee.lake.validity import Validity
 
 LOOKS = 5
@@ -96,6 +97,8 @@ def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch,
         planned_ts=planned,
         parameters=dict(request.parameters),
         as_of=_as_of(contract, pins, first, validity.valid_from),
+        heal=request.heal,
+        buckets=_healed(lake, validity, contract, pins, first) if request.heal else None,
     )
 
 
@@ -125,6 +128,8 @@ def _published_days(contract: Contract, request: RunRequest, validity: Validity)
             next_step=f"Give keys from {validity.valid_from} on; days before it count as empty.",
             facts={"dataset": contract.dataset, "key": request.key, "valid_from": validity.valid_from},
         )
+    if request.heal:
+        return request.first_key, request.last_key
     earliest = max(first, validity.valid_from)
     day = max(request.first_key, validity.valid_from)
     optional = [spec.dataset for spec in contract.inputs if spec.optional]
@@ -143,9 +148,14 @@ def _pin(
     first: date,
     last: date,
 ) -> InputPin:
-    read_first, read_last = contract.input_days(spec, first, last)
-    required = (max(first, request.first_key), request.last_key) if spec.optional else (read_first, read_last)
+    read = contract.input_days(spec, first, last)
+    required = (max(first, request.first_key), request.last_key) if spec.optional else read
     _require(contract, request, validity, spec, *required)
+    return pin_at(lake, validity, spec, snapshot_id, *read)
+
+
+def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, first: date, last: date) -> InputPin:
+    """Return an input as a run that reads these days of it at a snapshot pins it."""
     table = lake.table(spec.dataset)
     snapshot = table.metadata.snapshot_by_id(snapshot_id)
     upstream = lake.registry.get(spec.dataset)
@@ -154,7 +164,7 @@ def _pin(
         snapshot_id=snapshot_id,
         sequence_number=(snapshot.sequence_number or 0) if snapshot else 0,
         landing_seq=landing_seq(table, snapshot_id) if upstream.transform is None else None,
-        days=_pinned_days(lake, validity, spec.dataset, snapshot_id, read_first, read_last),
+        days=_pinned_days(lake, validity, spec.dataset, snapshot_id, first, last),
     )
 
 
@@ -185,6 +195,41 @@ def _pinned_days(
     return {status.day: landed.get(status.day, 0) for status in statuses}
 
 
+def _healed(
+    lake: Lake, validity: Validity, contract: Contract, pins: tuple[InputPin, ...], day: date
+) -> tuple[int, ...] | None:
+    newest = validity.history(contract.dataset).newest(day)
+    if newest is None:
+        raise UsageError(
+            f"{contract.dataset} {day} was never published: there is nothing to heal.",
+            next_step=f"`matinee run {contract.dataset} --key {day}` publishes it.",
+            facts={"dataset": contract.dataset, "day": day},
+        )
+    if newest.state is State.WITHDRAWN:
+        raise InputsNotValidError(
+            f"{contract.dataset} {day} was withdrawn ({newest.reason}): no heal publishes it again.",
+            next_step=f"Mend its cause, then `matinee run {contract.dataset} --key {day}`.",
+            facts={"dataset": contract.dataset, "day": day, "kind": "withdrawn"},
+        )
+    _require_what_was_read(validity, contract, newest)
+    return changed_buckets(lake, validity, contract, newest, pins)
+
+
+def _require_what_was_read(validity: Validity, contract: Contract, newest: Publication) -> None:
+    """Refuse to heal a day without an input day that it has: labels would lose what they were made from."""
+    for pin in newest.run.pins:
+        spec = next(spec for spec in contract.inputs if spec.dataset == pin.dataset)
+        for day in pin.days if validity.lake.registry.get(pin.dataset).transform else ():
+            first, last = contract.input_days(spec, newest.day, newest.day)
+            reason = validity.status(pin.dataset, day).reason
+            if first <= day <= last and reason is not None:
+                raise InputsNotValidError(
+                    f"{contract.dataset} {newest.day} was made with {pin.dataset} {day}, which is not valid now.",
+                    next_step=reason.root.next_step,
+                    facts={"dataset": contract.dataset, "input": pin.dataset, "day": day, "kind": reason.root.kind},
+                )
+
+
 def _as_of(contract: Contract, pins: tuple[InputPin, ...], first: date, valid_from: date | None) -> datetime | None:
     """Return the end of the last consecutive valid day of the input that is read ahead, from the first day on."""
     ahead = next((spec for spec in contract.inputs if spec.lookahead != "0d"), None)
@@ -197,17 +242,22 @@ def _as_of(contract: Contract, pins: tuple[InputPin, ...], first: date, valid_fr
     return end_of(day - timedelta(days=1))
 
 
-def generation(contract: Contract, published: History, run: Run, day: date) -> int:
+def generation(
+    contract: Contract, published: History, run: Run, day: date, *, read: int, rewritten: Buckets = None
+) -> int:
     """Return the generation with which a run publishes a day.
 
     It rises where the day is published from changed input for days it had already covered: an input day that the
-    newest publication had read has another generation or is gone, more rows landed in it, or the contract changed.
-    Days of an input that were not there before (a label that matures) are no change.
+    newest publication had read has another generation or is gone, more rows landed in it, its first input has another
+    number of rows than it had `read`, or the contract changed.
+    Days of an input that were not there before (a label that matures) are no change, and neither is a heal of which
+    every row came out as it was (`rewritten` is empty): what is built on the day has nothing to read again.
     """
     newest = published.newest(day)
     if newest is None:
         return 1
-    same = newest.publication_id == run.publication_id or not _changed(contract, newest.run, run, day)
+    changed = read != newest.rows.read or _changed(contract, newest.run, run, day)
+    same = newest.publication_id == run.publication_id or rewritten == () or not changed
     return newest.generation if same else newest.generation + 1
 
 

@@ -8,13 +8,18 @@ from matinee.cycle.plan import generation
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.ledger import history, record, recorded, stamp
-from matinee.lake.publication import Publication, Run, State
+from matinee.lake.publication import Buckets, Publication, Run, State
 from matinee.lake.publish import Published, drop_branches
 from matinee.report import Verdict
 
 
-def prepare(lake: Lake, run: Run, audited: int, verdicts: tuple[Verdict, ...]) -> tuple[Publication, ...]:
-    """Record what was judged, all its days in one append: PREPARED, or ABANDONED where an audit blocks it."""
+def prepare(
+    lake: Lake, run: Run, audited: int, verdicts: tuple[Verdict, ...], changed: Buckets = None
+) -> tuple[Publication, ...]:
+    """Record what was judged, all its days in one append: PREPARED, or ABANDONED where an audit blocks it.
+
+    So is a day that the same attempt had prepared before and, written again, no longer has: it is not valid by now.
+    """
     blocked = any(verdict.blocks for verdict in verdicts)
     contract = lake.registry.get(run.dataset)
     published, noted = history(lake, run.dataset), stamp()
@@ -23,16 +28,22 @@ def prepare(lake: Lake, run: Run, audited: int, verdicts: tuple[Verdict, ...]) -
             run=run,
             day=day,
             state=State.ABANDONED if blocked else State.PREPARED,
-            generation=generation(contract, published, run, day),
+            generation=generation(contract, published, run, day, read=rows.read, rewritten=changed),
             recorded_ts=noted,
             audited_snapshot_id=audited,
             verdicts=verdicts,
             rows=rows,
             reason="a blocking audit failed" if blocked else None,
+            changed=changed,
         )
         for day, rows in rows_by_day(lake, run, audited).items()
     )
-    record(lake, records)
+    dropped = (
+        replace(one, state=State.ABANDONED, recorded_ts=noted, reason="written again without this day")
+        for one in published.find(run.publication_id)
+        if one.state is State.PREPARED and one.day not in {found.day for found in records}
+    )
+    record(lake, [*records, *dropped])
     return records
 
 
@@ -43,7 +54,8 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
         The records of the publication's days; the verdicts of audits that ran again have replaced the first ones.
     """
     noted = recorded(lake, run.dataset)
-    found = history(lake, run.dataset).find(run.publication_id)
+    known = history(lake, run.dataset).find(run.publication_id)
+    found = [one for one in known if run.first_day <= one.day <= run.last_day]
     records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
     record(lake, [one for one in records if noted[one.publication_id, one.day].state is State.PREPARED])
     faults.reach("publish.after_published")

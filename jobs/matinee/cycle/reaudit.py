@@ -7,13 +7,23 @@ from matinee.cycle.auditing import audit_candidate
 from matinee.errors import UsageError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history
+from matinee.lake.ledger import history, withdraw
+from matinee.lake.publication import Publication, State
 from matinee.report import Verdict
 from matinee.settings import Settings
 
 
-def audit_published(settings: Settings, dataset: str, day: date) -> tuple[Verdict, ...]:
-    """Judge a published day as it stands on `main`; nothing is recorded.
+def audit_published(
+    settings: Settings, dataset: str, day: date, *, withdraw_failing: bool = False
+) -> tuple[Verdict, ...]:
+    """Judge a published day as it stands on `main`, all its buckets.
+
+    Args:
+        settings: of the lake.
+        dataset: a published dataset.
+        day: the event day.
+        withdraw_failing: whether the day is withdrawn where a blocking audit fails, with the verdicts as the record's;
+            without it nothing is recorded.
 
     Raises:
         UsageError: the day is not published, or what it read has expired.
@@ -31,4 +41,17 @@ def audit_published(settings: Settings, dataset: str, day: date) -> tuple[Verdic
                 next_step=f"`matinee run {dataset} --key {day}` publishes and audits it on what is there now.",
             )
     main = refs.head(lake.table(dataset))
-    return audit_candidate(lake, replace(newest.run, first_day=day, last_day=day), main)
+    verdicts = audit_candidate(lake, replace(newest.run, first_day=day, last_day=day, buckets=None), main)
+    if withdraw_failing:
+        _withdraw(lake, newest, verdicts)
+    return verdicts
+
+
+def _withdraw(lake: Lake, judged: Publication, verdicts: tuple[Verdict, ...]) -> None:
+    failed = ", ".join(f"{verdict.audit} ({verdict.bad_rows} bad rows)" for verdict in verdicts if verdict.blocks)
+    newest = history(lake, judged.run.dataset).newest(judged.day)
+    # What was published or withdrawn while the audits ran was not judged by them.
+    if newest is None or newest.publication_id != judged.publication_id or newest.state is not State.PUBLISHED:
+        return
+    if failed:
+        withdraw(lake, replace(newest, verdicts=verdicts), f"{failed} failed on main")

@@ -21,10 +21,11 @@ class RunRequest:
         attempt: distinguishes attempts at the same keys; None takes the next free number.
         parameters: overrides of the contract's parameters; only an experiment may have them.
         experiment: name of the branch `experiment_<name>` that gets the rows instead of `main`.
+        heal: derive only what changed in the inputs since the one day was published, in this day and no other.
 
     Raises:
-        UsageError: the range ends before it starts, a name has other characters than `[a-z0-9_]`, or parameters are
-            overridden outside an experiment.
+        UsageError: the range ends before it starts, a name has other characters than `[a-z0-9_]`, parameters are
+            overridden outside an experiment, or a heal is asked of more than one day or for an experiment.
     """
 
     dataset: str
@@ -33,6 +34,7 @@ class RunRequest:
     attempt: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     experiment: str | None = None
+    heal: bool = False
 
     def __post_init__(self) -> None:
         if self.last_key < self.first_key:
@@ -40,6 +42,8 @@ class RunRequest:
                 f"The range ends ({self.last_key}) before it starts ({self.first_key}).",
                 next_step="Give --from the earlier day.",
             )
+        if self.heal and (self.first_key != self.last_key or self.experiment is not None):
+            raise UsageError("Days are healed one by one, on main.", next_step="Give one key and no experiment.")
         for name in (self.attempt, self.experiment):
             if name is not None and not _NAME.match(name):
                 raise UsageError(f"'{name}' is not a usable name.", next_step="Use up to 40 of a-z, 0-9 and '_'.")

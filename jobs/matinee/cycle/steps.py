@@ -14,6 +14,7 @@ from matinee import faults
 from matinee.cycle.auditing import audit_candidate, raise_on_block
 from matinee.cycle.counting import rows_by_day, total
 from matinee.cycle.deriving import derive
+from matinee.cycle.healing import really_changed
 from matinee.cycle.plan import plan
 from matinee.cycle.publishing import finish, prepare
 from matinee.cycle.request import RunRequest
@@ -77,15 +78,16 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
     """
     clock = Clock()
     lake = Lake.open(settings)
-    known = history(lake, dataset).find(publication_id)
-    if known and known[0].state in REACHED:
+    known = tuple(one for one in history(lake, dataset).find(publication_id) if one.state in REACHED)
+    if known:
         return _published_report(lake, "audit", known)
     run, audited = _written(lake, dataset, f"audit_{publication_id}", publication_id)
     with clock.part("audit"):
         verdicts = audit_candidate(lake, run, audited)
+        changed = really_changed(lake, run, audited)
     faults.reach("audit.after_verdicts")
     with clock.part("ledger"):
-        prepare(lake, run, audited, verdicts)
+        prepare(lake, run, audited, verdicts, changed)
     faults.reach("audit.after_prepared")
     raise_on_block(run, verdicts)
     return _report(lake, "audit", run, run.branch, audited, clock).model_copy(update={"verdicts": verdicts})
@@ -105,7 +107,7 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
         prepared = _prepared(lake, dataset, publication_id)
         try:
             with clock.part("publish"):
-                published = move_to_main(lake, _as_audited(lake, prepared), partial(_audit_again, lake, prepared.run))
+                published = move_to_main(lake, prepared.run, partial(_audit_again, lake, prepared.run))
             break
         except StaleInputsError:
             if not tries_left:
@@ -168,31 +170,14 @@ def _written(lake: Lake, dataset: str, branch: str, publication_id: str) -> tupl
 
 
 def _prepared(lake: Lake, dataset: str, publication_id: str) -> Publication:
-    known = history(lake, dataset).find(publication_id)
-    if not known or known[0].state is State.ABANDONED:
+    known = history(lake, dataset).prepared(publication_id)
+    if known is None or known.state is State.ABANDONED:
         raise UsageError(
             f"{publication_id} of {dataset} was not prepared.",
             next_step="Run its write and audit steps first; `matinee publications show` tells what became of it.",
             facts={"dataset": dataset, "publication_id": publication_id},
         )
-    return known[0]
-
-
-def _as_audited(lake: Lake, prepared: Publication) -> Run:
-    """Return the run, if its branch still holds exactly what was audited (or it is on `main` already).
-
-    Raises:
-        StaleInputsError: a rewrite died half-way, or another process wrote there: audit what is there first.
-    """
-    run = prepared.run
-    on_branch = refs.reference(lake.table(run.dataset), run.branch)
-    if prepared.state in REACHED or on_branch == prepared.audited_snapshot_id:
-        return run
-    raise StaleInputsError(
-        f"Branch {run.branch} of {run.dataset} is not at the snapshot {prepared.audited_snapshot_id} that was audited.",
-        next_step="Write and audit again.",
-        facts={"dataset": run.dataset, "publication_id": run.publication_id, "snapshot_id": on_branch},
-    )
+    return known
 
 
 def _audit_again(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
@@ -204,7 +189,7 @@ def _audit_again(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
 def _request_of(run: Run, publication_id: str) -> RunRequest:
     first, _, last = run.key.partition("_")
     attempt = publication_id.removeprefix(identify(run.dataset, run.key, ""))
-    return RunRequest(run.dataset, parse_day(first), parse_day(last or first), attempt=attempt)
+    return RunRequest(run.dataset, parse_day(first), parse_day(last or first), attempt=attempt, heal=run.heal)
 
 
 def _report(lake: Lake, step: str, run: Run, branch: str, snapshot_id: int, clock: Clock) -> Report:
@@ -235,5 +220,14 @@ def _published_report(lake: Lake, step: str, records: tuple[Publication, ...]) -
         rows=total(found.rows for found in records),
         verdicts=first.verdicts,
         replayed=first.replayed,
+        details=_healed(first),
         vtts=Validity(lake).vtts(first.run.dataset).vtts,
     )
+
+
+def _healed(publication: Publication) -> dict[str, str | int]:
+    """Return the buckets that a heal derived anew, and those of them whose rows came out otherwise."""
+    if publication.run.buckets is None:
+        return {}
+    named = {"buckets": publication.run.buckets, "changed": publication.changed or ()}
+    return {name: ", ".join(map(str, found)) or "none" for name, found in named.items()}

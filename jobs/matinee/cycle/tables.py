@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
@@ -32,16 +31,14 @@ class Tables(Protocol):
     def read(self, wanted: Slice) -> DataFrame:
         """Read the days of a range at a pinned snapshot: the table's columns."""
 
-    def overwrite_days(
+    def overwrite(
         self,
         frames: Iterable[tuple[Cell | None, DataFrame]],
-        dataset: str,
         branch: str,
-        first: date,
-        last: date,
+        replaced: Slice,
         properties: Mapping[str, str],
     ) -> None:
-        """Replace the days of a range on a branch by the rows of the frames, in ONE commit that carries the properties.
+        """Replace a slice of a branch by the rows of the frames, in ONE commit that carries the properties.
 
         Each frame comes with the cell that its rows are of, None where they are of several.
         """

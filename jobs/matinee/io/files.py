@@ -1,7 +1,6 @@
 """Reads and writes of tables by an engine that knows files only: the data files of a snapshot, and staged Parquet."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,10 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.ddl import SPARK_TYPES
 from matinee.errors import ConservationError
-from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import Cell, Slice, files_of
 from matinee.lake.physical import Names, by_names
-from matinee.lake.staging import FOLDER, Target, commit_days, new_stage, partition_columns, staged_files
+from matinee.lake.staging import FOLDER, commit_staged, new_stage, partition_columns, staged_files
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -45,33 +43,33 @@ class FileTables:
         ]
         return reduce(DataFrame.unionByName, parts)
 
-    def overwrite_days(
+    def overwrite(
         self,
         frames: Iterable[tuple[Cell | None, DataFrame]],
-        dataset: str,
         branch: str,
-        first: date,
-        last: date,
+        replaced: Slice,
         properties: Mapping[str, str],
     ) -> None:
-        """Replace the days of a range on a branch by the rows of the frames, in ONE commit that carries the properties.
+        """Replace a slice of a branch by the rows of the frames, in ONE commit that carries the properties.
 
         Args:
             frames: each with the cell that its rows are of, None where they are of several; written one by one.
+            branch: where to commit; it must be at the slice's snapshot.
+            replaced: the days and buckets whose rows are replaced.
+            properties: of the commit.
 
         Raises:
             ConservationError: a required column has nulls, rows are of other days or cells, or what was written is not
                 found; nothing was committed.
             CommitConflictError: the branch moved meanwhile; nothing was committed.
         """
-        table = self._lake.table(dataset)
-        target = Target(dataset, branch, refs.head(table, branch), first, last)
+        table = self._lake.table(replaced.dataset)
         stage, cells = new_stage(table), dict[str, Cell]()
         for number, (cell, frame) in enumerate(frames):
             folder = f"{stage}/part-{number}"
             self._stage(table, frame, folder, partition_columns(table) if cell is None else [])
             cells |= dict.fromkeys(staged_files(table, folder), cell) if cell else {}
-        commit_days(self._lake, target, staged_files(table, stage), properties, cells)
+        commit_staged(self._lake, branch, replaced, staged_files(table, stage), properties, cells)
 
     def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
         # A folder's column is not in its files, so the folders get columns of their own.

@@ -1,20 +1,26 @@
 """Iceberg's Spark procedures: statements built here from validated names, values as literals of their own types."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from matinee.contracts.model import BUCKET_COLUMN
 from matinee.io.tables import full_name
+from matinee.lake.files import Slice
 from matinee.settings import Settings
 
 
-def rewrite_day(spark: SparkSession, settings: Settings, dataset: str, branch: str, day_column: str, day: date) -> None:
-    """Rewrite the data files of one day on a branch into files of the table's target size, sorted as the table says."""
+def rewrite_slice(spark: SparkSession, settings: Settings, branch: str, day_column: str, wanted: Slice) -> None:
+    """Rewrite the data files of a slice on a branch, in ONE commit, into files of the table's target size.
+
+    Rows keep their cells; within a file they are sorted as the table says.
+    """
+    days = f'{day_column} >= DATE "{wanted.first.isoformat()}" and {day_column} <= DATE "{wanted.last.isoformat()}"'
+    buckets = "" if wanted.buckets is None else f" and {BUCKET_COLUMN} in ({', '.join(map(str, wanted.buckets))})"
     spark.sql(
         f"CALL {settings.catalog_name}.system.rewrite_data_files("
-        f"table => '{full_name(settings, dataset)}', branch => '{branch}', "
-        f"where => '{day_column} = DATE \"{day.isoformat()}\"', "
+        f"table => '{full_name(settings, wanted.dataset)}', branch => '{branch}', where => '{days}{buckets}', "
         "options => map('rewrite-all', 'true', 'partial-progress.enabled', 'false'))"
     ).collect()
 
@@ -30,11 +36,22 @@ def remove_orphan_files(spark: SparkSession, settings: Settings, dataset: str, o
     return [str(row[0]) for row in rows]
 
 
-def row_hash(frame: DataFrame) -> tuple[int, str]:
-    """Return the number of rows and a hash of their multiset: equal for any order and any files, doubles counted.
+def whole_row_hash(frame: DataFrame) -> Column:
+    """Return the 64-bit hash of a row; which columns are null is part of it: the function itself skips nulls."""
+    return F.xxhash64(*frame.columns, *(F.col(name).isNull() for name in frame.columns))
 
-    The sum of 64-bit row hashes is kept exactly, as a decimal.
+
+def row_hash(frame: DataFrame) -> tuple[int, str]:
+    """Return the number of rows and a hash of their multiset: equal for any order and any files, doubles counted."""
+    return row_hashes(frame, None)[None]
+
+
+def row_hashes(frame: DataFrame, column: str | None) -> dict[int | None, tuple[int, str]]:
+    """Return the same for each value of an integer column; without one, of the whole frame under None.
+
+    The sum of 64-bit row hashes is kept exactly, as a decimal: no two changes cancel, and sums of parts add up.
     """
-    hashed = frame.select(F.xxhash64(*frame.columns).cast("decimal(38,0)").alias("row_hash"))
-    row = hashed.agg(F.count("*").alias("rows"), F.coalesce(F.sum("row_hash"), F.lit(0)).alias("total")).collect()[0]
-    return int(row["rows"]), str(row["total"])
+    by = [] if column is None else [column]
+    hashed = frame.select(*by, whole_row_hash(frame).cast("decimal(38,0)").alias("row_hash")).groupBy(*by)
+    rows = hashed.agg(F.count("*").alias("rows"), F.coalesce(F.sum("row_hash"), F.lit(0)).alias("total")).collect()
+    return {None if column is None else row[column]: (int(row["rows"]), str(row["total"])) for row in rows}

@@ -7,8 +7,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from matinee.contracts.model import BUCKET_COLUMN
 from matinee.lake.catalog import Lake
-from matinee.lake.files import BUCKET_COLUMN, Cell, Slice
+from matinee.lake.files import Cell, Slice
 from matinee.settings import Settings
 
 
@@ -60,24 +61,22 @@ class CatalogTables:
         day_column = self._lake.registry.get(wanted.dataset).day_column or ""
         snapshot_id, first, last = wanted.snapshot_id, wanted.first, wanted.last
         found = read(self._session, self._lake.settings, wanted.dataset, snapshot_id, day_column, first, last)
-        return found if wanted.bucket is None else found.where(F.col(BUCKET_COLUMN) == wanted.bucket)
+        return found if wanted.buckets is None else found.where(F.col(BUCKET_COLUMN).isin(*wanted.buckets))
 
-    def overwrite_days(
+    def overwrite(
         self,
         frames: Iterable[tuple[Cell | None, DataFrame]],
-        dataset: str,
         branch: str,
-        first: date,
-        last: date,
+        replaced: Slice,
         properties: Mapping[str, str],
     ) -> None:
-        """Replace the days of a range on a branch by the rows of the frames, in ONE commit that carries the properties.
+        """Replace a slice of a branch by the rows of the frames, in ONE commit that carries the properties.
 
         By predicate, never dynamically: an empty frame then leaves empty days, not the old rows.
         """
         frame = reduce(DataFrame.unionByName, (frame for _, frame in frames))
-        writer = frame.writeTo(full_name(self._lake.settings, dataset, branch))
+        writer = frame.writeTo(full_name(self._lake.settings, replaced.dataset, branch))
         for name, value in properties.items():
             writer = writer.option(f"snapshot-property.{name}", value)
-        day_column = self._lake.registry.get(dataset).day_column or ""
-        writer.overwrite(days_between(day_column, first, last))
+        days = days_between(self._lake.registry.get(replaced.dataset).day_column or "", replaced.first, replaced.last)
+        writer.overwrite(days if replaced.buckets is None else days & F.col(BUCKET_COLUMN).isin(*replaced.buckets))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.recovery import recover
-
-PREFIXES = ("audit_", "replay_", "landing_", "compact_")
+from matinee.lake.work import PREFIXES
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Commits of data files to a branch, one snapshot each, without an engine."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError
-from matinee.lake.catalog import catalog_errors
+from matinee.lake.catalog import Lake, catalog_errors
+from matinee.lake.refs import COMMIT_TRIES
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -34,6 +35,22 @@ def replace_files(
                 change.delete_data_file(file)
             for file in added:
                 change.append_data_file(file)
+
+
+def commit_nothing(lake: Lake, dataset: str, branch: str, properties: Mapping[str, str]) -> None:
+    """Add a snapshot to a branch that changes no row and carries the properties.
+
+    Raises:
+        CommitConflictError: commits to the table's other references came first, each of many times.
+    """
+    for _ in range(COMMIT_TRIES):
+        with suppress(CommitConflictError):
+            return replace_files(lake.table(dataset), branch, [], [], properties)
+    raise CommitConflictError(
+        f"Others committed to {dataset} first, {COMMIT_TRIES} times.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": dataset, "reference": branch},
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from matinee.contracts.model import BUCKET_COLUMN, Contract
 from matinee.lake import refs
 from matinee.lake.catalog import summary_of
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
 LANDING_SEQ = "matinee.landing-seq"
 _EPOCH = date(1970, 1, 1)
-
-
-#: The column whose values tell the cells of a day apart.
-BUCKET_COLUMN = "profile_bucket"
 
 
 @dataclass(frozen=True, order=True)
@@ -31,18 +28,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Slice:
-    """The days of a range of a dataset, at a snapshot; all buckets, or one."""
+    """The days of a range of a dataset, at a snapshot; all buckets, or some."""
 
     dataset: str
     snapshot_id: int
     first: date
     last: date
-    bucket: int | None = None
+    buckets: tuple[int, ...] | None = None
 
     def covers(self, other: "Slice") -> bool:
         """Whether every row of the other is one of this."""
         same = (self.dataset, self.snapshot_id) == (other.dataset, other.snapshot_id)
-        return same and self.first <= other.first and other.last <= self.last and self.bucket in (None, other.bucket)
+        return same and self.first <= other.first and other.last <= self.last and self._has(other.buckets)
+
+    def _has(self, buckets: tuple[int, ...] | None) -> bool:
+        return self.buckets is None or (buckets is not None and set(buckets) <= set(self.buckets))
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,24 @@ def plan_files(
     return table.scan(row_filter=wanted or "true", snapshot_id=snapshot_id).plan_files()
 
 
+def slice_files(table: "Table", day_column: str, wanted: Slice) -> Iterator["DataFile"]:
+    """Yield the live data files of a slice at its snapshot."""
+    files = data_files(table, day_column, snapshot_id=wanted.snapshot_id, first=wanted.first, last=wanted.last)
+    return files_of(table, day_column, files, wanted)
+
+
 def files_of(table: "Table", day_column: str, files: Iterable["DataFile"], wanted: Slice) -> Iterator["DataFile"]:
     """Yield those of the files that hold rows of the slice."""
     for file in files:
-        in_bucket = wanted.bucket is None or partition_value(table, file, BUCKET_COLUMN) == wanted.bucket
-        if in_bucket and wanted.first <= file_day(table, file, day_column) <= wanted.last:
+        if in_buckets(table, file, wanted.buckets) and wanted.first <= file_day(table, file, day_column) <= wanted.last:
             yield file
+
+
+def in_buckets(table: "Table", file: "DataFile", buckets: tuple[int, ...] | None) -> bool:
+    """Whether a data file holds rows of one of the buckets; of a table without buckets it holds rows of all."""
+    if buckets is None:
+        return True
+    return partition_value(table, file, BUCKET_COLUMN) in buckets
 
 
 def file_day(table: "Table", file: "DataFile", day_column: str) -> date:
@@ -123,6 +135,11 @@ def partition_value(table: "Table", file: "DataFile", column: str) -> object:
         if schema.find_field(field.source_id).name == column and str(field.transform) == "identity":
             return file.partition[position]
     raise KeyError(f"{'.'.join(table.name())} is not partitioned by {column}")
+
+
+def file_bucket(contract: Contract, table: "Table", file: "DataFile") -> int | None:
+    """Return the profile bucket of a data file; None of a dataset that is not kept by buckets."""
+    return int(str(partition_value(table, file, BUCKET_COLUMN))) if contract.bucketed else None
 
 
 def landing_seq(table: "Table", snapshot_id: int | None = None) -> int:

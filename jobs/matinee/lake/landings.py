@@ -109,6 +109,15 @@ def registered(lake: Lake, dataset: str) -> list[Landing]:
     return sorted({one.sha256: one for one in found}.values(), key=lambda one: one.landing_seq)
 
 
+def landing_times(lake: Lake, dataset: str, since: datetime) -> list[datetime]:
+    """Return when files with rows of a dataset were landed, from an instant on, oldest first."""
+    if not lake.exists(LANDINGS):
+        return []
+    wanted = f"dataset = '{dataset}' and rows_landed > 0 and received_ts >= '{since.isoformat()}'"
+    rows = lake.table(LANDINGS).scan(row_filter=wanted, selected_fields=("received_ts",)).to_arrow()
+    return sorted(set(rows["received_ts"].to_pylist()))
+
+
 def register(lake: Lake, landings: list[Landing]) -> None:
     """Append rows to `ops.landings` in one commit. A landing that two processes register has two equal rows."""
     import pyarrow as pa
@@ -134,6 +143,14 @@ def register_missing(lake: Lake, dataset: str) -> list[Landing]:
     missing = [one for one in found if one is not None and one.sha256 not in known]
     register(lake, missing)
     return missing
+
+
+def unfinished(lake: Lake) -> list[Landing]:
+    """Return the landings whose bad rows are in the quarantine and whose other rows are not registered as landed."""
+    table = lake.table(QUARANTINE)
+    found = [one for one in (_landing_of(table, snapshot_id) for snapshot_id in refs.ancestry(table)) if one]
+    done = {(one.dataset, one.sha256) for name in {one.dataset for one in found} for one in registered(lake, name)}
+    return [one for one in found if (one.dataset, one.sha256) not in done]
 
 
 def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Landing, bool]:

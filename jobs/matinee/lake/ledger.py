@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from matinee.lake import refs
-from matinee.lake.catalog import Lake, catalog_errors, summary_of
-from matinee.lake.publication import PUBLICATION_ID, REACHED, InputPin, Publication, Run, State
+from matinee.lake.catalog import Lake, catalog_errors
+from matinee.lake.publication import PUBLICATION_ID, REACHED, RUN, InputPin, Publication, Run, State, buckets_in
 from matinee.report import Rows, Verdict
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class History:
     def find(self, identity: str) -> tuple[Publication, ...]:
         """Return the days of one publication."""
         return tuple(p for records in self.by_day.values() for p in records if p.publication_id == identity)
+
+    def prepared(self, identity: str) -> Publication | None:
+        """Return what was last recorded of a publication: its run, and the snapshot that was audited."""
+        return max(self.find(identity), key=_newness, default=None)
 
     def all(self) -> tuple[Publication, ...]:
         """Return every record, by day, then by age."""
@@ -75,10 +79,34 @@ def history(lake: Lake, dataset: str) -> History:
     by_day: dict[date, list[Publication]] = defaultdict(list)
     for known in latest.values():
         head = reached.get(known.publication_id)
-        unnoted = head is not None and known.state in (State.PREPARED, State.ABANDONED)
-        by_day[known.day].append(known.as_published(*head) if unnoted and head else known)
+        unnoted = head is not None and known.state in (State.PREPARED, State.ABANDONED) and head.covers(known.day)
+        by_day[known.day].append(head.record(known) if unnoted and head else known)
     ordered = {day: tuple(sorted(found, key=_age)) for day, found in by_day.items()}
     return History(dataset, ordered)
+
+
+@dataclass(frozen=True)
+class _OnMain:
+    """A publication in `main`'s ancestry: its snapshot, and the run that is stored there."""
+
+    snapshot_id: int
+    sequence_number: int
+    committed: datetime
+    run: str
+
+    def covers(self, day: date) -> bool:
+        """Whether it published the day: an attempt that was made again may have left days that it no longer has."""
+        run = json.loads(self.run)
+        return date.fromisoformat(run["first_day"]) <= day <= date.fromisoformat(run["last_day"])
+
+    def record(self, known: Publication) -> Publication:
+        """Return the record that it reached `main`."""
+        return known.as_published(self.snapshot_id, self.sequence_number, self.committed)
+
+
+def _newness(publication: Publication) -> tuple[bool, datetime, bool]:
+    # Days that a publication has given up stand beside those that it has.
+    return publication.state in REACHED, publication.recorded_ts, publication.state is not State.ABANDONED
 
 
 def _age(publication: Publication) -> tuple[int, datetime, str]:
@@ -101,14 +129,17 @@ def recorded(lake: Lake, dataset: str) -> dict[tuple[str, date], Publication]:
     return latest
 
 
-def _published_snapshots(table: "Table") -> dict[str, tuple[int, int, datetime]]:
+def _published_snapshots(table: "Table") -> dict[str, _OnMain]:
+    # PyIceberg looks for a snapshot among all of them.
+    kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
     found = {}
     for snapshot_id in refs.ancestry(table):
-        identity = summary_of(table, snapshot_id).get(PUBLICATION_ID)
-        snapshot = table.metadata.snapshot_by_id(snapshot_id)
-        if identity is not None and snapshot is not None:
+        snapshot = kept[snapshot_id]
+        summary = snapshot.summary.additional_properties if snapshot.summary else {}
+        identity = summary.get(PUBLICATION_ID)
+        if identity is not None:
             committed = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
-            found[identity] = (snapshot_id, snapshot.sequence_number or 0, committed)
+            found[identity] = _OnMain(snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
     return found
 
 
@@ -142,6 +173,9 @@ def _to_row(publication: Publication) -> dict[str, object]:
                 "planned_ts": run.planned_ts.isoformat(),
                 "as_of": run.as_of.isoformat() if run.as_of else None,
                 "overrides": dict(run.parameters),
+                "heal": run.heal,
+                "buckets": run.buckets,
+                "changed": publication.changed,
             },
             sort_keys=True,
         ),
@@ -164,6 +198,8 @@ def _from_row(row: Mapping[str, object]) -> Publication:
         planned_ts=datetime.fromisoformat(parameters["planned_ts"]),
         parameters=parameters["overrides"],
         as_of=datetime.fromisoformat(parameters["as_of"]) if parameters["as_of"] else None,
+        heal=parameters.get("heal", False),
+        buckets=buckets_in(parameters),
     )
     return Publication(
         run=run,
@@ -185,6 +221,7 @@ def _from_row(row: Mapping[str, object]) -> Publication:
             }
         ),
         reason=str(row["reason"]) if row["reason"] is not None else None,
+        changed=buckets_in(parameters, "changed"),
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from matinee.errors import UsageError
+from matinee.lake.files import Slice
 from matinee.report import Rows, Verdict
 
 _ID = re.compile(r"^[a-z0-9_]+$")
@@ -24,6 +26,8 @@ class State(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
+#: Profile buckets: some, or None for all of them.
+Buckets = tuple[int, ...] | None
 #: States of what is in `main`'s ancestry; a withdrawn publication still is.
 REACHED = (State.PUBLISHED, State.WITHDRAWN)
 
@@ -66,6 +70,8 @@ class Run:
     """What a run set out to do; stored whole in the summary of the one snapshot it writes.
 
     `as_of` is the end of the last consecutive valid day of an input that looks ahead (attributions), where it has one.
+    `heal` says that it repairs one day, and `buckets` are the profile buckets that it rewrites there; None: every row
+    of its days is derived anew.
     `planned_ts` says when the run began; no row depends on it.
     """
 
@@ -81,11 +87,17 @@ class Run:
     planned_ts: datetime
     parameters: Mapping[str, str] = field(default_factory=dict)
     as_of: datetime | None = None
+    heal: bool = False
+    buckets: tuple[int, ...] | None = None
 
     @property
     def branch(self) -> str:
         """The branch on which the change waits for its audits."""
         return f"audit_{self.publication_id}"
+
+    def written(self, snapshot_id: int) -> Slice:
+        """Return what the run replaces, as it stands at a snapshot of its dataset."""
+        return Slice(self.dataset, snapshot_id, self.first_day, self.last_day, self.buckets)
 
     def pin(self, dataset: str) -> InputPin:
         """Return the pin of an input."""
@@ -105,6 +117,8 @@ class Run:
             "planned_ts": self.planned_ts.isoformat(),
             "parameters": dict(self.parameters),
             "as_of": self.as_of.isoformat() if self.as_of else None,
+            "heal": self.heal,
+            "buckets": self.buckets,
         }
         return {PUBLICATION_ID: self.publication_id, RUN: json.dumps(body, sort_keys=True, separators=(",", ":"))}
 
@@ -121,13 +135,23 @@ class Run:
                 "pins": tuple(InputPin.from_json(pin) for pin in body["pins"]),
                 "planned_ts": datetime.fromisoformat(body["planned_ts"]),
                 "as_of": datetime.fromisoformat(body["as_of"]) if body["as_of"] else None,
+                "buckets": buckets_in(body),
             },
         )
 
 
+def buckets_in(body: Mapping[str, Any], name: str = "buckets") -> tuple[int, ...] | None:
+    """Return buckets as they were recorded; what was recorded before there were heals rewrote and changed all."""
+    found = body.get(name)
+    return None if found is None else tuple(found)
+
+
 @dataclass(frozen=True)
 class Publication:
-    """One (publication, day) of the ledger with everything known of it."""
+    """One (publication, day) of the ledger with everything known of it.
+
+    `changed` are the buckets whose rows are not what they were before; None: all of them, or nobody looked.
+    """
 
     run: Run
     day: date
@@ -141,6 +165,7 @@ class Publication:
     verdicts: tuple[Verdict, ...] = ()
     rows: Rows = field(default_factory=Rows.model_construct)
     reason: str | None = None
+    changed: tuple[int, ...] | None = None
 
     @property
     def publication_id(self) -> str:

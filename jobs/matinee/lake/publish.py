@@ -7,24 +7,29 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from matinee import faults
+from matinee.days import day_range
 from matinee.errors import CommitConflictError, StaleInputsError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake, summary_of
-from matinee.lake.changes import added_files, is_proven_compaction, since, touched_days
+from matinee.lake.changes import added_files, changed_files, since
 from matinee.lake.commits import replace_files
-from matinee.lake.files import data_files
+from matinee.lake.compactions import proven
+from matinee.lake.files import file_bucket, file_day, files_of, slice_files
 from matinee.lake.ledger import History, history
-from matinee.lake.publication import PUBLICATION_ID, Run, State
+from matinee.lake.publication import PUBLICATION_ID, RUN, Run, State
 from matinee.report import Verdict
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 TRIES = 5
+#: Days, each with the buckets of it that are known to have changed.
+Cells = dict[date, set[int]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
             their verdicts and raises where one blocks.
 
     Raises:
-        StaleInputsError: another commit changed the same days, or inputs were read older than by what is published.
+        StaleInputsError: another commit changed the same days, inputs were read older than by what is published, or
+            the branch does not hold exactly what was audited.
         CommitConflictError: `main` moved again during each of several tries.
         AuditFailedError: the replayed change failed an audit.
     """
@@ -56,14 +62,16 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
         found = _already(table, run)
         if found is not None:
             return found
-        refuse_older_inputs(history(lake, run.dataset), run)
+        published = history(lake, run.dataset)
+        refuse_older_inputs(published, run)
         main = refs.head(table)
-        audited = refs.head(table, run.branch)
+        audited = _audited(table, published, run)
         replayed = table.metadata.snapshot_by_id(audited).parent_snapshot_id != main  # type: ignore[union-attr]
         verdicts: tuple[Verdict, ...] = ()
         if replayed:
-            _refuse_same_days(lake, table, run, audited, main)
+            _refuse_same_cells(lake, table, run, audited, main)
             branch = _replay(lake, table, run, audited, main)
+            faults.reach("publish.after_replay")
             table = lake.table(run.dataset)
             audited = refs.head(table, branch)
             verdicts = audit_again(audited)
@@ -91,7 +99,7 @@ def refuse_older_inputs(published: History, run: Run) -> None:
     newest = {found.publication_id: found for found in map(published.newest, days) if found}
     for other in newest.values():
         if other.state is State.WITHDRAWN and other.recorded_ts > run.planned_ts:
-            raise _stale(run, other.head_snapshot_id or 0, f"{other.publication_id} was withdrawn meanwhile")
+            raise _stale(run, other.head_snapshot_id, f"{other.publication_id} was withdrawn meanwhile")
     ours = {pin.dataset: pin for pin in run.pins}
     for other in newest.values():
         for theirs in other.run.pins:
@@ -103,6 +111,15 @@ def refuse_older_inputs(published: History, run: Run) -> None:
                     next_step="Write and audit again: the run then reads what is there now.",
                     facts={"snapshot_id": other.head_snapshot_id, "publication_id": other.publication_id},
                 )
+
+
+def _audited(table: "Table", published: History, run: Run) -> int:
+    """Return the snapshot that was audited: the branch has to be there, whoever wrote to it or audited it meanwhile."""
+    prepared, found = published.prepared(run.publication_id), refs.reference(table, run.branch)
+    judged = prepared is not None and prepared.state is not State.ABANDONED and prepared.run == run
+    if prepared is None or not judged or found != prepared.audited_snapshot_id:
+        raise _stale(run, found, f"its branch {run.branch} is not at what was audited")
+    return refs.head(table, run.branch)
 
 
 def _already(table: "Table", run: Run) -> Published | None:
@@ -118,20 +135,39 @@ def _sequence(table: "Table", snapshot_id: int) -> int:
     return (snapshot.sequence_number or 0) if snapshot else 0
 
 
-def _refuse_same_days(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> None:
+def _refuse_same_cells(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> None:
     base = table.metadata.snapshot_by_id(audited).parent_snapshot_id  # type: ignore[union-attr]
-    day_column = lake.registry.get(run.dataset).day_column or ""
+    contract = lake.registry.get(run.dataset)
+    day_column = contract.day_column or ""
     commits = since(table, base, main) if base is not None else None
     if commits is None:
         raise _stale(run, main, "main does not descend from what the branch came from")
     for commit in commits:
-        days = {day for day in touched_days(table, commit, day_column) if run.first_day <= day <= run.last_day}
-        if days and not is_proven_compaction(lake, table, commit):
-            other = summary_of(table, commit).get(PUBLICATION_ID, "no publication")
-            raise _stale(run, commit, f"{other} changed {', '.join(map(str, sorted(days)))} meanwhile")
+        # What no publication explains may have changed any bucket of the days: only a whole day replaces that.
+        ours = run.written(main) if RUN in summary_of(table, commit) else replace(run.written(main), buckets=None)
+        files = files_of(table, day_column, changed_files(table, commit), ours)
+        cells: Cells = {day: set() for day in _republished(table, commit, run)}
+        for file in files:
+            bucket = file_bucket(contract, table, file)
+            cells.setdefault(file_day(table, file, day_column), set()).update(() if bucket is None else (bucket,))
+        if cells and not proven(lake, table, [commit]):
+            raise _stale_cells(run, commit, summary_of(table, commit).get(PUBLICATION_ID, "no publication"), cells)
 
 
-def _stale(run: Run, snapshot_id: int, cause: str) -> StaleInputsError:
+def _republished(table: "Table", commit: int, run: Run) -> set[date]:
+    """Return the days of a run that a commit published, whatever rows it changed.
+
+    A heal is what differs from the day's newest publication, and so is a day's generation. After another publication of
+    the day both have to be found anew: the rows of other buckets may be those that this heal believes unchanged.
+    """
+    summary = summary_of(table, commit)
+    if RUN not in summary:
+        return set()
+    other = Run.from_summary(summary)
+    return set(day_range(max(run.first_day, other.first_day), min(run.last_day, other.last_day)))
+
+
+def _stale(run: Run, snapshot_id: int | None, cause: str) -> StaleInputsError:
     return StaleInputsError(
         f"{run.publication_id} cannot be published: {cause} (snapshot {snapshot_id} of {run.dataset} is in the way).",
         next_step="Write and audit again: the run then starts from main as it is now.",
@@ -139,12 +175,26 @@ def _stale(run: Run, snapshot_id: int, cause: str) -> StaleInputsError:
     )
 
 
+def _stale_cells(run: Run, commit: int, other: str, cells: Cells) -> StaleInputsError:
+    named = [f"{day}{_buckets(cells[day])}" for day in sorted(cells)]
+    error = _stale(run, commit, f"{other} changed {', '.join(named)} meanwhile")
+    error.facts |= {"other": other, "cells": {str(day): sorted(buckets) for day, buckets in sorted(cells.items())}}
+    return error
+
+
+def _buckets(found: set[int]) -> str:
+    if not found:
+        return ""
+    few = len(found) <= 8  # All of them stand in the facts.
+    return f" (buckets {', '.join(map(str, sorted(found)))})" if few else f" ({len(found)} buckets)"
+
+
 def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> str:
     """Put the audited change onto `main`'s head, on a branch of its own, without rewriting a data file."""
     branch = f"replay_{run.publication_id}"
     added = added_files(table, audited)
     day_column = lake.registry.get(run.dataset).day_column or ""
-    removed = list(data_files(table, day_column, snapshot_id=main, first=run.first_day, last=run.last_day))
+    removed = list(slice_files(table, day_column, run.written(main)))
     for _ in range(refs.COMMIT_TRIES):
         table = lake.table(run.dataset)
         leftover = refs.reference(table, branch)

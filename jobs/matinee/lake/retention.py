@@ -1,26 +1,34 @@
 """Retention: which snapshots a table still needs, decided from the ledger; expiry itself touches metadata only.
 
 A published snapshot is needed while its publication is retained (the contract's number of publications a day, for so
-many days). What retained and open publications pinned is needed with them. Nothing after the oldest base of an open
-branch goes, because a replay walks from there to `main`'s head. Data files that no snapshot knows any more are left to
-the removal of orphan files.
+many days). What retained publications and open runs pinned is needed with them. Nothing from the oldest base of an open
+branch on goes: a replay walks from there to `main`'s head, and a heal compares with it. What `main` was within the
+contract's days stays, however old it is: readers and runs that began then still read it. Of the quarantine nothing from
+the oldest landing on goes whose other rows are still to come: it is known by its snapshot. Data files that no snapshot
+knows any more are left to the removal of orphan files.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from matinee import faults
+from matinee.errors import CommitConflictError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
+from matinee.lake.commits import commit_errors
+from matinee.lake.landings import QUARANTINE, unfinished
 from matinee.lake.ledger import history
-from matinee.lake.publication import Publication, State
+from matinee.lake.publication import Publication, Run, State
+from matinee.lake.work import open_work
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 TAG = "pub_"
-WORKING = ("replay_", "landing_", "compact_")
 
 
 @dataclass(frozen=True)
@@ -41,27 +49,45 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags} | _pinned(
         lake, dataset, now
     )
-    horizon = now - timedelta(days=contract.retain_days)
-    floor = _oldest_open_base(lake, dataset, table)
+    horizon = (now - timedelta(days=contract.retain_days)).timestamp() * 1000
+    last_read, floor = _last_read_ms(table), _oldest_walked(lake, dataset, table)
     ids = tuple(
         snapshot.snapshot_id
         for snapshot in table.metadata.snapshots
         if snapshot.snapshot_id not in needed
-        and snapshot.timestamp_ms < horizon.timestamp() * 1000
+        and last_read.get(snapshot.snapshot_id, snapshot.timestamp_ms) < horizon
         and (floor is None or (snapshot.sequence_number or 0) < floor)
     )
     return Expiry(dataset, ids, tags)
 
 
 def expire(lake: Lake, expiry: Expiry) -> None:
-    """Remove tags, then snapshots, from the table's metadata."""
+    """Remove tags, then snapshots, from the table's metadata.
+
+    Raises:
+        CommitConflictError: others committed first, each of many times.
+    """
     table = lake.table(expiry.dataset)
     for tag in expiry.tags:
         found = refs.reference(table, tag)
         if found is not None:
             table = refs.remove(table, tag, expected=found)
-    if expiry.snapshot_ids:
-        table.maintenance.expire_snapshots().by_ids(list(expiry.snapshot_ids)).commit()
+    faults.reach("expire.after_tags")
+    for _ in range(refs.COMMIT_TRIES):
+        named = {ref.snapshot_id for ref in table.metadata.refs.values()}
+        ids = [one for one in expiry.snapshot_ids if one not in named and table.metadata.snapshot_by_id(one)]
+        if not ids:
+            return
+        # PyIceberg tries a commit again only where it writes a snapshot.
+        with suppress(CommitConflictError), commit_errors(table):
+            table.maintenance.expire_snapshots().by_ids(ids).commit()
+            return
+        table = lake.table(expiry.dataset)
+    raise CommitConflictError(
+        f"Others committed to {expiry.dataset} first, {refs.COMMIT_TRIES} times.",
+        next_step="Run again: what goes is decided anew.",
+        facts={"dataset": expiry.dataset},
+    )
 
 
 def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:
@@ -82,16 +108,27 @@ def _pinned(lake: Lake, dataset: str, now: datetime) -> set[int]:
         pin.snapshot_id
         for contract in lake.registry.all()
         if any(spec.dataset == dataset for spec in contract.inputs)
-        for kept in retained(lake, contract.dataset, now)
-        for pin in kept.run.pins
+        for run in _kept_runs(lake, contract.dataset, now)
+        for pin in run.pins
         if pin.dataset == dataset
     }
 
 
-def _oldest_open_base(lake: Lake, dataset: str, table: "Table") -> int | None:
-    """Return the sequence number of the oldest snapshot from which a walk to `main` may still begin."""
-    bases = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name.startswith(WORKING)}
-    if lake.registry.get(dataset).transform is not None:
-        bases |= {record.run.base_snapshot_id for record in history(lake, dataset).open()}
-    snapshots = (table.metadata.snapshot_by_id(base) for base in bases)
+def _kept_runs(lake: Lake, dataset: str, now: datetime) -> Iterator[Run]:
+    yield from (kept.run for kept in retained(lake, dataset, now))
+    if lake.exists(dataset):
+        yield from (work.run for work in open_work(lake, dataset) if work.run is not None)
+
+
+def _last_read_ms(table: "Table") -> dict[int, int]:
+    """Return until when each earlier snapshot of `main` was its head."""
+    return {before.snapshot_id: after.timestamp_ms for before, after in pairwise(table.metadata.snapshot_log)}
+
+
+def _oldest_walked(lake: Lake, dataset: str, table: "Table") -> int | None:
+    """Return the sequence number of the oldest snapshot from which a walk to `main`'s head may still begin."""
+    found = {work.base for work in open_work(lake, dataset) if work.base is not None}
+    if dataset == QUARANTINE:
+        found |= {landing.snapshot_id for landing in unfinished(lake)}
+    snapshots = (table.metadata.snapshot_by_id(one) for one in found)
     return min((snapshot.sequence_number or 0 for snapshot in snapshots if snapshot), default=None)

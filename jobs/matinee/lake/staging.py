@@ -7,15 +7,14 @@ were staged and never committed belong to no snapshot: orphan clean-up removes t
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
+from matinee.contracts.model import BUCKET_COLUMN
 from matinee.errors import CommitConflictError, ConservationError, UsageError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.commits import commit_errors, replace_files
-from matinee.lake.files import BUCKET_COLUMN, Cell, data_files, file_day, partition_value
+from matinee.lake.files import Cell, Slice, file_day, files_of, partition_value, slice_files
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -48,27 +47,22 @@ def partition_columns(table: "Table") -> list[str]:
     return [schema.find_field(field.source_id).name for field in fields]
 
 
-@dataclass(frozen=True)
-class Target:
-    """The days of a range on a branch of a dataset, and the snapshot that the branch was at before work began."""
-
-    dataset: str
-    branch: str
-    expected: int
-    first: date
-    last: date
-
-
-def commit_days(
+def commit_staged(
     lake: Lake,
-    target: Target,
+    branch: str,
+    replaced: Slice,
     paths: Iterable[str],
     properties: Mapping[str, str],
     cells: Mapping[str, Cell] | None = None,
 ) -> None:
-    """Replace the days by what was staged, in ONE commit that carries the properties.
+    """Replace a slice of a branch by what was staged, in ONE commit that carries the properties.
 
     Args:
+        lake: the lake.
+        branch: the branch; it must still be at the slice's snapshot.
+        replaced: the days and buckets that are replaced.
+        paths: the staged files.
+        properties: of the commit.
         cells: the one cell that a file's rows were derived for, by path, where it was one.
 
     Raises:
@@ -76,28 +70,27 @@ def commit_days(
             of other cells, or cannot be read.
         CommitConflictError: the branch moved meanwhile, or other commits to the table came between each of many tries.
     """
-    day_column = lake.registry.get(target.dataset).day_column or ""
-    table = lake.table(target.dataset)
+    day_column = lake.registry.get(replaced.dataset).day_column or ""
+    table = lake.table(replaced.dataset)
     added = _data_files(table, paths)
-    _refuse_other_days(table, added, day_column, target.first, target.last)
+    _refuse_others(table, added, day_column, replaced)
     _refuse_other_cells(table, added, day_column, cells or {})
-    days = {"first": target.first, "last": target.last}
-    removed = list(data_files(table, day_column, snapshot_id=target.expected, **days))
+    removed = list(slice_files(table, day_column, replaced))
     for _ in range(refs.COMMIT_TRIES):
-        if refs.head(table, target.branch) != target.expected:
-            raise _conflict(target, "the branch moved while files were staged")
+        if refs.head(table, branch) != replaced.snapshot_id:
+            raise _conflict(branch, replaced, "the branch moved while files were staged")
         with suppress(CommitConflictError):
             _map_names(table)
-            return replace_files(table, target.branch, removed, added, properties)
-        table = lake.table(target.dataset)
-    raise _conflict(target, f"{refs.COMMIT_TRIES} tries lost the race for the table's metadata")
+            return replace_files(table, branch, removed, added, properties)
+        table = lake.table(replaced.dataset)
+    raise _conflict(branch, replaced, f"{refs.COMMIT_TRIES} tries lost the race for the table's metadata")
 
 
-def _conflict(target: Target, cause: str) -> CommitConflictError:
+def _conflict(branch: str, replaced: Slice, cause: str) -> CommitConflictError:
     return CommitConflictError(
-        f"Staged files of {target.dataset} were not committed to {target.branch}: {cause}.",
+        f"Staged files of {replaced.dataset} were not committed to {branch}: {cause}.",
         next_step="Run again: the work starts from what is there now.",
-        facts={"dataset": target.dataset, "reference": target.branch, "expected": target.expected},
+        facts={"dataset": replaced.dataset, "reference": branch, "expected": replaced.snapshot_id},
     )
 
 
@@ -151,13 +144,17 @@ def staged_files(table: "Table", stage: str) -> list[str]:
     return sorted(f"{stage}{file.path.removeprefix(path)}" for file in found if file.path.endswith(".parquet"))
 
 
-def _refuse_other_days(table: "Table", files: list["DataFile"], day_column: str, first: date, last: date) -> None:
-    others = {day for day in (file_day(table, file, day_column) for file in files) if not first <= day <= last}
+def _refuse_others(table: "Table", files: list["DataFile"], day_column: str, replaced: Slice) -> None:
+    inside = {file.file_path for file in files_of(table, day_column, files, replaced)}
+    others = [file for file in files if file.file_path not in inside]
     if others:
+        days = sorted({str(file_day(table, file, day_column)) for file in others})
+        wanted = f"{replaced.first} to {replaced.last}"
+        only = "" if replaced.buckets is None else f", buckets {', '.join(map(str, replaced.buckets))}"
         raise ConservationError(
-            f"Rows of {', '.join(map(str, sorted(others)))} were derived for {first} to {last}.",
+            f"Rows of {', '.join(days)} were derived for {wanted}{only}.",
             next_step="Correct the transform; nothing was committed.",
-            facts={"table": ".".join(table.name()), "days": sorted(map(str, others))},
+            facts={"table": ".".join(table.name()), "days": days},
         )
 
 

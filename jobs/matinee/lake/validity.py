@@ -1,8 +1,9 @@
 """Validity: which days can be trusted, computed from the ledger and never stored; VTTS is its unbroken prefix.
 
-A day of a published dataset is valid iff its newest publication was not withdrawn, its own completeness gate holds, and
-every input day it read is valid and still has the generation that was pinned. A day of a raw dataset is valid iff it is
-closed and enough of the expected rows have landed. Days before `valid_from` count as empty and valid.
+A day of a published dataset is valid iff its newest publication was not withdrawn and wrote the rows that `main` holds,
+its own completeness gate holds, and every input day it read is valid and still has the generation that was pinned.
+A day of a raw dataset is valid iff it is closed and enough of the expected rows have landed. Days before `valid_from`
+count as empty and valid.
 """
 
 from collections.abc import Mapping
@@ -15,13 +16,18 @@ from matinee.days import day_range, end_of, start_of
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
 from matinee.lake.ledger import History, history
-from matinee.lake.manifests import Manifest, declared, expectation
-from matinee.lake.publication import Publication, State
+from matinee.lake.manifests import Expectation, Manifest, declared, expectation
+from matinee.lake.outside import OutsideChange, changed_outside
+from matinee.lake.publication import InputPin, Publication, State
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a day is not valid: `kind` is one of open, short, unpublished, withdrawn, restated, input."""
+    """Why a day is not valid, and what would restore it.
+
+    `kind` is one of open, short, unpublished, withdrawn, failing (withdrawn by its audits), thinned (rows are gone),
+    tampered (other rows than were audited), restated, input.
+    """
 
     kind: str
     dataset: str
@@ -69,6 +75,7 @@ class Validity:
     lake: Lake
     _histories: dict[str, History] = field(default_factory=dict)
     _landed: dict[str, dict[date, int]] = field(default_factory=dict)
+    _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
     _statuses: dict[tuple[str, date], DayStatus] = field(default_factory=dict)
 
     @cached_property
@@ -92,11 +99,18 @@ class Validity:
         """Return the rows that have landed for each event day of a raw dataset."""
         if dataset not in self._landed:
             contract = self.lake.registry.get(dataset)
+            for reader in self._readers(dataset):
+                self.history(reader)  # First: what lands after a publication is only more than it read.
             sizes = {}
             if self.lake.exists(dataset):
                 sizes = day_sizes(self.lake.table(dataset), contract.day_column or "event_day")
             self._landed[dataset] = {day: size.rows for day, size in sizes.items()}
         return self._landed[dataset]
+
+    def _readers(self, dataset: str) -> list[str]:
+        """Return the datasets whose rows are those of this one."""
+        every = self.lake.registry.all()
+        return [contract.dataset for contract in every if contract.inputs and contract.inputs[0].dataset == dataset]
 
     def status(self, dataset: str, day: date) -> DayStatus:
         """Return whether a day is valid and, if not, why."""
@@ -120,10 +134,20 @@ class Validity:
             return _invalid(contract, day, "open", detail, f"Land its manifest, or {close}")
         needed = contract.completeness_share * expected.rows
         if landed < needed:
-            share = landed / expected.rows
-            detail = f"short: {landed} of {expected.rows} rows ({share:.0%}, by {expected.evidence})"
-            return _invalid(contract, day, "short", detail, f"Land the missing files, or {close}")
+            return self._too_few_landed(contract, day, expected, close)
         return DayStatus(contract.dataset, day, valid=True)
+
+    def _too_few_landed(self, contract: Contract, day: date, expected: Expectation, close: str) -> DayStatus:
+        landed = self.landed(contract.dataset).get(day, 0)
+        count = f"{landed} of {expected.rows} rows ({landed / expected.rows:.0%}, by {expected.evidence})"
+        for reader in self._readers(contract.dataset):
+            newest = self.history(reader).newest(day)
+            pin = _pin_of(newest, contract.dataset)
+            if newest is not None and pin is not None and newest.rows.read > landed:
+                detail = f"thinned: {count}; {newest.publication_id} read {newest.rows.read}"
+                restore = f"Bring back what snapshot {pin.snapshot_id} holds, or {close}"
+                return _invalid(contract, day, "thinned", detail, restore)
+        return _invalid(contract, day, "short", f"short: {count}", f"Land the missing files, or {close}")
 
     def _published(self, contract: Contract, day: date) -> DayStatus:
         newest = self.history(contract.dataset).newest(day)
@@ -131,11 +155,44 @@ class Validity:
             cause = self._missing_input(contract, day)
             run = f"`matinee run {contract.dataset} --key {day}` publishes it."
             return _invalid(contract, day, "unpublished", "no publication", run, cause)
-        if newest.state is State.WITHDRAWN:
-            again = f"`matinee run {contract.dataset} --key {day}` publishes it again."
-            return _invalid(contract, day, "withdrawn", f"withdrawn: {newest.reason}", again)
-        reason = self._changed_input(contract, newest) or self._too_few(contract, newest)
+        reason = (
+            _withdrawn(contract, newest)
+            or self._changed_rows(contract, newest)
+            or self._changed_input(contract, newest)
+            or self._thinned_source(contract, newest)
+            or self._too_few(contract, newest)
+        )
         return DayStatus(contract.dataset, day, reason is None, newest.generation, reason)
+
+    def changed_outside(self, newest: Publication) -> Reason | None:
+        """Say so where a published day, or the landed day that it was made from, is not what the publication knew."""
+        contract = self.lake.registry.get(newest.run.dataset)
+        return self._changed_rows(contract, newest) or self._thinned_source(contract, newest)
+
+    def _changed_rows(self, contract: Contract, newest: Publication) -> Reason | None:
+        if contract.dataset not in self._outside:
+            self._outside[contract.dataset] = changed_outside(self.lake, self.history(contract.dataset))
+        change = self._outside[contract.dataset].get(newest.day)
+        if change is None:
+            return None
+        again = f"`matinee run {contract.dataset} --key {newest.day}` derives it anew."
+        return Reason(change.kind, contract.dataset, newest.day, change.words, again)
+
+    def _thinned_source(self, contract: Contract, newest: Publication) -> Reason | None:
+        """Say so where the landed day that a publication was made from has fewer rows now."""
+        source = contract.inputs[0].dataset
+        pin = _pin_of(newest, source)
+        if self.lake.registry.get(source).transform is not None or pin is None:
+            return None
+        landed = self.landed(source).get(newest.day, 0)
+        if landed >= newest.rows.read:
+            return None
+        detail = f"thinned: published from {newest.rows.read} rows of {source}, which now holds {landed}"
+        again = (
+            f"Bring back what snapshot {pin.snapshot_id} of {source} holds, or "
+            f"`matinee run {contract.dataset} --key {newest.day}` publishes what is left."
+        )
+        return Reason("thinned", contract.dataset, newest.day, detail, again)
 
     def _too_few(self, contract: Contract, newest: Publication) -> Reason | None:
         """Say so where a publication was made of less than its source's share of the rows expected by now."""
@@ -210,6 +267,23 @@ class Validity:
             if settled < end_of(day):
                 break
         return reached
+
+
+def _pin_of(newest: Publication | None, source: str) -> InputPin | None:
+    """Return how a publication read its own day of an input; None where it did not read it."""
+    pins = newest.run.pins if newest else ()
+    return next((pin for pin in pins if pin.dataset == source and newest and newest.day in pin.days), None)
+
+
+def _withdrawn(contract: Contract, newest: Publication) -> Reason | None:
+    if newest.state is not State.WITHDRAWN:
+        return None
+    again = f"`matinee run {contract.dataset} --key {newest.day}` publishes it again."
+    failed = [verdict.audit for verdict in newest.verdicts if verdict.blocks]
+    if not failed:
+        return Reason("withdrawn", contract.dataset, newest.day, f"withdrawn: {newest.reason}", again)
+    look = f"Mend what {', '.join(failed)} found: `matinee publications show {newest.publication_id}` has samples"
+    return Reason("failing", contract.dataset, newest.day, f"withdrawn: {newest.reason}", f"{look}; then {again}")
 
 
 def _invalid(

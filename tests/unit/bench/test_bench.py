@@ -1,12 +1,20 @@
 """The parts of the benchmark that measure nothing: sizes, the hot pair, medians, ratios and comparisons."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from tests.bench.events import HOT_TITLE, cells, pair_counts, simulate_day
+from tests.bench.events import HOT_TITLE, SKEWS, cells, pair_counts, profile_buckets, simulate_day
+from tests.bench.healing import heal_ratios
+from tests.bench.inputs import CHAIN
+from tests.bench.late import BUCKETS, LATE_SHARE, late_events, with_buckets
 from tests.bench.ratios import Ratio, control_seconds, join_ratios, marginal_ratio
 from tests.bench.sizes import parse_size, size_name
 from tests.bench.timings import Outcome, Timing, median_steps, outcome
 from tests.bench.verification import disagreements
+
+from matinee.contracts.model import BUCKET_COLUMN
+from matinee.contracts.registry import Registry
 
 FOUR, SIXTEEN = {"partitions": "4"}, {"partitions": "16"}
 
@@ -126,3 +134,35 @@ def test_who_differs_from_most_is_named_with_the_column() -> None:
     other = same | {"watch_ms": "INTEGER 7"}
     assert disagreements({"a": same, "b": same, "c": other}) == {"c": ["watch_ms"]}
     assert disagreements({"a": same, "b": same}) == {}
+
+
+def test_contracts_with_another_number_of_buckets_are_contracts(tmp_path: Path) -> None:
+    with_buckets(tmp_path / "sql", 64)
+    bucketed = [one for one in Registry.load(tmp_path / "sql").all() if one.profile_buckets]
+    assert {one.dataset for one in bucketed} == set(CHAIN)
+    assert {column.maximum for one in bucketed for column in one.columns if column.name == BUCKET_COLUMN} == {63}
+
+
+def test_late_events_are_a_share_of_those_of_one_bucket_on_both_sides() -> None:
+    day = simulate_day(20_000, "uniform")
+    buckets = set()
+    for frame in (day.impressions, day.plays):
+        late = late_events(frame)
+        profile = frame["profile_id"]
+        bucket = profile_buckets(profile.words, BUCKETS)[profile.values]
+        buckets |= set(bucket[late])
+        assert late.sum() == max(1, round(LATE_SHARE * (bucket == bucket[late][0]).sum()))
+    assert len(buckets) == 1
+
+
+def test_a_figure_without_a_target_is_only_reported() -> None:
+    assert Ratio("hot", "rows", 0.9, None).met
+
+
+def test_a_heal_is_held_against_the_full_recompute_of_its_engine() -> None:
+    counts = {"core.a rewritten": 2, "core.a rows": 100, "core.b rewritten": 3, "core.b rows": 100}
+    timings = [Timing("heal-sail", 1, {}, 2.0, {}, 1, counts=counts), Timing("full-sail", 1, {}, 10.0, {}, 1)]
+    outcomes = [ended("heal-sail", 2.0), ended("full-sail", 10.0)]
+    uniform, hot = (heal_ratios(skew, outcomes, timings) for skew in SKEWS)
+    assert [(one.value, one.target) for one in uniform] == [(0.025, 0.03), (0.2, 0.25)]
+    assert [(one.value, one.target) for one in hot] == [(0.025, None), (0.2, None)]

@@ -27,6 +27,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "core.play_attributions",
         "core.plays",
         "ops.compactions",
+        "ops.heals",
         "ops.landings",
         "ops.manifests",
         "ops.publications",

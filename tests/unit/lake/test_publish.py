@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, core_play, ids, land, make_lake, pin, prepare, raw_play
+from pyiceberg.table import Table
+from tests.lakes import D1, D2, arrow, core_play, ids, land, make_lake, overwrite, pin, prepare, raw_play
 
-from matinee.errors import StaleInputsError
+from matinee.errors import CommitConflictError, StaleInputsError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.ledger import history, recorded, withdraw
@@ -69,6 +70,17 @@ def test_a_change_is_replayed_where_main_moved_in_another_day(lake: Lake) -> Non
     assert audited_again == [published.snapshot_id]
 
 
+def test_a_heal_is_refused_where_something_unknown_changed_another_bucket_of_its_day(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "a"), core_play(D1, "b", profile_bucket=1)]))
+    healed = prepare(lake, PLAYS, D1, [core_play(D1, "healed")], buckets=(0,))
+    table = lake.table(PLAYS)
+    table.append(arrow(table, [core_play(D1, "forged", profile_bucket=1)]))
+    with pytest.raises(StaleInputsError, match=r"no publication changed 2026-03-01 \(buckets 1\) meanwhile") as refused:
+        move_to_main(lake, healed, nothing_to_audit)
+    assert refused.value.facts["cells"] == {"2026-03-01": [1]}
+    assert refused.value.facts["snapshot_id"] == refs.head(lake.table(PLAYS))
+
+
 def test_a_replay_replaces_the_rows_that_the_day_had(lake: Lake) -> None:
     publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
     ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")])
@@ -94,9 +106,42 @@ def test_a_change_of_the_same_day_meanwhile_is_refused_and_named(lake: Lake) -> 
     ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
     theirs = prepare(lake, PLAYS, D1, [core_play(D1, "theirs")])
     publish(lake, theirs)
+    with pytest.raises(StaleInputsError, match=theirs.publication_id) as refused:
+        move_to_main(lake, ours, nothing_to_audit)
+    assert refused.value.facts["other"] == theirs.publication_id
+    assert refused.value.facts["snapshot_id"] == refs.head(lake.table(PLAYS))
+    assert ids(lake, PLAYS, "play_id") == ["theirs"]
+
+
+def test_only_what_was_audited_is_published_whoever_writes_to_the_branch(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1, "audited")])
+    overwrite(lake.table(PLAYS), run, [core_play(D1, "not audited")], "event_day")
+    with pytest.raises(StaleInputsError, match="is not at what was audited"):
+        move_to_main(lake, run, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == []
+
+
+def test_a_branch_that_another_process_writes_to_between_two_tries_is_not_published(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, swap = prepare(lake, PLAYS, D1, [core_play(D1, "audited")]), refs.publish_snapshot
+
+    def overtaken(*_: object, **__: object) -> Table:
+        monkeypatch.setattr(refs, "publish_snapshot", swap)
+        overwrite(lake.table(PLAYS), run, [core_play(D1, "not audited")], "event_day")
+        raise CommitConflictError("main moved.", next_step="Again.")
+
+    monkeypatch.setattr(refs, "publish_snapshot", overtaken)
+    with pytest.raises(StaleInputsError, match="is not at what was audited"):
+        move_to_main(lake, run, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == []
+
+
+def test_a_publication_of_the_same_day_is_in_the_way_even_if_it_changed_no_row(lake: Lake) -> None:
+    ours, theirs = prepare(lake, PLAYS, D1, []), prepare(lake, PLAYS, D1, [])
+    publish(lake, theirs)
     with pytest.raises(StaleInputsError, match=theirs.publication_id):
         move_to_main(lake, ours, nothing_to_audit)
-    assert ids(lake, PLAYS, "play_id") == ["theirs"]
 
 
 def test_a_run_that_read_older_inputs_than_what_it_would_replace_is_refused(lake: Lake) -> None:

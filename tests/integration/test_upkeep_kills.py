@@ -1,0 +1,52 @@
+"""kill -9 while a lake is kept in shape, then the same again: the ledger complete, nothing needed gone."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.kills import die, points_of
+from tests.lakes import D1, ids, land_days
+
+from matinee.cycle import maintenance
+from matinee.cycle.request import RunRequest
+from matinee.cycle.steps import run
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import recorded
+from matinee.lake.publication import State
+from matinee.lake.retention import plan_expiry
+from matinee.lake.validity import Validity
+from matinee.settings import CHECKOUT, Settings
+
+pytestmark = pytest.mark.spark
+PLAYS = "core.plays"
+MUCH_LATER = datetime(2030, 1, 1, tzinfo=UTC)
+JOB = str(CHECKOUT / "jobs" / "maintain.py")
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Lake:
+    settings = settings.model_copy(update={"engine": "sail"})
+    lake = Lake.open(settings)
+    land_days(lake, D1)
+    for _ in range(3):
+        run(settings, RunRequest(PLAYS, D1, D1))
+    return lake
+
+
+@pytest.mark.parametrize("point", points_of("recover"))
+def test_a_recovery_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path: Path, point: str) -> None:
+    lake.table(PLAYS).delete("play_id = 'p1'")
+    die(lake.settings, point, tmp_path / "marker", JOB, "--what", "recover")
+    maintenance.recover_all(lake.settings)
+    states = [one.state for one in recorded(lake, PLAYS).values()]
+    assert sorted(states) == [State.PUBLISHED, State.PUBLISHED, State.WITHDRAWN]
+
+
+@pytest.mark.parametrize("point", points_of("expire"))
+def test_an_expiry_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path: Path, point: str) -> None:
+    arguments = ("--what", "expire", "--dataset", PLAYS, "--now", MUCH_LATER.isoformat())
+    die(lake.settings, point, tmp_path / "marker", JOB, *arguments)
+    maintenance.expire_snapshots(lake.settings, PLAYS, MUCH_LATER)
+    assert plan_expiry(lake, PLAYS, MUCH_LATER).snapshot_ids == ()
+    assert ids(lake, PLAYS, "play_id") == ["o1", "p1"]
+    assert Validity(lake).status(PLAYS, D1).valid

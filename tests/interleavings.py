@@ -1,0 +1,221 @@
+"""Interleavings: whatever may happen to a lake, as rules that can follow each other in any order.
+
+Two attempts may be in flight at a time. Their steps are written, audited and published one by one, so that rows land
+and `main` moves in between; a publication may be killed half-way, or meet another one between its look at `main` and
+its commit. After every rule the judge looks at the lake.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from matinee import faults
+from matinee.cycle import healer, maintenance, plan, steps
+from matinee.cycle.request import RunRequest
+from matinee.errors import CommitConflictError, InputsNotValidError
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.cleaning import clean, leftovers
+from matinee.lake.ledger import history, withdraw
+from matinee.lake.publication import State
+from matinee.lake.recovery import recover
+from matinee.lake.validity import Validity
+from tests.judge import CHAIN, IMPRESSIONS, PLAYS
+from tests.lakes import PLANNED, at, raw_impression, raw_play
+from tests.world import DAYS, HOURS, World, land_late, rearrange
+
+MUCH_LATER = datetime(2100, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+PROFILES = ("a", "b", "d")  # of the buckets 3, 7 and 1
+KILLS = ("publish.before_move", "publish.after_move", "publish.after_published", "publish.after_tag")
+
+
+class KilledError(BaseException):
+    """What a fault point raises here in place of the end of the process."""
+
+
+@dataclass
+class Attempt:
+    """A run between its steps."""
+
+    dataset: str
+    publication_id: str
+    audited: bool = False
+
+
+datasets, days, slots = st.sampled_from(CHAIN), st.sampled_from(DAYS), st.sampled_from(("a", "b"))
+
+
+class Interleavings(RuleBasedStateMachine):
+    """A lake, what is in flight on it, and its judge."""
+
+    def __init__(self, begun: World) -> None:
+        super().__init__()
+        self.settings, self.judge = begun.settings, begun.begin()
+        self.attempts: dict[str, Attempt] = {}
+
+    @property
+    def lake(self) -> Lake:
+        """The lake as a process that has just begun opens it."""
+        return Lake.open(self.settings)
+
+    @rule(
+        dataset=st.sampled_from((IMPRESSIONS, PLAYS)),
+        day=days,
+        number=st.integers(1, 3),
+        profile=st.sampled_from(PROFILES),
+        hour=st.sampled_from(HOURS),
+        sooner=st.integers(0, 2),
+    )
+    def land(self, dataset: str, day: date, number: int, profile: str, hour: timedelta, sooner: int) -> None:
+        """One row lands late: new, a repeat that loses, or one that came sooner and wins."""
+        received = {"profile_id": profile, "received_ts": PLANNED - sooner * MINUTE}
+        if dataset == IMPRESSIONS:
+            rows = [raw_impression(day, f"e{number}", event_ts=at(day, hour), **received)]
+        else:
+            rows = [raw_play(day, f"p{number}", start_ts=at(day, hour), duration_s=2.5, **received)]
+        land_late(self.lake, self.judge, f"raw.{dataset.removeprefix('core.')}", rows)
+
+    @rule(slot=slots, dataset=datasets, day=days, heal=st.booleans(), race=st.booleans(), beside=st.booleans())
+    def write(self, slot: str, dataset: str, day: date, heal: bool, race: bool, beside: bool = False) -> None:
+        """An attempt begins: a rerun of a day, or its healing; perhaps the other is published while it is planned.
+
+        Where it is to stand `beside` the other, it is of the same dataset.
+        """
+        self.attempts.pop(slot, None)
+        if beside and _other(slot) in self.attempts:
+            dataset = self.attempts[_other(slot)].dataset
+        with self._planned(lambda: self._publish(_other(slot)) if race else None), suppress(InputsNotValidError):
+            report = steps.write(self.settings, RunRequest(dataset, day, day, attempt=slot, heal=heal))
+            self.attempts[slot] = Attempt(dataset, report.publication_id or "")
+
+    @precondition(lambda self: self.attempts)
+    @rule(slot=slots)
+    def audit(self, slot: str) -> None:
+        """What an attempt has written is audited."""
+        attempt = self.attempts.get(slot) or self.attempts[_other(slot)]
+        steps.audit(self.settings, attempt.dataset, attempt.publication_id)
+        attempt.audited = True
+
+    @precondition(lambda self: self._is_audited("a") or self._is_audited("b"))
+    @rule(slot=slots, killed_at=st.none() | st.sampled_from(KILLS), race=st.booleans())
+    def publish(self, slot: str, killed_at: str | None, race: bool) -> None:
+        """What was audited is published; the other attempt perhaps at the same time; perhaps killed on the way."""
+        slot = slot if self._is_audited(slot) else _other(slot)
+        with self._reached({"publish.before_move": lambda: self._publish(_other(slot))} if race else {}, killed_at):
+            self._publish(slot)
+
+    @rule(dataset=datasets, day=days, heal=st.booleans())
+    def rerun(self, dataset: str, day: date, heal: bool) -> None:
+        """A day is derived and published in one go, or healed."""
+        with suppress(InputsNotValidError):
+            steps.run(self.settings, RunRequest(dataset, day, day, heal=heal))
+
+    @rule()
+    def heal(self) -> None:
+        """All that is stale is healed, in dependency order; nothing that landed is then missing anywhere."""
+        made = healer.apply(self.settings)
+        self.judge.look(self.lake)
+        if all(one.decision == "heal" for one in made):
+            self.judge.settled(self.lake, DAYS)
+
+    @rule(dataset=datasets, day=days)
+    def withdraw(self, dataset: str, day: date) -> None:
+        """An operator declares that a day is not to be trusted."""
+        newest = history(self.lake, dataset).newest(day)
+        if newest is not None and newest.state is not State.WITHDRAWN:
+            withdrawn = withdraw(self.lake, newest, "a broken player")
+            self.judge.withdrawn[dataset, day].append(withdrawn.recorded_ts)
+
+    @rule(dataset=datasets)
+    def recover(self, dataset: str) -> None:
+        """The ledger is brought up to what the tables say."""
+        recover(self.lake, dataset)
+        self.judge.complete(self.lake, dataset)
+
+    @rule(dataset=datasets, day=days, race=st.booleans())
+    def compact(self, dataset: str, day: date, race: bool) -> None:
+        """The files of a day are rearranged; perhaps an attempt is published before `main` is moved there."""
+        main = refs.head(self.lake.table(dataset))
+        rearrange(self.lake, dataset, day, "compact_test")
+        for slot in list(self.attempts) if race else ():
+            self._publish(slot)
+        table = self.lake.table(dataset)
+        found = refs.head(table, "compact_test")
+        with suppress(CommitConflictError):
+            refs.publish_snapshot(table, found, expected=main)
+        refs.remove(self.lake.table(dataset), "compact_test", expected=found)
+
+    # Of an attempt that was not audited yet the ledger knows nothing: what it read is kept for some days, not for ever.
+    @precondition(lambda self: all(attempt.audited for attempt in self.attempts.values()))
+    @rule(dataset=datasets | st.sampled_from(("raw.impressions", "raw.plays")))
+    def expire(self, dataset: str) -> None:
+        """Snapshots go that nothing needs any more, as late as can be."""
+        # A step that is called again after its publication has expired finds nothing to report.
+        reached = {identity for identity, _ in self.judge.published}
+        self.attempts = {slot: one for slot, one in self.attempts.items() if one.publication_id not in reached}
+        maintenance.expire_snapshots(self.settings, dataset, MUCH_LATER)
+
+    @precondition(lambda self: self.attempts)
+    @rule()
+    def clean(self) -> None:
+        """Working branches are dropped, of attempts that are alive too."""
+        for leftover in list(leftovers(self.lake)):
+            clean(self.lake, leftover)
+        self.attempts.clear()
+
+    @invariant()
+    def judged(self) -> None:
+        """Readers see audited rows only, each once, and are told the truth about how far they go."""
+        self.judge.look(self.lake)
+
+    def _is_audited(self, slot: str) -> bool:
+        return slot in self.attempts and self.attempts[slot].audited
+
+    def _publish(self, slot: str) -> None:
+        if not self._is_audited(slot):
+            return
+        attempt = self.attempts[slot]
+        # An attempt that went stale is written again, and its inputs may not be valid by now.
+        try:
+            steps.publish(self.settings, attempt.dataset, attempt.publication_id)
+        except InputsNotValidError:
+            del self.attempts[slot]
+        self.judge.look(self.lake)
+
+    @contextmanager
+    def _planned(self, meanwhile: Callable[[], None]) -> Iterator[None]:
+        """Do something else, once, between a run's looks at its inputs and at what is valid."""
+        left = [meanwhile]
+
+        def look(lake: Lake) -> Validity:
+            if left:
+                left.pop()()
+            return Validity(lake)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plan, "Validity", look)
+            yield
+
+    @contextmanager
+    def _reached(self, meanwhile: dict[str, Callable[[], None]], killed_at: str | None) -> Iterator[None]:
+        """Do something else, or die, where a fault point is reached; each once."""
+
+        def reach(point: str) -> None:
+            if point in meanwhile:
+                meanwhile.pop(point)()
+            if point == killed_at:
+                raise KilledError(point)
+
+        with pytest.MonkeyPatch.context() as patch, suppress(KilledError):
+            patch.setattr(faults, "reach", reach)
+            yield
+
+
+def _other(slot: str) -> str:
+    return "b" if slot == "a" else "a"

@@ -1,0 +1,239 @@
+"""A judge of lakes: whatever was done to one, in whatever order, what readers saw of it must follow from what landed.
+
+It notes what landed and what was withdrawn, follows `main` of every core table snapshot by snapshot, and derives in
+plain Python (tests/reference.py: every pair looked at) what each snapshot must hold. Of the code under test it takes
+only what that says of itself: the pins that a publication claims, and the days that validity vouches for.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Operation, Snapshot
+
+from matinee.days import day_range, start_of
+from matinee.lake.catalog import Lake
+from matinee.lake.publication import PUBLICATION_ID, Run
+from matinee.lake.validity import Validity
+from tests import reference
+from tests.reference import Row
+
+IMPRESSIONS, PLAYS, ATTRIBUTIONS, OUTCOMES = CHAIN = (
+    "core.impressions",
+    "core.plays",
+    "core.play_attributions",
+    "core.impression_plays",
+)
+RAW = {IMPRESSIONS: "raw.impressions", PLAYS: "raw.plays"}
+INPUTS = {IMPRESSIONS: (), PLAYS: (), ATTRIBUTIONS: (IMPRESSIONS, PLAYS), OUTCOMES: (IMPRESSIONS, ATTRIBUTIONS)}
+DAY_COLUMN = {IMPRESSIONS: "event_day", PLAYS: "event_day", ATTRIBUTIONS: "play_day", OUTCOMES: "event_day"}
+WINDOW, MIN_DELAY, ONE_DAY = timedelta(hours=24), timedelta(0), timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publication made of a day: its rows, and the run that they are of."""
+
+    rows: list[Row]
+    run: Run
+
+
+Days = Mapping[date, Published]
+
+
+@dataclass
+class Judge:
+    """What is known of one lake; `look` compares it with what is there, and raises AssertionError in words."""
+
+    first: date
+    landed: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    withdrawn: dict[tuple[str, date], list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    seen: dict[str, dict[int, Days]] = field(default_factory=lambda: {name: {} for name in CHAIN})
+    heads: dict[str, int] = field(default_factory=dict)
+    published: set[tuple[str, date]] = field(default_factory=set)
+    looked_at: list[str] = field(default_factory=list)
+
+    def look(self, lake: Lake) -> None:
+        """Judge everything that readers of `main`, the ledger and validity can see now."""
+        tables = {name: lake.table(name) for name in (*CHAIN, *RAW.values(), "ops.publications")}
+        if self.looked_at == [table.metadata_location for table in tables.values()]:
+            return
+        self.looked_at = [table.metadata_location for table in tables.values()]
+        ledger = tables["ops.publications"].scan().to_arrow().to_pylist()
+        for dataset in CHAIN:
+            self._follow(tables[dataset], dataset, ledger)
+        for row in ledger:
+            known = (row["publication_id"], row["day"]) in self.published
+            assert known or row["state"] not in ("PUBLISHED", "WITHDRAWN"), (
+                f"the ledger says {row['state']} of {row['publication_id']} {row['day']}: main never held it"
+            )
+        self._vouched(Validity(lake))
+
+    def complete(self, lake: Lake, dataset: str) -> None:
+        """Judge what recovery leaves: nothing is on `main` that the ledger does not know."""
+        rows = lake.table("ops.publications").scan().to_arrow().to_pylist()
+        told = {(row["publication_id"], row["day"]) for row in rows if row["state"] in ("PUBLISHED", "WITHDRAWN")}
+        here = {(one.run.publication_id, day) for day, one in self.main(dataset).items()}
+        assert here <= told, f"recovery left {sorted(here - told)} unrecorded"
+
+    def settled(self, lake: Lake, days: Iterable[date]) -> None:
+        """Judge what healing leaves: every published day is made of all that landed, and is trusted again."""
+        validity = Validity(lake)
+        for dataset in CHAIN:
+            for day in days:
+                here = self.main(dataset).get(day)
+                if here is None or self._is_withdrawn(dataset, day, here):
+                    continue
+                wanted = self._derive(dataset, here.run, day, None)
+                assert _same(here.rows, wanted), f"{dataset} {day} was healed, and is not what landed makes of it"
+                reason = validity.status(dataset, day).reason
+                assert reason is None or reason.root.kind in ("withdrawn", "unpublished"), str(reason)
+
+    def main(self, dataset: str) -> Days:
+        """Return what readers of a dataset see, by day."""
+        return self.seen[dataset][self.heads[dataset]]
+
+    def _follow(self, table: Table, dataset: str, ledger: list[Row]) -> None:
+        snapshots = {one.snapshot_id: one for one in table.metadata.snapshots}
+        head: int | None = table.metadata.refs["main"].snapshot_id
+        new: list[Snapshot] = []
+        while head in snapshots and head not in self.seen[dataset]:
+            new.append(snapshots[head])
+            head = new[-1].parent_snapshot_id
+        assert head == self.heads.get(dataset, head), (
+            f"main of {dataset} does not descend from what it was: publications are lost"
+        )
+        for snapshot in reversed(new):
+            self._snapshot(table, dataset, snapshot, ledger)
+
+    def _snapshot(self, table: Table, dataset: str, snapshot: Snapshot, ledger: list[Row]) -> None:
+        assert snapshot.summary is not None
+        before = self.seen[dataset].get(snapshot.parent_snapshot_id or 0, {})
+        summary = snapshot.summary.additional_properties
+        after = dict(before)
+        if PUBLICATION_ID in summary:
+            run = Run.from_summary(summary)
+            self._audited(run, ledger)
+            for day in day_range(run.first_day, run.last_day):
+                self._not_undone(dataset, day, run)
+                after[day] = Published(self._derive(dataset, run, day, run), run)
+                self.published.add((run.publication_id, day))
+        elif snapshot.parent_snapshot_id is not None:
+            assert snapshot.summary.operation == Operation.REPLACE, f"main of {dataset} holds rows that nobody audited"
+        rows = table.scan(snapshot_id=snapshot.snapshot_id).to_arrow().to_pylist()
+        for day in sorted({*after, *(row[DAY_COLUMN[dataset]] for row in rows)}):
+            found = [row for row in rows if row[DAY_COLUMN[dataset]] == day]
+            wanted = after[day].rows if day in after else []
+            assert _same(found, wanted), (
+                f"readers of {dataset} {day} see {_short(found)} at {snapshot.snapshot_id}, "
+                f"and what {summary.get(PUBLICATION_ID)} claims to have read makes {_short(wanted)}"
+            )
+        self.seen[dataset][snapshot.snapshot_id] = after
+        self.heads[dataset] = snapshot.snapshot_id
+
+    def _audited(self, run: Run, ledger: list[Row]) -> None:
+        pins = [pin.to_json() for pin in run.pins]
+        verdicts = [
+            json.loads(row["verdicts"])
+            for row in ledger
+            if row["publication_id"] == run.publication_id
+            and row["state"] != "ABANDONED"
+            and json.loads(row["inputs"]) == pins
+        ]
+        assert verdicts, f"{run.publication_id} reached main and was never prepared"
+        for verdict in (one for found in verdicts for one in found):
+            assert (verdict["severity"], verdict["verdict"]) != ("blocking", "fail"), f"{verdict['audit']} had failed"
+
+    def _not_undone(self, dataset: str, day: date, run: Run) -> None:
+        later = [when for when in self.withdrawn[dataset, day] if when > run.planned_ts]
+        assert not later, f"{run.publication_id} was planned before {dataset} {day} was withdrawn, and undoes that"
+
+    def _derive(self, dataset: str, run: Run, day: date, pinned: Run | None) -> list[Row]:
+        """Derive a day by brute force: from what `pinned` read, or from what readers of the inputs see now.
+
+        Of attributions only the days count that the run had: those that came later mature its rows, and change none.
+        """
+        if dataset in RAW:
+            last = run.pin(RAW[dataset]).landing_seq if pinned else None
+            rows = [row for row in self.landed[RAW[dataset]] if row["event_day"] == day]
+            rows = [row for row in rows if last is None or row["landing_seq"] <= last]
+            return reference.impressions(rows) if dataset == IMPRESSIONS else reference.plays(rows)
+        held = {name: self._held(name, run if pinned else None) for name in INPUTS[dataset]}
+        shown = [row for one in held[IMPRESSIONS].values() for row in one.rows]
+        if dataset == ATTRIBUTIONS:
+            return reference.play_attributions(_rows(held[PLAYS], day), shown, WINDOW, MIN_DELAY)
+        read = run.pin(ATTRIBUTIONS).days
+        won = [row for other, one in held[ATTRIBUTIONS].items() if other in read for row in one.rows]
+        return reference.impression_plays(_rows(held[IMPRESSIONS], day), won, WINDOW, self._as_of(run))
+
+    def _held(self, dataset: str, pinned: Run | None) -> Days:
+        if pinned is None:
+            return self.main(dataset)
+        snapshot_id = pinned.pin(dataset).snapshot_id
+        assert snapshot_id in self.seen[dataset], f"{pinned.publication_id} read {dataset} where main never was"
+        return self.seen[dataset][snapshot_id]
+
+    def _as_of(self, run: Run) -> datetime:
+        day = run.first_day
+        while day in run.pin(ATTRIBUTIONS).days or day < self.first:
+            day += ONE_DAY
+        return start_of(day)
+
+    def _vouched(self, validity: Validity) -> None:
+        for dataset in CHAIN:
+            for day in self.main(dataset):
+                doubt = self.doubt(dataset, day)
+                assert not doubt or not validity.status(dataset, day).valid, f"{dataset} {day} is valid, but {doubt}"
+            until = validity.vtts(dataset).vtts or start_of(self.first)
+            for day in day_range(self.first, (until - ONE_DAY).date()):
+                doubt = self.doubt(dataset, day)
+                assert not doubt, f"VTTS of {dataset} is {until}, but of {day}: {doubt}"
+
+    def doubt(self, dataset: str, day: date) -> str | None:
+        """Return why nobody may vouch for a day; None where all that it read is as it was, and to be trusted."""
+        if day < self.first:
+            return None
+        here = self.main(dataset).get(day)
+        if here is None:
+            return "nothing was published"
+        if self._is_withdrawn(dataset, day, here):
+            return f"{dataset} {day} was withdrawn"
+        for name in INPUTS[dataset]:
+            for read in self._read(dataset, name, here.run, day):
+                was = self.seen[name][here.run.pin(name).snapshot_id].get(read)
+                if was is None or self._is_withdrawn(name, read, was):
+                    return f"the {name} {read} that it read was withdrawn"
+                doubt = self.doubt(name, read)
+                if doubt:
+                    return doubt
+        now = self._derive(dataset, here.run, day, here.run if dataset in RAW else None)
+        return None if _same(here.rows, now) else f"its inputs now make {_short(now)} of it, not {_short(here.rows)}"
+
+    def _read(self, dataset: str, name: str, run: Run, day: date) -> Iterable[date]:
+        if name == ATTRIBUTIONS:
+            return [one for one in run.pin(name).days if one in (day, day + ONE_DAY)]
+        first = day - ONE_DAY if (dataset, name) == (ATTRIBUTIONS, IMPRESSIONS) else day
+        return [one for one in (first, day) if one >= self.first]
+
+    def _is_withdrawn(self, dataset: str, day: date, published: Published) -> bool:
+        return any(when > published.run.planned_ts for when in self.withdrawn.get((dataset, day), ()))
+
+
+def _rows(days: Days, day: date) -> list[Row]:
+    return days[day].rows if day in days else []
+
+
+def _ordered(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row["play_id"] if "play_id" in row else row["event_id"], row["profile_id"]))
+
+
+def _same(found: list[Row], wanted: list[Row]) -> bool:
+    return _ordered(found) == _ordered(wanted)
+
+
+def _short(rows: Iterable[Row]) -> str:
+    named = ("play_id", "event_id", "profile_bucket", "plays", "label", "received_ts")
+    return str([tuple(str(row[name]) for name in named if name in row) for row in _ordered(rows)])

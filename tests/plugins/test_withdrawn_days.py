@@ -1,0 +1,113 @@
+"""A day that loses its validity holds the sensor of what reads it, and rings the alarm of all that is built on it."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from tests.lakes import D1, D2, PLANNED, close_days, core_play, land, pin, prepare, raw_play
+
+from matinee.days import end_of
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import history, record, withdraw
+from matinee.lake.publication import Publication, State
+from matinee.lake.publish import move_to_main
+from matinee.report import Verdict
+from matinee.settings import load_settings
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
+]
+PLAYS, ATTRIBUTIONS = "core.plays", "core.play_attributions"
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """Two days of plays, published, and of attributions of them; no impression was shown."""
+    monkeypatch.setenv("MATINEE_HOME", str(tmp_path))
+    lake = Lake.open(load_settings())
+    land(lake, "raw.plays", [raw_play(D1), raw_play(D2)])
+    close_days(lake, "raw.impressions", {D1: 0, D2: 0})
+    for day in (D1, D2):
+        publish(lake, PLAYS, day, {"raw.plays": 1})
+        publish(lake, "core.impressions", day, {"raw.impressions": 0})
+        publish(lake, ATTRIBUTIONS, day, {PLAYS: 1, "core.impressions": 1})
+    return lake
+
+
+def publish(lake: Lake, dataset: str, day: date, inputs: dict[str, int], generation: int = 1) -> None:
+    pins = tuple(pin(lake, name, {day: number}) for name, number in inputs.items())
+    rows = [core_play(day)] if dataset == PLAYS else []
+    run = prepare(lake, dataset, day, rows, pins=pins, generation=generation, read=len(rows))
+    move_to_main(lake, run, lambda _: ())
+
+
+def newest(lake: Lake, day: date) -> Publication:
+    found = history(lake, PLAYS).newest(day)
+    assert found is not None
+    return found
+
+
+def waiting(lake: Lake, day: date) -> str:
+    from matinee_airflow.triggers import waits_for
+
+    return waits_for(lake.settings, ATTRIBUTIONS, str(day))
+
+
+def stale(lake: Lake) -> list[str]:
+    from matinee_airflow.freshness import stale_datasets
+
+    # An hour before the contracts' patience with a lake whose last valid day is D2 ends.
+    return stale_datasets(lake.settings, end_of(D2) + timedelta(hours=29))
+
+
+def alarm(dataset: str) -> str:
+    from airflow.sdk import DAG
+
+    from matinee_airflow.freshness import ExplainStaleDataset, StaleDatasetError
+
+    with DAG("watch", schedule=None):
+        explain = ExplainStaleDataset(task_id="stale", dataset=dataset)
+    with pytest.raises(StaleDatasetError) as raised:
+        explain.execute({})
+    return str(raised.value)
+
+
+def test_a_sensor_that_had_passed_waits_once_its_day_is_withdrawn(lake: Lake) -> None:
+    assert waiting(lake, D1) == ""
+    # As of the time at which the next run is planned: what was planned before a withdrawal is not published.
+    record(
+        lake, [replace(newest(lake, D1), state=State.WITHDRAWN, generation=2, reason="doubled", recorded_ts=PLANNED)]
+    )
+    assert waiting(lake, D1).startswith("core.plays 2026-03-01: withdrawn: doubled")
+    publish(lake, PLAYS, D1, {"raw.plays": 1}, generation=2)
+    assert waiting(lake, D1) == ""
+
+
+def test_a_sensor_waits_for_a_day_that_lost_rows(lake: Lake) -> None:
+    lake.table(PLAYS).delete(f"event_day = '{D1}'")
+    assert waiting(lake, D1).startswith("core.plays 2026-03-01: thinned: main holds 0 rows")
+
+
+@pytest.mark.parametrize(
+    ("loss", "word"), [("withdrawn", "doubled starts"), ("failing", "play_lost"), ("thinned", "main holds 0 rows")]
+)
+def test_every_loss_of_a_day_rings_the_alarm_of_all_that_is_built_on_it(lake: Lake, loss: str, word: str) -> None:
+    assert {PLAYS, ATTRIBUTIONS} & set(stale(lake)) == set()
+    if loss == "thinned":
+        lake.table(PLAYS).delete(f"event_day = '{D1}'")
+    elif loss == "failing":
+        failed = Verdict(audit="play_lost", severity="blocking", verdict="fail", bad_rows=2)
+        withdraw(lake, replace(newest(lake, D1), verdicts=(failed,)), "play_lost (2 bad rows) failed on main")
+    else:
+        withdraw(lake, newest(lake, D1), "doubled starts")
+    assert {PLAYS, ATTRIBUTIONS} <= set(stale(lake))
+    assert word in alarm(PLAYS)
+    assert "its input core.plays 2026-03-01 is not valid" in alarm(ATTRIBUTIONS)
+
+
+def test_a_restated_day_rings_the_alarm_of_what_was_built_on_it_only(lake: Lake) -> None:
+    publish(lake, PLAYS, D1, {"raw.plays": 1}, generation=2)
+    assert PLAYS not in stale(lake)
+    assert "core.plays 2026-03-01 was restated: 1 ▸ 2" in alarm(ATTRIBUTIONS)

@@ -1,0 +1,52 @@
+"""The truth of a soak: what was landed, read from the files themselves, by landing number."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from matinee.lake import refs
+from matinee.lake.catalog import Lake, summary_of
+from matinee.lake.landings import LANDING, Landing, registered
+from tests.soak.events import RAW, keys_of
+
+Keys = Counter[tuple[date, str]]
+
+
+@dataclass
+class Landed:
+    """The keys of each file that is on `main` of a raw table; `refresh` looks for new ones."""
+
+    lake: Lake
+    files: dict[str, dict[int, Keys]] = field(default_factory=lambda: defaultdict(dict))
+    twice: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _names: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def refresh(self) -> None:
+        """Read the files that were landed since the last look: of the tables' own history, else of the register."""
+        for dataset in RAW:
+            self._note(dataset, self._in_history(dataset))
+            numbers = self.files[dataset].keys()
+            if len(numbers) < max(numbers, default=0):
+                self._note(dataset, registered(self.lake, dataset))
+
+    def _note(self, dataset: str, landings: Iterable[Landing]) -> None:
+        for landing in landings:
+            name = self._names.setdefault((dataset, landing.landing_seq), landing.sha256)
+            if name != landing.sha256:
+                self.twice[dataset].add(landing.landing_seq)
+            if landing.landing_seq not in self.files[dataset]:
+                self.files[dataset][landing.landing_seq] = Counter(keys_of(Path(landing.file), dataset))
+
+    def up_to(self, dataset: str, day: date, landing_seq: int) -> set[str]:
+        """Return the distinct keys of a day that were landed up to a landing number, that one included."""
+        found = (keys for number, keys in self.files[dataset].items() if number <= landing_seq)
+        return {key for keys in found for of, key in keys if of == day}
+
+    def _in_history(self, dataset: str) -> Iterator[Landing]:
+        table = self.lake.table(dataset)
+        for snapshot_id in refs.ancestry(table):
+            summary = summary_of(table, snapshot_id)
+            if LANDING in summary:
+                yield Landing.from_summary(summary, snapshot_id)

@@ -1,0 +1,169 @@
+"""The reader of a soak: reads `main` as any reader does and holds all of it against what was landed and recorded.
+
+Metadata is loaded in one order: the tables, then the ledger, then the landings. So what is in a table is in the
+ledger, what the ledger has pinned is among the landings, and whatever happened meanwhile is newer than all of it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from matinee.lake import refs
+from matinee.lake.catalog import Lake, summary_of
+from matinee.lake.files import landing_seq
+from matinee.lake.ledger import History, history, recorded
+from matinee.lake.publication import PUBLICATION_ID, REACHED
+from matinee.lake.validity import Validity
+from tests.soak.events import RAW
+from tests.soak.invariants import Keys, Violation, differing, doubled, landed_otherwise, why_unaudited
+from tests.soak.landed import Landed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.table import Table
+
+IMPRESSIONS, PLAYS, ATTRIBUTIONS, JOINED = CHAIN = (
+    "core.impressions",
+    "core.plays",
+    "core.play_attributions",
+    "core.impression_plays",
+)
+KEYS = {IMPRESSIONS: "event_id", PLAYS: "play_id", ATTRIBUTIONS: "play_id", JOINED: "event_id"}
+#: What else is read of a table beside key and day.
+MORE = {ATTRIBUTIONS: ("event_ts",), JOINED: ("plays",)}
+
+
+class Witness:
+    """One reader. A snapshot that it has once found to be audited is not asked again."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.landed = Landed(lake)
+        self.reads = 0
+        self._seen: set[int] = set()
+        self._newest: dict[str, tuple[int, str]] = {}
+
+    def look(self) -> Iterator[Violation]:
+        """Read every table once and yield what must not be."""
+        tables = {name: self.lake.table(name) for name in (*CHAIN, *RAW)}
+        rows = {name: self._read(tables[name], KEYS[name], *MORE.get(name, ())) for name in CHAIN}
+        keys = {name: self._keys(name, rows[name]) for name in CHAIN}
+        histories = {name: history(self.lake, name) for name in CHAIN}
+        self.landed.refresh()
+        for name in CHAIN:
+            yield from self._not_there(name, histories[name], _sequence(tables[name]))
+            yield from doubled(name, keys[name])
+            yield from self._unaudited(name, tables[name])
+            yield from self._unlike_its_pins(name, keys[name], histories, tables[name])
+        for name in RAW:
+            yield from self._unlike_its_files(name, tables[name])
+        yield from self._ahead(tables, rows, keys)
+
+    def _read(self, table: "Table", *columns: str) -> "pa.Table":
+        self.reads += 1
+        day_column = self.lake.registry.get(".".join(table.name())).day_column or ""
+        return table.scan(selected_fields=(*columns, day_column)).to_arrow()
+
+    def _keys(self, dataset: str, rows: "pa.Table") -> Keys:
+        found: Keys = defaultdict(Counter)
+        day_column = self.lake.registry.get(dataset).day_column
+        for key, day in zip(rows[KEYS[dataset]].to_pylist(), rows[day_column].to_pylist(), strict=True):
+            found[day][key] += 1
+        return found
+
+    def _unaudited(self, dataset: str, table: "Table") -> Iterator[Violation]:
+        """Yield the new snapshots of `main` that are no audited publication and no proven compaction."""
+        new = [one for one in refs.ancestry(table) if one not in self._seen]
+        notes = recorded(self.lake, dataset).values() if new else ()
+        for snapshot_id in new:
+            identity = summary_of(table, snapshot_id).get(PUBLICATION_ID)
+            own = [note for note in notes if note.publication_id == identity]
+            reason = why_unaudited(self.lake, table, snapshot_id, own)
+            if reason is not None:
+                yield Violation("unaudited", dataset, f"snapshot {snapshot_id} ({identity}) {reason}")
+        self._seen.update(new)
+
+    def _not_there(self, dataset: str, published: History, sequence: int) -> Iterator[Violation]:
+        """Yield the publication that the ledger had at the last look and that is not in the table at this one."""
+        number, identity = self._newest.get(dataset, (0, ""))
+        if number > sequence:
+            yield Violation("ahead", dataset, f"{identity} is in the ledger as published, not on main")
+        reached = (
+            (one.head_sequence_number or 0, one.publication_id) for one in published.all() if one.state in REACHED
+        )
+        self._newest[dataset] = max(reached, default=(0, ""))
+
+    def _unlike_its_pins(
+        self, dataset: str, keys: Keys, histories: Mapping[str, History], table: "Table"
+    ) -> Iterator[Violation]:
+        """Yield the days whose keys are not those that were landed up to what their publication read."""
+        sequence = _sequence(table)
+        for day in sorted(keys.keys() | histories[dataset].by_day.keys()):
+            expected = self._expected(histories, dataset, day, sequence)
+            yield from differing(dataset, day, expected, keys.get(day, ()), "what was landed up to its pin")
+
+    def _expected(self, histories: Mapping[str, History], dataset: str, day: date, sequence: int) -> set[str]:
+        """Return the keys that a day has at a sequence number of its table, by pins and landed files alone."""
+        known = [one for one in histories[dataset].by_day.get(day, ()) if one.state in REACHED]
+        before = [one for one in known if (one.head_sequence_number or 0) <= sequence]
+        if not before:
+            return set()
+        newest = max(before, key=lambda one: one.head_sequence_number or 0)
+        pin = newest.run.pin(self.lake.registry.get(dataset).inputs[0].dataset)
+        if pin.dataset in RAW:
+            return self.landed.up_to(pin.dataset, day, pin.landing_seq or 0)
+        return self._expected(histories, pin.dataset, day, pin.sequence_number)
+
+    def _unlike_its_files(self, dataset: str, table: "Table") -> Iterator[Violation]:
+        """Yield the landings whose rows in a raw table are not the good lines of their file."""
+        rows = self._read(table, RAW[dataset][1], "landing_seq")
+        found: dict[int, Counter[tuple[date, str]]] = defaultdict(Counter)
+        columns = (rows[name].to_pylist() for name in ("landing_seq", "event_day", RAW[dataset][1]))
+        for number, day, key in zip(*columns, strict=True):
+            found[number][day, key] += 1
+        last = landing_seq(table)
+        lines = {number: keys for number, keys in self.landed.files[dataset].items() if number <= last}
+        for number in sorted(lines.keys() | found.keys()):
+            yield from landed_otherwise(dataset, number, lines.get(number, Counter()), found[number])
+        for number in self.landed.twice[dataset]:
+            yield Violation("doubled", dataset, f"landing number {number} was given to two files")
+
+    def _ahead(
+        self, tables: Mapping[str, "Table"], rows: Mapping[str, "pa.Table"], keys: Mapping[str, Keys]
+    ) -> Iterator[Violation]:
+        """Yield the days that count as valid without what they are made from; nothing if `main` moved meanwhile."""
+        validity = Validity(self.lake)
+        days = sorted({day for name in CHAIN for day in keys[name]})
+        valid = [(name, day) for name in (ATTRIBUTIONS, JOINED) for day in days if validity.status(name, day).valid]
+        joined = {day: validity.history(JOINED).newest(day) for day in days}
+        if any(refs.head(self.lake.table(name)) != refs.head(tables[name]) for name in CHAIN):
+            return
+        plays, attributed = _plays(rows[JOINED]), _attributed(rows[ATTRIBUTIONS])
+        for name, day in valid:
+            source = self.lake.registry.get(name).inputs[0].dataset
+            for one in differing(name, day, keys[source].get(day, ()), keys[name].get(day, ()), source):
+                yield Violation("ahead", name, f"valid, but {one.detail}")
+            newest = joined[day] if name == JOINED else None
+            won = sum(attributed[day, played] for played in newest.run.pin(ATTRIBUTIONS).days) if newest else 0
+            if newest and won != plays[day]:
+                yield Violation("ahead", name, f"{day} is valid with {plays[day]} plays of {won} attributed ones")
+
+
+def _sequence(table: "Table") -> int:
+    snapshot = table.current_snapshot()
+    return (snapshot.sequence_number or 0) if snapshot else 0
+
+
+def _plays(rows: "pa.Table") -> Counter[date]:
+    """Return how many plays the impressions of each day have won."""
+    found: Counter[date] = Counter()
+    for day, plays in zip(rows["event_day"].to_pylist(), rows["plays"].to_pylist(), strict=True):
+        found[day] += plays
+    return found
+
+
+def _attributed(rows: "pa.Table") -> Counter[tuple[date, date]]:
+    """Return how many plays there are by the day of the impression that they belong to and by their own."""
+    pairs = zip(rows["event_ts"].to_pylist(), rows["play_day"].to_pylist(), strict=True)
+    return Counter((shown.date(), played) for shown, played in pairs if shown is not None)
