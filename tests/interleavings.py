@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from matinee import faults
 from matinee.cycle import healer, maintenance, plan, steps
+from matinee.cycle.late import stale_days
 from matinee.cycle.request import RunRequest
 from matinee.errors import CommitConflictError, InputsNotValidError
 from matinee.lake import refs
@@ -102,6 +103,13 @@ class Interleavings(RuleBasedStateMachine):
         steps.audit(self.settings, attempt.dataset, attempt.publication_id)
         attempt.audited = True
 
+    @rule(slot=slots, dataset=datasets, day=days, heal=st.booleans(), beside=st.booleans())
+    def prepare(self, slot: str, dataset: str, day: date, heal: bool, beside: bool) -> None:
+        """An attempt is written and audited in one go."""
+        self.write(slot, dataset, day, heal=heal, race=False, beside=beside)
+        if slot in self.attempts:
+            self.audit(slot)
+
     @precondition(lambda self: self._is_audited("a") or self._is_audited("b"))
     @rule(slot=slots, killed_at=st.none() | st.sampled_from(KILLS), race=st.booleans())
     def publish(self, slot: str, killed_at: str | None, race: bool) -> None:
@@ -116,12 +124,18 @@ class Interleavings(RuleBasedStateMachine):
         with suppress(InputsNotValidError):
             steps.run(self.settings, RunRequest(dataset, day, day, heal=heal))
 
-    @rule()
-    def heal(self) -> None:
-        """All that is stale is healed, in dependency order; nothing that landed is then missing anywhere."""
-        made = healer.apply(self.settings)
+    @rule(mend=st.booleans())
+    def heal(self, mend: bool) -> None:
+        """All that is stale is healed, in dependency order, what was withdrawn perhaps run again before.
+
+        Where nothing is stale or withdrawn any more, nothing that landed is missing anywhere.
+        """
+        for dataset, day in self._withdrawn() if mend else ():
+            with suppress(InputsNotValidError):
+                steps.run(self.settings, RunRequest(dataset, day, day))
+        healer.apply(self.settings)
         self.judge.look(self.lake)
-        if all(one.decision == "heal" for one in made):
+        if not self._withdrawn() and not list(stale_days(self.lake)):
             self.judge.settled(self.lake, DAYS)
 
     @rule(dataset=datasets, day=days)
@@ -173,6 +187,11 @@ class Interleavings(RuleBasedStateMachine):
     def judged(self) -> None:
         """Readers see audited rows only, each once, and are told the truth about how far they go."""
         self.judge.look(self.lake)
+
+    def _withdrawn(self) -> list[tuple[str, date]]:
+        lake = self.lake
+        newest = {(dataset, day): history(lake, dataset).newest(day) for dataset in CHAIN for day in DAYS}
+        return [key for key, found in newest.items() if found is not None and found.state is State.WITHDRAWN]
 
     def _is_audited(self, slot: str) -> bool:
         return slot in self.attempts and self.attempts[slot].audited

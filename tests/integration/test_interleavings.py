@@ -1,7 +1,7 @@
 """Interleavings of landing, rerun, heal, withdrawal, compaction, expiry and recovery, with two attempts in flight.
 
 The rules stand in tests/interleavings.py, the judge in tests/judge.py. That they would notice is shown by protocols
-that are broken on purpose: each is caught, by a few rules in order, and by the machine itself.
+that are broken on purpose: each is caught by a few of the machine's rules in order.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def test_whatever_is_interleaved_readers_see_audited_rows_once_and_vtts_is_true(
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_long_time_of_interleavings_finds_nothing(begun: World) -> None:
-    run_state_machine_as_test(lambda: Interleavings(begun), settings=effort(100, 30, Phase.generate, Phase.shrink))
+    run_state_machine_as_test(lambda: Interleavings(begun), settings=effort(25, 25, Phase.generate, Phase.shrink))
 
 
 def test_of_two_heals_of_a_day_the_second_begins_from_the_first_whatever_their_buckets(machine: Interleavings) -> None:
@@ -201,14 +201,3 @@ def test_what_catches_a_broken_protocol_passes_with_the_right_one(
 def follow(machine: Interleavings, rules: Callable[[Interleavings], None]) -> None:
     rules(machine)
     machine.judged()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("broken", BROKEN)
-def test_the_machine_finds_a_broken_protocol_by_itself(
-    begun: World, monkeypatch: pytest.MonkeyPatch, broken: Callable[[pytest.MonkeyPatch], None]
-) -> None:
-    broken(monkeypatch)
-    with pytest.raises(AssertionError):
-        run_state_machine_as_test(lambda: Interleavings(begun), settings=effort(200, 30))
