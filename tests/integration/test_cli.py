@@ -134,6 +134,7 @@ def test_late_rows_are_found_planned_healed_and_listed(
     assert (code, stale["dataset"], stale["day"], stale["cause"], stale["late"]) == (0, "core.plays", str(D1), cause, 1)
     code, [planned] = call("heal", "plan")
     assert (code, planned["day"], planned["rows"], planned["rows_of_day"]) == (0, str(D1), 2, 2)
+    assert call("late", "scan", "--cells") == (0, [planned])
     code, [healed] = call("heal", "apply", "--from", str(D1), "--to", str(D1))
     assert (code, healed["decision"], healed["rows_before"], healed["rows_after"]) == (0, "heal", 2, 3)
     assert call("heal", "list", "--day", str(D1)) == (0, [healed])

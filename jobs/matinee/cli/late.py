@@ -5,7 +5,7 @@ from datetime import date
 import click
 
 from matinee.cli.options import DAY
-from matinee.cli.output import emit, output_option
+from matinee.cli.output import emit, output_option, working
 from matinee.lake.catalog import Lake
 from matinee.settings import load_settings
 
@@ -18,15 +18,23 @@ def late() -> None:
 @late.command()
 @click.option("--from", "first", type=DAY, help="First day of the landed events.")
 @click.option("--to", "last", type=DAY, help="Last day of the landed events, included.")
+@click.option("--cells", is_flag=True, help="Map them to the cells that they change; this reads the late rows.")
 @output_option
-def scan(first: date | None, last: date | None, output: str) -> None:
-    """Show the published days whose inputs have gone on since; no row is read and nothing is changed.
+def scan(first: date | None, last: date | None, cells: bool, output: str) -> None:
+    """Show the published days whose inputs have gone on since; nothing is changed, and without --cells no row is read.
+
+    With --cells each line is a day that late rows reach, in the datasets built on them, too, and its profile buckets:
+    what `heal apply` would derive anew.
 
     \b
     Example:
-      matinee late scan --from 2026-03-01
+      matinee late scan --from 2026-03-01 --cells
     """
+    from matinee.cycle.forecast import forecast
     from matinee.cycle.late import stale_days
 
-    found = stale_days(Lake.open(load_settings()), first, last)
-    emit([vars(day) for day in found], output, empty="Every published day has read all that its inputs hold.")
+    lake = Lake.open(load_settings())
+    with working("Looking at what has landed …", output):
+        found = forecast(lake, first, last) if cells else stale_days(lake, first, last)
+        rows = [vars(one) for one in found]
+    emit(rows, output, empty="Every published day has read all that its inputs hold.")

@@ -1,6 +1,6 @@
 """Commits of data files to a branch, one snapshot each, without an engine."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,9 @@ from matinee.lake.catalog import Lake, catalog_errors
 from matinee.lake.refs import COMMIT_TRIES
 
 if TYPE_CHECKING:
-    from pyiceberg.manifest import DataFile
+    from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.table import Table
+    from pyiceberg.table.update.snapshot import _OverwriteFiles
 
 
 def replace_files(
@@ -30,11 +31,31 @@ def replace_files(
     table.metadata.properties["commit.retry.num-retries"] = "0"
     with commit_errors(table), table.transaction() as transaction:
         overwrite = transaction.update_snapshot(snapshot_properties=dict(properties), branch=branch).overwrite()
+        _judge_manifests_apart(overwrite)
         with overwrite as change:
             for file in removed:
                 change.delete_data_file(file)
             for file in added:
                 change.append_data_file(file)
+
+
+def _judge_manifests_apart(overwrite: "_OverwriteFiles") -> None:
+    """Give each manifest an evaluator of its own.
+
+    PyIceberg 0.12 looks for the removed files in threads that share one evaluator, which keeps the bounds that it
+    judges in itself: a manifest judged by the bounds of another is passed over, and its file is said to be missing.
+    """
+    from pyiceberg.expressions.visitors import manifest_evaluator
+
+    def build(spec_id: int) -> Callable[["ManifestFile"], bool]:
+        spec, schema, wanted = overwrite.spec(spec_id), overwrite.schema(), overwrite.partition_filters[spec_id]
+
+        def might_hold(manifest: "ManifestFile") -> bool:
+            return manifest_evaluator(spec, schema, wanted)(manifest)
+
+        return might_hold
+
+    overwrite._build_manifest_evaluator = build  # type: ignore[method-assign]
 
 
 def commit_nothing(lake: Lake, dataset: str, branch: str, properties: Mapping[str, str]) -> None:
