@@ -23,8 +23,8 @@ def late() -> None:
 def scan(first: date | None, last: date | None, cells: bool, output: str) -> None:
     """Show the published days whose inputs have gone on since; nothing is changed, and without --cells no row is read.
 
-    With --cells each line is a day that late rows reach, in the datasets built on them, too, and its profile buckets:
-    what `heal apply` would derive anew.
+    With --cells each line is a day of a core dataset that late rows reach, and its profile buckets: what `heal apply`
+    would derive anew of the four of them.
 
     \b
     Example:
