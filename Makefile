@@ -13,7 +13,7 @@ MINUTES ?= 5
 WORKERS ?= 2
 MATINEE_REQUIRE ?=
 
-.PHONY: help env jars demo up down lint types test verify soak month bench bench-quick lock clean
+.PHONY: help env jars kafka demo up down lint types test verify soak month bench bench-quick lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -29,6 +29,11 @@ $(ENV_READY): requirements.lock pyproject.toml deploy/check_machine.sh
 jars: $(JARS_READY)  ## Fetch and check the jars of deploy/jars.txt
 $(JARS_READY): deploy/jars.txt $(ENV_READY)
 	$(BIN)/python deploy/fetch_jars.py deploy/jars.txt .jars
+	@touch $@
+
+kafka: .kafka/.ready  ## Fetch and check the jars of a Kafka broker, for the stream's tests and its demonstration
+.kafka/.ready: deploy/kafka.txt $(ENV_READY)
+	$(BIN)/python deploy/fetch_jars.py deploy/kafka.txt .kafka
 	@touch $@
 
 demo: env jars  ## Three simulated days through Airflow, checked against the truth (SOURCE=dir: your own event files)
@@ -49,10 +54,10 @@ lint: env  ## Style, import layers, SQL
 types: env  ## mypy, strict
 	$(BIN)/mypy
 
-test: env jars lint types  ## Everything that fits into 12 minutes, by WORKERS=2 processes
+test: env jars kafka lint types  ## Everything that fits into 12 minutes, by WORKERS=2 processes
 	MATINEE_REQUIRE="$(MATINEE_REQUIRE)" $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
-verify: env jars  ## All catalogs, all real sets, the demo on them, every kill point; resumes where it stopped
+verify: env jars kafka  ## All catalogs, all real sets, the demo on them, every kill point; resumes where it stopped
 	@$(BIN)/python -m tests.verify
 
 soak: env jars  ## Every writer at once, killed now and then, under readers that check: SQLite, then PostgreSQL (MINUTES=5)

@@ -1,13 +1,13 @@
-"""Fetch the jars of a list through Spark's Ivy, check each against its SHA-256, and put them into a folder.
+"""Fetch the jars of a list through the Ivy that Spark ships, check each by its SHA-256, and put them into a folder.
 
 Usage: python deploy/fetch_jars.py deploy/jars.txt .jars
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -35,24 +35,26 @@ def sha256(path: Path) -> str | None:
 
 
 def resolve(coordinates: list[str], ivy: Path) -> None:
-    """Have Spark's Ivy fetch jars into `ivy/jars`, without what they depend on: the list is complete."""
-    program = ivy / "resolved.py"
-    program.write_text("")
-    folder = Path(sys.executable).parent
-    arguments = ["--packages", ",".join(coordinates), "--conf", f"spark.jars.ivy={ivy}"]
-    excluded = ["--exclude-packages", "org.slf4j:slf4j-api,org.checkerframework:checker-qual"]
-    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+    """Have the Ivy that Spark ships fetch jars into `ivy/jars`, without what they depend on: the list is complete."""
+    wanted = "".join(
+        f'<dependency org="{group}" name="{artifact}" rev="{version}" transitive="false" conf="default"/>'
+        for group, artifact, version in (name.split(":") for name in coordinates)
+    )
+    module = '<info organisation="matinee" module="jars"/><configurations><conf name="default"/></configurations>'
+    file = ivy / "ivy.xml"
+    file.write_text(f'<ivy-module version="2.0">{module}<dependencies>{wanted}</dependencies></ivy-module>')
+    [program] = (Path(sysconfig.get_paths()["purelib"]) / "pyspark" / "jars").glob("ivy-*.jar")
+    pattern = ivy / "jars" / "[organisation]_[artifact]-[revision].[ext]"
+    arguments = ["-cache", str(ivy / "cache"), "-ivy", str(file), "-confs", "default", "-retrieve", str(pattern)]
     done = subprocess.run(  # noqa: S603
-        [str(folder / "spark-submit"), *arguments, *excluded, str(program)],
+        ["java", "-jar", str(program), "-error", *arguments],  # noqa: S607 - deploy/check_machine.sh has found it
         capture_output=True,
         text=True,
-        env=environment,
         check=False,
     )
     if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()
-        cause = next((line.strip() for line in lines if "Exception" in line or "UNRESOLVED" in line), lines[-1])
-        sys.exit(f"matinee: the jars could not be fetched: {cause}. Next: check the network and run `make jars` again.")
+        words = " ".join((done.stdout + done.stderr).split())[:300]
+        sys.exit(f"matinee: jars could not be fetched: {words}. Next: check the network, then run the same again.")
 
 
 def main() -> None:
@@ -70,9 +72,7 @@ def main() -> None:
     if wrong:
         for name in wrong:
             (folder / jar_name(name)).unlink(missing_ok=True)
-        sys.exit(
-            f"matinee: {', '.join(wrong)} is not the jar of the list. Next: check deploy/jars.txt; it was removed."
-        )
+        sys.exit(f"matinee: {', '.join(wrong)} is not the jar of the list. Next: check {sys.argv[1]}; it was removed.")
     for stray in set(folder.glob("*.jar")) - {folder / jar_name(name) for name in wanted}:
         stray.unlink()
 

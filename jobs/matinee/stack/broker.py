@@ -1,0 +1,100 @@
+"""A Kafka broker of one node on the loopback interface, for tests and the demonstration of the stream."""
+
+import os
+import socket
+import subprocess
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from matinee.engine.java import check_java
+from matinee.engine.server import free_port
+from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.settings import CHECKOUT, Settings
+from matinee.stack import processes
+
+NAME = "kafka"
+#: Where `make kafka` puts the jars of deploy/kafka.txt.
+JARS = CHECKOUT / ".kafka"
+_MEMORY = "-Xmx512m"
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+num.partitions=2
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+_LOG4J = """\
+Configuration:
+  Appenders: {Console: {name: out, PatternLayout: {pattern: "%d %p %c %m%n"}}}
+  Loggers: {Root: {level: WARN, AppenderRef: [{ref: out}]}}
+"""
+
+
+@contextmanager
+def broker(settings: Settings, port: int | None = None) -> Iterator[str]:
+    """Run a broker for the length of a block; yield its address `127.0.0.1:port`. Its data stay in the lake's home."""
+    address = start_broker(settings, port or free_port())
+    try:
+        yield address
+    finally:
+        processes.stop_all(settings, [NAME])
+
+
+def start_broker(settings: Settings, port: int, timeout_s: float = 60) -> str:
+    """Start the broker on what it left before, or on nothing, and wait until it listens.
+
+    Raises:
+        EnvironmentNotReadyError: no Java, or no jars.
+        EngineUnavailableError: it died or did not listen in time.
+    """
+    check_java()
+    if not any(JARS.glob("*.jar")):
+        raise EnvironmentNotReadyError(f"No jars of Kafka in {JARS}.", next_step="Run `make kafka`.")
+    folder = settings.home.absolute() / "kafka"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    _configure(folder, port)
+    processes.spawn(settings, NAME, _java(folder, "kafka.Kafka", str(folder / "server.properties")), dict(os.environ))
+    _wait(settings, port, timeout_s)
+    return f"127.0.0.1:{port}"
+
+
+def _configure(folder: Path, port: int) -> None:
+    (folder / "log4j2.yaml").write_text(_LOG4J)
+    properties = _PROPERTIES.format(port=port, controller=free_port(), data=folder / "data")
+    (folder / "server.properties").write_text(properties)
+    if not (folder / "data" / "meta.properties").is_file():
+        identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        arguments = ["format", "-t", identity, "-c", str(folder / "server.properties")]
+        subprocess.run(_java(folder, "kafka.tools.StorageTool", *arguments), check=True, capture_output=True)  # noqa: S603
+
+
+def _java(folder: Path, name: str, *arguments: str) -> list[str]:
+    log = f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}"
+    return ["/usr/bin/env", "java", _MEMORY, log, "-cp", f"{JARS}/*", name, *arguments]
+
+
+def _wait(settings: Settings, port: int, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and processes.find(settings, NAME) is not None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    processes.stop_all(settings, [NAME])
+    raise EngineUnavailableError(
+        f"The Kafka broker did not start on port {port}.",
+        next_step=f"Read {processes.log_of(settings, NAME)}.",
+        facts={"tail": processes.tail_of(settings, NAME)},
+    )
