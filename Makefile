@@ -11,9 +11,10 @@ JARS_READY := .jars/.ready
 SOURCE ?=
 MINUTES ?= 5
 WORKERS ?= 2
+RATE ?= 1000
 MATINEE_REQUIRE ?=
 
-.PHONY: help env jars kafka demo up down lint types test verify soak month bench bench-quick lock clean
+.PHONY: help env jars kafka demo demo-stream up down lint types test verify soak month bench bench-quick lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -39,6 +40,9 @@ kafka: .kafka/.ready  ## Fetch and check the jars of a Kafka broker, for the str
 demo: env jars  ## Three simulated days through Airflow, checked against the truth (SOURCE=dir: your own event files)
 	@$(BIN)/python -m matinee.demo $(if $(SOURCE),--source "$(SOURCE)")
 
+demo-stream: env jars kafka  ## Simulated events through Kafka into live tables, judged by the batch (RATE=1000 a second)
+	@$(BIN)/python -m matinee.demo.stream --rate $(RATE)
+
 up: env jars  ## Start the embedded lakehouse and leave it running: Airflow's UI on 127.0.0.1
 	@$(BIN)/python -m matinee.stack up
 
@@ -54,8 +58,9 @@ lint: env  ## Style, import layers, SQL
 types: env  ## mypy, strict
 	$(BIN)/mypy
 
+# Files in their order, not the one with most tests first: a few long tests then do not end alone.
 test: env jars kafka lint types  ## Everything that fits into 12 minutes, by WORKERS=2 processes
-	MATINEE_REQUIRE="$(MATINEE_REQUIRE)" $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile
+	MATINEE_REQUIRE="$(MATINEE_REQUIRE)" $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 verify: env jars kafka  ## All catalogs, all real sets, the demo on them, every kill point; resumes where it stopped
 	@$(BIN)/python -m tests.verify
@@ -63,12 +68,13 @@ verify: env jars kafka  ## All catalogs, all real sets, the demo on them, every 
 soak: env jars  ## Every writer at once, killed now and then, under readers that check: SQLite, then PostgreSQL (MINUTES=5)
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
-bench: env jars  ## The join beside its peers, cost against size, control plane, heals: figures and plots in .bench/
+bench: env jars kafka  ## The join beside its peers, cost against size, control plane, heals: figures and plots in .bench/
 	$(BIN)/python -m tests.bench join --rows 10M --skew uniform
 	$(BIN)/python -m tests.bench join --rows 10M --skew hot
 	$(BIN)/python -m tests.bench scale
 	$(BIN)/python -m tests.bench control
 	$(BIN)/python -m tests.bench heal --rows 10M
+	$(BIN)/python -m tests.bench stream
 
 bench-quick: env jars  ## One round of the join on 1M rows: everything runs and agrees
 	$(BIN)/python -m tests.bench join --rows 1M --rounds 1

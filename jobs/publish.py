@@ -2,7 +2,7 @@
 
 import sys
 
-from matinee.cycle.entry import main
+from matinee.entry import main
 
 if __name__ == "__main__":
     sys.exit(main("publish"))

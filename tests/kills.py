@@ -19,6 +19,8 @@ KILLED_IN = {
     "recover": "test_upkeep_kills",
     "compact": "test_compaction",
     "expire": "test_upkeep_kills",
+    "stream": "test_stream_kills",
+    "parity": "test_stream_kills",
 }
 
 

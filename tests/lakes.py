@@ -12,7 +12,8 @@ from pyiceberg.table import Table
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import LANDING_SEQ, slice_files
-from matinee.lake.landings import Landing, register
+from matinee.lake.landing import Landing
+from matinee.lake.landings import register
 from matinee.lake.ledger import record
 from matinee.lake.manifests import Manifest, declare
 from matinee.lake.publication import InputPin, Publication, Run, State
@@ -54,12 +55,22 @@ def arrow(table: Table, rows: Iterable[Mapping[str, object]]) -> pa.Table:
     return pa.Table.from_pylist([dict(row) for row in rows], schema=table.schema().as_arrow())
 
 
-def land(lake: Lake, dataset: str, rows: list[dict[str, object]], *, seq: int = 1, close: bool = True) -> None:
-    """Append rows to a raw table as one landed file, and close their days by a manifest."""
+def land(
+    lake: Lake,
+    dataset: str,
+    rows: list[dict[str, object]],
+    *,
+    seq: int = 1,
+    close: bool = True,
+    received: datetime | None = None,
+) -> None:
+    """Append rows to a raw table as one landed file, received when it says, and close their days by a manifest."""
     table = lake.ensure(dataset)
-    table.append(
-        arrow(table, [row | {"landing_seq": seq} for row in rows]), snapshot_properties={LANDING_SEQ: str(seq)}
-    )
+    summary = {LANDING_SEQ: str(seq)}
+    if received:
+        landing = Landing(dataset, f"f{seq}", f"f{seq}", len(rows), len(rows), 0, {}, received, landing_seq=seq)
+        summary = landing.to_summary()
+    table.append(arrow(table, [row | {"landing_seq": seq} for row in rows]), snapshot_properties=summary)
     if close:
         days = {row["event_day"] for row in rows}
         counts = {day: sum(row["event_day"] == day for row in rows) for day in days}

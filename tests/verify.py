@@ -19,6 +19,13 @@ STEPS = {
         "tests/integration/test_compaction.py",
     ],
     "healing on both engines": ["tests/integration/test_healing.py", "tests/integration/test_withdrawal.py"],
+    "the stream, killed all the time": [
+        "tests/integration/test_live.py",
+        "tests/integration/test_parity.py",
+        "tests/integration/test_stream.py",
+        "tests/integration/test_stream_kills.py",
+        "tests/e2e/test_demo_stream.py",
+    ],
     "equal tables of both engines": ["tests/integration/test_engines.py"],
     "interleavings": ["tests/integration/test_interleavings.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],

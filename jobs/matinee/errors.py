@@ -98,6 +98,14 @@ class HumanNeededError(TerminalError):
     """Healing has come to its end: rows are lost, or a repair failed, and a person has to decide."""
 
 
+class StreamPausedError(TerminalError):
+    """A person, or the checks of a batch, stopped the stream."""
+
+
+class StreamDiffersError(TerminalError):
+    """A live table is not what the batch derived from the same input."""
+
+
 class EngineUnavailableError(TransientError):
     """Spark (or its Connect server) cannot be reached or started."""
 

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     spark_cores: int = Field(2, ge=1, description="threads of the engine, of either kind")
     spark_memory: str = Field("2g", pattern=r"^\d+[mg]$", description="memory of the engine, of either kind")
     spark_java_options: str = Field(
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
         description="for engines that live minutes on small data; empty for large runs (deploy/decisions/001)",
     )
     jars_dir: Path = Field(default_factory=lambda: CHECKOUT / ".jars", description="where `make jars` put them")
@@ -56,6 +56,7 @@ class Settings(BaseSettings):
 
     heal_cells: int = Field(2000, ge=1, description="cells that the healer may derive anew in a day")
     heal_minutes: int = Field(120, ge=1, description="minutes that the healer may work in a day")
+    kafka: str | None = Field(None, description="Kafka's brokers, host:port,…: where the stream reads its topics")
 
     @model_validator(mode="after")
     def _complete(self) -> "Settings":

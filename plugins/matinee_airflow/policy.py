@@ -11,7 +11,7 @@ from matinee_airflow.keys import MACROS
 from matinee_airflow.retries import RETRIES, RETRY_DELAY, RETRY_POLICY
 
 OWNER = "discovery-data"
-TAGS = frozenset({"daily", "landing", "maintenance", "freshness", "raw", "core", "features", "ops"})
+TAGS = frozenset({"daily", "landing", "maintenance", "freshness", "raw", "core", "features", "ops", "stream"})
 SPARK_POOL = "spark"
 LIGHT_POOL = "default_pool"
 RUNBOOK_HEADINGS = ("Produces", "Grain and partition", "If it fails", "Late data and backfill", "Who is paged")

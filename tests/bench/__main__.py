@@ -21,6 +21,7 @@ from tests.bench.processes import ChildFailedError
 from tests.bench.rounds import DisagreementError
 from tests.bench.scale import measure_scale
 from tests.bench.sizes import Size, Sizes
+from tests.bench.streaming import PARTS, measure_stream
 from tests.bench.verification import fingerprint
 
 Command = Callable[..., None]
@@ -142,6 +143,16 @@ def control(engines: tuple[str, ...], limit_s: float, folder: Path, output: str)
 def heal(rows: int, engines: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
     """Heal late rows of one bucket beside a full recompute, and publish onto a main that moved."""
     _show(measure_heal(folder, rows, engines, rounds, limit_s), folder, output)
+
+
+@main.command(epilog="Example: python -m tests.bench stream --part latency")
+@click.option("--rows", type=Size(), default="2M", show_default=True, help="Impressions of the join, such as 2M.")
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, default=PARTS, show_default=True)
+@_rounds
+@_results
+def stream(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
+    """Bring live tables up beside Spark's join of two streams; how long events wait; what a tick costs."""
+    _show(measure_stream(folder, parts, rows, rounds), folder, output)
 
 
 _ALL = CONTENDERS | HEALERS

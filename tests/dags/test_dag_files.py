@@ -92,7 +92,9 @@ def test_manifests_are_landed_after_the_rows_that_they_count(bag: "DagBag") -> N
 def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> None:
     tables = ["raw_impressions", "raw_plays", "raw_quarantine", "core_impressions", "core_plays"]
     tables += ["core_play_attributions", "core_impression_plays"]
+    tables += ["core_play_attributions_live", "core_impression_plays_live"]
     tables += ["ops_compactions", "ops_heals", "ops_landings", "ops_manifests", "ops_publications"]
+    tables += ["ops_stream_parity", "ops_stream_ticks"]
     expected = {("recover", f"{table}.compact") for table in tables}
     for table in tables:
         expected |= {(f"{table}.compact", f"{table}.expire"), (f"{table}.expire", f"{table}.orphans")}
@@ -102,6 +104,11 @@ def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> N
 def test_the_watch_maps_a_task_over_the_stale_datasets(bag: "DagBag") -> None:
     assert edges(bag, "freshness_watch") == {("find", "stale")}
     assert bag.dags["freshness_watch"].get_task("stale").is_mapped
+
+
+def test_each_mature_day_of_the_live_tables_has_a_task_and_old_days_go_afterwards(bag: "DagBag") -> None:
+    assert edges(bag, "stream_parity_daily") == {("find", "day.compare"), ("day.compare", "expire")}
+    assert bag.dags["stream_parity_daily"].get_task("expire").trigger_rule == "all_done"
 
 
 @pytest.mark.parametrize("dag_id", ["impressions_daily", "plays_daily", "impression_plays_daily"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import streams
 from tests.lakes import D1, D2, land, land_days, raw_play
 
 from matinee.cli.main import COMMANDS, main
@@ -139,6 +140,22 @@ def test_late_rows_are_found_planned_healed_and_listed(
     assert (code, healed["decision"], healed["rows_before"], healed["rows_after"]) == (0, "heal", 2, 3)
     assert call("heal", "list", "--day", str(D1)) == (0, [healed])
     assert call("heal", "list", "--day", str(D2)) == (0, [])
+
+
+@pytest.mark.spark
+def test_a_folder_is_streamed_paused_and_resumed(on_spark: Call, tmp_path: Path) -> None:
+    folder = tmp_path / "landing"
+    streams.drop_files(folder, "1", [streams.impression(1)], [streams.play(1)])
+    assert on_spark("stream", "pause", "--reason", "a broken release")[0] == 0
+    code, refused = on_spark("stream", "run", "--from", str(folder))
+    assert (code, refused["error"]["type"]) == (1, "StreamPausedError")
+    assert on_spark("stream", "resume")[0] == 0
+    code, [done] = on_spark("stream", "run", "--from", str(folder))
+    assert (code, done["landed"], done["quarantined"]) == (0, 2, 0)
+    assert [one["state"] for one in on_spark("stream", "status")[1]] == ["paused", "resumed", "ran"]
+    assert on_spark("stream", "run", "--from", str(folder)) == (0, [])
+    assert on_spark("stream", "run")[1]["error"]["next_step"].startswith("Give either --servers")
+    assert on_spark("stream", "compare") == (0, [])
 
 
 @pytest.mark.spark

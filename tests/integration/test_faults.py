@@ -11,8 +11,8 @@ import pytest
 from tests.kills import KILLED_IN, die, points_of
 from tests.lakes import D1, D2, ids, land, land_days, raw_play
 
-from matinee import faults
-from matinee.cycle import entry, healer
+from matinee import entry, faults
+from matinee.cycle import healer
 from matinee.cycle.late import stale_days
 from matinee.cycle.request import RunRequest
 from matinee.cycle.steps import audit, publish, run, write

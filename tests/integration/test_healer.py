@@ -8,11 +8,11 @@ import pytest
 from tests.lakes import D1, D2, D3, NOON, at, close_days, heard, land, land_days, raw_play
 
 from matinee.cycle import arrivals, healer
-from matinee.cycle.entry import main
 from matinee.cycle.late import StaleDay, stale_days
 from matinee.cycle.request import RunRequest
 from matinee.cycle.steps import run
 from matinee.days import end_of
+from matinee.entry import main
 from matinee.errors import (
     AuditFailedError,
     CatalogUnavailableError,

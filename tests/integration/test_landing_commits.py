@@ -14,7 +14,8 @@ from matinee.errors import CommitConflictError, LandingRefusedError, UnknownData
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import landing_seq
-from matinee.lake.landings import LANDINGS, QUARANTINE, register_missing, registered
+from matinee.lake.landing import QUARANTINE
+from matinee.lake.landings import LANDINGS, register_missing, registered
 from matinee.report import Report
 from matinee.settings import Settings
 

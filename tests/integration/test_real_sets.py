@@ -12,10 +12,13 @@ from matinee.cycle.ingest import close_through, ingest
 from matinee.cycle.request import RunRequest
 from matinee.cycle.steps import run
 from matinee.days import end_of
+from matinee.engine.session import spark_session
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
 from matinee.lake.validity import Validity
 from matinee.settings import Settings
+from matinee.streaming.judging import judge
+from matinee.streaming.steps import bring_up
 
 pytestmark = [pytest.mark.spark, pytest.mark.realdata]
 CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
@@ -59,3 +62,15 @@ def test_every_play_goes_to_the_impression_that_its_source_names(
     assert len(ids(lake, "core.impression_plays", "event_id")) == impressions
     assert len(ids(lake, "core.play_attributions", "play_id")) == plays
     assert {Validity(lake).vtts(dataset).vtts for dataset in CHAIN} == {end_of(last)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ranklens", "obd_random", "ebnerd"])
+def test_every_live_row_of_a_mature_day_is_the_batchs(settings: Settings, real_data: Path, name: str) -> None:
+    lake, _ = land_and_publish(settings, real_data / name)
+    with spark_session(settings) as spark:
+        bring_up(lake, spark)
+    found = judge(settings)
+    assert sum(one.rows for one in found) > 0
+    assert {(one.differing, one.arrived_after_batch) for one in found} == {(0, 0)}
+    assert {score for one in found for score in one.scores.values()} == {1.0}

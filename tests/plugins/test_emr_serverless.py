@@ -134,7 +134,7 @@ def test_a_job_that_left_no_report_is_tried_again(lake: Settings) -> None:
 
 
 def test_a_step_leaves_its_report_in_the_object_store(lake: Settings) -> None:
-    from matinee.cycle.entry import main, read_report
+    from matinee.entry import main, read_report
 
     uri = f"{lake.warehouse}/_reports/recover.json"
     assert read_report(uri, lake) is None

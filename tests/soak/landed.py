@@ -8,7 +8,8 @@ from pathlib import Path
 
 from matinee.lake import refs
 from matinee.lake.catalog import Lake, summary_of
-from matinee.lake.landings import LANDING, Landing, registered
+from matinee.lake.landing import LANDING, Landing
+from matinee.lake.landings import registered
 from tests.soak.events import RAW, keys_of
 
 Keys = Counter[tuple[date, str]]

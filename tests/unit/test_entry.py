@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from matinee.cycle import entry
-from matinee.cycle.entry import main, read_report
+from matinee import entry
+from matinee.entry import main, read_report
 from matinee.report import Report
 from matinee.settings import load_settings
 

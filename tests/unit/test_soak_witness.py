@@ -12,7 +12,7 @@ from tests.soak.witness import CHAIN, PLAYS, Witness
 
 from matinee.lake import landings, refs
 from matinee.lake.catalog import Lake
-from matinee.lake.landings import Landing
+from matinee.lake.landing import Landing
 from matinee.lake.ledger import history, record, recorded
 from matinee.lake.publication import InputPin, Run
 from matinee.lake.recovery import recover

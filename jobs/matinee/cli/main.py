@@ -23,6 +23,7 @@ COMMANDS = {
     "backfill": "matinee.cli.backfill:backfill",
     "late": "matinee.cli.late:late",
     "heal": "matinee.cli.heal:heal",
+    "stream": "matinee.cli.stream:stream",
     "contract": "matinee.cli.contract:contract",
 }
 

@@ -1,12 +1,12 @@
 """Option types and options that several commands share."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import click
 
-from matinee.days import parse_day
+from matinee.days import parse_day, parse_duration
 from matinee.errors import UsageError
 
 
@@ -25,7 +25,22 @@ class Day(click.ParamType[date]):
             self.fail(f"{error.message} {error.next_step}", param, ctx)
 
 
-DAY = Day()
+class Length(click.ParamType[timedelta]):
+    """A length of time, such as `15s` or `24h`."""
+
+    name = "length"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Parse the text of a length."""
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(str(value))
+        except UsageError as error:
+            self.fail(f"{error.message} {error.next_step}", param, ctx)
+
+
+DAY, LENGTH = Day(), Length()
 
 
 def keys_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -27,7 +27,7 @@ def list_(output: str) -> None:
     validity = Validity(lake)
     rows = []
     for contract in lake.registry.all():
-        if contract.day_column is None or contract.namespace == "ops":
+        if contract.day_column is None or contract.namespace == "ops" or contract.is_live:
             continue
         found = validity.vtts(contract.dataset)
         held = found.held_by.root if found.held_by else None

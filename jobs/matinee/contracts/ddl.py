@@ -90,8 +90,15 @@ def sort_order(contract: Contract, schema: "Schema") -> "SortOrder":
 
 
 def table_properties(contract: Contract) -> dict[str, str]:
-    """Return the table's properties: every change rewrites files, so that readers never merge deletes."""
-    modes = dict.fromkeys(("write.delete.mode", "write.update.mode", "write.merge.mode"), "copy-on-write")
+    """Return the table's properties: every change rewrites files, so that readers never merge deletes.
+
+    Only a live table is merged when it is read: a micro-batch changes a few rows of each of its files.
+    """
+    mode = "merge-on-read" if contract.is_live else "copy-on-write"
+    modes = dict.fromkeys(("write.delete.mode", "write.update.mode", "write.merge.mode"), mode)
+    if contract.is_live:
+        # Then a delete file stands for one data file, and is not looked at any more when that was compacted.
+        modes["write.delete.granularity"] = "file"
     buckets = {PROFILE_BUCKETS: str(contract.profile_buckets)} if contract.profile_buckets else {}
     return {
         "format-version": "2",

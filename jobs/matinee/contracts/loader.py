@@ -17,7 +17,7 @@ from matinee.errors import ContractError, UsageError
 FILE_NAME = "contract.odcs.yaml"
 DATASET_PROPERTIES = frozenset({
     "audited", "dayColumn", "sortOrder", "profileBuckets", "inputs", "transform", "touches", "parameters",
-    "earliestEvent", "retainPublications",
+    "earliestEvent", "retainPublications", "live",
 })  # fmt: skip
 COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform"})
 SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
@@ -79,6 +79,8 @@ def parse(root: Piece, folder: Path) -> Contract:
         retain_publications=custom["retainPublications"].whole() if "retainPublications" in custom else 3,
         retain_days=_length(levels["retention"]).days if "retention" in levels else 14,
         volume=_volume(table),
+        has_live=custom["live"].flag() if "live" in custom else False,
+        is_live=False,
         folder=folder,
     )
 

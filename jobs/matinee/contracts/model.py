@@ -80,6 +80,8 @@ class Contract:
         freshness: how far VTTS may lag behind the clock; `timedelta.max` where no target is declared.
         earliest_event: events of days before it are quarantined.
         retain_publications, retain_days: how many publications of a day are kept, and for how many days at least.
+        has_live: whether micro-batches keep a table of it, too: `<dataset>_live`, of the same columns, unaudited.
+        is_live: whether this is such a table.
         folder: where the contract, its transform and its audits stand.
     """
 
@@ -104,6 +106,8 @@ class Contract:
     retain_publications: int
     retain_days: int
     volume: VolumeBand
+    has_live: bool
+    is_live: bool
     folder: Path
 
     @property
@@ -125,6 +129,25 @@ class Contract:
     def column_names(self) -> tuple[str, ...]:
         """The columns' names, in the order of the table."""
         return tuple(column.name for column in self.columns)
+
+    def as_live(self) -> "Contract":
+        """Return the contract of its live table: by day alone, as each micro-batch has rows of all buckets.
+
+        Its snapshots are thousands a day: none but the newest is kept for readers. No valid-through timestamp is
+        promised for it: it is as fresh as its own labels say.
+        """
+        return replace(
+            self,
+            dataset=f"{self.dataset}_live",
+            audited=False,
+            inputs=(),
+            transform=None,
+            partitions=tuple(field for field in self.partitions if field.column != BUCKET_COLUMN),
+            freshness=timedelta.max,
+            retain_days=0,
+            has_live=False,
+            is_live=True,
+        )
 
     def duration(self, name_or_literal: str) -> timedelta:
         """Return the length of a parameter or of a duration literal.

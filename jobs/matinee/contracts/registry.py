@@ -31,6 +31,8 @@ class Registry:
             if f"{file.parent.parent.name}.{file.parent.name}" != contract.dataset:
                 raise _refused(contract, "stands in a folder of another name")
             found[contract.dataset] = contract
+            if contract.has_live:
+                found[contract.as_live().dataset] = contract.as_live()
         if not found:
             raise ContractError(
                 f"{sql_dir} holds no contracts.",

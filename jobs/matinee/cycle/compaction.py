@@ -101,7 +101,13 @@ def _commits_of_others(lake: Lake, dataset: str) -> list[int]:
 
     table = lake.table(dataset)
     snapshots = (table.metadata.snapshot_by_id(one) for one in refs.ancestry(table))
-    others = [one for one in snapshots if one and one.summary and one.summary.operation != Operation.REPLACE]
+    # What main was moved past in one go is one commit: a step of the stream appends and updates before it moves main.
+    moved = {one.snapshot_id for one in table.metadata.snapshot_log}
+    others = [
+        one
+        for one in snapshots
+        if one and one.summary and one.summary.operation != Operation.REPLACE and one.snapshot_id in moved
+    ]
     return [one.timestamp_ms for one in others[:RECENT_COMMITS]]
 
 

@@ -23,7 +23,7 @@ from matinee.io.tables import append
 from matinee.lake import landings, refs
 from matinee.lake.catalog import Lake
 from matinee.lake.files import day_sizes
-from matinee.lake.landings import QUARANTINE, Landing
+from matinee.lake.landing import QUARANTINE, Landing
 from matinee.lake.manifests import MANIFESTS, Manifest, changes, declare
 from matinee.lake.validity import Validity
 from matinee.report import Report, Rows
@@ -145,14 +145,13 @@ def _land(
     at = begun.received_ts if begun else landed_at
     contract = lake.registry.get(dataset)
     lake.ensure(QUARANTINE)  # Also where nothing is bad: its readers find no rows, not no table.
-    parsed = rows_of.parse(spark, contract, file, at).persist()
+    parsed = rows_of.parse_file(spark, contract, file, at).persist()
     try:
         counts = rows_of.count(parsed)
-        landing = Landing(
-            dataset, file.file, file.sha256, file.rows, counts.good, counts.quarantined, counts.unknown_fields, at
-        )
+        counted = (counts.good, counts.quarantined, counts.unknown_fields)
+        landing = Landing(dataset, file.file, file.sha256, file.rows, *counted, at, reasons=counts.bad)
         _check_conservation(landing, begun)
-        rows_of.check_sample(rows_of.landed_rows(parsed, contract, file.file, 0), contract)
+        rows_of.check_sample(rows_of.landed_rows(parsed, contract, 0), contract)
         if counts.bad:
             begun, _ = landings.commit(lake, QUARANTINE, landing, partial(_write_bad, lake, parsed))
         faults.reach("ingest.after_quarantine")
@@ -182,13 +181,13 @@ def _check_conservation(landing: Landing, begun: Landing | None) -> None:
 
 def _write_bad(lake: Lake, parsed: DataFrame, landing: Landing) -> None:
     contract = lake.registry.get(QUARANTINE)
-    rows = rows_of.quarantined_rows(parsed, contract, landing.dataset, landing.file, landing.landing_seq)
+    rows = rows_of.quarantined_rows(parsed, contract, landing.dataset, landing.landing_seq)
     _append(lake, rows, QUARANTINE, landing)
 
 
 def _write_good(lake: Lake, parsed: DataFrame, landing: Landing) -> None:
     contract = lake.registry.get(landing.dataset)
-    _append(lake, rows_of.landed_rows(parsed, contract, landing.file, landing.landing_seq), landing.dataset, landing)
+    _append(lake, rows_of.landed_rows(parsed, contract, landing.landing_seq), landing.dataset, landing)
     faults.reach("ingest.after_write")
 
 

@@ -5,7 +5,6 @@ invented, and the attributions are the truth.
 """
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import click
 from matinee.cli.output import OUT
 from matinee.cycle.ingest import close_through, ingest
 from matinee.days import day_range
+from matinee.demo.home import fresh_home
 from matinee.demo.proof import Proof, prove
 from matinee.demo.summary import print_summary
 from matinee.errors import MatineeError, UsageError
@@ -34,7 +34,6 @@ from matinee.stack.launcher import Stack, start, stop
 DAGS = ("impressions_daily", "plays_daily", "impression_plays_daily")
 RAW = ("raw.impressions", "raw.plays")
 ACTIVE_RUNS = 3
-MARKER = ".matinee-demo"
 
 
 @dataclass
@@ -69,7 +68,7 @@ def main(source: Path | None) -> None:
     progress = Progress()
     try:
         _check_source(source)
-        settings = _fresh_home(load_settings())
+        settings = fresh_home(load_settings(), "demo")
         proof = _run(settings, source, progress)
     except MatineeError as error:
         click.secho(f"matinee: {error}", fg="red", err=True)
@@ -85,18 +84,6 @@ def _check_source(source: Path | None) -> None:
                 f"SOURCE={source} has no files whose names start with {word}.",
                 next_step="Name a folder with impressions* and plays* files (NDJSON, NDJSON.gz or Parquet).",
             )
-
-
-def _fresh_home(settings: Settings) -> Settings:
-    home = settings.home.absolute() / "demo"
-    if home.exists() and not (home / MARKER).is_file():
-        raise UsageError(f"{home} is not a lake of the demo.", next_step="Move it away, or set MATINEE_HOME.")
-    fresh = settings.model_copy(update={"home": home, "catalog": settings.catalog})
-    stop(fresh)
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True, mode=0o700)
-    (home / MARKER).touch()
-    return fresh
 
 
 def _run(settings: Settings, source: Path | None, progress: Progress) -> Proof:

@@ -26,6 +26,7 @@ JOIN_OPTIONS = {
     "spark.sql.autoBroadcastJoinThreshold": "64m",
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
 }
+_OURS = "matinee.errors."
 _NEXT_STEP = "Read the engine's log; `matinee doctor` checks the engine and the lake."
 
 
@@ -62,6 +63,20 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
 
 
 @contextmanager
+def same_server(settings: Settings) -> Iterator[Settings]:
+    """Yield settings whose sessions, for the length of a block, are all of one Spark server; start it where none runs.
+
+    Raises:
+        EngineUnavailableError, EnvironmentNotReadyError: see `spark_session`.
+    """
+    with ExitStack() as stack:
+        remote = settings.spark_remote or running_remote(settings)
+        if remote is None and not under_spark_submit():
+            remote = stack.enter_context(own_server(settings))
+        yield settings.model_copy(update={"spark_remote": remote})
+
+
+@contextmanager
 def sail_session(settings: Settings) -> Iterator[SparkSession]:
     """Yield a session of Sail, which runs in this process; it knows no catalog, only files.
 
@@ -90,11 +105,23 @@ def _connected(remote: str) -> Iterator[SparkSession]:
     # The client's own policy waits about ten minutes for a server that is gone: a task must know within seconds.
     session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
     try:
-        yield session  # type: ignore[misc]
+        with _active(session):
+            yield session  # type: ignore[misc]
     finally:
         # A server that is gone has nothing left to release, and the error that says so is already on its way.
         with suppress(PySparkException, RpcError):
             session.stop()
+
+
+@contextmanager
+def _active(session: ConnectSession) -> Iterator[None]:
+    """Make a session that of this thread: a checkpoint's frame is of that one, whichever session has asked for it."""
+    sessions = ConnectSession._active_session
+    before, sessions.session = getattr(sessions, "session", None), session
+    try:
+        yield
+    finally:
+        sessions.session = before
 
 
 def check_port(remote: str) -> None:
@@ -126,7 +153,9 @@ def _explained(remote: str | None, next_step: str = _NEXT_STEP) -> Iterator[None
 def _explanation(
     error: PySparkException | RpcError, remote: str | None, next_step: str
 ) -> EngineFailedError | EngineUnavailableError:
-    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # Of what failed in a function beside the engine, the error of ours says more than the engine's.
+    first_line = next((line.strip() for line in lines if line.strip().startswith(_OURS)), lines[0])
     if remote is not None:
         try:
             check_port(remote)

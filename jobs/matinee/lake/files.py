@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import BUCKET_COLUMN, Contract
@@ -158,6 +158,18 @@ def day_landing_seqs(table: "Table", day_column: str, snapshot_id: int, first: d
         day = file_day(table, file, day_column)
         highest[day] = max(highest[day], _bound(table, file, "landing_seq"))
     return dict(highest)
+
+
+def upper_instant(table: "Table", file: "DataFile", column: str) -> datetime | None:
+    """Return the greatest instant of a column of a data file, from its statistics; None where they do not have it."""
+    from pyiceberg.conversions import from_bytes
+    from pyiceberg.types import TimestamptzType
+
+    bound = file.upper_bounds.get(table.schema().find_field(column).field_id)
+    if bound is None:
+        return None
+    micros = int(from_bytes(TimestamptzType(), bound))
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 
 
 def _highest_bound(table: "Table", column: str, snapshot_id: int | None) -> int:

@@ -6,83 +6,25 @@ off between the two is completed, never added twice. `ops.landings` keeps what t
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake, summary_of
-from matinee.lake.files import LANDING_SEQ, landing_seq
+from matinee.lake.files import landing_seq
+from matinee.lake.landing import ONLY_IN_SUMMARY, QUARANTINE, Landing, landing_in
+from matinee.lake.streamed import is_streamed_through, last_in
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 LANDINGS = "ops.landings"
-QUARANTINE = "raw.quarantine"
-FILE_SHA256 = "matinee.file-sha256"
-DATASET = "matinee.dataset"
-FILE = "matinee.file"
-LANDING = "matinee.landing"
 TRIES = 20
-
-
-@dataclass(frozen=True)
-class Landing:
-    """What became of one file that was landed for a dataset; numbered once it is committed.
-
-    Attributes:
-        rows_in: lines or rows of the file; `rows_landed + rows_quarantined`.
-        received_ts: when it was landed: the received time of rows that state none.
-    """
-
-    dataset: str
-    file: str
-    sha256: str
-    rows_in: int
-    rows_landed: int
-    rows_quarantined: int
-    unknown_fields: Mapping[str, int]
-    received_ts: datetime
-    landing_seq: int = 0
-    snapshot_id: int = 0
-
-    @property
-    def branch(self) -> str:
-        """The branch on which its rows wait for `main`: the same after a kill, so that no leftover stays."""
-        return f"landing_{self.sha256[:16]}"
-
-    def to_summary(self) -> dict[str, str]:
-        """Return the snapshot properties that carry this landing."""
-        body = {
-            "rows_in": self.rows_in,
-            "rows_landed": self.rows_landed,
-            "rows_quarantined": self.rows_quarantined,
-            "unknown_fields": dict(self.unknown_fields),
-            "received_ts": self.received_ts.isoformat(),
-        }
-        return {
-            LANDING_SEQ: str(self.landing_seq),
-            FILE_SHA256: self.sha256,
-            DATASET: self.dataset,
-            FILE: self.file,
-            LANDING: json.dumps(body, sort_keys=True, separators=(",", ":")),
-        }
-
-    @classmethod
-    def from_summary(cls, summary: Mapping[str, str], snapshot_id: int) -> "Landing":
-        """Read what `to_summary` wrote."""
-        body = json.loads(summary[LANDING])
-        return cls(
-            dataset=summary[DATASET],
-            file=summary[FILE],
-            sha256=summary[FILE_SHA256],
-            landing_seq=int(summary[LANDING_SEQ]),
-            snapshot_id=snapshot_id,
-            **{**body, "received_ts": datetime.fromisoformat(body["received_ts"])},
-        )
 
 
 #: Writes the rows of a numbered landing to its branch, in one commit that carries `to_summary()`.
@@ -126,6 +68,9 @@ def register(lake: Lake, landings: list[Landing]) -> None:
         return
     table = lake.ensure(LANDINGS)
     rows = [{**vars(one), "unknown_fields": json.dumps(dict(one.unknown_fields), sort_keys=True)} for one in landings]
+    for row in rows:
+        for name in ONLY_IN_SUMMARY:
+            del row[name]
     table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
 
 
@@ -138,19 +83,31 @@ def register_missing(lake: Lake, dataset: str) -> list[Landing]:
     if not lake.exists(dataset):
         return []
     known = {one.sha256 for one in registered(lake, dataset)}
-    table = lake.table(dataset)
-    found = (_landing_of(table, snapshot_id) for snapshot_id in reversed(refs.ancestry(table)))
-    missing = [one for one in found if one is not None and one.sha256 not in known]
+    missing = [one for one in reversed(list(landed_newest(lake, dataset))) if one.sha256 not in known]
     register(lake, missing)
     return missing
 
 
+def landed_newest(lake: Lake, target: str) -> Iterator[Landing]:
+    """Yield the landings that the snapshots of a table tell of, newest first; the oldest ones may have expired."""
+    yield from _landings_of(lake.table(target))
+
+
+def landed_after(lake: Lake, dataset: str, landing_number: int) -> list[Landing]:
+    """Return the landings of a raw dataset after a number, oldest first: from its snapshots, and from the register."""
+    newer = list(takewhile(lambda one: one.landing_seq > landing_number, landed_newest(lake, dataset)))[::-1]
+    if newer and newer[0].landing_seq == landing_number + 1:
+        return newer
+    first = newer[0].landing_seq if newer else landing_seq(lake.table(dataset)) + 1
+    older = (one for one in registered(lake, dataset) if landing_number < one.landing_seq < first)
+    return [*(older if first > landing_number + 1 else ()), *newer]
+
+
 def unfinished(lake: Lake) -> list[Landing]:
     """Return the landings whose bad rows are in the quarantine and whose other rows are not registered as landed."""
-    table = lake.table(QUARANTINE)
-    found = [one for one in (_landing_of(table, snapshot_id) for snapshot_id in refs.ancestry(table)) if one]
+    found = list(landed_newest(lake, QUARANTINE))
     done = {(one.dataset, one.sha256) for name in {one.dataset for one in found} for one in registered(lake, name)}
-    return [one for one in found if (one.dataset, one.sha256) not in done]
+    return [one for one in found if (one.dataset, one.sha256) not in done and not is_streamed_through(lake, one)]
 
 
 def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Landing, bool]:
@@ -176,12 +133,20 @@ def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Lan
         if known is not None:
             return known, False
         base = refs.head(table)
+        _refuse_overtaken(table, target, landing)
         numbered = replace(landing, landing_seq=landing_seq(table, base) + 1)
         try:
             return _commit_once(lake, target, numbered, base, write), True
         except CommitConflictError:
             continue  # Another file was landed meanwhile: its number is taken, so the rows are written with the next.
     raise _conflict(target, landing, f"other landings were first, {TRIES} times")
+
+
+def _refuse_overtaken(table: "Table", target: str, landing: Landing) -> None:
+    """Refuse a range of a stream that does not go on where the table is: its records may be there already."""
+    last = last_in(table, landing.dataset) if landing.through else None
+    if dict(last.through if last else {}) != dict(landing.after) and landing.through:
+        raise _conflict(target, landing, "another process streams into it")
 
 
 def _commit_once(lake: Lake, target: str, landing: Landing, base: int, write: Write) -> Landing:
@@ -230,16 +195,15 @@ def _written(table: "Table", target: str, landing: Landing, base: int) -> int:
 
 
 def _find(table: "Table", dataset: str, sha256: str) -> Landing | None:
-    for snapshot_id in refs.ancestry(table):
-        found = _landing_of(table, snapshot_id)
-        if found is not None and (found.dataset, found.sha256) == (dataset, sha256):
-            return found
-    return None
+    found = _landings_of(table)
+    return next((one for one in found if (one.dataset, one.sha256) == (dataset, sha256)), None)
 
 
-def _landing_of(table: "Table", snapshot_id: int) -> Landing | None:
-    summary = summary_of(table, snapshot_id)
-    return Landing.from_summary(summary, snapshot_id) if LANDING in summary else None
+def _landings_of(table: "Table") -> Iterator[Landing]:
+    for snapshot_id, summary in refs.summaries(table):
+        found = landing_in(summary, snapshot_id)
+        if found is not None:
+            yield found
 
 
 def _conflict(target: str, landing: Landing, cause: str) -> CommitConflictError:

@@ -6,7 +6,7 @@ is over. The time is the only clock: it decides who works, never what is written
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,27 +52,36 @@ class Lease:
 
 
 @contextmanager
-def hold(lake: Lake, dataset: str, name: str, holder: str) -> Iterator[Lease]:
-    """Hold a lease for a block; `holder` names this process and no other.
+def hold(
+    lake: Lake, dataset: str, name: str, holder: str, is_gone: Callable[[str], bool] = lambda _: False
+) -> Iterator[Lease]:
+    """Hold a lease for a block.
+
+    Args:
+        lake: the lake.
+        dataset: the table whose branch it is.
+        name: of the work.
+        holder: names this process and no other.
+        is_gone: whether a holder is known to have died: then its lease is taken at once.
 
     Raises:
         LeaseHeldError: another holds it, and its time is not over.
     """
     lease = Lease(lake, dataset, f"lease_{name}", holder)
-    _take(lease)
+    _take(lease, is_gone)
     try:
         yield lease
     finally:
         lease.give_up()
 
 
-def _take(lease: Lease) -> None:
+def _take(lease: Lease, is_gone: Callable[[str], bool]) -> None:
     table = lease.lake.ensure(lease.dataset)
     found = refs.reference(table, lease.branch)
     if found is not None:
         summary = summary_of(table, found)
         until = datetime.fromisoformat(summary[UNTIL])
-        if until > stamp():
+        if until > stamp() and not is_gone(summary[HOLDER]):
             raise _held(lease.branch, summary[HOLDER], until)
         with suppress(CommitConflictError):
             refs.remove(table, lease.branch, expected=found)

@@ -5,6 +5,7 @@ on a stale table and drop another writer's rows. Here each change is one commit 
 each function fails with `CommitConflictError` when the reference is not what the caller saw.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from matinee.errors import CommitConflictError, UsageError
@@ -49,6 +50,14 @@ def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
         found.append(current)
         current = parents[current]
     return found
+
+
+def summaries(table: "Table", snapshot_id: int | None = None) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield (snapshot id, summary properties) of `ancestry`, newest first; thousands of snapshots are walked once."""
+    kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
+    for one in ancestry(table, snapshot_id):
+        summary = kept[one].summary
+        yield one, summary.additional_properties if summary else {}
 
 
 def create_branch(table: "Table", name: str, snapshot_id: int) -> "Table":

@@ -3,41 +3,51 @@
 A published snapshot is needed while its publication is retained (the contract's number of publications a day, for so
 many days). What retained publications and open runs pinned is needed with them. Nothing from the oldest base of an open
 branch on goes: a replay walks from there to `main`'s head, and a heal compares with it. What `main` was within the
-contract's days stays, however old it is: readers and runs that began then still read it. Of the quarantine nothing from
-the oldest landing on goes whose other rows are still to come: it is known by its snapshot. Data files that no snapshot
-knows any more are left to the removal of orphan files.
+contract's days stays, however old it is: readers and runs that began then still read it. What a stream wrote, thousands
+of times a day, stays for an hour only; the newest commit that says how far a stream came stays as long as it is that.
+Of the quarantine nothing from the oldest landing on goes whose other rows are still to come: it is known by its
+snapshot. Data files that no snapshot knows any more are left to the removal of orphan files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from matinee import faults
 from matinee.errors import CommitConflictError
-from matinee.lake import refs
+from matinee.lake import markers, refs
 from matinee.lake.catalog import Lake
 from matinee.lake.commits import commit_errors
-from matinee.lake.landings import QUARANTINE, unfinished
+from matinee.lake.landing import QUARANTINE
+from matinee.lake.landings import unfinished
 from matinee.lake.ledger import history
+from matinee.lake.live import MARKER, is_progress
 from matinee.lake.publication import Publication, Run, State
+from matinee.lake.streamed import stream_marker, streamed_for
 from matinee.lake.work import open_work
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 TAG = "pub_"
+#: How long what a stream wrote is kept for those who read it, once it is not the newest any more.
+STREAMED = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """What can go from one table: snapshots by id, and tags of publications that are no longer retained."""
+    """What can go from one table: snapshots by id, and tags of publications that are no longer retained.
+
+    `markers` stay: they say how far a stream came.
+    """
 
     dataset: str
     snapshot_ids: tuple[int, ...]
     tags: tuple[str, ...]
+    markers: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
@@ -46,19 +56,22 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     contract = lake.registry.get(dataset)
     keep_tags = {f"{TAG}{kept.publication_id}" for kept in retained(lake, dataset, now)}
     tags = tuple(sorted(name for name in table.metadata.refs if name.startswith(TAG) and name not in keep_tags))
-    needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags} | _pinned(
-        lake, dataset, now
-    )
-    horizon = (now - timedelta(days=contract.retain_days)).timestamp() * 1000
+    needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags}
+    needed |= _pinned(lake, dataset, now)
+    streamed, newest = _streamed(table)
+    needed |= set(newest.values())
+    brief = (now - STREAMED).timestamp() * 1000
+    horizon = min(brief, (now - timedelta(days=contract.retain_days)).timestamp() * 1000)
     last_read, floor = _last_read_ms(table), _oldest_walked(lake, dataset, table)
     ids = tuple(
         snapshot.snapshot_id
         for snapshot in table.metadata.snapshots
         if snapshot.snapshot_id not in needed
-        and last_read.get(snapshot.snapshot_id, snapshot.timestamp_ms) < horizon
+        and last_read.get(snapshot.snapshot_id, snapshot.timestamp_ms)
+        < (brief if snapshot.snapshot_id in streamed else horizon)
         and (floor is None or (snapshot.sequence_number or 0) < floor)
     )
-    return Expiry(dataset, ids, tags)
+    return Expiry(dataset, ids, tags, newest)
 
 
 def expire(lake: Lake, expiry: Expiry) -> None:
@@ -72,6 +85,7 @@ def expire(lake: Lake, expiry: Expiry) -> None:
         found = refs.reference(table, tag)
         if found is not None:
             table = refs.remove(table, tag, expected=found)
+    table = markers.keep(table, expiry.markers)
     faults.reach("expire.after_tags")
     for _ in range(refs.COMMIT_TRIES):
         named = {ref.snapshot_id for ref in table.metadata.refs.values()}
@@ -118,6 +132,23 @@ def _kept_runs(lake: Lake, dataset: str, now: datetime) -> Iterator[Run]:
     yield from (kept.run for kept in retained(lake, dataset, now))
     if lake.exists(dataset):
         yield from (work.run for work in open_work(lake, dataset) if work.run is not None)
+
+
+def _streamed(table: "Table") -> tuple[set[int], dict[str, int]]:
+    """Return the snapshots of `main` that a stream wrote, rewrites of them included, and its newest markers by name."""
+    from pyiceberg.table.snapshots import Operation
+
+    found, markers_of = set[int](), dict[str, int]()
+    for snapshot_id, summary in refs.summaries(table):
+        dataset = streamed_for(summary)
+        name = MARKER if is_progress(summary) else stream_marker(dataset) if dataset else None
+        snapshot = table.metadata.snapshot_by_id(snapshot_id)
+        if name is not None:
+            found.add(snapshot_id)
+            markers_of.setdefault(name, snapshot_id)
+        elif snapshot is not None and snapshot.summary and snapshot.summary.operation == Operation.REPLACE:
+            found.add(snapshot_id)
+    return (found, markers_of) if markers_of else (set(), {})
 
 
 def _last_read_ms(table: "Table") -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""Work in progress: the branches of runs, replays, landings and compactions that are not done, and what they change.
+"""Work in progress: the branches of runs, replays, landings, compactions and swaps that are not done: what they change.
 
 An audit branch is open until its publication is on `main`, or was judged and refused: what stands there then is kept to
 be looked at. A branch of a run that died looks like one that is at work; `matinee doctor --clean` tells them apart.
@@ -21,7 +21,7 @@ from matinee.lake.publication import PUBLICATION_ID, REACHED, Run, State
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-AUDIT, REPLAY, LANDING, COMPACT = PREFIXES = ("audit_", "replay_", "landing_", "compact_")
+AUDIT, REPLAY, LANDING, COMPACT, SWAP = PREFIXES = ("audit_", "replay_", "landing_", "compact_", "swap_")
 _KEY = re.compile(r"(\d{8})(?:_(\d{8}))?_")
 
 

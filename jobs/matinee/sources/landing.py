@@ -1,4 +1,4 @@
-"""Rows of a landing file: each typed strictly by the contract, or with the one reason why it cannot be landed.
+"""Rows that are landed: each typed strictly by the contract, or with the one reason why it cannot be landed.
 
 Reasons, the first that applies: `blank_line`, `incomplete_last_line`, `malformed_json`; for each field in the order of
 the contract `missing_<field>`, `wrong_type_<field>`, `blank_<field>`; `event_in_future` (more than a day after it was
@@ -30,6 +30,7 @@ DURATION = "duration_s"
 #: Reasons come first and are fewer; the rest is left to unknown fields, which a broken producer can make endless.
 NAMES_COUNTED = 200
 SAMPLE_ROWS = 100
+_LINE = ("file", "line", "landed_ts", "payload")
 _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})$"
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 _MICROSECONDS = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
@@ -49,9 +50,8 @@ class Counts:
         return sum(self.bad.values())
 
 
-def parse(spark: SparkSession, contract: Contract, landing_file: LandingFile, landed_at: datetime) -> DataFrame:
-    """Return a row for each line: `line` (from 1), `reason` (null: good), `payload` (of bad ones), `unknown` (names of
-    fields that the contract lacks), and the typed columns.
+def parse_file(spark: SparkSession, contract: Contract, landing_file: LandingFile, landed_at: datetime) -> DataFrame:
+    """Return what `parse` does, of the lines of a file: `line` counts from 1.
 
     Args:
         spark: reads the file itself, so its servers have to reach it under the same address.
@@ -59,31 +59,47 @@ def parse(spark: SparkSession, contract: Contract, landing_file: LandingFile, la
         landing_file: as `scan` found it.
         landed_at: the received time of rows that state none.
     """
+    file = F.lit(landing_file.file).alias("file")
+    lines = _lines(spark, landing_file).select(file, "line", "payload", F.lit(landed_at).alias("landed_ts"))
+    return parse(lines, contract, open_line=landing_file.rows if landing_file.ends_open else None)
+
+
+def parse(lines: DataFrame, contract: Contract, open_line: int | None = None) -> DataFrame:
+    """Return `file`, `line`, `landed_ts`, `reason` (null: good), `payload` (of bad ones), `unknown` (names of
+    fields that the contract lacks), and the typed columns.
+
+    Args:
+        lines: `file`, `line` (long), `payload` (JSON), `landed_ts` (the received time of rows that state none).
+        contract: of a raw dataset.
+        open_line: the line that its writer may not have ended.
+    """
     fields = _fields(contract)
     # What stands behind a first JSON value in a line would be passed over: with the line between two fields, `end` is
     # there only if the line is one value and nothing else.
     wrapped = F.try_parse_json(F.concat(F.lit('{"row":'), "payload", F.lit(',"end":0}')))
-    documents = _lines(spark, landing_file).select("line", "payload", wrapped.alias("document"))
+    documents = lines.select(*_LINE, wrapped.alias("document"))
     is_one_value = F.is_valid_utf8("payload") & F.try_variant_get("document", "$.end", "int").isNotNull()
     row = F.when(is_one_value, F.try_variant_get("document", "$.row", "variant"))
-    rows = documents.select("line", "payload", row.alias("row"))
+    rows = documents.select(*_LINE, row.alias("row"))
     names = F.map_keys(F.try_variant_get("row", "$", "map<string,variant>")).alias("names")
     # One pass over the row finds all fields; looking each up by its path took three times as long.
     wanted = f"struct<{','.join(f'{field.name}:variant' for field in fields)}>"
-    found = rows.select("line", "payload", names, F.try_variant_get("row", "$", wanted).alias("found"))
-    texts = found.select("line", "payload", "names", *(part for field in fields for part in _type_and_text(field)))
+    found = rows.select(*_LINE, names, F.try_variant_get("row", "$", wanted).alias("found"))
+    texts = found.select(*_LINE, "names", *(part for field in fields for part in _type_and_text(field)))
     types = [F.col(f"type_{field.name}") for field in fields]
-    values = texts.select("line", "payload", "names", *types, *(_value(field) for field in fields))
-    received = F.coalesce(F.col(RECEIVED), F.lit(landed_at))
+    values = texts.select(*_LINE, "names", *types, *(_value(field) for field in fields))
+    received = F.coalesce(F.col(RECEIVED), F.col("landed_ts"))
     columns = [received.alias(RECEIVED) if field.name == RECEIVED else F.col(field.name) for field in fields]
-    judged = values.withColumn("reason", F.coalesce(*_reasons(contract, landing_file, received)))
+    judged = values.withColumn("reason", F.coalesce(*_reasons(contract, open_line, received)))
     return judged.select(
+        "file",
         "line",
+        "landed_ts",
         "reason",
         F.when(F.col("reason").isNotNull(), F.col("payload")).alias("payload"),
         F.array_except("names", F.array(*(F.lit(field.name) for field in fields))).alias("unknown"),
         *columns,
-        F.to_date(_event_time(contract)).alias("event_day"),
+        F.to_date(event_time(contract)).alias("event_day"),
     )
 
 
@@ -103,18 +119,17 @@ def _named(name: Expression, *, is_field: bool) -> Expression:
     return F.struct(F.lit(is_field).alias("is_field"), name.alias("name"))
 
 
-def landed_rows(parsed: DataFrame, contract: Contract, file: str, landing_seq: int) -> DataFrame:
+def landed_rows(parsed: DataFrame, contract: Contract, landing_seq: int) -> DataFrame:
     """Return the good rows: the contract's columns."""
-    own = {"landing_seq": F.lit(landing_seq).cast("long"), "file": F.lit(file)}
+    own = {"landing_seq": F.lit(landing_seq).cast("long")}
     return parsed.where(F.col("reason").isNull()).select(
         *(own.get(name, F.col(name)).alias(name) for name in contract.column_names)
     )
 
 
-def quarantined_rows(parsed: DataFrame, contract: Contract, dataset: str, file: str, landing_seq: int) -> DataFrame:
-    """Return the bad rows of a file that was landed for a dataset: the columns of the quarantine's contract."""
+def quarantined_rows(parsed: DataFrame, contract: Contract, dataset: str, landing_seq: int) -> DataFrame:
+    """Return the bad rows of what was landed for a dataset: the columns of the quarantine's contract."""
     own = {
-        "file": F.lit(file),
         "dataset": F.lit(dataset),
         "landing_seq": F.lit(landing_seq).cast("long"),
         # Bytes that are no UTF-8 are why a line is here; the table's readers must be able to read it all the same.
@@ -151,7 +166,8 @@ def _fields(contract: Contract) -> list[Column]:
     return [column for column in contract.columns if column.name not in OWN_COLUMNS]
 
 
-def _event_time(contract: Contract) -> str:
+def event_time(contract: Contract) -> str:
+    """Return the column that says when an event happened."""
     return next(one.name for one in _fields(contract) if one.type == "timestamptz" and one.name != RECEIVED)
 
 
@@ -201,16 +217,16 @@ def _value(field: Column) -> Expression:
     return F.when(is_right, value).alias(field.name)
 
 
-def _reasons(contract: Contract, landing_file: LandingFile, received: Expression) -> Iterator[Expression]:
+def _reasons(contract: Contract, open_line: int | None, received: Expression) -> Iterator[Expression]:
     yield _reason("blank_line", F.col("payload").rlike(r"^\s*$"))
     is_object = F.col("names").isNotNull()
-    if landing_file.ends_open:
-        yield _reason("incomplete_last_line", ~is_object & (F.col("line") == landing_file.rows))
+    if open_line is not None:
+        yield _reason("incomplete_last_line", ~is_object & (F.col("line") == open_line))
     yield _reason("malformed_json", ~is_object)
     fields = _fields(contract)
     for field in fields:
         yield from _reasons_of_type(field)
-    event = F.col(_event_time(contract))
+    event = F.col(event_time(contract))
     yield _reason("event_in_future", event > received + F.expr("INTERVAL 1 DAY"))
     yield _reason("before_earliest_event", event < F.lit(start_of(contract.earliest_event)))
     if DURATION in contract.column_names:

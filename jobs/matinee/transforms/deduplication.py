@@ -34,6 +34,11 @@ def deduplicate_plays(inputs: Mapping[str, DataFrame], context: TransformContext
     return _first_arrivals(inputs["events"], "play_id", "start_ts", context)
 
 
+def unrepeated(events: DataFrame, contract: Contract) -> DataFrame:
+    """Return the rows of a deduplicated dataset for landed rows of which none has a repeat: as a transform does."""
+    return events.select(*_columns(contract))
+
+
 def changed_by_late(events: DataFrame, landed_through: int, context: TransformContext) -> DataFrame:
     """Return what rows that landed after a number change in a deduplicated dataset, by bucket.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from matinee.days import day_range
+from matinee.days import LAST_INSTANT, day_range, start_of
 
 Kind = Literal["impression", "play"]
 
@@ -21,6 +21,11 @@ class Span:
     kind: Kind
     first: datetime
     last: datetime
+
+    @classmethod
+    def of_day(cls, kind: Kind, day: date) -> "Span":
+        """Return the span of a whole day."""
+        return cls(kind, start_of(day), start_of(day) + LAST_INSTANT)
 
 
 def reached_days(span: Span, window: timedelta, min_delay: timedelta) -> Mapping[str, tuple[date, ...]]:

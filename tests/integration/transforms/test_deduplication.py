@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests import reference
+from tests.frames import REGISTRY, frame
 from tests.integration.transforms.rows import D1, D2, NOON, US, Derivation, at, landed_impression, landed_play, ordered
+
+from matinee.transforms.deduplication import unrepeated
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,6 +29,12 @@ def test_a_row_that_arrives_once_keeps_its_values_and_gains_the_bucket(spark: "S
     [row] = IMPRESSIONS.run(spark, {"events": [event]})
     del event["landing_seq"], event["file"]
     assert row == {**event, "profile_bucket": reference.bucket("profile-7")}
+
+
+def test_rows_that_are_known_to_have_no_repeat_become_what_the_transform_makes_of_them(spark: "SparkSession") -> None:
+    events = [landed_play(f"p{number}", profile_id=f"a{number}", duration_s=number / 3) for number in range(20)]
+    found = unrepeated(frame(spark, "raw.plays", events), REGISTRY.get("core.plays")).toArrow().to_pylist()
+    assert ordered(found) == ordered(PLAYS.run(spark, {"events": events}))
 
 
 def test_of_repeats_the_first_received_wins(spark: "SparkSession") -> None:

@@ -74,6 +74,7 @@ def test_durations_are_bound_in_microseconds_and_numbers_as_they_are() -> None:
         "as_of": as_of,
         "attribution_window_us": 86_400_000_000,
         "attribution_min_delay_us": 250_000,
+        "live_keep_us": 7 * 86_400_000_000,
         "take_rate_min": contract.number("take_rate.min"),
         "take_rate_max": contract.number("take_rate.max"),
     }

@@ -74,9 +74,18 @@ def test_two_that_take_it_at_once_are_one_holder(tmp_path: Path, monkeypatch: py
 
     def other_first(*arguments: object) -> None:
         monkeypatch.setattr(leases, "replace_files", ours)
-        leases._take(Lease(lake, TABLE, "lease_work", "quick"))
+        leases._take(Lease(lake, TABLE, "lease_work", "quick"), lambda _: False)
         ours(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(leases, "replace_files", other_first)
     with pytest.raises(LeaseHeldError), hold(lake, TABLE, "work", "late"):
         pass
+
+
+def test_a_holder_that_is_known_to_be_gone_is_taken_over_at_once(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    with hold(lake, TABLE, "work", "dead") as dead:
+        with hold(lake, TABLE, "work", "alive", lambda holder: holder == "dead"), pytest.raises(CommitConflictError):
+            dead.renew()
+        with hold(lake, TABLE, "work", "next"):
+            pass

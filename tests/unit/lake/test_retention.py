@@ -12,7 +12,8 @@ from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.changes import since
 from matinee.lake.files import LANDING_SEQ
-from matinee.lake.landings import QUARANTINE, Landing, register
+from matinee.lake.landing import QUARANTINE, Landing
+from matinee.lake.landings import register
 from matinee.lake.ledger import history, record
 from matinee.lake.publication import Publication, Run, State
 from matinee.lake.publish import move_to_main

@@ -1,4 +1,4 @@
-"""The entry points of the jobs: arguments ▸ settings ▸ cycle ▸ report; exit 0 done, 1 failed, 2 wrong call."""
+"""The entry points of the jobs: arguments ▸ settings ▸ a step ▸ report; exit 0 done, 1 failed, 2 wrong call."""
 
 import argparse
 import contextlib
@@ -23,7 +23,7 @@ def main(step: str, arguments: Sequence[str] | None = None) -> int:
     """Run one step and write its report, also where it fails; return the exit code.
 
     Args:
-        step: write, audit, publish, ingest, maintain or heal.
+        step: write, audit, publish, ingest, maintain, heal, stream or parity.
         arguments: those of the command line; None takes `sys.argv`.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -96,7 +96,12 @@ def _parser(step: str) -> argparse.ArgumentParser:
         parser.add_argument("--from", dest="paths", nargs="+", required=True, help="files, directories or globs")
     elif step == "heal":
         parser.add_argument("--now", required=True, help="the time that ages count from, ISO 8601")
-    else:
+    elif step == "stream":
+        parser.add_argument("--servers", help="host:port of Kafka's brokers, separated by commas")
+        parser.add_argument("--from", dest="folder", type=Path, help="a landing folder, where there is no Kafka")
+    elif step == "parity":
+        parser.add_argument("--key", help="the event day to compare, YYYY-MM-DD")
+    elif step == "maintain":
         parser.add_argument("--what", required=True, choices=WHAT)
         parser.add_argument("--now", help="the time that ages count from, ISO 8601; for expire and orphans")
     return parser
@@ -183,6 +188,41 @@ def _heal(settings: Settings, options: argparse.Namespace) -> Report:
     return Report(step="heal", dataset="", details=details | {"cells": spent(made).cells})
 
 
+def _stream(settings: Settings, options: argparse.Namespace) -> Report:
+    """Land what the source holds by now, and bring the live tables up to it; a paused stream is left alone."""
+    from matinee.lake.catalog import Lake
+    from matinee.lake.ticks import paused
+    from matinee.streaming.ticks import source_of, tick
+
+    pause = paused(Lake.open(settings))
+    if pause is not None:  # Whoever paused it knows; the tick that its own checks pause fails.
+        return Report(step="stream", dataset="", details={"note": f"paused: {pause.reason}"})
+    if options.folder is not None and not options.folder.is_dir() and options.servers is None:
+        return Report(step="stream", dataset="", details={"note": f"nothing has come to {options.folder} yet"})
+    try:
+        done = tick(settings, source_of(options.servers, options.folder))
+    except LeaseHeldError as error:
+        return Report(step="stream", dataset="", details={"note": error.message})
+    landed, bad = (sum(getattr(one, name) or 0 for one in done) for name in ("rows_landed", "rows_quarantined"))
+    rows = Rows.model_validate({"in": landed + bad, "out": landed, "quarantined": bad})
+    took = round(sum(sum(one.seconds.values()) for one in done))
+    return Report(step="stream", dataset="", rows=rows, details={"batches": len(done), "catch_up_s": took})
+
+
+def _parity(settings: Settings, options: argparse.Namespace) -> Report:
+    """Compare a live day with its publication; without a day, remove the live days that have been mature for long."""
+    if options.key is None:
+        from matinee.streaming.repair import expire
+
+        return Report(step="parity", dataset="", details={"expired_through": str(expire(settings))})
+    from matinee.streaming.judging import judge
+
+    day = parse_day(options.key)
+    found = judge(settings, day)
+    details = {"rows": sum(one.rows for one in found), "late": sum(one.arrived_after_batch for one in found)}
+    return Report(step="parity", dataset="", key=options.key, days=(day,), details=details)
+
+
 def _moment(text: str) -> datetime:
     with contextlib.suppress(ValueError):
         moment = datetime.fromisoformat(text)
@@ -198,4 +238,6 @@ STEPS: Mapping[str, Step] = {
     "ingest": _ingest,
     "maintain": _maintain,
     "heal": _heal,
+    "stream": _stream,
+    "parity": _parity,
 }

@@ -1,0 +1,15 @@
+"""The live tables, every two minutes: what Kafka or the landing folder holds by then; `stream run` is quicker."""
+
+from airflow.sdk import DAG
+
+from matinee.settings import load_settings
+from matinee_airflow.config import AirflowSettings
+from matinee_airflow.policy import dag_policy
+from matinee_airflow.spark_task import spark_task
+
+SETTINGS = load_settings()
+FOLDER = ["--from", str(AirflowSettings().landing(SETTINGS))]
+SOURCE = ["--servers", SETTINGS.kafka] if SETTINGS.kafka else FOLDER
+
+with DAG(schedule="*/2 * * * *", max_active_runs=1, **dag_policy(__file__, "stream", "core", "raw")):
+    spark_task("tick", "stream", SOURCE)

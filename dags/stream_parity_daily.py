@@ -1,0 +1,18 @@
+"""The gate of the stream: each live day that became mature is held against its publication, then old live days go."""
+
+from airflow.sdk import DAG, task_group
+
+from matinee_airflow.parity import FindMatureDays
+from matinee_airflow.policy import dag_policy
+from matinee_airflow.spark_task import spark_task
+
+with DAG(schedule="0 7 * * *", max_active_runs=1, **dag_policy(__file__, "stream", "core")):
+    mature = FindMatureDays(task_id="find")
+
+    @task_group(group_id="day")  # type: ignore[untyped-decorator]
+    def compared(day: str) -> None:
+        """Hold one day of the live tables against its publications."""
+        spark_task("compare", "parity", ["--key", day])
+
+    # Old days go also where one differs: it stays in ops.stream_parity, and the live tables must not grow for ever.
+    compared.expand(day=mature.output) >> spark_task("expire", "parity", [], trigger_rule="all_done")

@@ -1,0 +1,191 @@
+"""`matinee stream`: micro-batches from Kafka, or from a landing folder, into the live tables."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from matinee.cli.options import DAY, LENGTH
+from matinee.cli.output import ERR, emit, emit_one, output_option, working
+from matinee.errors import MatineeError
+from matinee.lake.catalog import Lake
+from matinee.lake.ledger import stamp
+from matinee.lake.ticks import Tick, paused, record, ticks
+from matinee.settings import load_settings
+
+if TYPE_CHECKING:
+    from matinee.lake.parity import Parity
+
+
+@click.group()
+def stream() -> None:
+    """The stream: events become rows of raw.*, then of the live tables, within a minute."""
+
+
+@stream.command()
+@click.option("--servers", help="Kafka's brokers, host:port,…; default: MATINEE_KAFKA.")
+@click.option("--from", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Landing folder.")
+@click.option("--every", type=LENGTH, help="From one tick to the next, such as 15s; none: one tick.")
+@output_option
+def run(servers: str | None, folder: Path | None, every: timedelta | None, output: str) -> None:
+    """Land what the source holds and bring the live tables up to it; once, or every so often until stopped.
+
+    One process at a time does so; with --every another one waits for its turn, and a paused stream is waited for. Each
+    turn is told on stderr; at the end stdout has the batches of a single tick.
+
+    \b
+    Example:
+      matinee stream run --servers 127.0.0.1:9092 --every 15s
+    """
+    from matinee.streaming.driver import run_every
+    from matinee.streaming.ticks import source_of, tick
+
+    settings = load_settings()
+    source = source_of(servers or (None if folder else settings.kafka), folder)
+    if every is None:
+        done = tick(settings, source)
+        _tell(done)
+        emit([_row(one) for one in done], output, empty="There was nothing to do.")
+        return
+    try:
+        run_every(settings, source, every, _tell)
+    except KeyboardInterrupt:
+        ERR.print("stopped; the next run goes on from here")
+
+
+@stream.command()
+@click.option("--reason", required=True, help="Why; `status` shows it.")
+@output_option
+def pause(reason: str, output: str) -> None:
+    """Let no further batch begin; one that runs is finished.
+
+    \b
+    Example:
+      matinee stream pause --reason "a broken client release"
+    """
+    record(Lake.open(load_settings()), Tick("paused", reason=reason))
+    emit_one({"state": "paused", "reason": reason}, output)
+
+
+@stream.command()
+@click.option("--reason", default="by hand", show_default=True, help="Why; `status` shows it.")
+@output_option
+def resume(reason: str, output: str) -> None:
+    """Let batches begin again; what a batch that paused the stream had landed is taken as it is.
+
+    \b
+    Example:
+      matinee stream resume --reason "the release was withdrawn"
+    """
+    record(Lake.open(load_settings()), Tick("resumed", reason=reason))
+    emit_one({"state": "resumed", "reason": reason}, output)
+
+
+@stream.command()
+@click.option("--last", type=click.IntRange(1), default=10, show_default=True, help="So many of the last ticks.")
+@output_option
+def status(last: int, output: str) -> None:
+    """Show whether the stream is paused, how long ago it ticked, how far it lags, and its last ticks.
+
+    \b
+    Example:
+      matinee stream status --last 3 --output json
+    """
+    lake = Lake.open(load_settings())
+    found = ticks(lake)[-last:]
+    if output == "table":
+        emit_one(_now(paused(lake), found), output)
+    emit([_row(one) for one in found], output, empty="No tick was made yet.")
+
+
+@stream.command()
+@click.option("--key", type=DAY, help="One event day; default: the mature ones that were not compared yet.")
+@output_option
+def compare(key: date | None, output: str) -> None:
+    """Hold live days against their publications, row by row and column by column; exit code 1 where they differ.
+
+    Rows whose input arrived after the batch had read are counted apart: they are late, see `matinee late scan`.
+
+    \b
+    Example:
+      matinee stream compare --key 2026-03-01
+    """
+    from matinee.lake.parity import parities
+    from matinee.streaming.judging import judge
+
+    settings, begun = load_settings(), stamp()
+    try:
+        with working("Comparing …", output):
+            judge(settings, key)
+    finally:
+        found = [one for one in parities(Lake.open(settings)) if one.recorded_ts >= begun]
+        emit([_compared(one) for one in found], output, empty="No live day became mature since the last comparison.")
+
+
+@stream.command()
+@click.option("--key", type=DAY, required=True, help="One event day, YYYY-MM-DD.")
+@output_option
+def repair(key: date, output: str) -> None:
+    """Derive a day of both live tables anew, from what they have read; a batch's rows are never copied.
+
+    \b
+    Example:
+      matinee stream repair --key 2026-03-01
+    """
+    from matinee.streaming.repair import repair as derive_again
+
+    with working(f"Deriving {key} anew …", output):
+        derive_again(load_settings(), key)
+    emit_one({"day": key, "next": f"matinee stream compare --key {key}"}, output)
+
+
+def _tell(done: list[Tick] | MatineeError) -> None:
+    if isinstance(done, MatineeError):
+        ERR.print(f"waiting: {done}", markup=False)
+        return
+    for one in done:
+        steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in one.seconds.items())
+        lag = "" if one.lag_s is None else f", lag {one.lag_s:.1f} s"
+        counts = f"{one.rows_landed} rows, {one.rows_quarantined} quarantined"
+        ERR.print(f"{one.recorded_ts:%H:%M:%S} {counts}{lag} ({steps})", markup=False)
+    if len(done) > 1:
+        rows, took = sum(one.rows_landed or 0 for one in done), sum(sum(one.seconds.values()) for one in done)
+        ERR.print(f"caught up: {rows} rows in {len(done)} batches, {took:.1f} s", markup=False)
+
+
+def _compared(one: "Parity") -> dict[str, object]:
+    worst = min(one.scores.values(), default=1.0)
+    return {
+        "dataset": one.dataset,
+        "day": one.day,
+        "rows": one.rows,
+        "differing": one.differing,
+        "causes": dict(one.causes),
+        "arrived_after_batch": one.arrived_after_batch,
+        "worst_column": None if worst == 1 else next(f"{n} {s:.4%}" for n, s in one.scores.items() if s == worst),
+        "publication": one.publication_id,
+    }
+
+
+def _now(pause: Tick | None, found: list[Tick]) -> dict[str, object]:
+    ran = [one for one in found if one.state == "ran"]
+    return {
+        "state": f"paused since {pause.recorded_ts:%Y-%m-%d %H:%M:%SZ}: {pause.reason}" if pause else "running",
+        "last_tick": f"{(stamp() - ran[-1].recorded_ts).total_seconds():.0f} s ago" if ran else None,
+        "lag_s": ran[-1].lag_s if ran else None,
+        "labels_as_of": ran[-1].as_of if ran else None,
+    }
+
+
+def _row(one: Tick) -> dict[str, object]:
+    return {
+        "recorded": one.recorded_ts,
+        "state": one.state,
+        "landed": one.rows_landed,
+        "quarantined": one.rows_quarantined,
+        "lag_s": one.lag_s,
+        "seconds": dict(one.seconds),
+        "offsets": dict(one.offsets),
+        "reason": one.reason,
+    }

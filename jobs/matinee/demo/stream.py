@@ -1,0 +1,156 @@
+"""The demonstration of the stream: simulated events through Kafka into the live tables, and the batch as their judge.
+
+`python -m matinee.demo.stream [--rate N]`. Exit 0 only if every mature live row is what the batch derives.
+"""
+
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.live import Live
+from rich.table import Table
+
+from matinee.cli.output import OUT
+from matinee.cycle.ingest import close_through
+from matinee.cycle.request import RunRequest
+from matinee.cycle.steps import run
+from matinee.demo.home import fresh_home
+from matinee.demo.replay import TOPICS, replay
+from matinee.engine.server import own_server
+from matinee.errors import MatineeError, StreamDiffersError
+from matinee.lake.catalog import Lake
+from matinee.lake.live import live_name
+from matinee.lake.parity import parities
+from matinee.lake.ticks import Tick
+from matinee.settings import Settings, load_settings
+from matinee.sources.simulator import SimulatorOptions, simulate
+from matinee.stack.broker import broker
+from matinee.stack.producer import Producer
+from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
+from matinee.streaming.driver import run_every
+from matinee.streaming.judging import judge
+from matinee.streaming.ticks import Topics
+
+CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, OUTCOMES)
+OPTIONS = SimulatorOptions(profiles=400)
+EVERY = timedelta(seconds=5)
+#: How often it is looked for what was sent last.
+TRIES = 12
+
+
+@dataclass
+class Board:
+    """What is drawn in the terminal: the state of producer and live tables, and the last ticks."""
+
+    sent: int = 0
+    done: list[Tick] = field(default_factory=list)
+    take_rate: float | None = None
+    note: str = ""
+
+    def __rich__(self) -> Table:
+        """Draw it."""
+        table = Table(title=self._title(), title_justify="left", header_style="bold")
+        for name in ("tick", "rows", "quarantined", "lag s", "land s", "live s", "labels as of"):
+            table.add_column(name, justify="right")
+        for one in self.done[-8:]:
+            seconds = (f"{one.seconds.get(name, 0):.1f}" for name in ("land", "live"))
+            lag = "-" if one.lag_s is None else f"{one.lag_s:.1f}"
+            as_of = f"{one.as_of:%Y-%m-%d %H:%M}" if one.as_of else "-"
+            counts = (f"{one.rows_landed:,}", f"{one.rows_quarantined:,}")
+            table.add_row(f"{one.recorded_ts:%H:%M:%S}", *counts, lag, *seconds, as_of)
+        return table
+
+    @property
+    def visible(self) -> int:
+        """How many events were landed and brought up, or quarantined."""
+        return sum((one.rows_landed or 0) + (one.rows_quarantined or 0) for one in self.done)
+
+    def tell_sent(self, sent: int) -> None:
+        """Note how many events were sent by now."""
+        self.sent = sent
+
+    def _title(self) -> str:
+        rate = "-" if self.take_rate is None else f"{self.take_rate:.2%}"
+        return f"{self.sent:,} events sent, {self.visible:,} visible, take rate {rate}. {self.note}"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rate", type=click.IntRange(1), default=1000, show_default=True, help="Events a second.")
+def main(rate: int) -> None:
+    """Run the demonstration in a lake of its own below MATINEE_HOME, which is made anew each time.
+
+    \b
+    Example:
+      make demo-stream
+      make demo-stream RATE=2000
+    """
+    try:
+        settings = fresh_home(load_settings(), "demo-stream")
+        landing = settings.home / "landing"
+        simulate(OPTIONS, landing)
+        OUT.print(f"{OPTIONS.days} days of {OPTIONS.profiles} profiles are simulated; starting Kafka and Spark")
+        with broker(settings) as servers, own_server(settings) as remote:
+            running = settings.model_copy(update={"spark_remote": remote})
+            _stream(running, servers, landing, rate)
+            holds = _judge(running)
+    except MatineeError as error:
+        click.secho(f"matinee: {error}", fg="red", err=True)
+        sys.exit(1)
+    OUT.print(f"The lake stays in {settings.home}: MATINEE_HOME={settings.home} matinee stream status", highlight=False)
+    sys.exit(0 if holds else 1)
+
+
+def _stream(settings: Settings, servers: str, landing: Path, rate: int) -> None:
+    """Send, tick and draw, until all that was sent is visible."""
+    board, tries = Board(), 0
+    with Live(board, console=OUT, refresh_per_second=4), ThreadPoolExecutor(max_workers=1) as worker:
+        sending = worker.submit(_send, servers, landing, rate, board)
+        while tries < TRIES and not (sending.done() and board.visible >= board.sent):
+            tries += sending.done()
+            run_every(settings, Topics(servers), EVERY, partial(_see, settings, board), ticks=1)
+            time.sleep(0 if sending.done() else EVERY.total_seconds() / 2)
+        sending.result()
+        board.note = "All of it is visible." if board.visible >= board.sent else "Some of it is not visible."
+
+
+def _send(servers: str, landing: Path, rate: int, board: Board) -> None:
+    with Producer(servers, TOPICS) as producer:
+        replay(producer, landing, rate, board.tell_sent)
+
+
+def _see(settings: Settings, board: Board, done: list[Tick] | MatineeError) -> None:
+    if isinstance(done, MatineeError):
+        board.note = str(done)
+        return
+    board.done += done
+    lake = Lake.open(settings)
+    if lake.exists(live_name(OUTCOMES)):
+        plays = lake.table(live_name(OUTCOMES)).scan(selected_fields=("plays",)).to_arrow()["plays"].to_pylist()
+        board.take_rate = sum(count > 0 for count in plays) / max(len(plays), 1)
+
+
+def _judge(settings: Settings) -> bool:
+    """Publish the days by the daily path, hold the mature ones against it, and print what came of it."""
+    OUT.print("The daily path derives the same days …")
+    first, last = OPTIONS.first_day, OPTIONS.first_day + timedelta(days=OPTIONS.days - 1)
+    close_through(settings, None, last)
+    for dataset in CHAIN:
+        run(settings, RunRequest(dataset, first, last))
+    with suppress(StreamDiffersError):  # What differs is recorded, too.
+        judge(settings)
+    found = parities(Lake.open(settings))
+    for one in found:
+        causes = ", ".join(f"{count} {cause}" for cause, count in one.causes.items()) or "none differs"
+        share = 1 - one.differing / one.rows if one.rows else 1.0
+        OUT.print(f"{one.dataset} {one.day}: {share:.2%} of {one.rows:,} live rows are the batch's; {causes}")
+    return bool(found) and not any(one.differing for one in found)
+
+
+if __name__ == "__main__":
+    main()

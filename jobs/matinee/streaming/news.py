@@ -1,0 +1,195 @@
+"""News: what was landed since the live tables were brought up last, and which of their rows it touches.
+
+Mostly an id is new, and its row is the landed one as it is; only of the ids that were landed before, or twice, all rows
+are looked at. A new impression changes none of the older ones unless its profile has played its title: so the live
+impressions of a few profiles and titles are read, not those of all that were shown.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial, reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matinee.contracts.model import Contract
+from matinee.days import day_range
+from matinee.io.tables import full_name
+from matinee.lake.catalog import Lake
+from matinee.lake.live import live_name
+from matinee.streaming.datasets import ATTRIBUTIONS, CORE, HOLDS, LIVE, OTHER_INPUT, OUTCOMES, PAIR, RAW
+from matinee.transforms import TransformContext, transform_of
+from matinee.transforms.deduplication import unrepeated
+from matinee.transforms.reach import Kind, Span, reached_days
+
+#: Whether the live table has the row's id.
+IS_LIVE = "is_live"
+_KINDS: dict[str, Kind] = {"impressions": "impression", "plays": "play"}
+
+
+@dataclass(frozen=True)
+class View:
+    """The tables as a step reads them.
+
+    Attributes:
+        pins: the snapshot of each table.
+        since, read: by raw dataset, the landing numbers after which and up to which rows are new.
+        expired: up to this day the live tables have no rows, and get none.
+    """
+
+    lake: Lake
+    session: SparkSession
+    pins: Mapping[str, int]
+    since: Mapping[str, int]
+    read: Mapping[str, int]
+    expired: date
+
+    def table(self, dataset: str) -> DataFrame:
+        """Return a table at its pin."""
+        pinned = self.session.read.option("versionAsOf", str(self.pins[dataset]))
+        return pinned.table(full_name(self.lake.settings, dataset))
+
+    def live(self, dataset: str, days: Iterable[date]) -> DataFrame:
+        """Return the live rows of some days."""
+        day_column = self.lake.registry.get(dataset).day_column or ""
+        return self.table(live_name(dataset)).where(among(day_column, days))
+
+    def landed(self, kind: str) -> DataFrame:
+        """Return the rows that were landed until now."""
+        return self.table(RAW[kind]).where(F.col("landing_seq") <= self.read[RAW[kind]])
+
+    def new(self, kind: str) -> DataFrame:
+        """Return those of them that are new."""
+        return self.landed(kind).where(F.col("landing_seq") > self.since[RAW[kind]])
+
+    def identity(self, kind: str) -> list[str]:
+        """Return the columns by which events of a kind are told apart."""
+        return ["event_day", *self.lake.registry.get(CORE[kind]).key_columns]
+
+
+@dataclass(frozen=True)
+class News:
+    """What a step is about.
+
+    Attributes:
+        rows: by kind, the core rows of the new ids, with `is_live`.
+        repeated: by kind, the ids (event_day and id) that were landed before, or twice.
+        attributions: the live rows of the profiles and titles that are touched, on all days in reach.
+        outcomes: the same of those that were played.
+        played: those profiles and titles.
+        play_days, shown_days: the days of plays, and of impressions, whose rows the news can change.
+    """
+
+    rows: Mapping[str, DataFrame]
+    repeated: Mapping[str, DataFrame]
+    attributions: DataFrame
+    outcomes: DataFrame
+    played: DataFrame
+    play_days: frozenset[date]
+    shown_days: frozenset[date]
+
+
+def gather(view: View) -> News:
+    """Return what is new in the view."""
+    days = _days(view)
+    repeated = {kind: _repeated(view, kind, days[kind]).localCheckpoint() for kind in RAW}
+    versions = {kind: _versions(view, kind, days[kind], repeated[kind]) for kind in RAW}
+    rows = {kind: _rows(view, kind, days[kind], repeated[kind], versions[kind]) for kind in RAW}
+    # Of all rows of an id, not of the one that has won: a repeat may have taken it to another title, and a step that
+    # was cut off may have moved it there already.
+    moved = _pairs(versions.values())
+    play_days, shown_days = _reach(view, days)
+    played_in = play_days | input_days(view.lake, OUTCOMES, shown_days)
+    touched = _pairs([moved, *(view.new(kind) for kind in RAW)])
+    attributions = view.live(ATTRIBUTIONS, played_in).join(touched, PAIR, "left_semi").localCheckpoint()
+    played = _pairs([moved, attributions, view.new("plays")]).distinct().localCheckpoint()
+    shown_in = shown_days | input_days(view.lake, ATTRIBUTIONS, play_days)
+    outcomes = view.live(OUTCOMES, shown_in).join(played, PAIR, "left_semi").localCheckpoint()
+    return News(rows, repeated, attributions, outcomes, played, play_days, shown_days)
+
+
+def among(column: str, days: Iterable[date]) -> Column:
+    """Return the predicate that a day is one of some."""
+    return F.col(column).isin(*sorted(days))
+
+
+def context(contract: Contract, days: Iterable[date]) -> TransformContext:
+    """Return the context of a transform of some days, without an instant for labels."""
+    listed = [*days]
+    return TransformContext(contract, min(listed, default=date.min), max(listed, default=date.min))
+
+
+def input_days(lake: Lake, dataset: str, days: frozenset[date]) -> frozenset[date]:
+    """Return the days of the other live table that are read to derive some days of a dataset."""
+    contract, other = lake.registry.get(dataset), OTHER_INPUT[dataset]
+    spec = next(one for one in contract.inputs if one.dataset == other)
+    return frozenset(day for one in days for day in day_range(*contract.input_days(spec, one, one)))
+
+
+def _pairs(frames: Iterable[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionByName, (frame.select(*PAIR) for frame in frames))
+
+
+def _days(view: View) -> dict[str, set[date]]:
+    frames = (view.new(kind).select("event_day", F.lit(kind).alias("kind")).distinct() for kind in RAW)
+    found = reduce(DataFrame.unionByName, frames).collect()
+    return {kind: {row["event_day"] for row in found if row["kind"] == kind} for kind in RAW}
+
+
+def _repeated(view: View, kind: str, days: set[date]) -> DataFrame:
+    """Return the new ids that the live table has, or that are new twice: event_day, the id, and `is_live`."""
+    same = view.identity(kind)
+    new = view.new(kind).select(*same)
+    twice = new.groupBy(*same).count().where("count > 1").select(*same, F.lit(False).alias(IS_LIVE))
+    contract = view.lake.registry.get(HOLDS[kind])
+    live = view.live(contract.dataset, days).withColumn("event_day", F.col(contract.day_column or ""))
+    known = live.select(*same).join(new, same, "left_semi").withColumn(IS_LIVE, F.lit(True))
+    return twice.unionByName(known).groupBy(*same).agg(F.max(IS_LIVE).alias(IS_LIVE))
+
+
+def _versions(view: View, kind: str, days: set[date], repeated: DataFrame) -> DataFrame:
+    """Return the rows that decide what the core row of a repeated id is, as they were landed.
+
+    The least of all rows of an impression is the least of the new ones and of the one that had won until then, which
+    the live table has whole. Of a play it lacks columns, of expired days it lacks rows: there all that was landed is
+    looked at.
+    """
+    same, columns = view.identity(kind), _event_columns(view, kind)
+    gone = {day for day in days if day <= view.expired}
+    ids = view.new(kind).where(among("event_day", gone)).select(*same)
+    landed = view.landed(kind)
+    found = [landed.where(among("event_day", gone)).join(ids, same, "left_semi")] if gone else []
+    if kind == "plays":
+        sources = [landed.where(among("event_day", days - gone))]
+    else:
+        sources = [view.new(kind), view.live(OUTCOMES, days - gone)]
+    found += [source.join(repeated, same, "left_semi") for source in sources]
+    frames = (frame.select(*(name for name in columns if name in frame.columns)) for frame in found)
+    # A column that raw and core dataset got first is not in the live table yet.
+    return reduce(partial(DataFrame.unionByName, allowMissingColumns=True), frames)
+
+
+def _event_columns(view: View, kind: str) -> list[str]:
+    """Return the columns of a raw dataset that its core dataset is derived from."""
+    landed, core = (view.lake.registry.get(names[kind]).column_names for names in (RAW, CORE))
+    return [name for name in landed if name in core or name == "duration_s"]
+
+
+def _rows(view: View, kind: str, days: set[date], repeated: DataFrame, versions: DataFrame) -> DataFrame:
+    """Return the core rows of the new ids of days that are not expired, with `is_live`."""
+    contract, same = view.lake.registry.get(CORE[kind]), view.identity(kind)
+    once = unrepeated(view.new(kind).join(repeated, same, "left_anti"), contract)
+    first = transform_of(contract)({"events": versions}, context(contract, days)).join(repeated, same)
+    rows = once.withColumn(IS_LIVE, F.lit(False)).unionByName(first.select(*contract.column_names, IS_LIVE))
+    return rows.where(F.col("event_day") > F.lit(view.expired))
+
+
+def _reach(view: View, days: Mapping[str, set[date]]) -> tuple[frozenset[date], frozenset[date]]:
+    """Return the days of plays and of impressions whose rows the days of new events can change."""
+    contract = view.lake.registry.get(ATTRIBUTIONS)
+    window, delay = (contract.duration(f"attribution.{name}") for name in ("window", "min_delay"))
+    spans = [Span.of_day(_KINDS[kind], day) for kind in RAW for day in days[kind]]
+    reached = [reached_days(span, window, delay) for span in spans]
+    kept = [frozenset(day for one in reached for day in one.get(name, ()) if day > view.expired) for name in LIVE]
+    return kept[0], kept[1]

@@ -1,0 +1,8 @@
+"""Compare the live days that became mature with their publications."""
+
+import sys
+
+from matinee.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main("parity"))

@@ -1,0 +1,24 @@
+"""The gate of the stream: which live days are to be held against their publications."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from matinee.settings import load_settings
+
+log = logging.getLogger(__name__)
+
+
+class FindMatureDays(BaseOperator):  # type: ignore[misc]
+    """Returns the live days that became mature, and those that have not agreed with their publication since."""
+
+    def execute(self, context: Mapping[str, Any]) -> list[str]:
+        """Look at the ledger and at the comparisons so far."""
+        from matinee.lake.catalog import Lake
+        from matinee.lake.parity import days_to_compare
+
+        found = sorted({str(day) for _, day in days_to_compare(Lake.open(load_settings()))})
+        log.info("To compare: %s", ", ".join(found) or "none")
+        return found

@@ -1,0 +1,122 @@
+"""The stream's join: live tables brought up micro-batch by micro-batch, beside Spark's own join of two streams.
+
+The same raw events for all: a day of impressions and plays that was landed in four pieces of six hours. Ours derives
+both live tables, repeats taken out. The peers join each impression with the plays of its profile and title within six
+hours and keep what they have to in their state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
+One joins the events as they come, the other one takes out repeats first: only that one could agree with the batch.
+"""
+
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matinee.engine.session import spark_session
+from matinee.lake.catalog import Lake
+from matinee.lake.landing import Landing
+from matinee.lake.live import live_name
+from matinee.settings import Settings, load_settings
+from matinee.sources.simulator import columns
+from matinee.sources.simulator.columns import HOUR, Frame
+from matinee.streaming.datasets import LIVE
+from matinee.streaming.steps import bring_up
+from tests.bench.events import simulate_day
+from tests.bench.late import _raw_table
+from tests.lakes import at
+
+PIECES = 4
+PEER_TABLE = "peer"
+_ROCKS = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+
+
+def build(home: Path, rows: int) -> Settings:
+    """Land a day of so many impressions, and a fifth as many plays, in pieces of six hours."""
+    shutil.rmtree(home, ignore_errors=True)
+    settings = load_settings(home=home, catalog="embedded", spark_remote=None, spark_memory="4g", spark_java_options="")
+    lake, events = Lake.open(settings), simulate_day(rows, "uniform")
+    for dataset, frame, moment in (
+        ("raw.impressions", events.impressions, "event_ts"),
+        ("raw.plays", events.plays, "start_ts"),
+    ):
+        hours = frame[moment].values // HOUR % 24
+        for piece in range(PIECES):
+            wanted = np.flatnonzero(hours // (24 // PIECES) == piece)
+            _land(lake, dataset, columns.take(frame, wanted), moment, piece + 1)
+    return settings
+
+
+def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> None:
+    table, rows = lake.ensure(dataset), _raw_table(frame, moment)
+    name = f"{dataset}-{number}"
+    landed = rows.append_column("landing_seq", pa.array(np.full(len(rows), number)))
+    landed = landed.append_column("file", pa.array([name] * len(rows)))
+    received = at(lake.registry.get(dataset).earliest_event, timedelta(hours=number))
+    summary = Landing(dataset, name, name, len(rows), len(rows), 0, {}, received, landing_seq=number).to_summary()
+    schema = table.schema().as_arrow()
+    table.append(landed.select(schema.names).cast(schema), snapshot_properties=summary)
+
+
+def ours(settings: Settings) -> float:
+    """Bring the live tables up from nothing; return the seconds."""
+    lake = Lake.open(settings)
+    for dataset in LIVE:
+        if lake.exists(live_name(dataset)):
+            lake.catalog.drop_table(live_name(dataset))
+    with spark_session(settings) as spark:
+        spark.sql("SELECT 1").collect()
+        begun = time.monotonic()
+        bring_up(lake, spark)
+        return time.monotonic() - begun
+
+
+def peer(settings: Settings, checkpoint: Path, *, unrepeated: bool) -> float:
+    """Join the two streams from nothing, a landing a micro-batch; return the seconds."""
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    with spark_session(settings) as spark:
+        _peer_options(spark)
+        target = f"{settings.catalog_name}.bench.{PEER_TABLE}"
+        spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {settings.catalog_name}.bench").collect()
+        spark.sql(f"DROP TABLE IF EXISTS {target}").collect()
+        begun = time.monotonic()
+        spark.sql(
+            f"CREATE TABLE {target} (event_id string, profile_id string, title_id string, event_ts timestamp, "
+            "play_id string, start_ts timestamp, event_day date) USING iceberg PARTITIONED BY (event_day)"
+        ).collect()
+        query = (
+            _joined(spark, settings, unrepeated)
+            .writeStream.format("iceberg")
+            .outputMode("append")
+            .trigger(availableNow=True)
+            .option("checkpointLocation", str(checkpoint))
+            .option("fanout-enabled", "true")
+            .toTable(target)
+        )
+        query.awaitTermination()
+        return time.monotonic() - begun
+
+
+def _peer_options(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.streaming.stateStore.providerClass", _ROCKS)
+    spark.conf.set("spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", "true")
+    spark.conf.set("spark.sql.shuffle.partitions", "2")
+
+
+def _joined(spark: SparkSession, settings: Settings, unrepeated: bool) -> DataFrame:
+    def source(dataset: str, moment: str, identity: str) -> DataFrame:
+        stream = spark.readStream.format("iceberg").option("streaming-max-rows-per-micro-batch", str(10**9))
+        events = stream.load(f"{settings.catalog_name}.{dataset}").withWatermark(moment, "10 minutes")
+        return events.dropDuplicatesWithinWatermark([identity]) if unrepeated else events
+
+    shown = source("raw.impressions", "event_ts", "event_id").alias("i")
+    played = source("raw.plays", "start_ts", "play_id").alias("p")
+    same = F.expr(
+        "i.profile_id = p.profile_id AND i.title_id = p.title_id "
+        "AND p.start_ts >= i.event_ts AND p.start_ts <= i.event_ts + INTERVAL 6 HOURS"
+    )
+    names = ("i.event_id", "i.profile_id", "i.title_id", "i.event_ts", "p.play_id", "p.start_ts", "i.event_day")
+    return shown.join(played, same, "leftOuter").select(*names)

@@ -1,0 +1,86 @@
+"""The stream: its join beside Spark's join of two streams, how long events wait, what a tick on a full table costs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import click
+
+from matinee.engine.server import own_server
+from tests.bench import machine, stream_join, stream_ticks
+from tests.bench.ratios import Ratio
+from tests.bench.tables import print_ratios
+
+PARTS = ("join", "latency", "tick")
+JOIN_TARGET, WAIT_TARGET_S, TICK_TARGET = 3.0, 60.0, 1.5
+RATE, SECONDS = 2_000, 180
+TICK_DAYS, TICK_ROWS, TICK_BATCH = 30, 60_000, 5_000
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """What one call measured."""
+
+    document: dict[str, object]
+    ratios: list[Ratio]
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """Nothing is caught here: what fails ends the call."""
+        return ()
+
+    def print(self) -> None:
+        """Print the ratios."""
+        print_ratios(self.ratios, "2.4M events, 2,000 a second, 30 days of 60,000 rows")
+
+    def save(self, folder: Path) -> None:
+        """Write its JSON."""
+        (folder / "stream.json").write_text(json.dumps(self.document, indent=2) + "\n")
+
+
+def measure_stream(folder: Path, parts: Sequence[str], rows: int, rounds: int) -> Streaming:
+    """Measure the parts one after another; peers in turn within each round."""
+    home = folder.absolute() / "stream"
+    document: dict[str, object] = {"before": machine.facts()}
+    ratios: list[Ratio] = []
+    if "join" in parts:
+        seconds = _join(home / "join", rows, rounds)
+        document["join"] = {"rows": rows, "seconds": seconds}
+        ours, *peers = seconds
+        for name in peers:
+            ratio = median(seconds[ours]) / median(seconds[name])
+            ratios.append(Ratio(f"seconds, ours / {name}", "join", ratio, 1 / JOIN_TARGET))
+    if "latency" in parts:
+        waits = stream_ticks.measure_latency(home / "latency", RATE, SECONDS)
+        document["latency"] = asdict(waits)
+        ratios.append(Ratio(f"p95 from sending to the live row at {RATE}/s, s", "latency", waits.p95_s, WAIT_TARGET_S))
+    if "tick" in parts:
+        full, empty = stream_ticks.measure_tick(home / "tick", TICK_DAYS, TICK_ROWS, TICK_BATCH, rounds)
+        document["tick"] = {"full_s": full, "empty_s": empty}
+        ratios.append(Ratio("tick on 30 days / on an empty table", "tick", median(full) / median(empty), TICK_TARGET))
+    document["ratios"] = [asdict(one) for one in ratios]
+    return Streaming(document, ratios)
+
+
+def _join(home: Path, rows: int, rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each contender, round by round; the first round warms the engine and does not count."""
+    settings = stream_join.build(home, rows)
+    with own_server(settings) as remote:
+        running = settings.model_copy(update={"spark_remote": remote})
+        contenders = {
+            "ours": partial(stream_join.ours, running),
+            "stream-stream join": partial(stream_join.peer, running, home / "checkpoint", unrepeated=False),
+            "stream-stream join without repeats": partial(
+                stream_join.peer, running, home / "checkpoint", unrepeated=True
+            ),
+        }
+        found: dict[str, list[float]] = {name: [] for name in contenders}
+        for number in range(rounds + 1):
+            for name, contend in contenders.items():
+                seconds = contend()
+                click.echo(f"round {number}  {name} {seconds:.1f} s", err=True)
+                found[name] += [seconds] if number else []
+    return found
