@@ -87,4 +87,4 @@ lock: $(ENV_READY)  ## Resolve the dependencies again (needs uv)
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
 
 clean:  ## Remove what the targets above made; the lake in .matinee/ stays
-	rm -rf $(VENV) .jars .verify .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .jars .kafka .verify .pytest_cache .mypy_cache .ruff_cache .hypothesis

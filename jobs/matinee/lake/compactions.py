@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from matinee.lake.catalog import Lake, catalog_errors, summary_of
+from matinee.lake.catalog import Lake, summary_of
 from matinee.lake.ledger import stamp
 from matinee.lake.publication import PUBLICATION_ID
+from matinee.lake.registers import append_rows
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -46,9 +47,6 @@ class Compaction:
 
 def record(lake: Lake, done: Compaction) -> None:
     """Append one row for a compaction; hashes of cells add up to the hash of the slice."""
-    import pyarrow as pa
-
-    table = lake.ensure(COMPACTIONS)
     by_bucket = dict(sorted((bucket, proof) for bucket, proof in done.cells.items() if bucket is not None))
     row = {
         **vars(done),
@@ -57,8 +55,7 @@ def record(lake: Lake, done: Compaction) -> None:
         "cells": json.dumps(by_bucket) if by_bucket else None,
         "recorded_ts": stamp(),
     }
-    with catalog_errors():
-        table.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
+    append_rows(lake, COMPACTIONS, [row])
 
 
 def proven(lake: Lake, table: "Table", snapshot_ids: Iterable[int]) -> set[int]:

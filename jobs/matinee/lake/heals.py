@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from matinee.lake.catalog import Lake, catalog_errors
+from matinee.lake.catalog import Lake
+from matinee.lake.registers import append_rows
 
 HEALS = "ops.heals"
 #: Derive anew what changed; wait; or a person is called.
@@ -47,14 +48,7 @@ class Spent:
 
 def record(lake: Lake, decisions: Iterable[Decision]) -> None:
     """Append decisions in one commit."""
-    import pyarrow as pa
-
-    rows = [vars(one) for one in decisions]
-    if not rows:
-        return
-    table = lake.ensure(HEALS)
-    with catalog_errors():
-        table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    append_rows(lake, HEALS, map(vars, decisions))
 
 
 def decisions(lake: Lake) -> list[Decision]:

@@ -18,6 +18,7 @@ from matinee.lake import refs
 from matinee.lake.catalog import Lake, summary_of
 from matinee.lake.files import landing_seq
 from matinee.lake.landing import ONLY_IN_SUMMARY, QUARANTINE, Landing, landing_in
+from matinee.lake.registers import append_rows
 from matinee.lake.streamed import is_streamed_through, last_in
 
 if TYPE_CHECKING:
@@ -62,16 +63,11 @@ def landing_times(lake: Lake, dataset: str, since: datetime) -> list[datetime]:
 
 def register(lake: Lake, landings: list[Landing]) -> None:
     """Append rows to `ops.landings` in one commit. A landing that two processes register has two equal rows."""
-    import pyarrow as pa
-
-    if not landings:
-        return
-    table = lake.ensure(LANDINGS)
     rows = [{**vars(one), "unknown_fields": json.dumps(dict(one.unknown_fields), sort_keys=True)} for one in landings]
     for row in rows:
         for name in ONLY_IN_SUMMARY:
             del row[name]
-    table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    append_rows(lake, LANDINGS, rows)
 
 
 def register_missing(lake: Lake, dataset: str) -> list[Landing]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from matinee.lake import refs
-from matinee.lake.catalog import Lake, catalog_errors
+from matinee.lake.catalog import Lake
 from matinee.lake.publication import PUBLICATION_ID, REACHED, RUN, InputPin, Publication, Run, State, buckets_in
+from matinee.lake.registers import append_rows
 from matinee.report import Rows, Verdict
 
 if TYPE_CHECKING:
@@ -62,14 +63,7 @@ def stamp() -> datetime:
 
 def record(lake: Lake, publications: Iterable[Publication]) -> None:
     """Append the rows of one event (all its days together) in one commit."""
-    import pyarrow as pa
-
-    rows = [_to_row(publication) for publication in publications]
-    if not rows:
-        return
-    table = lake.ensure(LEDGER)
-    with catalog_errors():
-        table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
+    append_rows(lake, LEDGER, map(_to_row, publications))
 
 
 def history(lake: Lake, dataset: str) -> History:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from matinee.lake.catalog import Lake, catalog_errors
+from matinee.lake.catalog import Lake
+from matinee.lake.registers import append_rows
 
 MANIFESTS = "ops.manifests"
 
@@ -33,17 +34,12 @@ class Expectation:
 
 def declare(lake: Lake, manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Append declarations in one commit; each gets a landing number above all earlier ones of the table."""
-    import pyarrow as pa
-
     found = tuple(manifests)
     if not found:
         return ()
-    table = lake.ensure(MANIFESTS)
     start = max((known.landing_seq for known in _all(lake)), default=0)
     numbered = tuple(Manifest(**{**vars(m), "landing_seq": start + 1}) for m in found)
-    rows = pa.Table.from_pylist([vars(manifest) for manifest in numbered], schema=table.schema().as_arrow())
-    with catalog_errors():
-        table.append(rows)
+    append_rows(lake, MANIFESTS, map(vars, numbered))
     return numbered
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from matinee.lake.catalog import Lake, catalog_errors
+from matinee.lake.catalog import Lake
 from matinee.lake.ledger import stamp
 from matinee.lake.live import live_name, progress
+from matinee.lake.registers import append_rows
 from matinee.lake.validity import Validity
 
 PARITY = "ops.stream_parity"
@@ -41,16 +42,12 @@ class Parity:
 
 def record(lake: Lake, found: Parity) -> None:
     """Append a comparison in one commit."""
-    import pyarrow as pa
-
-    table = lake.ensure(PARITY)
     row = vars(found) | {
         "causes": json.dumps(dict(found.causes), sort_keys=True),
         "scores": json.dumps(dict(found.scores)),
         "recorded_ts": stamp(),
     }
-    with catalog_errors():
-        table.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
+    append_rows(lake, PARITY, [row])
 
 
 def parities(lake: Lake) -> list[Parity]:

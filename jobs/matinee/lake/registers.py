@@ -1,11 +1,12 @@
 """Registers: the tables `ops.*`, appended to a few rows at a time; their many small files are gathered here."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.lake import refs
-from matinee.lake.catalog import Lake, summary_of
+from matinee.lake.catalog import Lake, catalog_errors, summary_of
 from matinee.lake.commits import commit_errors
 
 if TYPE_CHECKING:
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
 
 #: A register of fewer files than this is quick to read.
 MANY = 50
+
+
+def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]]) -> None:
+    """Append rows, as its contract has them, to a register in one commit; for none there is no commit."""
+    import pyarrow as pa
+
+    listed = [dict(row) for row in rows]
+    if not listed:
+        return
+    table = lake.ensure(dataset)
+    with catalog_errors():
+        table.append(pa.Table.from_pylist(listed, schema=table.schema().as_arrow()))
 
 
 def gather(lake: Lake, dataset: str) -> tuple[int, int]:

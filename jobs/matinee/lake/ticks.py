@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from matinee.lake.catalog import Lake, catalog_errors
+from matinee.lake.catalog import Lake
 from matinee.lake.ledger import stamp
+from matinee.lake.registers import append_rows
 
 TICKS = "ops.stream_ticks"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,16 +37,12 @@ class Tick:
 
 def record(lake: Lake, tick: Tick) -> None:
     """Append a tick in one commit."""
-    import pyarrow as pa
-
-    table = lake.ensure(TICKS)
     row = vars(tick) | {
         "offsets": json.dumps(dict(tick.offsets), sort_keys=True),
         "seconds": json.dumps(dict(tick.seconds)),
         "recorded_ts": stamp(),
     }
-    with catalog_errors():
-        table.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
+    append_rows(lake, TICKS, [row])
 
 
 def ticks(lake: Lake, since: datetime = _LONG_AGO) -> list[Tick]:
