@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from matinee.contracts.model import live_name
 from matinee.cycle.ingest import close_through
 from matinee.cycle.request import RunRequest
 from matinee.cycle.steps import run
 from matinee.lake.catalog import Lake
-from matinee.lake.live import live_name
 from matinee.settings import Settings
 from matinee.streaming.datasets import ATTRIBUTIONS, LIVE
 from tests.lakes import D1, D2

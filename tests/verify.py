@@ -23,6 +23,7 @@ STEPS = {
         "tests/integration/test_live.py",
         "tests/integration/test_parity.py",
         "tests/integration/test_stream.py",
+        "tests/integration/test_stream_landing.py",
         "tests/integration/test_stream_kills.py",
         "tests/e2e/test_demo_stream.py",
     ],

@@ -3,7 +3,9 @@
 The same raw events for all: a day of impressions and plays that was landed in four pieces of six hours. Ours derives
 both live tables, repeats taken out. The peers join each impression with the plays of its profile and title within six
 hours and keep what they have to in their state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
-One joins the events as they come, the other one takes out repeats first: only that one could agree with the batch.
+They come nearer to ours one by one: the first joins the events as they come and writes seven columns; the second takes
+out repeats first, without which none could agree with the batch; the third also writes the columns that the live table
+has of an impression.
 """
 
 import shutil
@@ -16,10 +18,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.lake.catalog import Lake
 from matinee.lake.landing import Landing
-from matinee.lake.live import live_name
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import columns
 from matinee.sources.simulator.columns import HOUR, Frame
@@ -74,8 +76,15 @@ def ours(settings: Settings) -> float:
         return time.monotonic() - begun
 
 
-def peer(settings: Settings, checkpoint: Path, *, unrepeated: bool) -> float:
-    """Join the two streams from nothing, a landing a micro-batch; return the seconds."""
+def peer(settings: Settings, checkpoint: Path, *, unrepeated: bool = False, whole: bool = False) -> float:
+    """Join the two streams from nothing; return the seconds.
+
+    Args:
+        settings: with the engine.
+        checkpoint: a folder for its state.
+        unrepeated: take out repeats before.
+        whole: write all columns of an impression.
+    """
     shutil.rmtree(checkpoint, ignore_errors=True)
     with spark_session(settings) as spark:
         _peer_options(spark)
@@ -83,13 +92,11 @@ def peer(settings: Settings, checkpoint: Path, *, unrepeated: bool) -> float:
         spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {settings.catalog_name}.bench").collect()
         spark.sql(f"DROP TABLE IF EXISTS {target}").collect()
         begun = time.monotonic()
-        spark.sql(
-            f"CREATE TABLE {target} (event_id string, profile_id string, title_id string, event_ts timestamp, "
-            "play_id string, start_ts timestamp, event_day date) USING iceberg PARTITIONED BY (event_day)"
-        ).collect()
+        joined = _joined(spark, settings, unrepeated, whole)
+        columns = ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in joined.schema)
+        spark.sql(f"CREATE TABLE {target} ({columns}) USING iceberg PARTITIONED BY (event_day)").collect()
         query = (
-            _joined(spark, settings, unrepeated)
-            .writeStream.format("iceberg")
+            joined.writeStream.format("iceberg")
             .outputMode("append")
             .trigger(availableNow=True)
             .option("checkpointLocation", str(checkpoint))
@@ -106,7 +113,7 @@ def _peer_options(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.shuffle.partitions", "2")
 
 
-def _joined(spark: SparkSession, settings: Settings, unrepeated: bool) -> DataFrame:
+def _joined(spark: SparkSession, settings: Settings, unrepeated: bool, whole: bool) -> DataFrame:
     def source(dataset: str, moment: str, identity: str) -> DataFrame:
         stream = spark.readStream.format("iceberg").option("streaming-max-rows-per-micro-batch", str(10**9))
         events = stream.load(f"{settings.catalog_name}.{dataset}").withWatermark(moment, "10 minutes")
@@ -118,5 +125,9 @@ def _joined(spark: SparkSession, settings: Settings, unrepeated: bool) -> DataFr
         "i.profile_id = p.profile_id AND i.title_id = p.title_id "
         "AND p.start_ts >= i.event_ts AND p.start_ts <= i.event_ts + INTERVAL 6 HOURS"
     )
-    names = ("i.event_id", "i.profile_id", "i.title_id", "i.event_ts", "p.play_id", "p.start_ts", "i.event_day")
+    registry = Lake.open(settings).registry
+    live = registry.get(live_name("core.impression_plays")).column_names
+    all_columns = [name for name in registry.get("raw.impressions").column_names if name in live]
+    of_impression = all_columns if whole else ["event_id", "profile_id", "title_id", "event_ts", "event_day"]
+    names = (*(f"i.{name}" for name in of_impression), "p.play_id", "p.start_ts")
     return shown.join(played, same, "leftOuter").select(*names)

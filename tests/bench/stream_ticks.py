@@ -13,13 +13,13 @@ from statistics import median, quantiles
 
 import numpy as np
 
+from matinee.contracts.model import live_name
 from matinee.engine.server import own_server
 from matinee.engine.session import spark_session
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.landing import Landing
-from matinee.lake.live import LIVE as PROGRESS
-from matinee.lake.live import Progress, live_name
+from matinee.lake.live import PROGRESS, Progress
 from matinee.settings import Settings, load_settings
 from matinee.stack.broker import broker
 from matinee.stack.producer import Producer

@@ -70,12 +70,12 @@ def _join(home: Path, rows: int, rounds: int) -> dict[str, list[float]]:
     settings = stream_join.build(home, rows)
     with own_server(settings) as remote:
         running = settings.model_copy(update={"spark_remote": remote})
+        peer = partial(stream_join.peer, running, home / "checkpoint")
         contenders = {
             "ours": partial(stream_join.ours, running),
-            "stream-stream join": partial(stream_join.peer, running, home / "checkpoint", unrepeated=False),
-            "stream-stream join without repeats": partial(
-                stream_join.peer, running, home / "checkpoint", unrepeated=True
-            ),
+            "stream-stream join": peer,
+            "stream-stream join without repeats": partial(peer, unrepeated=True),
+            "stream-stream join without repeats, all columns": partial(peer, unrepeated=True, whole=True),
         }
         found: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(rounds + 1):

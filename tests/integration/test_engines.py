@@ -65,10 +65,8 @@ def writers(lake: Lake, dataset: str) -> set[str]:
     return {pq.ParquetFile(path.removeprefix("file://")).metadata.created_by.split()[0] for path in paths}
 
 
-@pytest.mark.parametrize(
-    "cell_rows",
-    [pytest.param(None, id="days at once", marks=pytest.mark.slow), pytest.param(1, id="cell by cell")],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("cell_rows", [pytest.param(None, id="days at once"), pytest.param(1, id="cell by cell")])
 def test_both_engines_derive_the_same_tables_to_the_bit(
     settings: Settings, on_sail: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell_rows: int | None
 ) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pyspark.sql import functions as F
 from tests import streams
 from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
+from matinee.contracts.model import live_name
 from matinee.cycle.request import RunRequest
 from matinee.cycle.steps import run
 from matinee.engine.session import spark_session
 from matinee.lake.catalog import Lake
-from matinee.lake.live import live_name
 from matinee.lake.retention import expire, plan_expiry
 from matinee.settings import Settings
 from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
@@ -114,6 +115,24 @@ def test_a_repeat_that_moves_a_play_to_another_profile_survives_a_cut_a_compacti
             catch_up(settings)
     catch_up(settings)
     assert {row["plays"] for row in Lake.open(settings).table(live_name(OUTCOMES)).scan().to_arrow().to_pylist()} == {0}
+
+
+@pytest.mark.slow
+def test_ids_that_share_a_number_and_frames_of_many_rows_are_derived_as_others_are(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("matinee.streaming.news._number", lambda columns: F.length(F.concat_ws("", *columns)))
+    monkeypatch.setattr("matinee.streaming.news.FEW_ROWS", -1)
+    lake = Lake.open(settings)
+    land_days(lake, D1)
+    catch_up(settings)
+    again = raw_impression(D1, "late", title_id="t1", event_ts=at(D1, NOON + MINUTE / 2))
+    land(lake, "raw.impressions", [again, again, raw_impression(D1, "new")], seq=2, close=False)
+    catch_up(settings)
+    for dataset in CHAIN:
+        run(settings, RunRequest(dataset, D1, D1))
+    assert streams.rows(settings, live_name(ATTRIBUTIONS)) == streams.rows(settings, ATTRIBUTIONS)
+    assert streams.rows(settings, live_name(OUTCOMES)) == streams.rows(settings, OUTCOMES)
 
 
 @pytest.mark.slow

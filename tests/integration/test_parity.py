@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from tests.lakes import D1, D2, NOON, at, land, raw_impression, raw_play
 
+from matinee.contracts.model import live_name
 from matinee.cycle.request import RunRequest
 from matinee.cycle.steps import run
 from matinee.engine.session import spark_session
@@ -15,7 +16,7 @@ from matinee.errors import InputsNotValidError, StreamDiffersError
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.commits import commit_nothing
-from matinee.lake.live import live_name, progress
+from matinee.lake.live import progress
 from matinee.lake.parity import Parity, days_to_compare
 from matinee.settings import Settings
 from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
@@ -124,6 +125,7 @@ def by_another_version(lake: Lake) -> None:
     commit_nothing(lake, live_name(OUTCOMES), refs.MAIN, older.to_summary())
 
 
+@pytest.mark.slow
 def test_an_expired_day_stays_gone_and_still_wins_plays_of_the_next_one(
     settings: Settings, lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

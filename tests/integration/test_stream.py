@@ -10,11 +10,12 @@ import pytest
 from tests import streams
 from tests.lakes import ids
 
+from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.errors import LeaseHeldError, StreamPausedError
 from matinee.lake.catalog import Lake
 from matinee.lake.lease import hold
-from matinee.lake.live import live_name, progress
+from matinee.lake.live import progress
 from matinee.lake.ticks import TICKS, Tick, paused, record, ticks
 from matinee.settings import Settings, load_settings
 from matinee.stack import processes

@@ -13,9 +13,10 @@ from tests import streams
 from tests.kills import die, points_of
 from tests.lakes import D1
 
+from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.lake.catalog import Lake
-from matinee.lake.live import live_name, progress
+from matinee.lake.live import progress
 from matinee.settings import CHECKOUT, Settings, load_settings
 from matinee.stack.broker import broker
 from matinee.streaming.datasets import LIVE, OUTCOMES

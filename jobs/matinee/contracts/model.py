@@ -138,7 +138,7 @@ class Contract:
         """
         return replace(
             self,
-            dataset=f"{self.dataset}_live",
+            dataset=live_name(self.dataset),
             audited=False,
             inputs=(),
             transform=None,
@@ -208,6 +208,11 @@ class Contract:
                 facts={"dataset": self.dataset, "parameter": name},
             )
         return self.parameters[name]
+
+
+def live_name(dataset: str) -> str:
+    """Return the name of a dataset's live table."""
+    return f"{dataset}_live"
 
 
 def is_number(text: str) -> bool:

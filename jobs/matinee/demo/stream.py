@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 
 from matinee.cli.output import OUT
+from matinee.contracts.model import live_name
 from matinee.cycle.ingest import close_through
 from matinee.cycle.request import RunRequest
 from matinee.cycle.steps import run
@@ -25,7 +26,6 @@ from matinee.demo.replay import TOPICS, replay
 from matinee.engine.server import own_server
 from matinee.errors import MatineeError, StreamDiffersError
 from matinee.lake.catalog import Lake
-from matinee.lake.live import live_name
 from matinee.lake.parity import parities
 from matinee.lake.ticks import Tick
 from matinee.settings import Settings, load_settings
@@ -137,7 +137,7 @@ def _see(settings: Settings, board: Board, done: list[Tick] | MatineeError) -> N
 
 def _judge(settings: Settings) -> bool:
     """Publish the days by the daily path, hold the mature ones against it, and print what came of it."""
-    OUT.print("The daily path derives the same days …")
+    OUT.print("\nThe daily path derives the same days …")
     first, last = OPTIONS.first_day, OPTIONS.first_day + timedelta(days=OPTIONS.days - 1)
     close_through(settings, None, last)
     for dataset in CHAIN:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from heapq import merge
 
+from matinee.contracts.model import live_name
 from matinee.lake import landings, markers
 from matinee.lake.catalog import Lake
 from matinee.lake.changes import added_files
 from matinee.lake.files import landing_seq, upper_instant
 
-LIVE = "matinee.live"
+PROGRESS = "matinee.live"
 MARKER = "live"
 RECEIVED = "received_ts"
 SOURCES = ("raw.impressions", "raw.plays")
@@ -49,12 +50,12 @@ class Progress:
             "expired": self.expired.isoformat() if self.expired else None,
             "made_by": self.made_by,
         }
-        return {LIVE: json.dumps(body, sort_keys=True, separators=(",", ":"))}
+        return {PROGRESS: json.dumps(body, sort_keys=True, separators=(",", ":"))}
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, str]) -> "Progress":
         """Read what `to_summary` wrote."""
-        body = json.loads(summary[LIVE])
+        body = json.loads(summary[PROGRESS])
         return cls(
             read=body["read"],
             since=body["since"],
@@ -64,14 +65,9 @@ class Progress:
         )
 
 
-def live_name(dataset: str) -> str:
-    """Return the name of a dataset's live table."""
-    return f"{dataset}_live"
-
-
 def is_progress(summary: Mapping[str, str]) -> bool:
     """Whether a commit says how far a live table was brought."""
-    return LIVE in summary
+    return PROGRESS in summary
 
 
 def progress(lake: Lake, dataset: str) -> Progress:

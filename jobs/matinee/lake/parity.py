@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from matinee.contracts.model import live_name
 from matinee.lake.catalog import Lake
 from matinee.lake.ledger import stamp
-from matinee.lake.live import live_name, progress
+from matinee.lake.live import progress
 from matinee.lake.registers import append_rows
 from matinee.lake.validity import Validity
 

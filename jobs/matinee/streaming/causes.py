@@ -22,12 +22,12 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import Contract, live_name
 from matinee.days import day_range, reach_ahead, reach_back
 from matinee.io.tables import days_between, full_name
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.live import Progress, is_progress, live_name
+from matinee.lake.live import Progress, is_progress
 from matinee.lake.parity import ARRIVED_AFTER
 from matinee.lake.publication import Publication
 from matinee.lake.validity import Validity

@@ -15,20 +15,20 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee import __version__, faults
-from matinee.contracts.model import Contract
+from matinee.contracts.model import Contract, live_name
 from matinee.io.tables import append, update
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.landing import Landing
 from matinee.lake.landings import landed_after
-from matinee.lake.live import SOURCES, Progress, live_name, next_stop, progress, watermark
+from matinee.lake.live import SOURCES, Progress, next_stop, progress, watermark
 from matinee.lake.swap import swapped
 from matinee.streaming.datasets import ATTRIBUTIONS, CORE, LIVE, OUTCOMES, PAIR
-from matinee.streaming.news import IS_LIVE, News, View, among, context, gather, input_days
+from matinee.streaming.news import IS_LIVE, News, View, among, context, gather, held, input_days
 from matinee.transforms import transform_of
 
 #: As many rows a step takes: what lies back farther is caught up with in several.
-STEP_ROWS = 2_000_000
+STEP_ROWS = 4_000_000
 #: Whether the live table has a row otherwise; null where it has none of that key.
 CHANGED = "is_changed"
 
@@ -73,13 +73,13 @@ class Step:
         """Derive what the new rows touch, and put it into both tables."""
         news = gather(self._view)
         derived = self._attributions(news)
-        attributions = self._marked(ATTRIBUTIONS, derived, news.attributions).localCheckpoint()
+        attributions = held(self._marked(ATTRIBUTIONS, derived, news.attributions))
         new, changed = attributions.where(F.col(CHANGED).isNull()), attributions.where(CHANGED)
         self._put(ATTRIBUTIONS, new, changed)
         faults.reach("stream.after_attributions")
         won = self._won(news, attributions.drop(CHANGED))
         again = self._marked(OUTCOMES, self._outcomes(self._known(news), won), news.outcomes)
-        changed = again.where(CHANGED).drop(CHANGED).unionByName(self._swept(news)).localCheckpoint()
+        changed = held(again.where(CHANGED).drop(CHANGED).unionByName(self._swept(news)))
         self._put(OUTCOMES, self._outcomes(self._fresh(news), won), changed)
         faults.reach("stream.after_outcomes")
 

@@ -13,11 +13,10 @@ from functools import partial, reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import Contract, live_name
 from matinee.days import day_range
 from matinee.io.tables import full_name
 from matinee.lake.catalog import Lake
-from matinee.lake.live import live_name
 from matinee.streaming.datasets import ATTRIBUTIONS, CORE, HOLDS, LIVE, OTHER_INPUT, OUTCOMES, PAIR, RAW
 from matinee.transforms import TransformContext, transform_of
 from matinee.transforms.deduplication import unrepeated
@@ -25,6 +24,8 @@ from matinee.transforms.reach import Kind, Span, reached_days
 
 #: Whether the live table has the row's id.
 IS_LIVE = "is_live"
+#: Up to here a frame is taken to be one that a task alone can pass on.
+FEW_ROWS = 500_000
 _KINDS: dict[str, Kind] = {"impressions": "impression", "plays": "play"}
 
 
@@ -93,20 +94,32 @@ class News:
 def gather(view: View) -> News:
     """Return what is new in the view."""
     days = _days(view)
-    repeated = {kind: _repeated(view, kind, days[kind]).localCheckpoint() for kind in RAW}
+    repeated = {kind: held(_repeated(view, kind, days[kind])) for kind in RAW}
     versions = {kind: _versions(view, kind, days[kind], repeated[kind]) for kind in RAW}
     rows = {kind: _rows(view, kind, days[kind], repeated[kind], versions[kind]) for kind in RAW}
+    rows["plays"] = held(rows["plays"])
     # Of all rows of an id, not of the one that has won: a repeat may have taken it to another title, and a step that
     # was cut off may have moved it there already.
     moved = _pairs(versions.values())
     play_days, shown_days = _reach(view, days)
     played_in = play_days | input_days(view.lake, OUTCOMES, shown_days)
     touched = _pairs([moved, *(view.new(kind) for kind in RAW)])
-    attributions = view.live(ATTRIBUTIONS, played_in).join(touched, PAIR, "left_semi").localCheckpoint()
-    played = _pairs([moved, attributions, view.new("plays")]).distinct().localCheckpoint()
+    attributions = held(view.live(ATTRIBUTIONS, played_in).join(touched, PAIR, "left_semi"))
+    played = held(_pairs([moved, attributions, view.new("plays")]).distinct())
     shown_in = shown_days | input_days(view.lake, ATTRIBUTIONS, play_days)
-    outcomes = view.live(OUTCOMES, shown_in).join(played, PAIR, "left_semi").localCheckpoint()
+    outcomes = held(view.live(OUTCOMES, shown_in).join(played, PAIR, "left_semi"))
     return News(rows, repeated, attributions, outcomes, played, play_days, shown_days)
+
+
+def held(frame: DataFrame) -> DataFrame:
+    """Return a frame whose rows are derived now, and kept until the session ends.
+
+    Spark takes it to be as large as its plan was, joins of joins beyond all measure. A limit tells it how few rows they
+    are, so that it hashes them in memory, and neither sorts nor sends around what they are joined to.
+    """
+    kept = frame.localCheckpoint()
+    rows = kept.count()
+    return kept.limit(rows) if rows <= FEW_ROWS else kept
 
 
 def among(column: str, days: Iterable[date]) -> Column:
@@ -138,14 +151,27 @@ def _days(view: View) -> dict[str, set[date]]:
 
 
 def _repeated(view: View, kind: str, days: set[date]) -> DataFrame:
-    """Return the new ids that the live table has, or that are new twice: event_day, the id, and `is_live`."""
+    """Return the new ids that the live table has, or that are new twice: event_day, the id, and `is_live`.
+
+    That an id is new twice is seen by a number in its place, which takes half the time. Ids that share one are among
+    the repeated, too: to look for a repeat that is not there costs a little, and changes nothing.
+    """
     same = view.identity(kind)
     new = view.new(kind).select(*same)
-    twice = new.groupBy(*same).count().where("count > 1").select(*same, F.lit(False).alias(IS_LIVE))
+    numbered = new.withColumn("number", _number(same))
+    numbers = numbered.groupBy("number").count().where("count > 1").select("number")
+    twice = numbered.join(numbers, "number", "left_semi")
     contract = view.lake.registry.get(HOLDS[kind])
     live = view.live(contract.dataset, days).withColumn("event_day", F.col(contract.day_column or ""))
-    known = live.select(*same).join(new, same, "left_semi").withColumn(IS_LIVE, F.lit(True))
-    return twice.unionByName(known).groupBy(*same).agg(F.max(IS_LIVE).alias(IS_LIVE))
+    # Whichever side has fewer rows is hashed: of a semi join it would be the new ones always.
+    known = live.select(*same).join(new, same).withColumn(IS_LIVE, F.lit(True))
+    found = twice.select(*same, F.lit(False).alias(IS_LIVE)).unionByName(known)
+    return found.groupBy(*same).agg(F.max(IS_LIVE).alias(IS_LIVE))
+
+
+def _number(columns: Iterable[str]) -> Column:
+    """Return a number that equal ids share, and others hardly ever."""
+    return F.xxhash64(*columns)
 
 
 def _versions(view: View, kind: str, days: set[date], repeated: DataFrame) -> DataFrame:

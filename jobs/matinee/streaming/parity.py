@@ -10,13 +10,13 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import Contract, live_name
 from matinee.days import end_of
 from matinee.errors import InputsNotValidError
 from matinee.io.tables import full_name
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.live import Progress, live_name, progress
+from matinee.lake.live import Progress, progress
 from matinee.lake.parity import ARRIVED_AFTER, Parity, record
 from matinee.lake.publication import Publication
 from matinee.lake.validity import Validity

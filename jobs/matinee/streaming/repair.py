@@ -11,12 +11,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee import __version__, faults
+from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.errors import UsageError
 from matinee.io.tables import full_name, read, replace_days
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.live import Progress, live_name, progress
+from matinee.lake.live import Progress, progress
 from matinee.lake.swap import swapped
 from matinee.lake.validity import Validity
 from matinee.settings import Settings

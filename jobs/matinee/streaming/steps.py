@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
+from matinee.contracts.model import live_name
 from matinee.errors import CommitConflictError, StreamPausedError
 from matinee.io.tables import conflicts
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.commits import commit_nothing
 from matinee.lake.lease import Lease
-from matinee.lake.live import SOURCES, live_name
+from matinee.lake.live import SOURCES
 from matinee.lake.ticks import resumed
 from matinee.streaming.checks import troubles
 from matinee.streaming.datasets import LIVE

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from matinee.contracts.model import live_name
 from matinee.cycle.compaction import compact
 from matinee.cycle.maintenance import expire_snapshots
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.landing import QUARANTINE
 from matinee.lake.lease import Lease
-from matinee.lake.live import SOURCES, live_name
+from matinee.lake.live import SOURCES
 from matinee.lake.ticks import TICKS
 from matinee.settings import Settings
 from matinee.streaming.datasets import LIVE

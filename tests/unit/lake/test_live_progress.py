@@ -5,9 +5,10 @@ from pathlib import Path
 
 from tests.lakes import D1, at, land, make_lake, raw_impression, raw_play
 
+from matinee.contracts.model import live_name
 from matinee.lake import refs
 from matinee.lake.commits import commit_nothing
-from matinee.lake.live import Progress, live_name, next_stop, progress, watermark
+from matinee.lake.live import Progress, next_stop, progress, watermark
 from matinee.lake.retention import expire, plan_expiry
 
 OUTCOMES = "core.impression_plays"
