@@ -102,6 +102,10 @@ class StreamPausedError(TerminalError):
     """A person, or the checks of a batch, stopped the stream."""
 
 
+class TopicChangedError(TerminalError):
+    """A topic is not the one that the tables' offsets are of."""
+
+
 class StreamDiffersError(TerminalError):
     """A live table is not what the batch derived from the same input."""
 

@@ -34,8 +34,8 @@ class DayEvents:
     plays: Frame
 
 
-def simulate_day(rows: int, skew: Skew, seed: int = SEED) -> DayEvents:
-    """Simulate about `rows` impressions and a twelfth as many plays of one day, all of them in good order.
+def simulate_day(rows: int, skew: Skew, seed: int = SEED, plays: float = PLAYS_PER_IMPRESSION) -> DayEvents:
+    """Simulate about `rows` impressions, and plays of each, of one day, all of them in good order.
 
     Raises:
         ValueError: the hot profile has too few events for its pair.
@@ -44,14 +44,14 @@ def simulate_day(rows: int, skew: Skew, seed: int = SEED) -> DayEvents:
         days=1,
         seed=seed,
         titles=5_000,
-        take_rate=0.0715,
+        take_rate=0.0715 * plays / PLAYS_PER_IMPRESSION,
         shared_profile_share=HOT_SHARE if skew == "hot" else 0.0,
         duplicate_share=0,
         late_share=0,
         out_of_order_share=0,
         broken_share=0,
         incomplete_file_share=0,
-    ).sized(int(rows * (1 + PLAYS_PER_IMPRESSION)))
+    ).sized(int(rows * (1 + plays)))
     simulation = generate(options)
     end = first_instant(options) + DAY
     both = (simulation.impressions, simulation.plays)

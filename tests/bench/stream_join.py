@@ -1,8 +1,9 @@
-"""The stream's join: live tables brought up micro-batch by micro-batch, beside Spark's own join of two streams.
+"""The stream's join: live tables brought up from what is landed, beside Spark's own join of two streams.
 
-The same raw events for all: a day of impressions and plays that was landed in four pieces of six hours. Ours derives
-both live tables, repeats taken out. The peers join each impression with the plays of its profile and title within six
-hours and keep what they have to in their state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
+The same raw events for all: a day of impressions, a fifth as many plays and 2 % of both sent again, landed in four
+pieces of six hours. Ours derives both live tables, repeats taken out: in one step as it would, or in one a piece. The
+peers join each impression with the plays of its profile and title within six hours and keep what they have to in their
+state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
 They come nearer to ours one by one: the first joins the events as they come and writes seven columns; the second takes
 out repeats first, without which none could agree with the batch; the third also writes the columns that the live table
 has of an impression.
@@ -12,6 +13,7 @@ import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -25,22 +27,23 @@ from matinee.lake.landing import Landing
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import columns
 from matinee.sources.simulator.columns import HOUR, Frame
+from matinee.streaming import live
 from matinee.streaming.datasets import LIVE
 from matinee.streaming.steps import bring_up
 from tests.bench.events import simulate_day
 from tests.bench.late import _raw_table
 from tests.lakes import at
 
-PIECES = 4
+PIECES, PLAYS, REPEATED = 4, 0.2, 0.02
 PEER_TABLE = "peer"
 _ROCKS = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 
 
 def build(home: Path, rows: int) -> Settings:
-    """Land a day of so many impressions, and a fifth as many plays, in pieces of six hours."""
+    """Land a day of so many impressions in pieces of six hours."""
     shutil.rmtree(home, ignore_errors=True)
     settings = load_settings(home=home, catalog="embedded", spark_remote=None, spark_memory="4g", spark_java_options="")
-    lake, events = Lake.open(settings), simulate_day(rows, "uniform")
+    lake, events = Lake.open(settings), simulate_day(rows, "uniform", plays=PLAYS)
     for dataset, frame, moment in (
         ("raw.impressions", events.impressions, "event_ts"),
         ("raw.plays", events.plays, "start_ts"),
@@ -48,7 +51,8 @@ def build(home: Path, rows: int) -> Settings:
         hours = frame[moment].values // HOUR % 24
         for piece in range(PIECES):
             wanted = np.flatnonzero(hours // (24 // PIECES) == piece)
-            _land(lake, dataset, columns.take(frame, wanted), moment, piece + 1)
+            again = wanted[:: round(1 / REPEATED)]
+            _land(lake, dataset, columns.take(frame, np.concatenate([wanted, again])), moment, piece + 1)
     return settings
 
 
@@ -63,8 +67,8 @@ def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> N
     table.append(landed.select(schema.names).cast(schema), snapshot_properties=summary)
 
 
-def ours(settings: Settings) -> float:
-    """Bring the live tables up from nothing; return the seconds."""
+def ours(settings: Settings, step_rows: int = live.STEP_ROWS) -> float:
+    """Bring the live tables up from nothing, by steps of so many rows or of a piece; return the seconds."""
     lake = Lake.open(settings)
     for dataset in LIVE:
         if lake.exists(live_name(dataset)):
@@ -72,7 +76,8 @@ def ours(settings: Settings) -> float:
     with spark_session(settings) as spark:
         spark.sql("SELECT 1").collect()
         begun = time.monotonic()
-        bring_up(lake, spark)
+        with patch.object(live, "STEP_ROWS", step_rows):
+            bring_up(lake, spark)
         return time.monotonic() - begun
 
 
@@ -126,8 +131,8 @@ def _joined(spark: SparkSession, settings: Settings, unrepeated: bool, whole: bo
         "AND p.start_ts >= i.event_ts AND p.start_ts <= i.event_ts + INTERVAL 6 HOURS"
     )
     registry = Lake.open(settings).registry
-    live = registry.get(live_name("core.impression_plays")).column_names
-    all_columns = [name for name in registry.get("raw.impressions").column_names if name in live]
+    kept = registry.get(live_name("core.impression_plays")).column_names
+    all_columns = [name for name in registry.get("raw.impressions").column_names if name in kept]
     of_impression = all_columns if whole else ["event_id", "profile_id", "title_id", "event_ts", "event_day"]
     names = (*(f"i.{name}" for name in of_impression), "p.play_id", "p.start_ts")
     return shown.join(played, same, "leftOuter").select(*names)

@@ -152,7 +152,8 @@ def test_a_folder_is_streamed_paused_and_resumed(on_spark: Call, tmp_path: Path)
     assert on_spark("stream", "resume")[0] == 0
     code, [done] = on_spark("stream", "run", "--from", str(folder))
     assert (code, done["landed"], done["quarantined"]) == (0, 2, 0)
-    assert [one["state"] for one in on_spark("stream", "status")[1]] == ["paused", "resumed", "ran"]
+    now = on_spark("stream", "status")[1]
+    assert (now["state"], [one["state"] for one in now["ticks"]]) == ("running", ["paused", "resumed", "ran"])
     assert on_spark("stream", "run", "--from", str(folder)) == (0, [])
     assert on_spark("stream", "run")[1]["error"]["next_step"].startswith("Give either --servers")
     assert on_spark("stream", "compare") == (0, [])

@@ -18,6 +18,7 @@ from matinee.lake.catalog import Lake
 from matinee.lake.retention import expire, plan_expiry
 from matinee.settings import Settings
 from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
+from matinee.streaming.news import FEW_ROWS
 from matinee.streaming.steps import bring_up
 from matinee.streaming.ticks import Folder, tick
 
@@ -94,9 +95,11 @@ def _rewrite_and_expire(settings: Settings, dataset: str) -> None:
     expire(lake, plan_expiry(lake, dataset, MUCH_LATER))
 
 
+@pytest.mark.parametrize("few_rows", [pytest.param(rows, marks=pytest.mark.slow) for rows in (-1, 0)] + [FEW_ROWS])
 def test_a_repeat_that_moves_a_play_to_another_profile_survives_a_cut_a_compaction_and_an_expiry_between_the_tables(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, few_rows: int
 ) -> None:
+    monkeypatch.setattr("matinee.streaming.news.FEW_ROWS", few_rows)
     lake = Lake.open(settings)
     land_days(lake, D1)
     catch_up(settings)
@@ -118,11 +121,8 @@ def test_a_repeat_that_moves_a_play_to_another_profile_survives_a_cut_a_compacti
 
 
 @pytest.mark.slow
-def test_ids_that_share_a_number_and_frames_of_many_rows_are_derived_as_others_are(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ids_that_share_a_number_are_derived_as_others_are(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matinee.streaming.news._number", lambda columns: F.length(F.concat_ws("", *columns)))
-    monkeypatch.setattr("matinee.streaming.news.FEW_ROWS", -1)
     lake = Lake.open(settings)
     land_days(lake, D1)
     catch_up(settings)
@@ -147,6 +147,32 @@ def test_a_step_takes_so_many_rows_and_one_landing_at_least(
     with spark_session(settings) as spark:
         assert [bring_up(lake, spark) for _ in range(2)] == [3, 0]
     assert len(streams.rows(settings, live_name(OUTCOMES))) == 9
+
+
+@pytest.mark.slow
+def test_a_window_that_was_made_shorter_ends_what_it_leaves_behind_though_no_watermark_moves(
+    settings: Settings, tmp_path: Path
+) -> None:
+    before = settings.model_copy(update={"sql_dir": tmp_path / "sql"})
+    shutil.copytree(settings.sql_dir, before.sql_dir)
+    for dataset in (ATTRIBUTIONS, OUTCOMES):
+        contract = before.sql_dir / dataset.replace(".", "/") / "contract.odcs.yaml"
+        older = contract.read_text().replace('attribution.window: "24h"', 'attribution.window: "30d"')
+        contract.write_text(older.replace("version: 1.0.0", "version: 0.9.0"))
+    lake = Lake.open(settings)
+    end = {"received_ts": AFTER, "profile_id": "end"}
+    land(lake, "raw.impressions", [raw_impression(D1, "e1"), raw_impression(D3, "end", **end)], received=AFTER)
+    land(lake, "raw.plays", [raw_play(D3, "end", **end)], received=AFTER)
+    catch_up(before)
+    assert labels(lake)["e1"] == "pending"
+    land(lake, "raw.plays", [raw_play(D1, "late", profile_id="another")], seq=2, close=False)
+    catch_up(settings)
+    assert labels(lake)["e1"] == "negative"
+
+
+def labels(lake: Lake) -> dict[str, str]:
+    live = lake.table(live_name(OUTCOMES)).scan(selected_fields=("event_id", "label")).to_arrow().to_pylist()
+    return {row["event_id"]: row["label"] for row in live}
 
 
 @pytest.mark.slow

@@ -12,7 +12,8 @@ from tests.lakes import ids
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
-from matinee.errors import LeaseHeldError, StreamPausedError
+from matinee.errors import CommitConflictError, LeaseHeldError, StreamPausedError, TopicChangedError
+from matinee.lake import refs
 from matinee.lake.catalog import Lake
 from matinee.lake.lease import hold
 from matinee.lake.live import progress
@@ -76,6 +77,20 @@ def test_a_source_that_is_silent_holds_the_labels(settings: Settings, servers: s
 
 
 @pytest.mark.slow
+def test_a_topic_that_is_shorter_than_what_was_landed_of_it_is_refused(
+    settings: Settings, servers: str, tmp_path: Path
+) -> None:
+    send(settings, servers, [streams.impression(n) for n in range(3)], [streams.play(1)])
+    tick(settings, Topics(servers))
+    tick(settings, Topics(servers))
+    shutil.rmtree(settings.home / "stream")
+    with broker(load_settings(home=tmp_path / "other", catalog="embedded")) as others:
+        send(settings, others, [streams.impression(9)], [streams.play(1)])
+        with pytest.raises(TopicChangedError, match=r"impressions/. ends at offset ., but raw.impressions has"):
+            tick(settings, Topics(others))
+
+
+@pytest.mark.slow
 def test_a_batch_that_is_not_what_the_contract_says_pauses_the_stream_before_the_live_tables(
     settings: Settings, servers: str
 ) -> None:
@@ -107,4 +122,27 @@ def test_of_two_ticks_one_leaves_and_a_dead_one_is_taken_over(settings: Settings
     gone = f"{socket.gethostname()}/{os.getpid()}/1.00"  # A process of this number, but an older one.
     with hold(lake, TICKS, LEASE, gone):
         tick(settings, folder)
+    assert ids(lake, live_name(OUTCOMES), "event_id") == ["e1"]
+
+
+@pytest.mark.slow
+def test_rows_that_were_landed_are_told_of_though_the_step_after_them_fails(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.streaming.ticks import Folder
+
+    lake, folder = Lake.open(settings), Folder(tmp_path / "landing")
+    streams.drop_files(folder.path, "1", [streams.impression(1)])
+
+    def fail(lake: Lake, session: object, lease: object) -> int:
+        if lake.exists(IMPRESSIONS) and refs.head(lake.table(IMPRESSIONS)):
+            raise CommitConflictError("Others were first.", next_step="Again.", facts={})
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr("matinee.streaming.ticks.bring_up", fail)
+        with pytest.raises(CommitConflictError):
+            tick(settings, folder)
+    assert [(one.rows_landed, one.reason) for one in ticks(lake)] == [(1, "Others were first. Next: Again.")]
+    tick(settings, folder)
     assert ids(lake, live_name(OUTCOMES), "event_id") == ["e1"]

@@ -94,13 +94,20 @@ def status(last: int, output: str) -> None:
     """
     lake = Lake.open(load_settings())
     found = ticks(lake)[-last:]
-    if output == "table":
-        emit_one(_now(paused(lake), found), output)
-    emit([_row(one) for one in found], output, empty="No tick was made yet.")
+    now, rows = _now(paused(lake), found), [_row(one) for one in found]
+    if output == "json":
+        emit_one({**now, "ticks": rows}, output)
+        return
+    emit_one(now, output)
+    emit(rows, output, empty="No tick was made yet.")
 
 
 @stream.command()
-@click.option("--key", type=DAY, help="One event day; default: the mature ones that were not compared yet.")
+@click.option(
+    "--key",
+    type=DAY,
+    help="One event day; default: the mature ones that have not agreed with the batch yet.",
+)
 @output_option
 def compare(key: date | None, output: str) -> None:
     """Hold live days against their publications, row by row and column by column; exit code 1 where they differ.
@@ -120,7 +127,7 @@ def compare(key: date | None, output: str) -> None:
             judge(settings, key)
     finally:
         found = [one for one in parities(Lake.open(settings)) if one.recorded_ts >= begun]
-        emit([_compared(one) for one in found], output, empty="No live day became mature since the last comparison.")
+        emit([_compared(one) for one in found], output, empty="There was no day to compare.")
 
 
 @stream.command()

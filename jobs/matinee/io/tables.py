@@ -42,13 +42,6 @@ def read(
     return pinned.where(days_between(day_column, first, last))
 
 
-def read_branch(
-    spark: SparkSession, settings: Settings, dataset: str, branch: str, day_column: str, first: date, last: date
-) -> DataFrame:
-    """Read the days of a range on a branch: the table's columns."""
-    return spark.table(full_name(settings, dataset, branch)).where(days_between(day_column, first, last))
-
-
 def append(
     frame: DataFrame,
     settings: Settings,
@@ -66,8 +59,8 @@ def append(
         dataset: the table.
         branch: where.
         properties: of the commit's summary.
-        spread: each task writes what it has, to as many files as it has days: a day that has most rows is then not
-            written by one task alone.
+        spread: each task writes what it has, to as many files as it has days: the rows of a day are not sent to one
+            task first.
     """
     writer = frame.writeTo(full_name(settings, dataset, branch))
     options = {f"snapshot-property.{name}": value for name, value in properties.items()}

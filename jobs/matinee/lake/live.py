@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from heapq import merge
+from typing import TYPE_CHECKING
 
 from matinee.contracts.model import live_name
 from matinee.lake import landings, markers
 from matinee.lake.catalog import Lake
 from matinee.lake.changes import added_files
 from matinee.lake.files import landing_seq, upper_instant
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 PROGRESS = "matinee.live"
 MARKER = "live"
@@ -65,6 +69,9 @@ class Progress:
         )
 
 
+_NOTHING = Progress(dict.fromkeys(SOURCES, 0))
+
+
 def is_progress(summary: Mapping[str, str]) -> bool:
     """Whether a commit says how far a live table was brought."""
     return PROGRESS in summary
@@ -72,11 +79,13 @@ def is_progress(summary: Mapping[str, str]) -> bool:
 
 def progress(lake: Lake, dataset: str) -> Progress:
     """Return how far the live table of a dataset was brought, from the commits of its own main."""
-    if lake.exists(live_name(dataset)):
-        found = markers.summary(lake.table(live_name(dataset)), MARKER, is_progress)
-        if found is not None:
-            return Progress.from_summary(found)
-    return Progress(dict.fromkeys(SOURCES, 0))
+    return progress_in(lake.table(live_name(dataset))) if lake.exists(live_name(dataset)) else _NOTHING
+
+
+def progress_in(table: "Table") -> Progress:
+    """Return the same of a loaded table: what its head then holds."""
+    found = markers.summary(table, MARKER, is_progress)
+    return Progress.from_summary(found) if found is not None else _NOTHING
 
 
 def next_stop(lake: Lake, read: Mapping[str, int], rows: int) -> dict[str, int]:

@@ -13,6 +13,17 @@ from matinee.lake.catalog import Lake
 from matinee.lake.work import SWAP
 
 
+def drop_leftovers(lake: Lake, dataset: str) -> None:
+    """Drop the branches of swaps that were killed; for the one writer of the table, before it begins.
+
+    They would hold what they began with against expiry, and the days they touch against compaction.
+    """
+    table = lake.table(dataset)
+    for name, ref in list(table.metadata.refs.items()):
+        if name.startswith(SWAP):
+            table = refs.remove(table, name, expected=ref.snapshot_id)
+
+
 @contextmanager
 def swapped(lake: Lake, dataset: str, pin: int) -> Iterator[str]:
     """Yield a branch at the pin; when the block ends without an error, move `main` to what was written there.

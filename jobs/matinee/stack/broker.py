@@ -75,9 +75,18 @@ def _configure(folder: Path, port: int) -> None:
     properties = _PROPERTIES.format(port=port, controller=free_port(), data=folder / "data")
     (folder / "server.properties").write_text(properties)
     if not (folder / "data" / "meta.properties").is_file():
-        identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "-t", identity, "-c", str(folder / "server.properties")]
-        subprocess.run(_java(folder, "kafka.tools.StorageTool", *arguments), check=True, capture_output=True)  # noqa: S603
+        # One that begins with '-' would be taken for an option.
+        identity = urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
+        command = _java(
+            folder, "kafka.tools.StorageTool", "format", "-t", identity, "-c", f"{folder}/server.properties"
+        )
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        if done.returncode:
+            raise EngineUnavailableError(
+                f"Kafka could not prepare {folder / 'data'}.",
+                next_step="Read what it said; is the disk full, or the folder of another broker?",
+                facts={"tail": (done.stderr or done.stdout)[-2000:]},
+            )
 
 
 def _java(folder: Path, name: str, *arguments: str) -> list[str]:

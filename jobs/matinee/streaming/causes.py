@@ -70,8 +70,10 @@ class Read:
 class Evidence:
     """What is landed of the profiles and titles whose rows differ."""
 
-    def __init__(self, lake: Lake, session: SparkSession, live: Progress, read: Read, day: date) -> None:
-        self._lake, self._session, self._live, self._read, self._day = lake, session, live, read, day
+    def __init__(
+        self, lake: Lake, session: SparkSession, live: Progress, read: Read, day: date, pins: Mapping[str, int]
+    ) -> None:
+        self._lake, self._session, self._live, self._read, self._pins = lake, session, live, read, pins
         window = lake.registry.get(ATTRIBUTIONS).duration("attribution.window")
         self._days = reach_back(day, window), reach_ahead(day, window)
 
@@ -100,7 +102,7 @@ class Evidence:
         return {Progress.from_summary(one).made_by for one in summaries if is_progress(one)}
 
     def _table(self, dataset: str, day_column: str) -> DataFrame:
-        snapshot_id = refs.head(self._lake.table(dataset))
+        snapshot_id = self._pins.get(dataset) or refs.head(self._lake.table(dataset))
         pinned = self._session.read.option("versionAsOf", str(snapshot_id))
         return pinned.table(full_name(self._lake.settings, dataset)).where(days_between(day_column, *self._days))
 

@@ -9,10 +9,13 @@ from datetime import timedelta
 
 import psutil
 
+from matinee.contracts.model import live_name
 from matinee.errors import LeaseHeldError
 from matinee.lake.catalog import Lake
 from matinee.lake.lease import Lease, hold
+from matinee.lake.swap import drop_leftovers
 from matinee.lake.ticks import TICKS
+from matinee.streaming.datasets import LIVE
 
 LEASE = "stream"
 #: Between two ticks there is time: who comes now and then waits for it.
@@ -36,6 +39,8 @@ def streaming(lake: Lake, patience: timedelta = PATIENCE) -> Iterator[Lease]:
                 if time.monotonic() >= deadline:
                     raise
             time.sleep(PAUSE_S)
+        for dataset in filter(lake.exists, map(live_name, LIVE)):
+            drop_leftovers(lake, dataset)
         yield lease
 
 

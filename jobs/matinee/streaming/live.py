@@ -28,7 +28,7 @@ from matinee.streaming.news import IS_LIVE, News, View, among, context, gather, 
 from matinee.transforms import transform_of
 
 #: As many rows a step takes: what lies back farther is caught up with in several.
-STEP_ROWS = 4_000_000
+STEP_ROWS = 3_000_000
 #: Whether the live table has a row otherwise; null where it has none of that key.
 CHANGED = "is_changed"
 
@@ -117,9 +117,9 @@ class Step:
             return []
         contract, same = self._lake.registry.get(CORE["impressions"]), self._view.identity("impressions")
         landed = self._view.landed("impressions").where(among("event_day", gone))
-        ids = landed.join(news.played, PAIR, "left_semi").select(*same)
+        ids = landed.join(news.at_stake, PAIR, "left_semi").select(*same)
         found = transform_of(contract)({"events": landed.join(ids, same, "left_semi")}, context(contract, gone))
-        return [found.join(news.played, PAIR, "left_semi").select(*self._shown_columns())]
+        return [found.join(news.at_stake, PAIR, "left_semi").select(*self._shown_columns())]
 
     def _fresh(self, news: News) -> DataFrame:
         rows = news.rows["impressions"].where(~F.col(IS_LIVE)).select(*self._shown_columns())
@@ -156,8 +156,9 @@ class Step:
         contract = self._lake.registry.get(OUTCOMES)
         live, window = self._view.table(live_name(OUTCOMES)), contract.duration("attribution.window")
         last = self._before[OUTCOMES].as_of
+        # Another version may have another window: then all that it ended earlier is looked at.
         is_same_window = self._before[OUTCOMES].made_by == _made_by(contract)
-        if self._as_of is None or self._as_of == last:
+        if self._as_of is None or (self._as_of == last and is_same_window):
             return live.select(*contract.column_names).limit(0)
         ended = (F.col("event_ts") < F.lit(self._as_of - window)) & ~F.col("is_mature")
         ended &= F.col("event_day") <= F.lit((self._as_of - window).date())
@@ -165,8 +166,8 @@ class Step:
             # Those before were swept then, and what came later was labelled when it came.
             ended &= F.col("event_day") >= F.lit((last - window).date())
         # What the step derives has its label.
-        derived = news.played.withColumn("is_played", F.lit(True))
-        others = F.col("is_played").isNull() | ~among("event_day", news.shown_days)
+        derived = news.at_stake.withColumn("is_derived", F.lit(True))
+        others = F.col("is_derived").isNull() | ~among("event_day", news.shown_days)
         label = F.when(F.col("plays") > 0, F.col("label")).otherwise(F.lit("negative"))
         rows = live.where(ended).join(derived, PAIR, "left").where(others)
         rows = rows.withColumn("label", label).withColumn("is_mature", F.lit(True))

@@ -1,7 +1,7 @@
 """News: what was landed since the live tables were brought up last, and which of their rows it touches.
 
-Mostly an id is new, and its row is the landed one as it is; only of the ids that were landed before, or twice, all rows
-are looked at. A new impression changes none of the older ones unless its profile has played its title: so the live
+Mostly an id is new, and its row is the landed one as it is; only of the ids that were landed before, or twice, other
+rows are looked at. A new impression changes none of the older ones unless its profile has played its title: so the live
 impressions of a few profiles and titles are read, not those of all that were shown.
 """
 
@@ -25,7 +25,7 @@ from matinee.transforms.reach import Kind, Span, reached_days
 #: Whether the live table has the row's id.
 IS_LIVE = "is_live"
 #: Up to here a frame is taken to be one that a task alone can pass on.
-FEW_ROWS = 500_000
+FEW_ROWS = 1_000_000
 _KINDS: dict[str, Kind] = {"impressions": "impression", "plays": "play"}
 
 
@@ -75,10 +75,10 @@ class News:
 
     Attributes:
         rows: by kind, the core rows of the new ids, with `is_live`.
-        repeated: by kind, the ids (event_day and id) that were landed before, or twice.
+        repeated: by kind, the ids (event_day and id) of which more than one row may decide.
         attributions: the live rows of the profiles and titles that are touched, on all days in reach.
-        outcomes: the same of those that were played.
-        played: those profiles and titles.
+        outcomes: the same of those at stake.
+        at_stake: the profiles and titles that were played, or have a repeat: of others no older impression can change.
         play_days, shown_days: the days of plays, and of impressions, whose rows the news can change.
     """
 
@@ -86,7 +86,7 @@ class News:
     repeated: Mapping[str, DataFrame]
     attributions: DataFrame
     outcomes: DataFrame
-    played: DataFrame
+    at_stake: DataFrame
     play_days: frozenset[date]
     shown_days: frozenset[date]
 
@@ -105,17 +105,18 @@ def gather(view: View) -> News:
     played_in = play_days | input_days(view.lake, OUTCOMES, shown_days)
     touched = _pairs([moved, *(view.new(kind) for kind in RAW)])
     attributions = held(view.live(ATTRIBUTIONS, played_in).join(touched, PAIR, "left_semi"))
-    played = held(_pairs([moved, attributions, view.new("plays")]).distinct())
+    at_stake = held(_pairs([moved, attributions, view.new("plays")]).distinct())
     shown_in = shown_days | input_days(view.lake, ATTRIBUTIONS, play_days)
-    outcomes = held(view.live(OUTCOMES, shown_in).join(played, PAIR, "left_semi"))
-    return News(rows, repeated, attributions, outcomes, played, play_days, shown_days)
+    outcomes = held(view.live(OUTCOMES, shown_in).join(at_stake, PAIR, "left_semi"))
+    return News(rows, repeated, attributions, outcomes, at_stake, play_days, shown_days)
 
 
 def held(frame: DataFrame) -> DataFrame:
-    """Return a frame whose rows are derived now, and kept until the session ends.
+    """Return a frame whose rows are derived now, and kept as long as the frame is referred to.
 
     Spark takes it to be as large as its plan was, joins of joins beyond all measure. A limit tells it how few rows they
-    are, so that it hashes them in memory, and neither sorts nor sends around what they are joined to.
+    are, so that it hashes them in memory, and neither sorts nor sends around what they are joined to. The price: the
+    rows go through one task wherever they are used.
     """
     kept = frame.localCheckpoint()
     rows = kept.count()
@@ -163,7 +164,7 @@ def _repeated(view: View, kind: str, days: set[date]) -> DataFrame:
     twice = numbered.join(numbers, "number", "left_semi")
     contract = view.lake.registry.get(HOLDS[kind])
     live = view.live(contract.dataset, days).withColumn("event_day", F.col(contract.day_column or ""))
-    # Whichever side has fewer rows is hashed: of a semi join it would be the new ones always.
+    # The smaller side may be hashed: of a semi join it could only be that of the new ones.
     known = live.select(*same).join(new, same).withColumn(IS_LIVE, F.lit(True))
     found = twice.select(*same, F.lit(False).alias(IS_LIVE)).unionByName(known)
     return found.groupBy(*same).agg(F.max(IS_LIVE).alias(IS_LIVE))

@@ -6,6 +6,7 @@ either: it is counted apart, and the late scan finds it. Every other difference 
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -16,12 +17,15 @@ from matinee.errors import InputsNotValidError
 from matinee.io.tables import full_name
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
-from matinee.lake.live import Progress, progress
+from matinee.lake.live import Progress, progress_in
 from matinee.lake.parity import ARRIVED_AFTER, Parity, record
 from matinee.lake.publication import Publication
 from matinee.lake.validity import Validity
 from matinee.streaming.causes import Evidence, Read
 from matinee.streaming.datasets import PAIR
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 WINDOW = "attribution.window"
 DIFFERS = "differs"
@@ -34,18 +38,21 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
         InputsNotValidError: the day is not valid or not mature, its live rows have expired, or the live table has not
             come as far as the batch has read.
     """
-    contract, validity, live = lake.registry.get(dataset), Validity(lake), progress(lake, dataset)
+    contract, validity = lake.registry.get(dataset), Validity(lake)
+    # Loaded once: ticks go on meanwhile, and what they read is not in the snapshot that is compared.
+    table = _live_table(lake, contract, day)
+    live, head = progress_in(table), refs.head(table)
     published = _published(validity, contract, day)
     read = Read.of(validity, published)
     _refuse_too_early(contract, published, read, live, day)
-    head = refs.head(lake.table(live_name(dataset)))
     compared = _compared(_joined(lake, session, contract, day, head), contract)
     rows = compared.count()
     differing = compared.where(DIFFERS).localCheckpoint()
     counts: dict[str, dict[str, int]] = {}
     if not differing.isEmpty():
         made_by = (published.run.contract_version, published.run.code_version)
-        counts = _counts(Evidence(lake, session, live, read, day).caused(differing, contract, made_by), contract)
+        evidence = Evidence(lake, session, live, read, day, {live_name(dataset): head})
+        counts = _counts(evidence.caused(differing, contract, made_by), contract)
     late = counts.pop(ARRIVED_AFTER, {}).get("rows", 0)
     found = Parity(
         dataset=dataset,
@@ -60,6 +67,17 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
     )
     record(lake, found)
     return found
+
+
+def _live_table(lake: Lake, contract: Contract, day: date) -> "Table":
+    name = live_name(contract.dataset)
+    if not lake.exists(name):
+        raise InputsNotValidError(
+            f"{contract.dataset} {day} cannot be compared: there is no {name} yet.",
+            next_step="`matinee stream run` makes it.",
+            facts={"dataset": contract.dataset, "day": day},
+        )
+    return lake.table(name)
 
 
 def _published(validity: Validity, contract: Contract, day: date) -> Publication:

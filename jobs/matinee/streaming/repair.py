@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee import __version__, faults
+from matinee import faults
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.errors import UsageError
@@ -45,9 +45,9 @@ def repair(settings: Settings, day: date) -> None:
         for dataset, done in before.items():
             rows = _Derivation(lake, session, done).derive(dataset, day, day)
             contract = lake.registry.get(live_name(dataset))
-            made = replace(done, made_by=(contract.version, __version__))
             with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset))) as branch:
-                replace_days(rows, settings, contract, branch, day, day, made.to_summary())
+                # Other days are still of who made them: what is stored of the table stays.
+                replace_days(rows, settings, contract, branch, day, day, done.to_summary())
 
 
 def _refuse_missing(before: dict[str, Progress], day: date) -> None:

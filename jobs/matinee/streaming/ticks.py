@@ -6,7 +6,7 @@ the oldest records, and adds nothing that is there already.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -21,11 +22,12 @@ from matinee import faults
 from matinee.cycle.ingest import MANIFEST_WORD, ingest, landable
 from matinee.engine.options import catalog_options
 from matinee.engine.session import same_server, spark_session
-from matinee.errors import LandingRefusedError, MatineeError, StreamPausedError, UsageError
+from matinee.errors import LandingRefusedError, MatineeError, StreamPausedError, TopicChangedError, UsageError
 from matinee.lake.catalog import Lake
 from matinee.lake.lease import Lease
 from matinee.lake.ledger import stamp
 from matinee.lake.live import progress
+from matinee.lake.streamed import landed_through
 from matinee.lake.ticks import Tick, paused, record, ticks
 from matinee.settings import Settings
 from matinee.sources.kafka import record_stream
@@ -50,7 +52,11 @@ class Topics:
     servers: str
 
     def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
-        """Run one query until it has taken what the topics held when it began."""
+        """Run one query until it has taken what the topics held when it began.
+
+        Raises:
+            TopicChangedError: a topic ends before the offset up to which its records were landed.
+        """
         checkpoint = settings.home.absolute() / "stream"
         query = (
             record_stream(session, self.servers, sorted(landable(lease.lake.registry)))
@@ -61,8 +67,24 @@ class Topics:
         )
         try:
             query.awaitTermination()
+            done = query.lastProgress
         finally:
             query.stop()
+        if done is not None:
+            _refuse_shorter(lease.lake, json.loads(done.sources[0].endOffset))
+
+
+def _refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
+    """Check that no topic is shorter than it was: what lies below the offset that was reached counts as landed."""
+    for topic, dataset in landable(lake.registry).items():
+        for name, until in landed_through(lake, dataset, dataset).items():
+            end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
+            if end < until:
+                raise TopicChangedError(
+                    f"Topic partition {name} ends at offset {end}, but {dataset} has its records up to {until}.",
+                    next_step="Was it made anew, are these other brokers? The page of `events_stream` says what to do.",
+                    facts={"partition": name, "end": end, "landed_through": until},
+                )
 
 
 @dataclass(frozen=True)
@@ -191,6 +213,10 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
             steps = bring_up(lease.lake, session, lease)
     except StreamPausedError as error:
         record(lease.lake, replace(done, state="paused", reason=error.message, seconds=seconds))
+        raise
+    except (MatineeError, PySparkException) as error:
+        if done.rows_landed or done.rows_quarantined:  # They are landed, and no other tick tells of them.
+            record(lease.lake, replace(done, reason=str(error).splitlines()[0], seconds=seconds))
         raise
     if steps or done.seconds:
         as_of = progress(lease.lake, OUTCOMES).as_of

@@ -2,10 +2,18 @@
 
 import os
 import socket
+from pathlib import Path
 
 import psutil
 
-from matinee.streaming.lease import _is_gone, _me
+from matinee.contracts.model import live_name
+from matinee.lake import refs
+from matinee.lake.catalog import Lake
+from matinee.lake.commits import commit_nothing
+from matinee.lake.work import SWAP
+from matinee.settings import load_settings
+from matinee.streaming.datasets import OUTCOMES
+from matinee.streaming.lease import _is_gone, _me, streaming
 
 
 def test_this_process_is_not_gone() -> None:
@@ -20,3 +28,12 @@ def test_a_process_that_ended_is_gone_and_so_is_one_whose_number_was_taken_again
 
 def test_of_another_machine_nothing_is_known() -> None:
     assert not _is_gone("another/999999999/1.00")
+
+
+def test_who_takes_it_drops_the_branch_of_a_swap_that_was_killed(tmp_path: Path) -> None:
+    lake, name = Lake.open(load_settings(home=tmp_path, catalog="embedded")), live_name(OUTCOMES)
+    lake.ensure(name)
+    commit_nothing(lake, name, refs.MAIN, {})
+    refs.create_branch(lake.table(name), f"{SWAP}killed", refs.head(lake.table(name)))
+    with streaming(lake):
+        assert set(lake.table(name).metadata.refs) == {refs.MAIN}
