@@ -1,7 +1,7 @@
 """The stream's join: live tables brought up from what is landed, beside Spark's own join of two streams.
 
 The same raw events for all: a day of impressions, a fifth as many plays and 2 % of both sent again, landed in four
-pieces of six hours. Ours derives both live tables, repeats taken out: in one step as it would, or in one a piece. The
+pieces of six hours. Ours derives both live tables, repeats taken out: in one step as it would, or in one a landing. The
 peers join each impression with the plays of its profile and title within six hours and keep what they have to in their
 state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
 They come nearer to ours one by one: the first joins the events as they come and writes seven columns; the second takes
@@ -68,7 +68,7 @@ def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> N
 
 
 def ours(settings: Settings, step_rows: int = live.STEP_ROWS) -> float:
-    """Bring the live tables up from nothing, by steps of so many rows or of a piece; return the seconds."""
+    """Bring the live tables up from nothing, by steps of so many rows or of a landing; return the seconds."""
     lake = Lake.open(settings)
     for dataset in LIVE:
         if lake.exists(live_name(dataset)):

@@ -73,7 +73,7 @@ def _join(home: Path, rows: int, rounds: int) -> dict[str, list[float]]:
         peer = partial(stream_join.peer, running, home / "checkpoint")
         contenders = {
             "ours": partial(stream_join.ours, running),
-            "ours, in four steps": partial(stream_join.ours, running, 1),
+            "ours, a step a landing": partial(stream_join.ours, running, 1),
             "stream-stream join": peer,
             "stream-stream join without repeats": partial(peer, unrepeated=True),
             "stream-stream join without repeats, all columns": partial(peer, unrepeated=True, whole=True),

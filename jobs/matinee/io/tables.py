@@ -59,12 +59,13 @@ def append(
         dataset: the table.
         branch: where.
         properties: of the commit's summary.
-        spread: each task writes what it has, to as many files as it has days: the rows of a day are not sent to one
-            task first.
+        spread: each task writes what it has, as it comes, to as many files as it has days: the rows of a day are
+            neither sent to one task first nor sorted; a compaction does both.
     """
     writer = frame.writeTo(full_name(settings, dataset, branch))
     options = {f"snapshot-property.{name}": value for name, value in properties.items()}
-    options |= {"distribution-mode": "none", "fanout-enabled": "true"} if spread else {}
+    if spread:
+        options |= {"use-table-distribution-and-ordering": "false", "fanout-enabled": "true"}
     for name, value in options.items():
         writer = writer.option(name, value)
     writer.append()

@@ -95,7 +95,7 @@ def gather(view: View) -> News:
     """Return what is new in the view."""
     days = _days(view)
     repeated = {kind: held(_repeated(view, kind, days[kind])) for kind in RAW}
-    versions = {kind: _versions(view, kind, days[kind], repeated[kind]) for kind in RAW}
+    versions = {kind: held(_versions(view, kind, days[kind], repeated[kind])) for kind in RAW}
     rows = {kind: _rows(view, kind, days[kind], repeated[kind], versions[kind]) for kind in RAW}
     rows["plays"] = held(rows["plays"])
     # Of all rows of an id, not of the one that has won: a repeat may have taken it to another title, and a step that
