@@ -11,6 +11,7 @@ has of an impression.
 
 import shutil
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -28,7 +29,7 @@ from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import columns
 from matinee.sources.simulator.columns import HOUR, Frame
 from matinee.streaming import live
-from matinee.streaming.datasets import LIVE
+from matinee.streaming.datasets import LIVE, OUTCOMES
 from matinee.streaming.steps import bring_up
 from tests.bench.events import simulate_day
 from tests.bench.late import _raw_table
@@ -67,8 +68,19 @@ def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> N
     table.append(landed.select(schema.names).cast(schema), snapshot_properties=summary)
 
 
-def ours(settings: Settings, step_rows: int = live.STEP_ROWS) -> float:
-    """Bring the live tables up from nothing, by steps of so many rows or of a landing; return the seconds."""
+@dataclass(frozen=True)
+class Joined:
+    """How long a join took, and the rows that are there at its end.
+
+    Ours has one for each impression; a peer has one for each pair, and holds back what may still find a play.
+    """
+
+    seconds: float
+    rows: int
+
+
+def ours(settings: Settings, step_rows: int = live.STEP_ROWS) -> Joined:
+    """Bring the live tables up from nothing, by steps of so many rows or of a landing."""
     lake = Lake.open(settings)
     for dataset in LIVE:
         if lake.exists(live_name(dataset)):
@@ -78,11 +90,12 @@ def ours(settings: Settings, step_rows: int = live.STEP_ROWS) -> float:
         begun = time.monotonic()
         with patch.object(live, "STEP_ROWS", step_rows):
             bring_up(lake, spark)
-        return time.monotonic() - begun
+        seconds = time.monotonic() - begun
+    return Joined(seconds, lake.table(live_name(OUTCOMES)).scan().count())
 
 
-def peer(settings: Settings, checkpoint: Path, *, unrepeated: bool = False, whole: bool = False) -> float:
-    """Join the two streams from nothing; return the seconds.
+def peer(settings: Settings, checkpoint: Path, *, unrepeated: bool = False, whole: bool = False) -> Joined:
+    """Join the two streams from nothing.
 
     Args:
         settings: with the engine.
@@ -109,7 +122,8 @@ def peer(settings: Settings, checkpoint: Path, *, unrepeated: bool = False, whol
             .toTable(target)
         )
         query.awaitTermination()
-        return time.monotonic() - begun
+        seconds = time.monotonic() - begun
+    return Joined(seconds, Lake.open(settings).catalog.load_table(f"bench.{PEER_TABLE}").scan().count())
 
 
 def _peer_options(spark: SparkSession) -> None:

@@ -1,7 +1,7 @@
 """The stream: its join beside Spark's join of two streams, how long events wait, what a tick on a full table costs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ import click
 from matinee.engine.server import own_server
 from tests.bench import machine, stream_join, stream_ticks
 from tests.bench.ratios import Ratio
+from tests.bench.stream_join import Joined
 from tests.bench.tables import print_ratios
 
 PARTS = ("join", "latency", "tick")
@@ -47,12 +48,12 @@ def measure_stream(folder: Path, parts: Sequence[str], rows: int, rounds: int) -
     document: dict[str, object] = {"before": machine.facts()}
     ratios: list[Ratio] = []
     if "join" in parts:
-        seconds = _join(home / "join", rows, rounds)
-        document["join"] = {"rows": rows, "seconds": seconds}
-        for name, took in seconds.items():
-            if not name.startswith("ours"):
-                ratio = median(seconds["ours"]) / median(took)
-                ratios.append(Ratio(f"seconds, ours / {name}", "join", ratio, 1 / JOIN_TARGET))
+        joined = _join(home / "join", rows, rounds)
+        document["join"] = {
+            "rows": rows,
+            "joined": {name: [asdict(one) for one in runs] for name, runs in joined.items()},
+        }
+        ratios += _join_ratios(joined)
     if "latency" in parts:
         waits = stream_ticks.measure_latency(home / "latency", RATE, SECONDS)
         document["latency"] = asdict(waits)
@@ -65,8 +66,14 @@ def measure_stream(folder: Path, parts: Sequence[str], rows: int, rounds: int) -
     return Streaming(document, ratios)
 
 
-def _join(home: Path, rows: int, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each contender, round by round; the first round warms the engine and does not count."""
+def _join_ratios(joined: Mapping[str, Sequence[Joined]]) -> list[Ratio]:
+    seconds = {name: median(one.seconds for one in runs) for name, runs in joined.items()}
+    peers = [name for name in joined if not name.startswith("ours")]
+    return [Ratio(f"seconds, ours / {one}", "join", seconds["ours"] / seconds[one], 1 / JOIN_TARGET) for one in peers]
+
+
+def _join(home: Path, rows: int, rounds: int) -> dict[str, list[Joined]]:
+    """Return what each contender took, round by round; the first round warms the engine and does not count."""
     settings = stream_join.build(home, rows)
     with own_server(settings) as remote:
         running = settings.model_copy(update={"spark_remote": remote})
@@ -78,10 +85,10 @@ def _join(home: Path, rows: int, rounds: int) -> dict[str, list[float]]:
             "stream-stream join without repeats": partial(peer, unrepeated=True),
             "stream-stream join without repeats, all columns": partial(peer, unrepeated=True, whole=True),
         }
-        found: dict[str, list[float]] = {name: [] for name in contenders}
+        found: dict[str, list[Joined]] = {name: [] for name in contenders}
         for number in range(rounds + 1):
             for name, contend in contenders.items():
-                seconds = contend()
-                click.echo(f"round {number}  {name} {seconds:.1f} s", err=True)
-                found[name] += [seconds] if number else []
+                took = contend()
+                click.echo(f"round {number}  {name} {took.seconds:.1f} s, {took.rows:,} rows", err=True)
+                found[name] += [took] if number else []
     return found

@@ -77,7 +77,10 @@ def partition_spec(contract: Contract, schema: "Schema") -> "PartitionSpec":
 
 
 def sort_order(contract: Contract, schema: "Schema") -> "SortOrder":
-    """Return the order of rows within a file: ascending, nulls first; unsorted where the contract states none."""
+    """Return the order of rows within a file: ascending, nulls first; unsorted where the contract states none.
+
+    Rows that Sail stages or a stream appends have it when a compaction has rewritten them.
+    """
     from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortField, SortOrder
     from pyiceberg.transforms import IdentityTransform
 

@@ -60,7 +60,7 @@ def append(
         branch: where.
         properties: of the commit's summary.
         spread: each task writes what it has, as it comes, to as many files as it has days: the rows of a day are
-            neither sent to one task first nor sorted; a compaction does both.
+            neither sent to one task first nor sorted. A day that is compacted is sorted then, within its files.
     """
     writer = frame.writeTo(full_name(settings, dataset, branch))
     options = {f"snapshot-property.{name}": value for name, value in properties.items()}

@@ -100,7 +100,7 @@ def gather(view: View) -> News:
     rows["plays"] = held(rows["plays"])
     # Of all rows of an id, not of the one that has won: a repeat may have taken it to another title, and a step that
     # was cut off may have moved it there already.
-    moved = _pairs(versions.values())
+    moved = _pairs([*versions.values(), *(rows for kind in RAW for rows in _of_expired(view, kind, days[kind]))])
     play_days, shown_days = _reach(view, days)
     played_in = play_days | input_days(view.lake, OUTCOMES, shown_days)
     touched = _pairs([moved, *(view.new(kind) for kind in RAW)])
@@ -176,25 +176,30 @@ def _number(columns: Iterable[str]) -> Column:
 
 
 def _versions(view: View, kind: str, days: set[date], repeated: DataFrame) -> DataFrame:
-    """Return the rows that decide what the core row of a repeated id is, as they were landed.
+    """Return the rows that decide what the core row of a repeated id is, as they were landed; of expired days none.
 
     The least of all rows of an impression is the least of the new ones and of the one that had won until then, which
-    the live table has whole. Of a play it lacks columns, of expired days it lacks rows: there all that was landed is
-    looked at.
+    the live table has whole. Of a play it lacks columns: there all that was landed is looked at.
     """
     same, columns = view.identity(kind), _event_columns(view, kind)
-    gone = {day for day in days if day <= view.expired}
-    ids = view.new(kind).where(among("event_day", gone)).select(*same)
-    landed = view.landed(kind)
-    found = [landed.where(among("event_day", gone)).join(ids, same, "left_semi")] if gone else []
+    kept = among("event_day", {day for day in days if day > view.expired})
     if kind == "plays":
-        sources = [landed.where(among("event_day", days - gone))]
+        sources = [view.landed(kind).where(kept)]
     else:
-        sources = [view.new(kind), view.live(OUTCOMES, days - gone)]
-    found += [source.join(repeated, same, "left_semi") for source in sources]
+        sources = [view.new(kind).where(kept), view.live(OUTCOMES, days)]
+    found = (source.join(repeated, same, "left_semi") for source in sources)
     frames = (frame.select(*(name for name in columns if name in frame.columns)) for frame in found)
     # A column that raw and core dataset got first is not in the live table yet.
     return reduce(partial(DataFrame.unionByName, allowMissingColumns=True), frames)
+
+
+def _of_expired(view: View, kind: str, days: set[date]) -> list[DataFrame]:
+    """Return all landed rows of the new ids of expired days: the live tables do not say which of them had won."""
+    gone = {day for day in days if day <= view.expired}
+    if not gone:
+        return []
+    same, landed = view.identity(kind), view.landed(kind).where(among("event_day", gone))
+    return [landed.join(view.new(kind).where(among("event_day", gone)).select(*same), same, "left_semi")]
 
 
 def _event_columns(view: View, kind: str) -> list[str]:
