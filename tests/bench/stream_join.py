@@ -1,9 +1,10 @@
 """The stream's join: live tables brought up from what is landed, beside Spark's own join of two streams.
 
 The same raw events for all: a day of impressions, a fifth as many plays and 2 % of both sent again, landed in four
-pieces of six hours. Ours derives both live tables, repeats taken out: in one step as it would, or in one a landing. The
-peers join each impression with the plays of its profile and title within six hours and keep what they have to in their
-state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
+pieces of six hours; and half a day later one more of each. Ours derives both live tables, repeats taken out: in one
+step as it would, or in one a landing; its window is a day, so labels stay pending. The peers join each impression with
+the plays of its profile and title within six hours, which have ended by the last event, and keep what they have to in
+their state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
 They come nearer to ours one by one: the first joins the events as they come and writes seven columns; the second takes
 out repeats first, without which none could agree with the batch; the third also writes the columns that the live table
 has of an impression.
@@ -35,7 +36,7 @@ from tests.bench.events import simulate_day
 from tests.bench.late import _raw_table
 from tests.lakes import at
 
-PIECES, PLAYS, REPEATED = 4, 0.2, 0.02
+PIECES, PLAYS, REPEATED, SILENCE = 4, 0.2, 0.02, 12 * HOUR
 PEER_TABLE = "peer"
 _ROCKS = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 
@@ -45,16 +46,27 @@ def build(home: Path, rows: int) -> Settings:
     shutil.rmtree(home, ignore_errors=True)
     settings = load_settings(home=home, catalog="embedded", spark_remote=None, spark_memory="4g", spark_java_options="")
     lake, events = Lake.open(settings), simulate_day(rows, "uniform", plays=PLAYS)
-    for dataset, frame, moment in (
-        ("raw.impressions", events.impressions, "event_ts"),
-        ("raw.plays", events.plays, "start_ts"),
+    for dataset, frame, moment, identity in (
+        ("raw.impressions", events.impressions, "event_ts", "event_id"),
+        ("raw.plays", events.plays, "start_ts", "play_id"),
     ):
         hours = frame[moment].values // HOUR % 24
         for piece in range(PIECES):
             wanted = np.flatnonzero(hours // (24 // PIECES) == piece)
             again = wanted[:: round(1 / REPEATED)]
             _land(lake, dataset, columns.take(frame, np.concatenate([wanted, again])), moment, piece + 1)
+        _land(lake, dataset, _last(frame, moment, identity), moment, PIECES + 1)
     return settings
+
+
+def _last(frame: Frame, moment: str, identity: str) -> Frame:
+    """Return one more event, after all others: without it a peer would keep rows whose window has not ended."""
+    one = columns.take(frame, np.argmax(frame[moment].values, keepdims=True))
+    later = {
+        identity: one[identity].with_values(np.array([b"last"])),
+        moment: one[moment].with_values(one[moment].values + SILENCE),
+    }
+    return dict(one) | later
 
 
 def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> None:
@@ -72,7 +84,7 @@ def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> N
 class Joined:
     """How long a join took, and the rows that are there at its end.
 
-    Ours has one for each impression; a peer has one for each pair, and holds back what may still find a play.
+    Ours has one for each impression; a peer one for each of its plays, or one without, but for the last one.
     """
 
     seconds: float

@@ -8,7 +8,7 @@ import pytest
 from tests.catalogs import postgres_settings
 
 from matinee.engine import options
-from matinee.engine.session import spark_session
+from matinee.engine.session import side_by_side, spark_session
 from matinee.lake.catalog import Lake
 from matinee.settings import Settings
 
@@ -27,6 +27,14 @@ def test_a_session_that_is_collected_does_not_close_what_other_sessions_use(sett
         del first
         gc.collect()
         assert ExecutePlanResponseReattachableIterator._release_thread_pool_instance is pool
+
+
+def test_works_of_one_session_run_side_by_side_and_their_frames_are_of_it(settings: Settings) -> None:
+    def ids(count: int) -> list[int]:
+        return [row["id"] for row in spark.range(count).localCheckpoint().collect()]
+
+    with spark_session(settings) as spark:
+        assert side_by_side(spark, [lambda: ids(1), lambda: ids(2)]) == [[0], [0, 1]]
 
 
 def _connections(uri: str) -> int:

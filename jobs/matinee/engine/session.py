@@ -2,8 +2,10 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from grpc import RpcError
@@ -27,6 +29,7 @@ JOIN_OPTIONS = {
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
 }
 _OURS = "matinee.errors."
+_T = TypeVar("_T")
 _NEXT_STEP = "Read the engine's log; `matinee doctor` checks the engine and the lake."
 
 
@@ -114,7 +117,7 @@ def _connected(remote: str) -> Iterator[SparkSession]:
 
 
 @contextmanager
-def _active(session: ConnectSession) -> Iterator[None]:
+def _active(session: SparkSession | ConnectSession) -> Iterator[None]:
     """Make a session that of this thread: a checkpoint's frame is of that one, whichever session has asked for it."""
     sessions = ConnectSession._active_session
     before, sessions.session = getattr(sessions, "session", None), session
@@ -122,6 +125,18 @@ def _active(session: ConnectSession) -> Iterator[None]:
         yield
     finally:
         sessions.session = before
+
+
+def side_by_side(session: SparkSession, works: Iterable[Callable[[], _T]]) -> list[_T]:
+    """Run works that ask one session, each in a thread of its own; return what they return, in their order."""
+
+    def run(work: Callable[[], _T]) -> _T:
+        with _active(session):
+            return work()
+
+    works = [*works]
+    with ThreadPoolExecutor(max(1, len(works))) as threads:
+        return [*threads.map(run, works)]
 
 
 def check_port(remote: str) -> None:

@@ -88,10 +88,10 @@ class Step:
         contract, plays = (self._lake.registry.get(name) for name in (ATTRIBUTIONS, CORE["plays"]))
         columns = ["event_day", *(name for name in contract.column_names if name in plays.column_names)]
         live = news.attributions.withColumn("event_day", F.col("play_day"))
-        known = live.join(news.repeated["plays"], self._view.identity("plays"), "left_anti")
-        found = known.select(*columns).unionByName(news.rows["plays"].select(*columns))
+        known = live.join(news.plays.repeated, self._view.identity("plays"), "left_anti")
+        found = known.select(*columns).unionByName(news.plays.rows.select(*columns))
         before = input_days(self._lake, ATTRIBUTIONS, news.play_days)
-        live_or_new = self._still(news).unionByName(news.rows["impressions"].select(*self._shown_columns()))
+        live_or_new = self._still(news).unionByName(news.impressions.rows.select(*self._shown_columns()))
         shown = [live_or_new.where(among("event_day", before)), *self._expired(news, before)]
         inputs = {
             "plays": found.where(among("event_day", news.play_days)),
@@ -101,7 +101,7 @@ class Step:
 
     def _still(self, news: News) -> DataFrame:
         """Return the live impressions whose row no new one can replace: columns of core.impressions."""
-        repeated = news.repeated["impressions"]
+        repeated = news.impressions.repeated
         found = news.outcomes.join(repeated, self._view.identity("impressions"), "left_anti")
         return found.select(*self._shown_columns())
 
@@ -122,12 +122,12 @@ class Step:
         return [found.join(news.at_stake, PAIR, "left_semi").select(*self._shown_columns())]
 
     def _fresh(self, news: News) -> DataFrame:
-        rows = news.rows["impressions"].where(~F.col(IS_LIVE)).select(*self._shown_columns())
+        rows = news.impressions.rows.where(~F.col(IS_LIVE)).select(*self._shown_columns())
         return rows.where(among("event_day", news.shown_days))
 
     def _known(self, news: News) -> DataFrame:
         """Return the impressions that the live table has and that the news can change, as they are by now."""
-        again = news.rows["impressions"].where(IS_LIVE).select(*self._shown_columns())
+        again = news.impressions.rows.where(IS_LIVE).select(*self._shown_columns())
         return self._still(news).unionByName(again).where(among("event_day", news.shown_days))
 
     def _won(self, news: News, attributions: DataFrame) -> DataFrame:
@@ -166,10 +166,10 @@ class Step:
             # Those before were swept then, and what came later was labelled when it came.
             ended &= F.col("event_day") >= F.lit((last - window).date())
         # What the step derives has its label.
-        derived = news.at_stake.withColumn("is_derived", F.lit(True))
-        others = F.col("is_derived").isNull() | ~among("event_day", news.shown_days)
+        same = (F.col(f"live.{name}") == F.col(f"derived.{name}") for name in PAIR)
+        is_derived = [*same, among("live.event_day", news.shown_days)]
+        rows = live.where(ended).alias("live").join(news.at_stake.alias("derived"), is_derived, "left_anti")
         label = F.when(F.col("plays") > 0, F.col("label")).otherwise(F.lit("negative"))
-        rows = live.where(ended).join(derived, PAIR, "left").where(others)
         rows = rows.withColumn("label", label).withColumn("is_mature", F.lit(True))
         return rows.select(*contract.column_names)
 

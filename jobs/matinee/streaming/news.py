@@ -5,7 +5,7 @@ rows are looked at. A new impression changes none of the older ones unless its p
 impressions of a few profiles and titles are read, not those of all that were shown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial, reduce
@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.model import Contract, live_name
 from matinee.days import day_range
+from matinee.engine.session import side_by_side
 from matinee.io.tables import full_name
 from matinee.lake.catalog import Lake
 from matinee.streaming.datasets import ATTRIBUTIONS, CORE, HOLDS, LIVE, OTHER_INPUT, OUTCOMES, PAIR, RAW
@@ -70,20 +71,37 @@ class View:
 
 
 @dataclass(frozen=True)
+class NewIds:
+    """The ids of a kind that are new, or landed anew.
+
+    Attributes:
+        days: the days of their events.
+        rows: their core rows, with `is_live`; of expired days none.
+        repeated: those of which more than one row may decide: event_day, the id, `is_live`.
+        versions: in frames, all rows of the repeated ones, and of all that are of expired days.
+    """
+
+    days: set[date]
+    rows: DataFrame
+    repeated: DataFrame
+    versions: Sequence[DataFrame]
+
+
+@dataclass(frozen=True)
 class News:
     """What a step is about.
 
     Attributes:
-        rows: by kind, the core rows of the new ids, with `is_live`.
-        repeated: by kind, the ids (event_day and id) of which more than one row may decide.
+        impressions, plays: the new ids.
         attributions: the live rows of the profiles and titles that are touched, on all days in reach.
         outcomes: the same of those at stake.
         at_stake: the profiles and titles that were played, or have a repeat: of others no older impression can change.
+            A pair may be there several times.
         play_days, shown_days: the days of plays, and of impressions, whose rows the news can change.
     """
 
-    rows: Mapping[str, DataFrame]
-    repeated: Mapping[str, DataFrame]
+    impressions: NewIds
+    plays: NewIds
     attributions: DataFrame
     outcomes: DataFrame
     at_stake: DataFrame
@@ -93,22 +111,20 @@ class News:
 
 def gather(view: View) -> News:
     """Return what is new in the view."""
-    days = _days(view)
-    repeated = {kind: held(_repeated(view, kind, days[kind])) for kind in RAW}
-    versions = {kind: held(_versions(view, kind, days[kind], repeated[kind])) for kind in RAW}
-    rows = {kind: _rows(view, kind, days[kind], repeated[kind], versions[kind]) for kind in RAW}
-    rows["plays"] = held(rows["plays"])
+    # Side by side: a kind by itself leaves cores idle.
+    found = side_by_side(view.session, [partial(_new_ids, view, kind) for kind in RAW])
+    ids = dict(zip(RAW, found, strict=True))
     # Of all rows of an id, not of the one that has won: a repeat may have taken it to another title, and a step that
     # was cut off may have moved it there already.
-    moved = _pairs([*versions.values(), *(rows for kind in RAW for rows in _of_expired(view, kind, days[kind]))])
-    play_days, shown_days = _reach(view, days)
+    moved = _pairs(frame for one in ids.values() for frame in one.versions)
+    play_days, shown_days = _reach(view, {kind: one.days for kind, one in ids.items()})
     played_in = play_days | input_days(view.lake, OUTCOMES, shown_days)
     touched = _pairs([moved, *(view.new(kind) for kind in RAW)])
     attributions = held(view.live(ATTRIBUTIONS, played_in).join(touched, PAIR, "left_semi"))
-    at_stake = held(_pairs([moved, attributions, view.new("plays")]).distinct())
+    at_stake = held(_pairs([moved, attributions, view.new("plays")]))
     shown_in = shown_days | input_days(view.lake, ATTRIBUTIONS, play_days)
     outcomes = held(view.live(OUTCOMES, shown_in).join(at_stake, PAIR, "left_semi"))
-    return News(rows, repeated, attributions, outcomes, at_stake, play_days, shown_days)
+    return News(ids["impressions"], ids["plays"], attributions, outcomes, at_stake, play_days, shown_days)
 
 
 def held(frame: DataFrame) -> DataFrame:
@@ -116,11 +132,11 @@ def held(frame: DataFrame) -> DataFrame:
 
     Spark takes it to be as large as its plan was, joins of joins beyond all measure. A limit tells it how few rows they
     are, so that it hashes them in memory, and neither sorts nor sends around what they are joined to. The price: the
-    rows go through one task wherever they are used.
+    rows go through one task wherever they are used. They are of one partition then: else a limit sends them around.
     """
     kept = frame.localCheckpoint()
     rows = kept.count()
-    return kept.limit(rows) if rows <= FEW_ROWS else kept
+    return kept.coalesce(1).limit(rows) if rows <= FEW_ROWS else kept
 
 
 def among(column: str, days: Iterable[date]) -> Column:
@@ -145,10 +161,14 @@ def _pairs(frames: Iterable[DataFrame]) -> DataFrame:
     return reduce(DataFrame.unionByName, (frame.select(*PAIR) for frame in frames))
 
 
-def _days(view: View) -> dict[str, set[date]]:
-    frames = (view.new(kind).select("event_day", F.lit(kind).alias("kind")).distinct() for kind in RAW)
-    found = reduce(DataFrame.unionByName, frames).collect()
-    return {kind: {row["event_day"] for row in found if row["kind"] == kind} for kind in RAW}
+def _new_ids(view: View, kind: str) -> NewIds:
+    days = {row["event_day"] for row in view.new(kind).select("event_day").distinct().collect()}
+    repeated = held(_repeated(view, kind, days))
+    versions = held(_versions(view, kind, days, repeated))
+    rows = _rows(view, kind, days, repeated, versions)
+    # Plays are joined again and again, impressions are too many to keep.
+    kept = held(rows) if kind == "plays" else rows
+    return NewIds(days, kept, repeated, [versions, *_of_expired(view, kind, days)])
 
 
 def _repeated(view: View, kind: str, days: set[date]) -> DataFrame:
