@@ -11,6 +11,7 @@ from matinee.errors import SettingsError
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parents[1]
+Engine = Literal["spark", "sail"]
 
 
 def default_sql_dir() -> Path:
@@ -42,7 +43,7 @@ class Settings(BaseSettings):
     aws_region: str = "us-east-1"
     glue_endpoint: str | None = None
     s3_endpoint: str | None = None
-    engine: Literal["spark", "sail"] = Field("spark", description="what derives and audits; all else is Spark's")
+    engine: Engine = Field("spark", description="what derives and audits; all else is Spark's")
     spark_remote: str | None = Field(None, validation_alias="SPARK_REMOTE", description="sc://host:port")
     spark_cores: int = Field(2, ge=1, description="threads of the engine, of either kind")
     spark_memory: str = Field("2g", pattern=r"^\d+[mg]$", description="memory of the engine, of either kind")

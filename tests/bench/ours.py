@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from matinee.contracts.registry import Registry
 from matinee.cycle import steps
 from matinee.cycle.request import RunRequest
-from matinee.settings import Settings
+from matinee.settings import Engine, Settings
 from matinee.transforms import TransformContext, transform_of
 from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, output_files
 from tests.bench.jobs import Job
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 def transform(session: "SparkSession", job: Job) -> dict[str, list[str]]:
     """Derive both outputs with the shipped transforms, Parquet in and out, the day at once: as on Spark."""
-    return _transform(session, job, {"day": (job.plays, job.impressions)})
+    return _transform(session, job, {"day": (job.plays, job.impressions)}, "spark")
 
 
 def transform_by_cell(session: "SparkSession", job: Job) -> dict[str, list[str]]:
     """Derive the same cell by cell: as on Sail."""
-    return _transform(session, job, job.cells())
+    return _transform(session, job, job.cells(), "sail")
 
 
 def _transform(
-    session: "SparkSession", job: Job, parts: Mapping[str, tuple[list[str], list[str]]]
+    session: "SparkSession", job: Job, parts: Mapping[str, tuple[list[str], list[str]]], engine: Engine
 ) -> dict[str, list[str]]:
     registry = Registry.load(job.input.settings().sql_dir)
     read = session.read.parquet
     with job.writing(job.attributions_folder) as folder:
         for name, (plays, impressions) in parts.items():
             inputs = {"plays": read(*plays), "impressions": read(*impressions)}
-            _derived(registry, ATTRIBUTIONS, inputs, job).write.parquet(str(folder / name))
+            _derived(registry, ATTRIBUTIONS, inputs, job, engine).write.parquet(str(folder / name))
     with job.writing(job.impression_plays_folder) as folder:
         for name, (_, impressions) in parts.items():
             inputs = {"impressions": read(*impressions), "attributions": read(str(job.attributions_folder / name))}
-            _derived(registry, IMPRESSION_PLAYS, inputs, job).write.parquet(str(folder / name))
+            _derived(registry, IMPRESSION_PLAYS, inputs, job, engine).write.parquet(str(folder / name))
     return job.written()
 
 
@@ -50,9 +50,11 @@ def cycle(settings: Settings, job: Job) -> dict[str, list[str]]:
     return output_files(settings, job.input.day)
 
 
-def _derived(registry: Registry, dataset: str, inputs: Mapping[str, "DataFrame"], job: Job) -> "DataFrame":
+def _derived(
+    registry: Registry, dataset: str, inputs: Mapping[str, "DataFrame"], job: Job, engine: Engine
+) -> "DataFrame":
     contract = registry.get(dataset)
-    context = TransformContext(contract, job.input.day, job.input.day, job.as_of)
+    context = TransformContext(contract, job.input.day, job.input.day, job.as_of, engine)
     return transform_of(contract)(inputs, context)
 
 

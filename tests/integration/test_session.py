@@ -34,7 +34,7 @@ def test_works_of_one_session_run_side_by_side_and_their_frames_are_of_it(settin
         return [row["id"] for row in spark.range(count).localCheckpoint().collect()]
 
     with spark_session(settings) as spark:
-        assert side_by_side(spark, [lambda: ids(1), lambda: ids(2)]) == [[0], [0, 1]]
+        assert side_by_side(spark, lambda: ids(1), lambda: ids(2)) == ([0], [0, 1])
 
 
 def _connections(uri: str) -> int:

@@ -69,6 +69,6 @@ def _frames(
         inputs = pinned_inputs(tables, registry, contract, run, cell)
         if few_buckets(contract, run):
             inputs = {name: rows_that_decide(rows, run.buckets or (), contract) for name, rows in inputs.items()}
-        derived = transform_of(contract)(inputs, TransformContext(contract, *days, run.as_of))
+        derived = transform_of(contract)(inputs, TransformContext(contract, *days, run.as_of, tables.engine))
         # What reads landed rows has derived other buckets too.
         yield cell, derived if run.buckets is None else derived.where(F.col(BUCKET_COLUMN).isin(*run.buckets))

@@ -13,6 +13,7 @@ from matinee.io.tables import CatalogTables
 from matinee.lake.catalog import Lake
 from matinee.lake.files import Cell, Slice, plan_files
 from matinee.lake.physical import why_unlocatable, why_unreadable
+from matinee.settings import Engine
 
 if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask
@@ -23,9 +24,11 @@ _LOG = logging.getLogger(__name__)
 class Tables(Protocol):
     """What a step does with tables; the frames belong to one session.
 
-    `cell_rows` is how many rows cells must have, on average, to be derived one by one; None: they never are.
+    `engine` runs the frames. `cell_rows` is how many rows cells must have, on average, to be derived one by one; None:
+    they never are.
     """
 
+    engine: Engine
     cell_rows: int | None
 
     def read(self, wanted: Slice) -> DataFrame:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
@@ -30,6 +30,8 @@ JOIN_OPTIONS = {
 }
 _OURS = "matinee.errors."
 _T = TypeVar("_T")
+_One = TypeVar("_One")
+_Other = TypeVar("_Other")
 _NEXT_STEP = "Read the engine's log; `matinee doctor` checks the engine and the lake."
 
 
@@ -127,16 +129,16 @@ def _active(session: SparkSession | ConnectSession) -> Iterator[None]:
         sessions.session = before
 
 
-def side_by_side(session: SparkSession, works: Iterable[Callable[[], _T]]) -> list[_T]:
-    """Run works that ask one session, each in a thread of its own; return what they return, in their order."""
+def side_by_side(session: SparkSession, one: Callable[[], _One], other: Callable[[], _Other]) -> tuple[_One, _Other]:
+    """Run two works that ask one session, each in a thread of its own, to their ends; return what they return."""
 
     def run(work: Callable[[], _T]) -> _T:
         with _active(session):
             return work()
 
-    works = [*works]
-    with ThreadPoolExecutor(max(1, len(works))) as threads:
-        return [*threads.map(run, works)]
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.submit(run, one), threads.submit(run, other)
+        return first.result(), second.result()
 
 
 def check_port(remote: str) -> None:

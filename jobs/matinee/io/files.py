@@ -13,6 +13,7 @@ from matinee.lake.catalog import Lake
 from matinee.lake.files import Cell, Slice, files_of
 from matinee.lake.physical import Names, by_names
 from matinee.lake.staging import FOLDER, commit_staged, new_stage, partition_columns, staged_files
+from matinee.settings import Engine
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class FileTables:
     """Tables by their files; PyIceberg plans what is read and commits what was written."""
 
+    engine: Engine = "sail"
     #: Cells at least this large are derived one by one: their joins are smaller, no row is moved to another partition's
     #: file, and memory holds a cell, not a day. A smaller one costs less than the query for it.
     cell_rows: int | None = 100_000

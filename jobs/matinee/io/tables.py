@@ -13,7 +13,7 @@ from matinee.contracts.model import BUCKET_COLUMN, Contract
 from matinee.errors import CommitConflictError
 from matinee.lake.catalog import Lake
 from matinee.lake.files import Cell, Slice
-from matinee.settings import Settings
+from matinee.settings import Engine, Settings
 
 #: What Iceberg's errors say where another commit was first, or an expiry took the snapshot that was read.
 _CONFLICTS = (
@@ -154,6 +154,7 @@ def conflicts(dataset: str) -> Iterator[None]:
 class CatalogTables:
     """Tables by Spark's own catalog."""
 
+    engine: Engine = "spark"
     #: A job costs Spark more than what a smaller one saves: the range is derived at once.
     cell_rows: int | None = None
 

@@ -64,7 +64,7 @@ def create_branch(table: "Table", name: str, snapshot_id: int) -> "Table":
     """Make a branch that must not exist yet.
 
     Raises:
-        CommitConflictError: it exists.
+        CommitConflictError: it exists, or the snapshot has expired.
     """
     return _set(table, name, snapshot_id, expected=None, kind="branch")
 
@@ -73,7 +73,7 @@ def create_tag(table: "Table", name: str, snapshot_id: int) -> "Table":
     """Make a tag that must not exist yet.
 
     Raises:
-        CommitConflictError: it exists.
+        CommitConflictError: it exists, or the snapshot has expired.
     """
     return _set(table, name, snapshot_id, expected=None, kind="tag")
 
@@ -129,7 +129,17 @@ def _set(
         max_snapshot_age_ms=None,
         min_snapshots_to_keep=None,
     )
-    return _commit(table, name, (update,), AssertRefSnapshotId(ref=name, snapshot_id=expected))
+    try:
+        return _commit(table, name, (update,), AssertRefSnapshotId(ref=name, snapshot_id=expected))
+    except ValueError as error:
+        # PyIceberg says so of a snapshot that the table does not have.
+        if table.refresh().metadata.snapshot_by_id(snapshot_id) is not None:
+            raise
+        raise CommitConflictError(
+            f"Snapshot {snapshot_id} of {'.'.join(table.name())} has expired: '{name}' cannot be put there.",
+            next_step="Run again: the work starts from what is there now.",
+            facts={"table": ".".join(table.name()), "reference": name, "snapshot_id": snapshot_id},
+        ) from error
 
 
 def _commit(

@@ -9,13 +9,14 @@ they are the daily path's.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee import __version__, faults
 from matinee.contracts.model import Contract, live_name
+from matinee.engine.session import side_by_side
 from matinee.io.tables import append, update
 from matinee.lake import refs
 from matinee.lake.catalog import Lake
@@ -75,11 +76,12 @@ class Step:
         derived = self._attributions(news)
         attributions = held(self._marked(ATTRIBUTIONS, derived, news.attributions))
         new, changed = attributions.where(F.col(CHANGED).isNull()), attributions.where(CHANGED)
-        self._put(ATTRIBUTIONS, new, changed)
-        faults.reach("stream.after_attributions")
         won = self._won(news, attributions.drop(CHANGED))
         again = self._marked(OUTCOMES, self._outcomes(self._known(news), won), news.outcomes)
-        changed = held(again.where(CHANGED).drop(CHANGED).unionByName(self._swept(news)))
+        otherwise = again.where(CHANGED).drop(CHANGED).unionByName(self._swept(news))
+        put, hold = partial(self._put, ATTRIBUTIONS, new, changed), partial(held, otherwise)
+        _, changed = side_by_side(self._view.session, put, hold)
+        faults.reach("stream.after_attributions")
         self._put(OUTCOMES, self._outcomes(self._fresh(news), won), changed)
         faults.reach("stream.after_outcomes")
 

@@ -112,19 +112,19 @@ class News:
 def gather(view: View) -> News:
     """Return what is new in the view."""
     # Side by side: a kind by itself leaves cores idle.
-    found = side_by_side(view.session, [partial(_new_ids, view, kind) for kind in RAW])
-    ids = dict(zip(RAW, found, strict=True))
+    ids = partial(_new_ids, view)
+    impressions, plays = side_by_side(view.session, partial(ids, "impressions"), partial(ids, "plays"))
     # Of all rows of an id, not of the one that has won: a repeat may have taken it to another title, and a step that
     # was cut off may have moved it there already.
-    moved = _pairs(frame for one in ids.values() for frame in one.versions)
-    play_days, shown_days = _reach(view, {kind: one.days for kind, one in ids.items()})
+    moved = _pairs(frame for one in (impressions, plays) for frame in one.versions)
+    play_days, shown_days = _reach(view, {"impressions": impressions.days, "plays": plays.days})
     played_in = play_days | input_days(view.lake, OUTCOMES, shown_days)
     touched = _pairs([moved, *(view.new(kind) for kind in RAW)])
     attributions = held(view.live(ATTRIBUTIONS, played_in).join(touched, PAIR, "left_semi"))
     at_stake = held(_pairs([moved, attributions, view.new("plays")]))
     shown_in = shown_days | input_days(view.lake, ATTRIBUTIONS, play_days)
     outcomes = held(view.live(OUTCOMES, shown_in).join(at_stake, PAIR, "left_semi"))
-    return News(ids["impressions"], ids["plays"], attributions, outcomes, at_stake, play_days, shown_days)
+    return News(impressions, plays, attributions, outcomes, at_stake, play_days, shown_days)
 
 
 def held(frame: DataFrame) -> DataFrame:

@@ -3,14 +3,15 @@
 The winner is the impression with the greatest `(event_ts, event_id)` among those of the play's profile and title with
 `min_delay <= start_ts - event_ts <= window`; a play without one is organic.
 
-Two plans give the same rows, each where it is the cheaper one. Where a profile played a title a few times, its plays
-are joined to its impressions and the greatest is kept: no more than `_FEW` pairs an impression. Where it played the
-title more often (a television in a shop, a child's lullaby), pairs would be quadratic: there both kinds are laid on
-one time line, an impression at the instant from which on it can win (`event_ts + min_delay`), and a play's candidate is
-the last impression before it. If that one lies outside the window, so do all others: they are older. Whether there is
-such a title is asked first, of the plays alone: mostly there is none, and then nothing is read for it.
+Two plans give the same rows. Pairs: plays are joined to the impressions of their profile and title, and the greatest is
+kept; at most `_FEW` pairs an impression, for pairs are quadratic where a profile plays one title again and again (a
+television in a shop, a child's lullaby). A time line: both kinds are laid on one, an impression at the instant from
+which on it can win (`event_ts + min_delay`), and a play's candidate is the last impression before it. If that one lies
+outside the window, so do all others: they are older.
 
-Only columns that decide take part; the plays' other columns join the winners at the end.
+Spark lays all plays on lines. Sail, which hashes much faster than it sorts, forms pairs, and lays on lines what was
+played often; whether there is such a title is asked first, of the plays alone: mostly there is none, and then nothing
+is read for it (deploy/decisions/002).
 """
 
 from collections.abc import Mapping
@@ -41,26 +42,21 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
     """
     window_us, min_delay_us = context.micros("attribution.window"), context.micros("attribution.min_delay")
     plays = inputs["plays"]
-    played = plays.select(*_PLAY, *_PAIR, F.unix_micros("start_ts").alias("start_us"))
     shown = inputs["impressions"].select(*_PAIR, "event_id", F.unix_micros("event_ts").alias("event_us"))
-    # By a number in place of the names, which is quicker: that pairs share one does no harm.
-    if played.groupBy(F.xxhash64(*_PAIR)).count().where(F.col("count") > _FEW).isEmpty():
-        candidates = _of_pairs(shown, played, window_us, min_delay_us)
+    if context.engine == "spark":
+        found = _by_line(shown.join(plays.select(*_PAIR), on=_PAIR, how="left_semi"), plays, min_delay_us)
     else:
-        often = played.groupBy(*_PAIR).count().where(F.col("count") > _FEW).select(*_PAIR)
-        few = _of_pairs(shown, played.join(often, on=_PAIR, how="left_anti"), window_us, min_delay_us)
-        shown_often, played_often = (one.join(often, on=_PAIR, how="left_semi") for one in (shown, played))
-        candidates = few.unionByName(_of_line(shown_often, played_often, min_delay_us))
-    candidate_us = F.substring("candidate", 1, _DIGITS).cast("bigint") - _BASE
+        found = _by_pairs_or_line(shown, plays, window_us, min_delay_us)
+    candidate_us = F.substring("_candidate", 1, _DIGITS).cast("bigint") - _BASE
     delay_us = F.unix_micros("start_ts") - candidate_us
     won = delay_us <= window_us
     derived = {
         "play_day": F.col("event_day"),
-        "event_id": F.when(won, F.expr(f"substring(candidate, {_DIGITS + 1})")),
+        "event_id": F.when(won, F.expr(f"substring(_candidate, {_DIGITS + 1})")),
         "event_ts": F.when(won, F.timestamp_micros(candidate_us)),
         "time_to_play_ms": F.when(won, F.call_function("div", delay_us, F.lit(1000))),
     }
-    return plays.join(candidates, on=_PLAY, how="left").select(*(
+    return found.select(*(
         derived[name].alias(name) if name in derived else F.col(name) for name in context.contract.column_names
     ))  # fmt: skip
 
@@ -69,30 +65,37 @@ def _instant_and_id() -> Column:
     return F.concat((F.col("event_us") + _BASE).cast("string"), F.col("event_id"))
 
 
-def _of_pairs(shown: DataFrame, played: DataFrame, window_us: int, min_delay_us: int) -> DataFrame:
-    """Return play_id, event_day and candidate of plays with one, by pairs of play and impression."""
+def _by_pairs_or_line(shown: DataFrame, plays: DataFrame, window_us: int, min_delay_us: int) -> DataFrame:
+    """Return the plays with their `_candidate`: of what was played often by lines, of all else by pairs."""
+    # By a number in place of the names, which is quicker: that pairs share one does no harm.
+    if plays.groupBy(F.xxhash64(*_PAIR)).count().where(F.col("count") > _FEW).isEmpty():
+        return _by_pairs(shown, plays, window_us, min_delay_us)
+    often = plays.groupBy(*_PAIR).count().where(F.col("count") > _FEW).select(*_PAIR)
+    few = _by_pairs(shown, plays.join(often, on=_PAIR, how="left_anti"), window_us, min_delay_us)
+    shown_often, played_often = (one.join(often, on=_PAIR, how="left_semi") for one in (shown, plays))
+    return few.unionByName(_by_line(shown_often, played_often, min_delay_us))
+
+
+def _by_pairs(shown: DataFrame, plays: DataFrame, window_us: int, min_delay_us: int) -> DataFrame:
+    """Return the plays with their `_candidate`, null where there is none, by pairs of play and impression."""
+    played = plays.select(*_PLAY, *_PAIR, F.unix_micros("start_ts").alias("start_us"))
     delay_us = F.col("start_us") - F.col("event_us")
-    return (
-        shown.join(played, on=_PAIR)
-        .where((delay_us >= min_delay_us) & (delay_us <= window_us))
-        .groupBy(*_PLAY)
-        .agg(F.max(_instant_and_id()).alias("candidate"))
-    )
+    pairs = shown.join(played, on=_PAIR).where((delay_us >= min_delay_us) & (delay_us <= window_us))
+    candidates = pairs.groupBy(*_PLAY).agg(F.max(_instant_and_id()).alias("_candidate"))
+    return plays.join(candidates, on=_PLAY, how="left")
 
 
-def _of_line(shown: DataFrame, played: DataFrame, min_delay_us: int) -> DataFrame:
-    """Return play_id, event_day and candidate of each play, by one time line a profile and title."""
-    nothing = F.lit(None).cast("string")
-    plays = played.select(*_PAIR, F.col("start_us").alias("at_us"), *_PLAY, nothing.alias("shown"))
-    impressions = shown.select(
-        *_PAIR, (F.col("event_us") + min_delay_us).alias("at_us"), _instant_and_id().alias("shown")
-    )
+def _by_line(shown: DataFrame, plays: DataFrame, min_delay_us: int) -> DataFrame:
+    """Return the plays with their `_candidate`, null where there is none, by one time line a profile and title."""
+    at_us = (F.col("event_us") + min_delay_us).alias("_at_us")
+    impressions = shown.select(*_PAIR, at_us, _instant_and_id().alias("_shown"))
+    played = plays.withColumn("_at_us", F.unix_micros("start_ts")).withColumn("_shown", F.lit(None).cast("string"))
     # At the same instant an impression stands before a play: both ends of [min_delay, window] are included.
-    order = (F.col("at_us"), F.col("shown").asc_nulls_last())
+    order = (F.col("_at_us"), F.col("_shown").asc_nulls_last())
     before = Window.partitionBy(*_PAIR).orderBy(*order).rowsBetween(Window.unboundedPreceding, 0)
+    line = played.unionByName(impressions, allowMissingColumns=True)
     return (
-        plays.unionByName(impressions, allowMissingColumns=True)
-        .withColumn("candidate", F.last("shown", ignorenulls=True).over(before))
+        line.withColumn("_candidate", F.last("_shown", ignorenulls=True).over(before))
         .where(F.col("play_id").isNotNull())
-        .select(*_PLAY, "candidate")
+        .drop("_at_us", "_shown")
     )

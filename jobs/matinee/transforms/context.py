@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pyspark.sql import DataFrame
 
 from matinee.contracts.model import Contract
+from matinee.settings import Engine
 
 MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,12 +21,14 @@ class TransformContext:
         contract: columns, buckets and parameters are read from it and from nowhere else.
         first_day, last_day: the days that the result covers, both included.
         as_of: end of the last valid day of the input that is read ahead (an aware time); None when no day of it is.
+        engine: what runs the frames; a transform may choose its plan by it, never its rows.
     """
 
     contract: Contract
     first_day: date
     last_day: date
     as_of: datetime | None = None
+    engine: Engine = "spark"
 
     def micros(self, duration: str) -> int:
         """Return a duration in microseconds: a parameter's name or a literal, as `Contract.duration` takes it.

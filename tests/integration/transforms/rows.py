@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.frames import REGISTRY, frame
 
 from matinee.contracts.frames import expected_frame
+from matinee.settings import Engine
 from matinee.transforms import TransformContext, transform_of
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def won(play_id: str, event_id: str | None, event_ts: datetime | None, start_ts:
 
 @dataclass(frozen=True)
 class Derivation:
-    """A dataset to derive: its days, parameters other than the contract's, how the inputs are spread."""
+    """A dataset to derive: its days, parameters other than the contract's, how the inputs are spread, whose plan."""
 
     dataset: str
     first_day: date = D1
@@ -68,6 +69,7 @@ class Derivation:
     as_of: datetime | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     partitions: int | None = None
+    engine: Engine = "spark"
 
     def run(self, spark: "SparkSession", inputs: Mapping[str, Sequence[Row]]) -> list[Row]:
         """Derive the rows, held against the contract's pandera schema; times come back as aware datetimes."""
@@ -76,7 +78,7 @@ class Derivation:
         frames = {alias: frame(spark, datasets[alias], list(rows)) for alias, rows in inputs.items()}
         if self.partitions:
             frames = {alias: rows.repartition(self.partitions) for alias, rows in frames.items()}
-        context = TransformContext(contract, self.first_day, self.last_day, self.as_of)
+        context = TransformContext(contract, self.first_day, self.last_day, self.as_of, self.engine)
         derived = transform_of(contract)(frames, context).toArrow()
         assert tuple(derived.column_names) == contract.column_names
         rows = [dict(row) for row in derived.to_pylist()]

@@ -17,6 +17,7 @@ from tests.integration.transforms.rows import D0, D1, D2, DAY, US, Derivation, R
 from tests.integration.transforms.rows import ordered as in_order
 
 from matinee.days import parse_duration
+from matinee.settings import Engine
 from matinee.transforms import attribution
 
 if TYPE_CHECKING:
@@ -103,8 +104,10 @@ def play(draw: random.Random, case: int, when: datetime) -> Row:
 def test_the_chain_yields_what_the_reference_yields(spark: "SparkSession", seed: int) -> None:
     batch = batch_of(seed)
 
-    def derive(dataset: str, parameters: dict[str, str] | None = None, **inputs: list[Row]) -> list[Row]:
-        derivation = Derivation(dataset, D0, D2, batch.as_of, parameters or {}, batch.partitions)
+    def derive(
+        dataset: str, parameters: dict[str, str] | None = None, engine: Engine = "spark", **inputs: list[Row]
+    ) -> list[Row]:
+        derivation = Derivation(dataset, D0, D2, batch.as_of, parameters or {}, batch.partitions, engine)
         return in_order(derivation.run(spark, inputs))
 
     impressions = reference.impressions(batch.impressions)
@@ -114,10 +117,12 @@ def test_the_chain_yields_what_the_reference_yields(spark: "SparkSession", seed:
     assert derive("core.plays", events=batch.plays) == in_order(plays)
 
     attributions = reference.play_attributions(plays, impressions, batch.window, batch.min_delay)
-    for few in (attribution._FEW, 0, 1):  # by pairs alone, by time lines alone, and by both
+    found = derive("core.play_attributions", batch.parameters, plays=plays, impressions=impressions)
+    assert found == in_order(attributions)
+    for few in (attribution._FEW, 0, 1):  # Sail's plan by pairs alone, by time lines alone, and by both
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(attribution, "_FEW", few)
-            found = derive("core.play_attributions", batch.parameters, plays=plays, impressions=impressions)
+            found = derive("core.play_attributions", batch.parameters, "sail", plays=plays, impressions=impressions)
         assert found == in_order(attributions)
 
     valid = [row for row in attributions if row["play_day"] in batch.attribution_days]

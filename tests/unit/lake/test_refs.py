@@ -82,6 +82,15 @@ def test_a_tag_that_another_process_made_first_is_a_conflict(lake: Lake) -> None
         refs.create_tag(stale, "pub_x", refs.head(stale))
 
 
+def test_a_branch_on_a_snapshot_that_has_expired_is_a_conflict(lake: Lake) -> None:
+    pinned = append(lake, "p1")
+    append(lake, "p2")
+    stale = lake.table(PLAYS)
+    lake.table(PLAYS).maintenance.expire_snapshots().by_id(pinned).commit()
+    with pytest.raises(CommitConflictError, match=f"Snapshot {pinned} of core.plays has expired"):
+        refs.create_branch(stale, "work", pinned)
+
+
 def test_a_branch_that_moved_is_not_removed(lake: Lake) -> None:
     table = lake.table(PLAYS)
     base = refs.head(table)
