@@ -18,7 +18,7 @@ from matinee.lake.catalog import Lake
 from matinee.lake.retention import expire, plan_expiry
 from matinee.settings import Settings
 from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
-from matinee.streaming.news import FEW_ROWS
+from matinee.streaming.news import FEW_ROWS, News, View, gather
 from matinee.streaming.steps import bring_up
 from matinee.streaming.ticks import Folder, tick
 
@@ -60,8 +60,9 @@ def test_events_in_any_order_become_what_the_daily_path_derives(settings: Settin
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["between the tables", pytest.param("before it reads", marks=pytest.mark.slow)])
 def test_a_compaction_and_an_expiry_in_the_middle_of_a_step_change_nothing(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -69,12 +70,17 @@ def test_a_compaction_and_an_expiry_in_the_middle_of_a_step_change_nothing(
     seen: list[str] = []
 
     def disturb(point: str) -> None:
-        if point == "stream.after_attributions" and len(seen) < 2:
+        if point in ("stream.after_attributions", place) and len(seen) < 2:
             seen.append(point)
             for dataset in (ATTRIBUTIONS, OUTCOMES):
                 _rewrite_and_expire(settings, live_name(dataset))
 
+    def gather_late(view: View) -> News:
+        disturb("before it reads")
+        return gather(view)
+
     monkeypatch.setattr("matinee.streaming.live.faults.reach", disturb)
+    monkeypatch.setattr("matinee.streaming.live.gather", gather_late)
     late = raw_impression(D1, "late", title_id="t1", event_ts=at(D1, NOON + MINUTE / 2))
     land(lake, "raw.impressions", [late], seq=2, close=False)
     catch_up(settings)

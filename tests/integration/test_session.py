@@ -9,6 +9,7 @@ from tests.catalogs import postgres_settings
 
 from matinee.engine import options
 from matinee.engine.session import side_by_side, spark_session
+from matinee.errors import CommitConflictError
 from matinee.lake.catalog import Lake
 from matinee.settings import Settings
 
@@ -35,6 +36,23 @@ def test_works_of_one_session_run_side_by_side_and_their_frames_are_of_it(settin
 
     with spark_session(settings) as spark:
         assert side_by_side(spark, lambda: ids(1), lambda: ids(2)) == ([0], [0, 1])
+
+
+def test_a_work_that_fails_lets_the_one_beside_it_end_first(settings: Settings) -> None:
+    ended: list[int] = []
+
+    def fail() -> None:
+        raise CommitConflictError("main moved.", next_step="Again.")
+
+    def read() -> None:
+        ended.extend(row["id"] for row in spark.range(1).collect())
+
+    with spark_session(settings) as spark:
+        with pytest.raises(CommitConflictError):
+            side_by_side(spark, fail, read)
+        with pytest.raises(CommitConflictError):
+            side_by_side(spark, read, fail)
+    assert ended == [0, 0]
 
 
 def _connections(uri: str) -> int:

@@ -95,7 +95,7 @@ def late_changes(lake: Lake, contract: Contract, published: Publication, after: 
     if before.landing_seq is None or before.days.get(day) == after.days.get(day):
         return [] if before.landing_seq is not None and rows == published.rows.read else None
     with open_tables(lake, [wanted]) as (_, tables):
-        landed, context = tables.read(wanted), TransformContext(contract, day, day)
+        landed, context = tables.read(wanted), TransformContext(contract, day, day, engine=tables.engine)
         if landed.where(F.col("landing_seq") <= before.landing_seq).count() != published.rows.read:
             return None
         found = changed_by_late(landed, before.landing_seq, context).collect()

@@ -23,7 +23,8 @@ from matinee.settings import Settings
 
 SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 # Plays and winners are small beside impressions: up to here Spark hashes them in memory, so that the many and wide
-# impressions are neither sorted nor sent around; a transform needs no hint (deploy/decisions/002).
+# impressions are neither sorted nor sent around to find those that were played, or to take their winners; a transform
+# needs no hint (deploy/decisions/002).
 JOIN_OPTIONS = {
     "spark.sql.autoBroadcastJoinThreshold": "64m",
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
@@ -130,15 +131,18 @@ def _active(session: SparkSession | ConnectSession) -> Iterator[None]:
 
 
 def side_by_side(session: SparkSession, one: Callable[[], _One], other: Callable[[], _Other]) -> tuple[_One, _Other]:
-    """Run two works that ask one session, each in a thread of its own, to their ends; return what they return."""
+    """Run two works that ask one session, the other one in a thread of its own; return what they return.
+
+    Both have ended when this returns or raises; where both fail, the error is that of `one`.
+    """
 
     def run(work: Callable[[], _T]) -> _T:
         with _active(session):
             return work()
 
-    with ThreadPoolExecutor(2) as threads:
-        first, second = threads.submit(run, one), threads.submit(run, other)
-        return first.result(), second.result()
+    with ThreadPoolExecutor(1) as threads:
+        beside = threads.submit(run, other)
+        return run(one), beside.result()
 
 
 def check_port(remote: str) -> None:

@@ -82,7 +82,7 @@ def move_branch(table: "Table", name: str, snapshot_id: int, *, expected: int) -
     """Point a branch at another snapshot, if it still is where the caller saw it.
 
     Raises:
-        CommitConflictError: it moved meanwhile.
+        CommitConflictError: it moved meanwhile, or the snapshot has expired.
     """
     return _set(table, name, snapshot_id, expected=expected, kind="branch")
 
@@ -133,7 +133,9 @@ def _set(
         return _commit(table, name, (update,), AssertRefSnapshotId(ref=name, snapshot_id=expected))
     except ValueError as error:
         # PyIceberg says so of a snapshot that the table does not have.
-        if table.refresh().metadata.snapshot_by_id(snapshot_id) is not None:
+        with catalog_errors():
+            table.refresh()
+        if table.metadata.snapshot_by_id(snapshot_id) is not None:
             raise
         raise CommitConflictError(
             f"Snapshot {snapshot_id} of {'.'.join(table.name())} has expired: '{name}' cannot be put there.",

@@ -79,6 +79,7 @@ class Step:
         won = self._won(news, attributions.drop(CHANGED))
         again = self._marked(OUTCOMES, self._outcomes(self._known(news), won), news.outcomes)
         otherwise = again.where(CHANGED).drop(CHANGED).unionByName(self._swept(news))
+        # What is held is read at the pins, whatever the other one writes; and only one of the two commits.
         put, hold = partial(self._put, ATTRIBUTIONS, new, changed), partial(held, otherwise)
         _, changed = side_by_side(self._view.session, put, hold)
         faults.reach("stream.after_attributions")

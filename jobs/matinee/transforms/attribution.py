@@ -9,9 +9,9 @@ television in a shop, a child's lullaby). A time line: both kinds are laid on on
 which on it can win (`event_ts + min_delay`), and a play's candidate is the last impression before it. If that one lies
 outside the window, so do all others: they are older.
 
-Spark lays all plays on lines. Sail, which hashes much faster than it sorts, forms pairs, and lays on lines what was
-played often; whether there is such a title is asked first, of the plays alone: mostly there is none, and then nothing
-is read for it (deploy/decisions/002).
+Spark lays all plays on lines. Sail, which hashes much faster than it sorts, forms pairs, and lays on lines what a
+profile played often; whether there is such a title is asked first, of the plays alone: mostly there is none, and then
+nothing is read for it (deploy/decisions/002).
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
     Args:
         inputs: `plays` (core.plays of the days) and `impressions` (core.impressions of the days and of the window
             before them).
-        context: the contract has `attribution.window` and `attribution.min_delay`.
+        context: the contract has `attribution.window` and `attribution.min_delay`; the engine decides of the plan.
 
     Returns:
         The contract's columns; `event_id`, `event_ts` and `time_to_play_ms` are null for organic plays.
@@ -44,6 +44,7 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
     plays = inputs["plays"]
     shown = inputs["impressions"].select(*_PAIR, "event_id", F.unix_micros("event_ts").alias("event_us"))
     if context.engine == "spark":
+        # The lines are sorted: what was never played does not come on one.
         found = _by_line(shown.join(plays.select(*_PAIR), on=_PAIR, how="left_semi"), plays, min_delay_us)
     else:
         found = _by_pairs_or_line(shown, plays, window_us, min_delay_us)
