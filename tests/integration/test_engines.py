@@ -3,14 +3,13 @@
 import logging
 import os
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from pyiceberg.table import Table
 from pyiceberg.types import LongType, StringType
 from tests.frames import frame
-from tests.integration.transforms.rows import NOON, Derivation, played, shown
 from tests.lakes import D1, D2, D3, arrow, at, core_play, ids, land_days
 
 from matinee.cycle.ingest import ingest
@@ -87,18 +86,6 @@ def test_both_engines_derive_the_same_tables_to_the_bit(
     last = lake_files(settings, "core.impression_plays")
     assert any("/part-1/" in path for path in last) is (cell_rows is not None)
     assert {name for dataset in CHAIN for name in writers(Lake.open(settings), dataset)} == {"datafusion"}
-
-
-def test_sail_attributes_a_title_that_was_played_often(settings: Settings) -> None:
-    plays = [played(f"p{number}", NOON + timedelta(minutes=number)) for number in range(40)]
-    impressions = [shown("e1", NOON), shown("e2", NOON + timedelta(minutes=20))]
-    with sail_session(settings) as sail:
-        rows = Derivation("core.play_attributions", engine="sail").run(
-            sail, {"plays": plays, "impressions": impressions}
-        )
-    assert {row["play_id"]: row["event_id"] for row in rows} == {
-        f"p{number}": "e1" if number < 20 else "e2" for number in range(40)
-    }
 
 
 def test_rows_that_sail_staged_read_right_after_columns_were_renamed_added_and_widened(

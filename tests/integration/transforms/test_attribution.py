@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.transforms.rows import D1, D2, DAY, NOON, US, Derivation, Row, at, ordered, played, shown
 
-from matinee.settings import Engine
+from matinee.engine.session import sail_session
+from matinee.settings import Engine, Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -172,3 +173,15 @@ def test_a_profile_that_sees_one_title_all_day_costs_a_sort_by_the_plan_of_each_
         return times[place][1] if place >= 0 and start - times[place][0] <= 60_000_000 else None
 
     assert found == {play_id: last_before(start) for play_id, start in starts.items()}
+
+
+def test_sail_attributes_a_title_that_was_played_often(settings: Settings) -> None:
+    plays = [played(f"p{number}", NOON + timedelta(minutes=number)) for number in range(40)]
+    impressions = [shown("e1", NOON), shown("e2", NOON + timedelta(minutes=20))]
+    with sail_session(settings) as sail:
+        rows = Derivation("core.play_attributions", engine="sail").run(
+            sail, {"plays": plays, "impressions": impressions}
+        )
+    assert {row["play_id"]: row["event_id"] for row in rows} == {
+        f"p{number}": "e1" if number < 20 else "e2" for number in range(40)
+    }
