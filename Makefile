@@ -52,7 +52,7 @@ down:  ## Stop what `make up` started
 lint: env  ## Style, import layers, SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	PYTHONPATH=jobs:plugins $(BIN)/lint-imports
+	PYTHONPATH=jobs:plugins:. $(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 types: env  ## mypy, strict

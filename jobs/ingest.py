@@ -2,7 +2,7 @@
 
 import sys
 
-from matinee.entry import main
+from matinee.steps.main import main
 
 if __name__ == "__main__":
     sys.exit(main("ingest"))

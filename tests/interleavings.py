@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from matinee import faults
-from matinee.cycle import healer, maintenance, plan, steps
-from matinee.cycle.late import stale_days
-from matinee.cycle.request import RunRequest
 from matinee.errors import CommitConflictError, InputsNotValidError
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.cleaning import clean, leftovers
-from matinee.lake.ledger import history, withdraw
-from matinee.lake.publication import State
-from matinee.lake.recovery import recover
-from matinee.lake.validity import Validity
+from matinee.healing import healer
+from matinee.healing.late import stale_days
+from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.model import State
+from matinee.ledger.recovery import recover
+from matinee.maintenance import upkeep
+from matinee.maintenance.leftovers import clean, leftovers
+from matinee.publication import plan, steps
+from matinee.publication.request import RunRequest
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 from tests.judge import CHAIN, IMPRESSIONS, PLAYS
 from tests.lakes import PLANNED, at, raw_impression, raw_play
 from tests.world import DAYS, HOURS, World, land_late, rearrange
@@ -173,7 +175,7 @@ class Interleavings(RuleBasedStateMachine):
         # A step that is called again after its publication has expired finds nothing to report.
         reached = {identity for identity, _ in self.judge.published}
         self.attempts = {slot: one for slot, one in self.attempts.items() if one.publication_id not in reached}
-        maintenance.expire_snapshots(self.settings, dataset, MUCH_LATER)
+        upkeep.expire_snapshots(self.settings, dataset, MUCH_LATER)
 
     @precondition(lambda self: self.attempts)
     @rule()

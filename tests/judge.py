@@ -15,9 +15,9 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation, Snapshot
 
 from matinee.days import day_range, start_of
-from matinee.lake.catalog import Lake
-from matinee.lake.publication import PUBLICATION_ID, Run
-from matinee.lake.validity import Validity
+from matinee.ledger.model import PUBLICATION_ID, Run
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 from tests import reference
 from tests.reference import Row
 

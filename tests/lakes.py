@@ -9,16 +9,16 @@ import pyarrow as pa
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Table
 
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.files import LANDING_SEQ, slice_files
-from matinee.lake.landing import Landing
-from matinee.lake.landings import register
-from matinee.lake.ledger import record
-from matinee.lake.manifests import Manifest, declare
-from matinee.lake.publication import InputPin, Publication, Run, State
+from matinee.landing.landed_files import register
+from matinee.landing.model import Landing
+from matinee.ledger.ledger import record
+from matinee.ledger.model import InputPin, Publication, Run, State
 from matinee.report import Rows
 from matinee.settings import load_settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import LANDING_SEQ, slice_files
+from matinee.validity.manifests import Manifest, declare
 
 NOON = timedelta(hours=12)
 PLANNED = datetime(2026, 3, 5, tzinfo=UTC)

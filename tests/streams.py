@@ -8,12 +8,12 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from matinee.contracts.model import live_name
-from matinee.cycle.ingest import close_through
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
-from matinee.lake.catalog import Lake
+from matinee.landing.ingest import close_through
+from matinee.live.impressions import ATTRIBUTIONS, LIVE
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
-from matinee.streaming.datasets import ATTRIBUTIONS, LIVE
+from matinee.table.catalog import Lake
 from tests.lakes import D1, D2
 
 CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, "core.impression_plays")

@@ -16,15 +16,15 @@ from pyiceberg.table.snapshots import Operation, Summary
 from pyiceberg.table.update.snapshot import _OverwriteFiles
 
 from matinee.contracts.registry import Registry
-from matinee.cycle import steps
-from matinee.cycle.request import RunRequest
 from matinee.engine import session
 from matinee.engine.sail import sail_server
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.compactions import COMPACTIONS
-from matinee.lake.files import data_files
+from matinee.ledger.compactions import COMPACTIONS
+from matinee.publication import steps
+from matinee.publication.request import RunRequest
 from matinee.settings import Settings, load_settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import data_files
 from tests.judge import CHAIN, DAY_COLUMN, Judge
 from tests.lakes import D1, D2, PLANNED, at, land, raw_impression, raw_play
 from tests.reference import Row

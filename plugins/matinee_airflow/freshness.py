@@ -40,8 +40,8 @@ class ExplainStaleDataset(BaseOperator):  # type: ignore[misc]
         Raises:
             StaleDatasetError: always; that is the alarm.
         """
-        from matinee.lake.catalog import Lake
-        from matinee.lake.validity import Validity
+        from matinee.table.catalog import Lake
+        from matinee.validity.validity import Validity
 
         found = Validity(Lake.open(load_settings())).vtts(self.dataset)
         lines = found.held_by.lines() if found.held_by else ["it has caught up since"]
@@ -61,8 +61,8 @@ def stale_datasets(settings: Settings, now: datetime) -> list[str]:
     A lake that has never closed a day is not late with anything yet; from its first closed day on, every dataset is.
     """
     from matinee.days import start_of
-    from matinee.lake.catalog import Lake
-    from matinee.lake.validity import Validity
+    from matinee.table.catalog import Lake
+    from matinee.validity.validity import Validity
 
     validity = Validity(Lake.open(settings))
     if validity.valid_from is None:

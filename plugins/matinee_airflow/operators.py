@@ -30,7 +30,7 @@ class Reported:
         Raises:
             MatineeError: the step failed; the class is the one that it failed with.
         """
-        from matinee.entry import read_report
+        from matinee.steps.main import read_report
 
         found = read_report(self.report, load_settings())
         if found is None:
@@ -64,7 +64,7 @@ class ConnectStep(Reported, BaseOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the step and return its report."""
-        from matinee.entry import main
+        from matinee.steps.main import main
 
         main(self.step, self.arguments)
         return self.conclude(context)

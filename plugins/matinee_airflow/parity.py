@@ -16,8 +16,8 @@ class FindMatureDays(BaseOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> list[str]:
         """Look at the ledger and at the comparisons so far."""
-        from matinee.lake.catalog import Lake
-        from matinee.lake.parity import days_to_compare
+        from matinee.parity.register import days_to_compare
+        from matinee.table.catalog import Lake
 
         found = sorted({str(day) for _, day in days_to_compare(Lake.open(load_settings()))})
         log.info("To compare: %s", ", ".join(found) or "none")

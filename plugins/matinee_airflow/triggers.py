@@ -56,8 +56,8 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
     Raises:
         MatineeError: the lake cannot be looked at.
     """
-    from matinee.lake.catalog import Lake
-    from matinee.lake.validity import Validity
+    from matinee.table.catalog import Lake
+    from matinee.validity.validity import Validity
 
     validity = Validity(Lake.open(settings))
     contract = validity.lake.registry.get(dataset)

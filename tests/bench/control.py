@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from matinee.lake.catalog import Lake
-from matinee.lake.validity import Validity
 from matinee.settings import CHECKOUT
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 from tests.bench import machine, ours
 from tests.bench.contenders import CONTENDERS
 from tests.bench.demo import run_demo

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from matinee.cycle.late import stale_days
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
-from matinee.lake.catalog import Lake
-from matinee.lake.changes import added_files
+from matinee.healing.late import stale_days
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.report import Report
 from matinee.settings import Settings
+from matinee.table.catalog import Lake
+from matinee.table.snapshots import added_files
 from tests.bench import engines, machine
 from tests.bench.contenders import Contender
 from tests.bench.events import SEED, SKEWS, Skew

@@ -14,15 +14,15 @@ import click
 import pyarrow.parquet as pq
 
 from matinee.contracts.model import Contract
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.files import Slice, data_files
-from matinee.lake.ledger import record
-from matinee.lake.publication import InputPin, Publication, Run, State
-from matinee.lake.staging import commit_staged, new_stage, staged_files
+from matinee.engine.tables.staging import commit_staged, new_stage, staged_files
+from matinee.ledger.ledger import record
+from matinee.ledger.model import InputPin, Publication, Run, State
 from matinee.report import Rows
 from matinee.settings import Settings, default_sql_dir, load_settings
 from matinee.sources.simulator.columns import Frame
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import Slice, data_files
 from tests.bench.events import SEED, DayEvents, Skew, cells, simulate_day
 from tests.bench.processes import run_child
 from tests.bench.sizes import size_name

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from matinee.cycle.steps import Clock
 from matinee.days import end_of
+from matinee.publication.steps import Clock
 from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, IMPRESSIONS, PLAYS, Input
 
 WINDOW = timedelta(hours=24)

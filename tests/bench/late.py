@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from matinee.contracts.registry import Registry
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
-from matinee.lake.catalog import Lake
-from matinee.lake.files import LANDING_SEQ
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import default_sql_dir
 from matinee.sources.simulator import columns
 from matinee.sources.simulator.columns import DAY, HOUR, Array, Frame
 from matinee.sources.simulator.visits import SHARED_PROFILE
+from matinee.table.catalog import Lake
+from matinee.table.files import LANDING_SEQ
 from tests.bench.events import SEED, DayEvents, Skew, profile_buckets, simulate_day
 from tests.bench.inputs import CHAIN, FORMAT, SQL, Input, keep_catalog, load_input
 from tests.lakes import close_days

@@ -11,14 +11,14 @@ from unittest.mock import patch
 
 import click
 
-from matinee.cycle import steps
-from matinee.cycle.request import RunRequest
 from matinee.engine.server import free_port, start_server, stop_server
-from matinee.lake.catalog import Lake
-from matinee.lake.publication import Run
-from matinee.lake.publish import Published
+from matinee.ledger.model import Run
+from matinee.publication import steps
+from matinee.publication.move import Published
+from matinee.publication.request import RunRequest
 from matinee.report import Verdict
 from matinee.settings import Settings, load_settings
+from matinee.table.catalog import Lake
 from tests.bench.inputs import CHAIN, IMPRESSION_PLAYS, IMPRESSIONS
 from tests.bench.processes import run_child
 from tests.bench.timings import median_steps

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from matinee.contracts.registry import Registry
-from matinee.cycle import steps
-from matinee.cycle.request import RunRequest
+from matinee.publication import steps
+from matinee.publication.request import RunRequest
 from matinee.settings import Engine, Settings
 from matinee.transforms import TransformContext, transform_of
 from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, output_files

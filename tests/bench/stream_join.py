@@ -24,14 +24,14 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
-from matinee.lake.catalog import Lake
-from matinee.lake.landing import Landing
+from matinee.landing.model import Landing
+from matinee.live import step
+from matinee.live.catch_up import bring_up
+from matinee.live.impressions import LIVE, OUTCOMES
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import columns
 from matinee.sources.simulator.columns import HOUR, Frame
-from matinee.streaming import live
-from matinee.streaming.datasets import LIVE, OUTCOMES
-from matinee.streaming.steps import bring_up
+from matinee.table.catalog import Lake
 from tests.bench.events import simulate_day
 from tests.bench.late import _raw_table
 from tests.lakes import at
@@ -91,7 +91,7 @@ class Joined:
     rows: int
 
 
-def ours(settings: Settings, step_rows: int = live.STEP_ROWS) -> Joined:
+def ours(settings: Settings, step_rows: int = step.STEP_ROWS) -> Joined:
     """Bring the live tables up from nothing, by steps of so many rows or of a landing."""
     lake = Lake.open(settings)
     for dataset in LIVE:
@@ -100,7 +100,7 @@ def ours(settings: Settings, step_rows: int = live.STEP_ROWS) -> Joined:
     with spark_session(settings) as spark:
         spark.sql("SELECT 1").collect()
         begun = time.monotonic()
-        with patch.object(live, "STEP_ROWS", step_rows):
+        with patch.object(step, "STEP_ROWS", step_rows):
             bring_up(lake, spark)
         seconds = time.monotonic() - begun
     return Joined(seconds, lake.table(live_name(OUTCOMES)).scan().count())

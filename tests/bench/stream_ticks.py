@@ -16,17 +16,17 @@ import numpy as np
 from matinee.contracts.model import live_name
 from matinee.engine.server import own_server
 from matinee.engine.session import spark_session
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.landing import Landing
-from matinee.lake.live import PROGRESS, Progress
+from matinee.landing.model import Landing
+from matinee.live.catch_up import bring_up
+from matinee.live.driver import run_every
+from matinee.live.impressions import OUTCOMES, RAW
+from matinee.live.progress import PROGRESS, Progress
+from matinee.live.tick import Topics
 from matinee.settings import Settings, load_settings
 from matinee.stack.broker import broker
 from matinee.stack.producer import Producer
-from matinee.streaming.datasets import OUTCOMES, RAW
-from matinee.streaming.driver import run_every
-from matinee.streaming.steps import bring_up
-from matinee.streaming.ticks import Topics
+from matinee.table import refs
+from matinee.table.catalog import Lake
 from tests.lakes import arrow, at, raw_impression, raw_play
 
 EVERY = timedelta(seconds=15)

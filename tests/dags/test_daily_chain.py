@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.airflow_home import HOME
 
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.validity import Validity
 from matinee.settings import Settings, load_settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -53,8 +53,8 @@ def settings(tmp_path: Path, spark_remote: str, monkeypatch: pytest.MonkeyPatch,
 
 
 def land(settings: Settings, folder: Path) -> None:
-    from matinee.cycle.ingest import close_through, ingest
     from matinee.days import parse_day
+    from matinee.landing.ingest import close_through, ingest
 
     received = datetime(2026, 3, 1, 12, tzinfo=UTC)
     for name, file in write(folder).items():
@@ -147,8 +147,8 @@ def test_the_files_of_the_landing_directory_are_landed_once_and_their_manifest_c
 def test_the_healer_repairs_what_came_late(
     bag: "DagBag", settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from matinee.cycle import healer
-    from matinee.cycle.ingest import ingest
+    from matinee.healing import healer
+    from matinee.landing.ingest import ingest
 
     # By the clock of the run the sources have been silent for long: another test's matter.
     monkeypatch.setattr(healer, "judge_arrivals", lambda *_: ())

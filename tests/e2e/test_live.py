@@ -11,13 +11,13 @@ import pytest
 from tests.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee.engine.server import free_port
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history
-from matinee.lake.publication import State
-from matinee.lake.validity import Validity
+from matinee.ledger.ledger import history
+from matinee.ledger.model import State
 from matinee.settings import Settings, load_settings
 from matinee.stack.backfills import backfill_environment, create_backfill, watch_backfill
 from matinee.stack.launcher import Stack, start, stop
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.airflow, pytest.mark.timeout(900)]
 PLAYS, DAG = "core.plays", "plays_daily"

@@ -13,8 +13,8 @@ from tests.lakes import D1, D2, land, land_days, raw_play
 from matinee.cli.main import COMMANDS, main
 from matinee.cli.query import read_only
 from matinee.errors import UsageError
-from matinee.lake.catalog import Lake
 from matinee.settings import Settings, load_settings
+from matinee.table.catalog import Lake
 
 Call = Callable[..., tuple[int, Any]]
 

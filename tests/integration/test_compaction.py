@@ -9,19 +9,19 @@ from tests.kills import die, points_of
 from tests.lakes import D1, D2, PLANNED, arrow, core_play, ids, land, land_days, raw_play
 from tests.world import rearrange
 
-from matinee.cycle import compaction
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import audit, publish, run, write
 from matinee.errors import ConservationError
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.changes import changed_files
-from matinee.lake.cleaning import clean, leftovers
-from matinee.lake.commits import replace_files
-from matinee.lake.compactions import COMPACTIONS, measured, proven
-from matinee.lake.files import Slice, partition_value, slice_files
-from matinee.lake.publication import Run
+from matinee.ledger.compactions import COMPACTIONS, measured, proven
+from matinee.ledger.model import Run
+from matinee.maintenance import compaction
+from matinee.maintenance.leftovers import clean, leftovers
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import audit, publish, run, write
 from matinee.settings import CHECKOUT, Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import replace_files
+from matinee.table.files import Slice, partition_value, slice_files
+from matinee.table.snapshots import changed_files
 
 pytestmark = pytest.mark.spark
 RAW, PLAYS = "raw.plays", "core.plays"

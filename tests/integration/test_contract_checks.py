@@ -119,7 +119,7 @@ def test_the_create_statement_makes_the_table_that_pyiceberg_would_make(
 ) -> None:
     from pyiceberg.catalog import load_catalog
 
-    from matinee.lake.catalog import catalog_properties
+    from matinee.table.catalog import catalog_properties
 
     table = load_catalog("lake", **catalog_properties(session_settings)).load_table(created.dataset)
 

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, D2, D3, ids, land, land_days, raw_impression, raw_play
 
-from matinee.cycle.reaudit import audit_published
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import audit, publish, run, write
 from matinee.engine.session import spark_session
+from matinee.engine.tables.spark_procedures import row_hash
+from matinee.engine.tables.spark_tables import read
 from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
-from matinee.io.procedures import row_hash
-from matinee.io.tables import read
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history, withdraw
-from matinee.lake.publication import State
-from matinee.lake.validity import Validity
+from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.model import State
+from matinee.publication.reaudit import audit_published
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import audit, publish, run, write
 from matinee.report import Report
 from matinee.settings import Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 pytestmark = pytest.mark.spark
 CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")

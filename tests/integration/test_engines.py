@@ -12,23 +12,23 @@ from pyiceberg.types import LongType, StringType
 from tests.frames import frame
 from tests.lakes import D1, D2, D3, arrow, at, core_play, ids, land_days
 
-from matinee.cycle.ingest import ingest
-from matinee.cycle.maintenance import ORPHAN_AGE, remove_orphans
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run, write
-from matinee.cycle.tables import open_tables
+from matinee.domain import attribution
 from matinee.engine.session import sail_session, spark_session
+from matinee.engine.tables import sail_tables, staging
+from matinee.engine.tables.protocol import open_tables
+from matinee.engine.tables.sail_tables import FileTables
+from matinee.engine.tables.spark_procedures import row_hash
+from matinee.engine.tables.spark_tables import read
 from matinee.errors import CommitConflictError, ConservationError, EnvironmentNotReadyError
-from matinee.io import files
-from matinee.io.files import FileTables
-from matinee.io.procedures import row_hash
-from matinee.io.tables import read
-from matinee.lake import refs, staging
-from matinee.lake.catalog import Lake
-from matinee.lake.files import Cell, Slice, data_files
+from matinee.landing.ingest import ingest
+from matinee.maintenance.upkeep import ORPHAN_AGE, remove_orphans
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run, write
 from matinee.settings import Settings
 from matinee.sources.simulator import SimulatorOptions, simulate
-from matinee.transforms import attribution
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import Cell, Slice, data_files
 
 pytestmark = [pytest.mark.spark, pytest.mark.embedded]
 CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
@@ -144,7 +144,7 @@ def test_files_with_rows_that_were_deleted_are_left_to_spark_and_the_log_says_so
         spark.sql("DELETE FROM lake.core.plays WHERE play_id = 'o1'")
     wanted = whole(lake, "core.plays")
     with (
-        caplog.at_level(logging.WARNING, logger="matinee.cycle.tables"),
+        caplog.at_level(logging.WARNING, logger="matinee.engine.tables.protocol"),
         open_tables(Lake.open(on_sail), [wanted]) as (_, tables),
     ):
         assert [row["play_id"] for row in tables.read(wanted).collect()] == ["p1"]
@@ -249,7 +249,7 @@ def test_a_branch_that_moved_while_files_were_staged_is_not_overwritten(
             pass
         return stage(table)
 
-    monkeypatch.setattr(files, "new_stage", meanwhile)
+    monkeypatch.setattr(sail_tables, "new_stage", meanwhile)
     with pytest.raises(CommitConflictError, match="the branch moved while files were staged"):
         plays_on_branch(lake, on_sail, [core_play(D1)])
     assert ids(lake, "core.plays", "play_id", "audit_x") == []
@@ -270,7 +270,7 @@ def test_rows_that_are_not_found_where_they_were_staged_do_not_empty_the_day(
     on_sail: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake.open(on_sail)
-    monkeypatch.setattr(files, "staged_files", lambda *_: [])
+    monkeypatch.setattr(sail_tables, "staged_files", lambda *_: [])
     with pytest.raises(ConservationError, match="are not found below"):
         plays_on_branch(lake, on_sail, [core_play(D1)])
 
@@ -280,7 +280,7 @@ def test_a_lake_whose_path_could_be_a_pattern_is_left_to_spark(
 ) -> None:
     odd = on_sail.model_copy(update={"home": tmp_path / "a[1]"})
     land_days(Lake.open(odd), D1)
-    with caplog.at_level(logging.WARNING, logger="matinee.cycle.tables"):
+    with caplog.at_level(logging.WARNING, logger="matinee.engine.tables.protocol"):
         run(odd, RunRequest("core.plays", D1, D1))
     assert "Spark does this step, not Sail" in caplog.text
     assert ids(Lake.open(odd), "core.plays", "play_id") == ["o1", "p1"]

@@ -11,21 +11,22 @@ import pytest
 from tests.kills import KILLED_IN, die, points_of
 from tests.lakes import D1, D2, ids, land, land_days, raw_play
 
-from matinee import entry, faults
-from matinee.cycle import healer
-from matinee.cycle.late import stale_days
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import audit, publish, run, write
+from matinee import faults
 from matinee.engine.server import free_port, start_server, stop_server
 from matinee.errors import EngineUnavailableError, LeaseHeldError
-from matinee.lake import lease, refs
-from matinee.lake.catalog import Lake
-from matinee.lake.cleaning import clean, leftovers
-from matinee.lake.ledger import history, stamp
-from matinee.lake.publication import State
-from matinee.lake.recovery import recover
-from matinee.lake.validity import Validity
+from matinee.healing import healer
+from matinee.healing.late import stale_days
+from matinee.ledger.ledger import history, stamp
+from matinee.ledger.model import State
+from matinee.ledger.recovery import recover
+from matinee.maintenance.leftovers import clean, leftovers
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import audit, publish, run, write
 from matinee.settings import CHECKOUT, Settings
+from matinee.steps import main as entry
+from matinee.table import lease, refs
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 pytestmark = pytest.mark.spark
 PLAYS = "core.plays"

@@ -7,12 +7,7 @@ from datetime import date, timedelta
 import pytest
 from tests.lakes import D1, D2, D3, NOON, at, close_days, heard, land, land_days, raw_play
 
-from matinee.cycle import arrivals, healer
-from matinee.cycle.late import StaleDay, stale_days
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.days import end_of
-from matinee.entry import main
 from matinee.errors import (
     AuditFailedError,
     CatalogUnavailableError,
@@ -23,13 +18,18 @@ from matinee.errors import (
     LeaseHeldError,
     MatineeError,
 )
-from matinee.lake.arrival import ArrivalCurve
-from matinee.lake.catalog import Lake
-from matinee.lake.heals import HEALS, Decision, decisions
-from matinee.lake.lease import Lease, hold
-from matinee.lake.ledger import history, withdraw
-from matinee.lake.validity import Validity
+from matinee.healing import healer, judge_days
+from matinee.healing.arrival_curve import ArrivalCurve
+from matinee.healing.late import StaleDay, stale_days
+from matinee.healing.register import HEALS, Decision, decisions
+from matinee.ledger.ledger import history, withdraw
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.steps.main import main
+from matinee.table.catalog import Lake
+from matinee.table.lease import Lease, hold
+from matinee.validity.validity import Validity
 
 PLAYS = "core.plays"
 MINUTE = timedelta(minutes=1)
@@ -264,7 +264,7 @@ def test_a_day_that_lacks_rows_is_waited_for_as_long_as_earlier_days_were(
     land(lake, "raw.plays", [raw_play(day, f"p{number}") for number in range(8)], seq=6, close=False)
     close_days(lake, "raw.plays", {day: 10})
     usual = ArrivalCurve.learn([{0: 8, 11: 2}] * 3)
-    monkeypatch.setattr(arrivals, "learned_curve", lambda *_: usual)
+    monkeypatch.setattr(judge_days, "learned_curve", lambda *_: usual)
     now = end_of(day) + timedelta(hours=hours)
     heard(lake, "raw.plays", *(at(day, hour * 60 * MINUTE) for hour in range(25 + hours)))
     if kind == "wait":

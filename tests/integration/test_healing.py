@@ -8,18 +8,19 @@ import pytest
 from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
 from matinee.contracts.model import Contract
-from matinee.cycle import deriving, healer, healing, steps
-from matinee.cycle.forecast import forecast
-from matinee.cycle.late import stale_days
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
-from matinee.lake.catalog import Lake
-from matinee.lake.files import data_files
-from matinee.lake.ledger import history, withdraw
-from matinee.lake.validity import Validity
+from matinee.healing import healer
+from matinee.healing.forecast import forecast
+from matinee.healing.late import stale_days
+from matinee.ledger.ledger import history, withdraw
+from matinee.publication import changed_buckets, deriving, steps
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.table.catalog import Lake
+from matinee.table.files import data_files
 from matinee.transforms import TransformContext
+from matinee.validity.validity import Validity
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -168,12 +169,12 @@ def test_the_audits_of_a_heal_find_a_late_row_of_a_bucket_that_it_passed_over(
     land_days(lake, D1)
     publish(engine, (D1, D1))
     land(lake, "raw.impressions", [LATE_OF_B], seq=3, close=False)
-    seen = healing.changed_by_late
+    seen = changed_buckets.changed_by_late
 
     def nothing(events: "DataFrame", landed_through: int, context: TransformContext) -> "DataFrame":
         return seen(events, landed_through, context).where("changes < 0")
 
-    monkeypatch.setattr(healing, "changed_by_late", nothing)
+    monkeypatch.setattr(changed_buckets, "changed_by_late", nothing)
     with pytest.raises(AuditFailedError, match=r"event_lost \(1 bad rows\)"):
         heal(engine, (D1,))
 

@@ -19,12 +19,13 @@ from tests.lakes import D1, D2
 from tests.world import HOURS, World, world
 
 from matinee.contracts.model import Contract, InputSpec
-from matinee.cycle import healing, publishing, steps
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import History, history, record
-from matinee.lake.publication import Buckets, InputPin, Run, State
-from matinee.lake.publish import Published, move_to_main
+from matinee.ledger.ledger import History, history, record
+from matinee.ledger.model import Buckets, InputPin, Run, State
+from matinee.publication import changed_buckets, steps
+from matinee.publication import record as recording
+from matinee.publication.move import Published, move_to_main
+from matinee.table import refs
+from matinee.table.catalog import Lake
 
 EARLY, MIDDLE, _ = HOURS
 
@@ -126,18 +127,18 @@ def restated_in_silence(patch: pytest.MonkeyPatch) -> None:
         newest = published.newest(day)
         return newest.generation if newest else 1
 
-    patch.setattr(publishing, "generation", generation)
+    patch.setattr(recording, "generation", generation)
 
 
 def heal_without_reaching_back(patch: pytest.MonkeyPatch) -> None:
     """A day of impressions is healed by the plays of the same day alone."""
-    right = healing._republished
+    right = changed_buckets._republished
 
     def own_day(history: History, contract: Contract, spec: InputSpec, day: date, *pins: InputPin) -> Buckets:
         before, after = (replace(pin, days={day: pin.days[day]}) for pin in pins)
         return right(history, contract, spec, day, before, after)
 
-    patch.setattr(healing, "_republished", own_day)
+    patch.setattr(changed_buckets, "_republished", own_day)
 
 
 BROKEN = (swap_without_requirement, ledger_first, restated_in_silence, heal_without_reaching_back)

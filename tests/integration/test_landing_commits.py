@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from tests.kills import die, points_of
 
-from matinee.cycle.ingest import ingest
 from matinee.errors import CommitConflictError, LandingRefusedError, UnknownDatasetError, UsageError
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.files import landing_seq
-from matinee.lake.landing import QUARANTINE
-from matinee.lake.landings import LANDINGS, register_missing, registered
+from matinee.landing.ingest import ingest
+from matinee.landing.landed_files import LANDINGS, register_missing, registered
+from matinee.landing.model import QUARANTINE
 from matinee.report import Report
 from matinee.settings import Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import landing_seq
 
 pytestmark = pytest.mark.spark
 
@@ -28,7 +28,7 @@ NOON = "2026-03-01T12:00:00Z"
 POINTS, FAST = points_of("ingest"), "ingest.after_quarantine"
 #: Lands what the first argument names, at the time that the second says.
 LAND = (
-    "import sys; from datetime import datetime; from matinee.cycle.ingest import ingest;"
+    "import sys; from datetime import datetime; from matinee.landing.ingest import ingest;"
     "from matinee.settings import load_settings;"
     "ingest(load_settings(), None, [sys.argv[1]], datetime.fromisoformat(sys.argv[2]))"
 )

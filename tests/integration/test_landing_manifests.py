@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, D2, D3, at, land, make_lake, raw_play
 
-from matinee.cycle.ingest import close_through, ingest
 from matinee.errors import LandingRefusedError, UsageError
-from matinee.lake.catalog import Lake
-from matinee.lake.manifests import MANIFESTS, declared
+from matinee.landing.ingest import close_through, ingest
+from matinee.table.catalog import Lake
+from matinee.validity.manifests import MANIFESTS, declared
 
 LANDED = datetime(2026, 3, 4, tzinfo=UTC)
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from matinee.cycle.ingest import ingest
-from matinee.lake.catalog import Lake
+from matinee.landing.ingest import ingest
 from matinee.report import Report
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import SimulatorOptions, simulate
+from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.catalogs import aws_settings
 
-from matinee.sources.landing_files import Found, find, read_lines, scan
+from matinee.sources.files.scan import Found, find, read_lines, scan
 
 pytestmark = pytest.mark.aws
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tests.lakes import D1, D2, NOON, at, land, land_days, make_lake, raw_impression, raw_play
 
-from matinee.cycle import healer
-from matinee.cycle.late import stale_days
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
+from matinee.healing import healer
+from matinee.healing.late import stale_days
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 
 CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
 HOUR = timedelta(hours=1)

@@ -11,16 +11,16 @@ from tests import streams
 from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
 from matinee.contracts.model import live_name
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.engine.session import spark_session
-from matinee.lake.catalog import Lake
-from matinee.lake.retention import expire, plan_expiry
+from matinee.live.catch_up import bring_up
+from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
+from matinee.live.news import FEW_ROWS, News, View, gather
+from matinee.live.tick import Folder, tick
+from matinee.maintenance.retention import expire, plan_expiry
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
-from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
-from matinee.streaming.news import FEW_ROWS, News, View, gather
-from matinee.streaming.steps import bring_up
-from matinee.streaming.ticks import Folder, tick
+from matinee.table.catalog import Lake
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 MINUTE = timedelta(minutes=1)
@@ -79,8 +79,8 @@ def test_a_compaction_and_an_expiry_in_the_middle_of_a_step_change_nothing(
         disturb("before it reads")
         return gather(view)
 
-    monkeypatch.setattr("matinee.streaming.live.faults.reach", disturb)
-    monkeypatch.setattr("matinee.streaming.live.gather", gather_late)
+    monkeypatch.setattr("matinee.live.step.faults.reach", disturb)
+    monkeypatch.setattr("matinee.live.step.gather", gather_late)
     late = raw_impression(D1, "late", title_id="t1", event_ts=at(D1, NOON + MINUTE / 2))
     land(lake, "raw.impressions", [late], seq=2, close=False)
     catch_up(settings)
@@ -105,7 +105,7 @@ def _rewrite_and_expire(settings: Settings, dataset: str) -> None:
 def test_a_repeat_that_moves_a_play_to_another_profile_survives_a_cut_a_compaction_and_an_expiry_between_the_tables(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, few_rows: int
 ) -> None:
-    monkeypatch.setattr("matinee.streaming.news.FEW_ROWS", few_rows)
+    monkeypatch.setattr("matinee.live.news.FEW_ROWS", few_rows)
     lake = Lake.open(settings)
     land_days(lake, D1)
     catch_up(settings)
@@ -119,7 +119,7 @@ def test_a_repeat_that_moves_a_play_to_another_profile_survives_a_cut_a_compacti
     moved = raw_play(D1, "p1", profile_id="b", title_id="t1", received_ts=at(D1, timedelta(0)))
     land(lake, "raw.plays", [moved], seq=2, close=False)
     with monkeypatch.context() as patch:
-        patch.setattr("matinee.streaming.live.faults.reach", die)
+        patch.setattr("matinee.live.step.faults.reach", die)
         with pytest.raises(KeyboardInterrupt, match="after_attributions"):
             catch_up(settings)
     catch_up(settings)
@@ -128,7 +128,7 @@ def test_a_repeat_that_moves_a_play_to_another_profile_survives_a_cut_a_compacti
 
 @pytest.mark.slow
 def test_ids_that_share_a_number_are_derived_as_others_are(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matinee.streaming.news._number", lambda columns: F.length(F.concat_ws("", *columns)))
+    monkeypatch.setattr("matinee.live.news._number", lambda columns: F.length(F.concat_ws("", *columns)))
     lake = Lake.open(settings)
     land_days(lake, D1)
     catch_up(settings)
@@ -149,7 +149,7 @@ def test_a_step_takes_so_many_rows_and_one_landing_at_least(
     for seq in (1, 2, 3):
         shown = [raw_impression(D1, f"e{seq}{number}", title_id=f"t{number}") for number in range(3)]
         land(lake, "raw.impressions", shown, seq=seq, received=AFTER)
-    monkeypatch.setattr("matinee.streaming.live.STEP_ROWS", 5)
+    monkeypatch.setattr("matinee.live.step.STEP_ROWS", 5)
     with spark_session(settings) as spark:
         assert [bring_up(lake, spark) for _ in range(2)] == [3, 0]
     assert len(streams.rows(settings, live_name(OUTCOMES))) == 9

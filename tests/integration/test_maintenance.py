@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, D2, arrow, core_play, ids, land_days, make_lake
 
-from matinee.cycle import maintenance
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
-from matinee.lake.catalog import Lake
-from matinee.lake.retention import expire, plan_expiry
-from matinee.lake.validity import Validity
+from matinee.maintenance import upkeep
+from matinee.maintenance.retention import expire, plan_expiry
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 pytestmark = pytest.mark.spark
 RAW, PLAYS = "raw.plays", "core.plays"
@@ -43,7 +43,7 @@ def test_after_retention_only_what_main_needs_is_left_and_days_stay_valid(
     land_days(lake, D1)
     for _ in range(3):
         run(on_sail, RunRequest(PLAYS, D1, D1))
-    report = maintenance.expire_snapshots(settings, PLAYS, MUCH_LATER)
+    report = upkeep.expire_snapshots(settings, PLAYS, MUCH_LATER)
     assert report.details["tags"] == 3
     assert len(lake.table(PLAYS).metadata.snapshots) == 1
     assert ids(lake, PLAYS, "play_id") == ["o1", "p1"]
@@ -60,7 +60,7 @@ def test_files_that_no_snapshot_knows_are_removed_and_the_others_stay(settings: 
         path.write_bytes(b"left by a writer that died, or is still at work")
     now = datetime.now(UTC)
     os.utime(stray, times=(now.timestamp() - 4 * 86400,) * 2)
-    report = maintenance.remove_orphans(settings, PLAYS, now)
+    report = upkeep.remove_orphans(settings, PLAYS, now)
     assert report.details["files"] == 1
     assert not stray.exists()
     assert young.exists()

@@ -9,21 +9,21 @@ from pyspark.sql import SparkSession
 from tests.lakes import D1, D2, NOON, at, land, raw_impression, raw_play
 
 from matinee.contracts.model import live_name
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.engine.session import spark_session
 from matinee.errors import InputsNotValidError, StreamDiffersError
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.commits import commit_nothing
-from matinee.lake.live import progress
-from matinee.lake.parity import Parity, days_to_compare
+from matinee.live.catch_up import bring_up
+from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
+from matinee.live.progress import progress
+from matinee.live.repair import expire, repair
+from matinee.parity.compare import compare
+from matinee.parity.gate import judge
+from matinee.parity.register import Parity, days_to_compare
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
-from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
-from matinee.streaming.judging import judge
-from matinee.streaming.parity import compare
-from matinee.streaming.repair import expire, repair
-from matinee.streaming.steps import bring_up
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import commit_nothing
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, OUTCOMES)
@@ -129,7 +129,7 @@ def by_another_version(lake: Lake) -> None:
 def test_an_expired_day_stays_gone_and_still_wins_plays_of_the_next_one(
     settings: Settings, lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("matinee.streaming.repair._expires_through", lambda *_: D1)
+    monkeypatch.setattr("matinee.live.repair._expires_through", lambda *_: D1)
     assert expire(settings) == D1
     late = shown("plain", "late", event_ts=at(D1, timedelta(hours=23)))
     play = raw_play(D2, "early", profile_id="plain", start_ts=at(D2, timedelta(hours=1)))

@@ -8,15 +8,15 @@ import pytest
 from tests.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee.cli.main import main
-from matinee.cycle.plan import plan
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import audit, publish, run, write
 from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history, withdraw
-from matinee.lake.validity import Validity
+from matinee.ledger.ledger import history, withdraw
+from matinee.publication.plan import plan
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import audit, publish, run, write
 from matinee.settings import CHECKOUT, Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 PLAYS = "core.plays"

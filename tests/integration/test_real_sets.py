@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from tests.lakes import ids
 
-from matinee.cycle.ingest import close_through, ingest
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.days import end_of
 from matinee.engine.session import spark_session
-from matinee.lake.catalog import Lake
-from matinee.lake.files import day_sizes
-from matinee.lake.validity import Validity
+from matinee.landing.ingest import close_through, ingest
+from matinee.live.catch_up import bring_up
+from matinee.parity.gate import judge
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
-from matinee.streaming.judging import judge
-from matinee.streaming.steps import bring_up
+from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
+from matinee.validity.validity import Validity
 
 pytestmark = [pytest.mark.spark, pytest.mark.realdata]
 CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")

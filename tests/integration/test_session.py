@@ -10,8 +10,8 @@ from tests.catalogs import postgres_settings
 from matinee.engine import options
 from matinee.engine.session import side_by_side, spark_session
 from matinee.errors import CommitConflictError
-from matinee.lake.catalog import Lake
 from matinee.settings import Settings
+from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
 

@@ -13,17 +13,17 @@ from tests.lakes import ids
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.errors import CommitConflictError, LeaseHeldError, StreamPausedError, TopicChangedError
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.lease import hold
-from matinee.lake.live import progress
-from matinee.lake.ticks import TICKS, Tick, paused, record, ticks
+from matinee.live.impressions import OUTCOMES
+from matinee.live.lease import LEASE
+from matinee.live.progress import progress
+from matinee.live.register import TICKS, Tick, paused, record, ticks
+from matinee.live.tick import Topics, tick
 from matinee.settings import Settings, load_settings
 from matinee.stack import processes
 from matinee.stack.broker import NAME, broker, start_broker
-from matinee.streaming.datasets import OUTCOMES
-from matinee.streaming.lease import LEASE
-from matinee.streaming.ticks import Topics, tick
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.lease import hold
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 IMPRESSIONS, PLAYS = "raw.impressions", "raw.plays"
@@ -113,7 +113,7 @@ def test_a_batch_that_is_not_what_the_contract_says_pauses_the_stream_before_the
 
 
 def test_of_two_ticks_one_leaves_and_a_dead_one_is_taken_over(settings: Settings, tmp_path: Path) -> None:
-    from matinee.streaming.ticks import Folder
+    from matinee.live.tick import Folder
 
     lake, folder = Lake.open(settings), Folder(tmp_path / "landing")
     streams.drop_files(folder.path, "1", [streams.impression(1)])
@@ -129,7 +129,7 @@ def test_of_two_ticks_one_leaves_and_a_dead_one_is_taken_over(settings: Settings
 def test_rows_that_were_landed_are_told_of_though_the_step_after_them_fails(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from matinee.streaming.ticks import Folder
+    from matinee.live.tick import Folder
 
     lake, folder = Lake.open(settings), Folder(tmp_path / "landing")
     streams.drop_files(folder.path, "1", [streams.impression(1)])
@@ -140,7 +140,7 @@ def test_rows_that_were_landed_are_told_of_though_the_step_after_them_fails(
         return 0
 
     with monkeypatch.context() as patch:
-        patch.setattr("matinee.streaming.ticks.bring_up", fail)
+        patch.setattr("matinee.live.tick.bring_up", fail)
         with pytest.raises(CommitConflictError):
             tick(settings, folder)
     assert [(one.rows_landed, one.reason) for one in ticks(lake)] == [(1, "Others were first. Next: Again.")]

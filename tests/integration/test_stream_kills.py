@@ -15,13 +15,13 @@ from tests.lakes import D1
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
-from matinee.lake.catalog import Lake
-from matinee.lake.live import progress
+from matinee.live.impressions import LIVE, OUTCOMES
+from matinee.live.progress import progress
+from matinee.live.repair import expire
+from matinee.live.tick import Folder, Topics, tick
 from matinee.settings import CHECKOUT, Settings, load_settings
 from matinee.stack.broker import broker
-from matinee.streaming.datasets import LIVE, OUTCOMES
-from matinee.streaming.repair import expire
-from matinee.streaming.ticks import Folder, Topics, tick
+from matinee.table.catalog import Lake
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 STREAM, PARITY = str(CHECKOUT / "jobs" / "stream.py"), str(CHECKOUT / "jobs" / "parity.py")

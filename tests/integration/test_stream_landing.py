@@ -7,12 +7,11 @@ from pyspark.sql import DataFrame, SparkSession
 from tests.lakes import ids
 
 from matinee.engine.session import spark_session
-from matinee.lake import landings, streamed
-from matinee.lake.catalog import Lake
-from matinee.lake.landing import QUARANTINE
+from matinee.landing import landed_files, micro_batch, offsets
+from matinee.landing.micro_batch import land_batch
+from matinee.landing.model import QUARANTINE
 from matinee.settings import Settings
-from matinee.streaming import landing
-from matinee.streaming.landing import land_batch
+from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
 PLAYS = "raw.plays"
@@ -39,7 +38,7 @@ def test_records_become_rows_and_what_cannot_be_read_is_quarantined(settings: Se
     assert ids(lake, PLAYS, "play_id") == ["p0", "p1", "p3"]
     assert bad_lines(lake) == [("plays/0", 2)]
     assert (done.rows, done.bad, done.offsets) == (4, 1, {"plays/0": 4})
-    assert streamed.landed_through(lake, PLAYS, PLAYS) == {"plays/0": 4}
+    assert offsets.landed_through(lake, PLAYS, PLAYS) == {"plays/0": 4}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_a_batch_that_comes_again_with_other_bounds_adds_only_what_is_new(
         land_batch(lake, contract, batch(spark, 0, 2, partition=1))
     assert ids(lake, PLAYS, "play_id") == ["p0", "p0", "p1", "p1", "p3", "p4", "p5"]
     assert bad_lines(lake) == [("plays/0", 2)]
-    assert streamed.landed_through(lake, PLAYS, PLAYS) == {"plays/0": 6, "plays/1": 2}
+    assert offsets.landed_through(lake, PLAYS, PLAYS) == {"plays/0": 6, "plays/1": 2}
 
 
 def test_a_landing_that_died_after_the_quarantine_goes_on_in_another_batch(
@@ -70,11 +69,11 @@ def test_a_landing_that_died_after_the_quarantine_goes_on_in_another_batch(
         raise KeyboardInterrupt(point)
 
     with spark_session(settings) as spark:
-        monkeypatch.setattr(landing.faults, "reach", die)
+        monkeypatch.setattr(micro_batch.faults, "reach", die)
         with pytest.raises(KeyboardInterrupt):
             land_batch(lake, contract, batch(spark, 0, 4))
         monkeypatch.undo()
         land_batch(lake, contract, batch(spark, 0, 6))
     assert ids(lake, PLAYS, "play_id") == ["p0", "p1", "p3", "p4", "p5"]
     assert bad_lines(lake) == [("plays/0", 2)]
-    assert landings.unfinished(lake) == []
+    assert landed_files.unfinished(lake) == []

@@ -7,15 +7,15 @@ import pytest
 from tests.kills import die, points_of
 from tests.lakes import D1, ids, land_days
 
-from matinee.cycle import maintenance
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import recorded
-from matinee.lake.publication import State
-from matinee.lake.retention import plan_expiry
-from matinee.lake.validity import Validity
+from matinee.ledger.ledger import recorded
+from matinee.ledger.model import State
+from matinee.maintenance import upkeep
+from matinee.maintenance.retention import plan_expiry
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import CHECKOUT, Settings
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 pytestmark = pytest.mark.spark
 PLAYS = "core.plays"
@@ -37,7 +37,7 @@ def lake(settings: Settings) -> Lake:
 def test_a_recovery_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path: Path, point: str) -> None:
     lake.table(PLAYS).delete("play_id = 'p1'")
     die(lake.settings, point, tmp_path / "marker", JOB, "--what", "recover")
-    maintenance.recover_all(lake.settings)
+    upkeep.recover_all(lake.settings)
     states = [one.state for one in recorded(lake, PLAYS).values()]
     assert sorted(states) == [State.PUBLISHED, State.PUBLISHED, State.WITHDRAWN]
 
@@ -46,7 +46,7 @@ def test_a_recovery_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path
 def test_an_expiry_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path: Path, point: str) -> None:
     arguments = ("--what", "expire", "--dataset", PLAYS, "--now", MUCH_LATER.isoformat())
     die(lake.settings, point, tmp_path / "marker", JOB, *arguments)
-    maintenance.expire_snapshots(lake.settings, PLAYS, MUCH_LATER)
+    upkeep.expire_snapshots(lake.settings, PLAYS, MUCH_LATER)
     assert plan_expiry(lake, PLAYS, MUCH_LATER).snapshot_ids == ()
     assert ids(lake, PLAYS, "play_id") == ["o1", "p1"]
     assert Validity(lake).status(PLAYS, D1).valid

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
-from matinee.cycle.reaudit import audit_published
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import audit as audit_branch
-from matinee.cycle.steps import publish, run, write
 from matinee.errors import InputsNotValidError
-from matinee.lake import refs
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history, withdraw
-from matinee.lake.publication import Publication, State
-from matinee.lake.validity import Reason, Validity
+from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.model import Publication, State
+from matinee.publication.reaudit import audit_published
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import audit as audit_branch
+from matinee.publication.steps import publish, run, write
 from matinee.settings import Settings, load_settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Reason, Validity
 
 IMPRESSIONS, PLAYS = "core.impressions", "core.plays"
 ATTRIBUTIONS, JOINED = "core.play_attributions", "core.impression_plays"

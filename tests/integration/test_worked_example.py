@@ -8,11 +8,11 @@ import pytest
 from tests.lakes import D1, land_days
 
 from matinee.contracts.validate import check_all
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
-from matinee.lake.catalog import Lake
-from matinee.lake.validity import Validity
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import CHECKOUT, Settings
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 README = CHECKOUT / "README.md"
 UPSTREAM = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")

@@ -1,7 +1,7 @@
 """A simulated month: what each way to meet late data decides every half hour, and what comes of it.
 
-Waiting, calling and repairing are decided by the shipped code (`lake/arrival.py`, `transforms/reach.py`). The lake is
-counters: rows by event day and bucket, days published or not. A month of real cycles would take hours and decide the
+Waiting, calling and repairing are decided by the shipped code (`healing/arrival_curve.py`, `domain/reach.py`). The lake
+is counters: rows by event day and bucket, days published or not. A month of real cycles would take hours and decide the
 same; that a heal writes what it should is proven elsewhere. Heals take no time here, so an hour in which published data
 is wrong is one that the policy left it so.
 """

@@ -7,7 +7,7 @@ from functools import cached_property
 from statistics import median
 
 from matinee.days import end_of
-from matinee.transforms.reach import Span, reached_days
+from matinee.domain.reach import Span, reached_days
 from tests.month.world import BUCKETS, DAYS, FIRST_DAY, TICKS_A_DAY, Feed, News, Source, instant
 
 #: As the contracts have them: share of a complete day, attribution window and least delay.

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from matinee.days import start_of
-from matinee.lake.arrival import DAYS as LEARNED_DAYS
-from matinee.lake.arrival import STEP, ArrivalCurve, is_due, judge, silence, usual_gap
+from matinee.healing.arrival_curve import DAYS as LEARNED_DAYS
+from matinee.healing.arrival_curve import STEP, ArrivalCurve, is_due, judge, silence, usual_gap
 from tests.month.board import NEEDED_SHARE, Board, Day, Look, Score, looks
 from tests.month.world import LOOKED_AT_DAYS, Feed, Source, simulate
 

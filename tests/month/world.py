@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from matinee.days import start_of
-from matinee.lake.arrival import STEP, Heard
-from matinee.transforms.reach import Kind
+from matinee.domain.reach import Kind
+from matinee.healing.arrival_curve import STEP, Heard
 
 Array = npt.NDArray[Any]
 

@@ -94,7 +94,7 @@ def leave(settings: Settings, uri: str, report: Report) -> None:
     """Leave a report where the job would: moto runs no Spark."""
     from pyiceberg.io import load_file_io
 
-    from matinee.lake.catalog import catalog_properties
+    from matinee.table.catalog import catalog_properties
 
     with load_file_io(catalog_properties(settings), uri).new_output(uri).create() as stream:
         stream.write(report.model_dump_json(by_alias=True).encode())
@@ -134,7 +134,7 @@ def test_a_job_that_left_no_report_is_tried_again(lake: Settings) -> None:
 
 
 def test_a_step_leaves_its_report_in_the_object_store(lake: Settings) -> None:
-    from matinee.entry import main, read_report
+    from matinee.steps.main import main, read_report
 
     uri = f"{lake.warehouse}/_reports/recover.json"
     assert read_report(uri, lake) is None

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from matinee.errors import TerminalError
-from matinee.lake.catalog import Lake
-from matinee.lake.manifests import Manifest, declare
 from matinee.settings import Settings, load_settings
+from matinee.table.catalog import Lake
+from matinee.validity.manifests import Manifest, declare
 
 if TYPE_CHECKING:
     from matinee_airflow.sensors import ValiditySensor

@@ -8,12 +8,12 @@ import pytest
 from tests.lakes import D1, D2, PLANNED, close_days, core_play, land, pin, prepare, raw_play
 
 from matinee.days import end_of
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history, record, withdraw
-from matinee.lake.publication import Publication, State
-from matinee.lake.publish import move_to_main
+from matinee.ledger.ledger import history, record, withdraw
+from matinee.ledger.model import Publication, State
+from matinee.publication.move import move_to_main
 from matinee.report import Verdict
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 pytestmark = [
     pytest.mark.airflow,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from matinee.lake.catalog import Lake, summary_of
-from matinee.lake.changes import added_files, changed_files
-from matinee.lake.compactions import proven
-from matinee.lake.publication import PUBLICATION_ID, Publication
+from matinee.ledger.compactions import proven
+from matinee.ledger.model import PUBLICATION_ID, Publication
+from matinee.table.catalog import Lake, summary_of
+from matinee.table.snapshots import added_files, changed_files
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from matinee.lake import refs
-from matinee.lake.catalog import Lake, summary_of
-from matinee.lake.landing import LANDING, Landing
-from matinee.lake.landings import registered
+from matinee.landing.landed_files import registered
+from matinee.landing.model import LANDING, Landing
+from matinee.table import refs
+from matinee.table.catalog import Lake, summary_of
 from tests.soak.events import RAW, keys_of
 
 Keys = Counter[tuple[date, str]]

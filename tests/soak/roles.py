@@ -6,18 +6,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from matinee.cycle import compaction, healer, maintenance
-from matinee.cycle.ingest import close_through, ingest
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.engine.session import spark_session
-from matinee.lake.catalog import Lake
-from matinee.lake.heals import Decision
-from matinee.lake.layout import PlannedSlice
-from matinee.lake.ledger import history, withdraw
-from matinee.lake.publication import State
-from matinee.lake.work import COMPACT
+from matinee.healing import healer
+from matinee.healing.register import Decision
+from matinee.landing.ingest import close_through, ingest
+from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.model import State
+from matinee.ledger.open_branches import COMPACT
+from matinee.maintenance import compaction, upkeep
+from matinee.maintenance.slices import PlannedSlice
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.table.catalog import Lake
 from tests.soak.events import BASE_ROWS, DAYS, LANDED, RAW, Events, base
 from tests.soak.turns import Journal, Turn, Worker
 from tests.soak.witness import CHAIN, Witness
@@ -172,7 +173,7 @@ class Expirer:
         running = [since for path in journals if (since := Journal(path).busy_since()) is not None]
         horizon = datetime.fromtimestamp(min(running), UTC) - timedelta(seconds=1)
         now = horizon + timedelta(days=contract.retain_days)
-        report = maintenance.expire_snapshots(self.desk.settings, contract.dataset, now)
+        report = upkeep.expire_snapshots(self.desk.settings, contract.dataset, now)
         turn.commits += bool(report.details["snapshots"] or report.details["tags"])
 
 

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from matinee.cycle import healer
-from matinee.cycle.ingest import close_through, ingest
-from matinee.cycle.late import stale_days
-from matinee.cycle.maintenance import recover_all
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.errors import InputsNotValidError
-from matinee.lake.catalog import Lake
-from matinee.lake.cleaning import clean, leftovers
-from matinee.lake.validity import Validity
+from matinee.healing import healer
+from matinee.healing.late import stale_days
+from matinee.landing.ingest import close_through, ingest
+from matinee.maintenance.leftovers import clean, leftovers
+from matinee.maintenance.upkeep import recover_all
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 from tests.soak.events import BASE_ROWS, DAYS, LANDED, RAW, base
 from tests.soak.invariants import Violation
 from tests.soak.witness import CHAIN, Witness

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-from matinee.lake import refs
-from matinee.lake.catalog import Lake, summary_of
-from matinee.lake.files import landing_seq
-from matinee.lake.ledger import History, history, recorded
-from matinee.lake.publication import PUBLICATION_ID, REACHED
-from matinee.lake.validity import Validity
+from matinee.ledger.ledger import History, history, recorded
+from matinee.ledger.model import PUBLICATION_ID, REACHED
+from matinee.table import refs
+from matinee.table.catalog import Lake, summary_of
+from matinee.table.files import landing_seq
+from matinee.validity.validity import Validity
 from tests.soak.events import RAW
 from tests.soak.invariants import Keys, Violation, differing, doubled, landed_otherwise, why_unaudited
 from tests.soak.landed import Landed

@@ -121,7 +121,7 @@ def test_the_wheel_holds_the_package_and_the_datasets(tmp_path: Path) -> None:
     [wheel] = tmp_path.glob("matinee-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "matinee/_sql/core/plays/contract.odcs.yaml" in names
-    assert "matinee/cycle/steps.py" in names
+    assert "matinee/publication/steps.py" in names
     assert not [name for name in names if name.startswith(("tests", "dags", "plugins"))]
 
 

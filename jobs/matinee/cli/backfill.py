@@ -6,12 +6,12 @@ from datetime import date, datetime
 
 import click
 
+from matinee.backfill.backfill import PlannedDag, restatement
 from matinee.cli.options import DAY
 from matinee.cli.output import emit, output_option
-from matinee.cycle.backfill import PlannedDag, restatement
 from matinee.errors import AuditFailedError, TransientError
-from matinee.lake.catalog import Lake
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 
 @click.group()
@@ -32,7 +32,7 @@ def plan(dataset: str, first: date, last: date, reason: str, output: str) -> Non
     Example:
       matinee backfill plan core.plays --from 2026-03-01 --to 2026-03-07 --reason "player 7.1"
     """
-    from matinee.cycle.backfill import plan_backfill
+    from matinee.backfill.backfill import plan_backfill
 
     emit([vars(dag) for dag in plan_backfill(load_settings(), dataset, first, last)], output, title=reason)
 
@@ -55,8 +55,8 @@ def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: i
     Example:
       matinee backfill apply core.plays --from 2026-03-01 --to 2026-03-07 --reason "player 7.1"
     """
-    from matinee.cycle.backfill import newest_publications, plan_backfill
-    from matinee.lake.ledger import stamp
+    from matinee.backfill.backfill import newest_publications, plan_backfill
+    from matinee.ledger.ledger import stamp
     from matinee.stack.backfills import backfill_environment, create_backfill
 
     settings = load_settings()

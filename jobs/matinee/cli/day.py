@@ -7,11 +7,11 @@ import click
 from matinee.cli.options import DAY
 from matinee.cli.output import emit_one, output_option
 from matinee.errors import UsageError
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history
-from matinee.lake.ledger import withdraw as withdraw_publication
-from matinee.lake.publication import State
+from matinee.ledger.ledger import history
+from matinee.ledger.ledger import withdraw as withdraw_publication
+from matinee.ledger.model import State
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 
 @click.group()

@@ -6,8 +6,8 @@ import click
 
 from matinee.cli.output import emit, output_option
 from matinee.errors import MatineeError
-from matinee.lake.catalog import Lake
 from matinee.settings import Settings, load_settings
+from matinee.table.catalog import Lake
 
 
 @click.command()
@@ -91,9 +91,9 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
 
 
 def _lake(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
-    from matinee.lake.cleaning import clean as drop
-    from matinee.lake.cleaning import leftovers
-    from matinee.lake.recovery import recover
+    from matinee.ledger.recovery import recover
+    from matinee.maintenance.leftovers import clean as drop
+    from matinee.maintenance.leftovers import leftovers
 
     for contract in lake.registry.all():
         if contract.transform and lake.exists(contract.dataset):

@@ -7,9 +7,9 @@ import click
 from matinee.cli.options import DAY
 from matinee.cli.output import ERR, emit, output_option, working
 from matinee.errors import HumanNeededError
-from matinee.lake.catalog import Lake
-from matinee.lake.heals import Decision, decisions
+from matinee.healing.register import Decision, decisions
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 _first = click.option("--from", "first", type=DAY, help="First day of the landed events.")
 _last = click.option("--to", "last", type=DAY, help="Last day of the landed events, included.")
@@ -35,7 +35,7 @@ def plan(first: date | None, last: date | None, output: str) -> None:
     Example:
       matinee heal plan --from 2026-03-01 --to 2026-03-07
     """
-    from matinee.cycle.forecast import forecast
+    from matinee.healing.forecast import forecast
 
     settings = load_settings()
     with working("Looking at what has landed …", output):
@@ -56,7 +56,7 @@ def apply(first: date | None, last: date | None, output: str) -> None:
     Example:
       matinee heal apply --from 2026-03-01 --to 2026-03-07
     """
-    from matinee.cycle.healer import apply as heal_days
+    from matinee.healing.healer import apply as heal_days
 
     made: list[Decision] = []
 

@@ -34,8 +34,8 @@ def ingest(
       matinee ingest --from landing/
       matinee ingest raw.plays --from 'landing/plays-*.jsonl.gz' --close-through 2026-03-03
     """
-    from matinee.cycle.ingest import close_through as close
-    from matinee.cycle.ingest import ingest as land
+    from matinee.landing.ingest import close_through as close
+    from matinee.landing.ingest import ingest as land
 
     if not sources and close_through is None:
         raise UsageError("There is nothing to do.", next_step="Give --from PATH, --close-through DAY, or both.")

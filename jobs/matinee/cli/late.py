@@ -6,8 +6,8 @@ import click
 
 from matinee.cli.options import DAY
 from matinee.cli.output import emit, output_option, working
-from matinee.lake.catalog import Lake
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 
 @click.group()
@@ -30,8 +30,8 @@ def scan(first: date | None, last: date | None, cells: bool, output: str) -> Non
     Example:
       matinee late scan --from 2026-03-01 --cells
     """
-    from matinee.cycle.forecast import forecast
-    from matinee.cycle.late import stale_days
+    from matinee.healing.forecast import forecast
+    from matinee.healing.late import stale_days
 
     lake = Lake.open(load_settings())
     with working("Looking at what has landed …", output):

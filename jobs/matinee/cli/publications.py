@@ -8,11 +8,11 @@ from matinee.cli.options import DAY
 from matinee.cli.output import OUT, emit, emit_one, output_option
 from matinee.cli.run import row as verdict_row
 from matinee.errors import UsageError
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history
-from matinee.lake.publication import Buckets, InputPin, Publication
+from matinee.ledger.ledger import history
+from matinee.ledger.model import Buckets, InputPin, Publication
 from matinee.report import Verdict
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 
 @click.group()

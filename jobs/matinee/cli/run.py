@@ -40,8 +40,8 @@ def run(
       matinee run core.play_attributions --from 2026-03-01 --to 2026-03-07 \\
           --param attribution.window=40d --experiment long_window
     """
-    from matinee.cycle.request import RunRequest
-    from matinee.cycle.steps import run as run_cycle
+    from matinee.publication.request import RunRequest
+    from matinee.publication.steps import run as run_cycle
 
     first_key, last_key = keys(key, first, last)
     request = RunRequest(dataset, first_key, last_key, attempt, parameters(params), experiment)
@@ -65,8 +65,8 @@ def audit(dataset: str, key: str, withdraw: bool, output: str) -> None:
       matinee audit core.impressions --key 2026-03-01
       matinee audit core.impressions --key 2026-03-01 --withdraw
     """
-    from matinee.cycle.reaudit import audit_published
     from matinee.days import parse_day
+    from matinee.publication.reaudit import audit_published
 
     with working(f"{dataset} {key}: audits", output):
         verdicts = audit_published(load_settings(), dataset, parse_day(key), withdraw_failing=withdraw)

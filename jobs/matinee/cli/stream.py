@@ -9,13 +9,13 @@ import click
 from matinee.cli.options import DAY, LENGTH
 from matinee.cli.output import ERR, emit, emit_one, output_option, working
 from matinee.errors import MatineeError
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import stamp
-from matinee.lake.ticks import Tick, paused, record, ticks
+from matinee.ledger.ledger import stamp
+from matinee.live.register import Tick, paused, record, ticks
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 if TYPE_CHECKING:
-    from matinee.lake.parity import Parity
+    from matinee.parity.register import Parity
 
 
 @click.group()
@@ -38,8 +38,8 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
     Example:
       matinee stream run --servers 127.0.0.1:9092 --every 15s
     """
-    from matinee.streaming.driver import run_every
-    from matinee.streaming.ticks import source_of, tick
+    from matinee.live.driver import run_every
+    from matinee.live.tick import source_of, tick
 
     settings = load_settings()
     source = source_of(servers or (None if folder else settings.kafka), folder)
@@ -118,8 +118,8 @@ def compare(key: date | None, output: str) -> None:
     Example:
       matinee stream compare --key 2026-03-01
     """
-    from matinee.lake.parity import parities
-    from matinee.streaming.judging import judge
+    from matinee.parity.gate import judge
+    from matinee.parity.register import parities
 
     settings, begun = load_settings(), stamp()
     try:
@@ -140,7 +140,7 @@ def repair(key: date, output: str) -> None:
     Example:
       matinee stream repair --key 2026-03-01
     """
-    from matinee.streaming.repair import repair as derive_again
+    from matinee.live.repair import repair as derive_again
 
     with working(f"Deriving {key} anew …", output):
         derive_again(load_settings(), key)

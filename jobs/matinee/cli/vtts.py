@@ -4,9 +4,9 @@ import click
 
 from matinee.cli.output import OUT, emit, emit_one, output_option
 from matinee.errors import TerminalError
-from matinee.lake.catalog import Lake
-from matinee.lake.validity import Validity
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 
 @click.group()

@@ -18,18 +18,18 @@ from pathlib import Path
 import click
 
 from matinee.cli.output import OUT
-from matinee.cycle.ingest import close_through, ingest
 from matinee.days import day_range
 from matinee.demo.home import fresh_home
 from matinee.demo.proof import Proof, prove
 from matinee.demo.summary import print_summary
 from matinee.errors import MatineeError, UsageError
-from matinee.lake.catalog import Lake
-from matinee.lake.files import day_sizes
+from matinee.landing.ingest import close_through, ingest
 from matinee.report import Report
 from matinee.settings import Settings, load_settings
 from matinee.stack.backfills import RunStates, backfill_environment, create_backfill, watch_backfill
 from matinee.stack.launcher import Stack, start, stop
+from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
 
 DAGS = ("impressions_daily", "plays_daily", "impression_plays_daily")
 RAW = ("raw.impressions", "raw.plays")
@@ -133,7 +133,7 @@ def _land(settings: Settings, folder: Path, progress: Progress, *, closing: bool
 
 
 def _days(settings: Settings) -> tuple[date, date]:
-    from matinee.lake.manifests import declared
+    from matinee.validity.manifests import declared
 
     closed = [day for (_, day), manifest in declared(Lake.open(settings)).items() if manifest.closed]
     return min(closed), max(closed)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from matinee.days import day_range, end_of
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history
-from matinee.lake.validity import Validity
+from matinee.ledger.ledger import history
 from matinee.report import Report, Rows
 from matinee.stack.backfills import RunStates
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 CORE = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
 

@@ -18,24 +18,24 @@ from rich.table import Table
 
 from matinee.cli.output import OUT
 from matinee.contracts.model import live_name
-from matinee.cycle.ingest import close_through
-from matinee.cycle.request import RunRequest
-from matinee.cycle.steps import run
 from matinee.demo.home import fresh_home
 from matinee.demo.replay import TOPICS, replay
 from matinee.engine.server import own_server
 from matinee.errors import MatineeError, StreamDiffersError
-from matinee.lake.catalog import Lake
-from matinee.lake.parity import parities
-from matinee.lake.ticks import Tick
+from matinee.landing.ingest import close_through
+from matinee.live.driver import run_every
+from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
+from matinee.live.register import Tick
+from matinee.live.tick import Topics
+from matinee.parity.gate import judge
+from matinee.parity.register import parities
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import SimulatorOptions, simulate
 from matinee.stack.broker import broker
 from matinee.stack.producer import Producer
-from matinee.streaming.datasets import ATTRIBUTIONS, OUTCOMES
-from matinee.streaming.driver import run_every
-from matinee.streaming.judging import judge
-from matinee.streaming.ticks import Topics
+from matinee.table.catalog import Lake
 
 CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, OUTCOMES)
 OPTIONS = SimulatorOptions(profiles=400)

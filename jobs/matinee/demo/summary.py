@@ -7,10 +7,10 @@ from rich.table import Table
 
 from matinee.cli.output import OUT, cell
 from matinee.demo.proof import CORE, Proof
-from matinee.lake.catalog import Lake
-from matinee.lake.ledger import history
-from matinee.lake.validity import Validity
+from matinee.ledger.ledger import history
 from matinee.report import Report, Verdict
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 SHOWN_ROWS, SHOWN_POSITIONS = 6, 10
 

@@ -1,1 +1,1 @@
-"""Where events come from: landing files and the simulator."""
+"""Where events come from: landing files, Kafka and the simulator."""

@@ -1,11 +1,11 @@
 """Transforms: frames in, a frame out; no reads but of their frames, no writes, no clock, only the API of Connect."""
 
 from matinee.contracts.model import Contract
+from matinee.domain.attribution import attribute_plays
+from matinee.domain.impression_plays import derive_impression_plays
 from matinee.errors import ContractError
-from matinee.transforms.attribution import attribute_plays
 from matinee.transforms.context import Transform, TransformContext
 from matinee.transforms.deduplication import deduplicate_impressions, deduplicate_plays
-from matinee.transforms.impression_plays import derive_impression_plays
 from matinee.transforms.sql import sql_transform
 
 __all__ = ["BY_PROFILE", "SQL_FILE", "TRANSFORMS", "Transform", "TransformContext", "sql_transform", "transform_of"]

@@ -9,9 +9,9 @@ from importlib import import_module
 __all__: list[str] = []
 
 for _name in (
-    "matinee.cycle.ingest",
-    "matinee.cycle.maintenance",
-    "matinee.cycle.steps",
+    "matinee.landing.ingest",
+    "matinee.maintenance.upkeep",
+    "matinee.publication.steps",
     "pyiceberg.catalog.sql",
     "pyiceberg.io.pyarrow",
 ):

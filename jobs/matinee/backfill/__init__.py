@@ -1,0 +1,1 @@
+"""Backfills: planned and followed here, run by Airflow."""

@@ -1,0 +1,151 @@
+"""Backfills: planned and followed here, run by Airflow. Datasets in dependency order, keys oldest first."""
+
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from matinee.contracts.model import Contract
+from matinee.days import day_range
+from matinee.errors import UsageError
+from matinee.ledger.ledger import History, history
+from matinee.ledger.model import State
+from matinee.settings import Settings
+from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
+from matinee.validity.validity import Validity
+
+#: Which DAG publishes a dataset; the join's DAG has both of its cycles.
+DAGS = {
+    "core.impressions": "impressions_daily",
+    "core.plays": "plays_daily",
+    "core.play_attributions": "impression_plays_daily",
+    "core.impression_plays": "impression_plays_daily",
+}
+
+
+@dataclass(frozen=True)
+class PlannedDag:
+    """One backfill to start: its DAG, datasets and keys, what they read, and what stands in the way."""
+
+    dag_id: str
+    datasets: tuple[str, ...]
+    first: date
+    last: date
+    keys: int
+    rows: int
+    bytes: int
+    expected_minutes: float | None
+    conflicts: tuple[str, ...]
+
+
+def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> tuple[PlannedDag, ...]:
+    """Return the backfills that restate a dataset and everything built on it, in the order in which they start.
+
+    Raises:
+        UsageError: the range ends before it starts, or no daily DAG publishes the dataset.
+    """
+    if last < first:
+        raise UsageError(
+            f"The range ends ({last}) before it starts ({first}).", next_step="Give --from the earlier day."
+        )
+    lake = Lake.open(settings)
+    if lake.registry.get(dataset).dataset not in DAGS:
+        raise UsageError(
+            f"No daily DAG publishes {dataset}.",
+            next_step=f"Choose one of {', '.join(DAGS)}.",
+            facts={"dataset": dataset},
+        )
+    affected = lake.registry.upstream_order([dataset, *lake.registry.downstream(dataset)])
+    by_dag: dict[str, list[Contract]] = {}
+    for name in affected:
+        if name in DAGS:
+            by_dag.setdefault(DAGS[name], []).append(lake.registry.get(name))
+    validity = Validity(lake)
+    return tuple(_planned(lake, validity, dag_id, found, first, last) for dag_id, found in by_dag.items())
+
+
+def _planned(
+    lake: Lake, validity: Validity, dag_id: str, contracts: list[Contract], first: date, last: date
+) -> PlannedDag:
+    keys = (last - first).days + 1
+    sizes = [size for contract in contracts for size in _read(lake, contract, first, last)]
+    minutes = [_minutes(history(lake, contract.dataset), keys) for contract in contracts]
+    return PlannedDag(
+        dag_id=dag_id,
+        datasets=tuple(contract.dataset for contract in contracts),
+        first=first,
+        last=last,
+        keys=keys,
+        rows=sum(rows for rows, _ in sizes),
+        bytes=sum(size for _, size in sizes),
+        expected_minutes=round(sum(m for m in minutes if m is not None), 1) if None not in minutes else None,
+        conflicts=tuple(text for contract in contracts for text in _conflicts(lake, validity, contract, first, last)),
+    )
+
+
+def _read(lake: Lake, contract: Contract, first: date, last: date) -> Iterator[tuple[int, int]]:
+    touched = contract.touched_days(first, last)
+    for spec in contract.inputs:
+        upstream = lake.registry.get(spec.dataset)
+        if upstream.day_column and lake.exists(spec.dataset):
+            begin, end = contract.input_days(spec, *touched)
+            sizes = day_sizes(lake.table(spec.dataset), upstream.day_column, first=begin, last=end)
+            yield sum(size.rows for size in sizes.values()), sum(size.bytes for size in sizes.values())
+
+
+def _minutes(published: History, keys: int) -> float | None:
+    """Return the minutes that so many keys take at the median pace of the newest twenty publications."""
+    reached = [record for record in published.all() if record.state is State.PUBLISHED]
+    seconds = [(record.recorded_ts - record.run.planned_ts).total_seconds() for record in reached[-20:]]
+    return keys * statistics.median(seconds) / 60 if seconds else None
+
+
+def _conflicts(lake: Lake, validity: Validity, contract: Contract, first: date, last: date) -> Iterator[str]:
+    for record in history(lake, contract.dataset).open():
+        if first <= record.day <= last:
+            yield f"{record.publication_id} is prepared and not published"
+    for spec in contract.inputs:
+        if lake.registry.get(spec.dataset).transform is None:
+            for day in day_range(first, last):
+                status = validity.status(spec.dataset, day)
+                if status.reason is not None:
+                    yield f"{spec.dataset} {day} is not valid: {status.reason.detail}"
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """How far a backfill has come: the days that a new publication has reached, out of all."""
+
+    done: int
+    days: int
+    failed: tuple[str, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether every day was published anew."""
+        return self.done == self.days
+
+
+def newest_publications(lake: Lake, dag: PlannedDag) -> dict[tuple[str, date], str | None]:
+    """Return the publication of each dataset and key of a backfill that readers see now."""
+    histories = {dataset: history(lake, dataset) for dataset in dag.datasets}
+    return {
+        (dataset, day): newest.publication_id if (newest := published.newest(day)) else None
+        for dataset, published in histories.items()
+        for day in day_range(dag.first, dag.last)
+    }
+
+
+def restatement(
+    lake: Lake, dag: PlannedDag, before: Mapping[tuple[str, date], str | None], since: datetime
+) -> Restatement:
+    """Return how far a backfill has come since `before` was looked at: from the ledger, whatever Airflow runs it."""
+    now = newest_publications(lake, dag)
+    failed = (
+        f"{record.publication_id}: {record.reason}"
+        for dataset in dag.datasets
+        for record in history(lake, dataset).all()
+        if record.state is State.ABANDONED and record.recorded_ts > since and dag.first <= record.day <= dag.last
+    )
+    return Restatement(sum(now[key] != before[key] for key in now), len(now), tuple(sorted(set(failed))))

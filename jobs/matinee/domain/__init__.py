@@ -1,0 +1,1 @@
+"""What impressions and plays are to each other: attribution, outcomes, reach."""

@@ -1,0 +1,1 @@
+"""The only reads, writes and procedure calls of Spark and Sail on Iceberg tables."""

@@ -1,0 +1,116 @@
+"""Reads and writes of tables by an engine that knows files only: the data files of a snapshot, and staged Parquet."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matinee.contracts.ddl import SPARK_TYPES
+from matinee.engine.tables.physical import Names, by_names
+from matinee.engine.tables.staging import FOLDER, commit_staged, new_stage, partition_columns, staged_files
+from matinee.errors import ConservationError
+from matinee.settings import Engine
+from matinee.table.catalog import Lake
+from matinee.table.files import Cell, Slice, files_of
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+
+class FileTables:
+    """Tables by their files; PyIceberg plans what is read and commits what was written."""
+
+    engine: Engine = "sail"
+    #: Cells at least this large are derived one by one: their joins are smaller, no row is moved to another partition's
+    #: file, and memory holds a cell, not a day. A smaller one costs less than the query for it.
+    cell_rows: int | None = 100_000
+
+    def __init__(self, session: SparkSession, lake: Lake, planned: Mapping[Slice, Sequence["DataFile"]]) -> None:
+        self._session, self._lake, self._planned = session, lake, planned
+
+    def read(self, wanted: Slice) -> DataFrame:
+        """Read the days of a range at a pinned snapshot: the table's columns, from exactly the files of those days."""
+        table = self._lake.table(wanted.dataset)
+        day_column = self._lake.registry.get(wanted.dataset).day_column or ""
+        planned = next(files for one, files in self._planned.items() if one.covers(wanted))
+        paths = [_present(table, file.file_path) for file in files_of(table, day_column, planned, wanted)]
+        if not paths:
+            return self._session.createDataFrame([], _ddl(table))
+        parts = [
+            self._session.read.parquet(*found).select(*_columns(table, names))
+            for names, found in by_names(table, paths)
+        ]
+        return reduce(DataFrame.unionByName, parts)
+
+    def overwrite(
+        self,
+        frames: Iterable[tuple[Cell | None, DataFrame]],
+        branch: str,
+        replaced: Slice,
+        properties: Mapping[str, str],
+    ) -> None:
+        """Replace a slice of a branch by the rows of the frames, in ONE commit that carries the properties.
+
+        Args:
+            frames: each with the cell that its rows are of, None where they are of several; written one by one.
+            branch: where to commit; it must be at the slice's snapshot.
+            replaced: the days and buckets whose rows are replaced.
+            properties: of the commit.
+
+        Raises:
+            ConservationError: a required column has nulls, rows are of other days or cells, or what was written is not
+                found; nothing was committed.
+            CommitConflictError: the branch moved meanwhile; nothing was committed.
+        """
+        table = self._lake.table(replaced.dataset)
+        stage, cells = new_stage(table), dict[str, Cell]()
+        for number, (cell, frame) in enumerate(frames):
+            folder = f"{stage}/part-{number}"
+            self._stage(table, frame, folder, partition_columns(table) if cell is None else [])
+            cells |= dict.fromkeys(staged_files(table, folder), cell) if cell else {}
+        commit_staged(self._lake, branch, replaced, staged_files(table, stage), properties, cells)
+
+    def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
+        # A folder's column is not in its files, so the folders get columns of their own.
+        foldered = frame.select(*_typed(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
+        foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(folder)
+        if not staged_files(table, folder) and not foldered.isEmpty():
+            raise ConservationError(
+                f"The engine wrote rows of {'.'.join(table.name())} that are not found below {folder}.",
+                next_step="Check that the engine and the catalog see the same storage; nothing was committed.",
+                facts={"dataset": ".".join(table.name()), "stage": folder},
+            )
+
+
+def _present(table: "Table", path: str) -> str:
+    # Sail takes a file that is not there for one without rows.
+    if not table.io.new_input(path).exists():
+        raise ConservationError(
+            f"A data file of {'.'.join(table.name())} is gone: {path}.",
+            next_step="Restore it, or run again the publication that wrote it.",
+            facts={"table": ".".join(table.name()), "file": path},
+        )
+    # Hadoop writes file:/x, which others take for a relative path.
+    return f"file://{path.removeprefix('file:')}" if path.startswith("file:/") and "://" not in path else path
+
+
+def _spark_types(table: "Table") -> dict[str, str]:
+    return {field.name: SPARK_TYPES[str(field.field_type)] for field in table.schema().fields}
+
+
+def _ddl(table: "Table") -> str:
+    return ", ".join(f"`{name}` {kind}" for name, kind in _spark_types(table).items())
+
+
+def _columns(table: "Table", names: Names) -> list[Column]:
+    return [
+        (F.col(names[name]) if name in names else F.lit(None)).cast(kind).alias(name)
+        for name, kind in _spark_types(table).items()
+    ]
+
+
+def _typed(table: "Table") -> list[Column]:
+    return [F.col(name).cast(kind).alias(name) for name, kind in _spark_types(table).items()]

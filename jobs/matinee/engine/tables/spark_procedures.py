@@ -1,0 +1,57 @@
+"""Iceberg's Spark procedures: statements built here from validated names, values as literals of their own types."""
+
+from datetime import UTC, datetime
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matinee.contracts.model import BUCKET_COLUMN
+from matinee.engine.tables.spark_tables import full_name
+from matinee.settings import Settings
+from matinee.table.files import Slice
+
+
+def rewrite_slice(spark: SparkSession, settings: Settings, branch: str, day_column: str, wanted: Slice) -> None:
+    """Rewrite the data files of a slice on a branch, in ONE commit, into files of the table's target size.
+
+    Rows keep their cells; within a file they are sorted as the table says.
+    """
+    days = f'{day_column} >= DATE "{wanted.first.isoformat()}" and {day_column} <= DATE "{wanted.last.isoformat()}"'
+    buckets = "" if wanted.buckets is None else f" and {BUCKET_COLUMN} in ({', '.join(map(str, wanted.buckets))})"
+    spark.sql(
+        f"CALL {settings.catalog_name}.system.rewrite_data_files("
+        f"table => '{full_name(settings, wanted.dataset)}', branch => '{branch}', where => '{days}{buckets}', "
+        "options => map('rewrite-all', 'true', 'partial-progress.enabled', 'false'))"
+    ).collect()
+
+
+def remove_orphan_files(spark: SparkSession, settings: Settings, dataset: str, older_than: datetime) -> list[str]:
+    """Delete files below the table's location that no snapshot knows and that are older than a moment; return them."""
+    moment = older_than.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    listing = ", prefix_listing => true" if settings.catalog == "aws" else ""
+    rows = spark.sql(
+        f"CALL {settings.catalog_name}.system.remove_orphan_files("
+        f"table => '{full_name(settings, dataset)}', older_than => TIMESTAMP '{moment}'{listing})"
+    ).collect()
+    return [str(row[0]) for row in rows]
+
+
+def whole_row_hash(frame: DataFrame) -> Column:
+    """Return the 64-bit hash of a row; which columns are null is part of it: the function itself skips nulls."""
+    return F.xxhash64(*frame.columns, *(F.col(name).isNull() for name in frame.columns))
+
+
+def row_hash(frame: DataFrame) -> tuple[int, str]:
+    """Return the number of rows and a hash of their multiset: equal for any order and any files, doubles counted."""
+    return row_hashes(frame, None)[None]
+
+
+def row_hashes(frame: DataFrame, column: str | None) -> dict[int | None, tuple[int, str]]:
+    """Return the same for each value of an integer column; without one, of the whole frame under None.
+
+    The sum of 64-bit row hashes is kept exactly, as a decimal: no two changes cancel, and sums of parts add up.
+    """
+    by = [] if column is None else [column]
+    hashed = frame.select(*by, whole_row_hash(frame).cast("decimal(38,0)").alias("row_hash")).groupBy(*by)
+    rows = hashed.agg(F.count("*").alias("rows"), F.coalesce(F.sum("row_hash"), F.lit(0)).alias("total")).collect()
+    return {None if column is None else row[column]: (int(row["rows"]), str(row["total"])) for row in rows}

@@ -1,0 +1,99 @@
+"""What a heal would cost: the cells that it may derive anew and the rows in them, before anything is written."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from matinee.contracts.model import Contract
+from matinee.days import LAST_INSTANT, start_of
+from matinee.domain.reach import Kind, Span, reached_days
+from matinee.healing.late import stale_days
+from matinee.ledger.model import Publication
+from matinee.publication.changed_buckets import LateChange, changed_buckets, is_explained, late_changes
+from matinee.publication.plan import pin_at
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import Slice, slice_files
+from matinee.validity.validity import Validity
+
+#: Where the window and the least delay of attributions stand.
+ATTRIBUTIONS = "core.play_attributions"
+#: What the rows of a dataset are whose reach is known.
+KINDS: dict[str, Kind] = {"core.impressions": "impression", "core.plays": "play"}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A published day that a heal may touch: its cells (None: all of them) and the rows that stand in them."""
+
+    dataset: str
+    day: date
+    cells: tuple[int, ...] | None
+    rows: int
+    rows_of_day: int
+
+
+def forecast(lake: Lake, first: date | None = None, last: date | None = None) -> list[Forecast]:
+    """Return the cells that healing what is stale now may derive anew, inputs before what is made from them.
+
+    Args:
+        lake: the lake.
+        first, last: the days of the landed events to look at (default: all).
+    """
+    validity = Validity(lake)
+    found: dict[str, dict[date, set[int] | None]] = defaultdict(dict)
+    for stale in (one for one in stale_days(lake, first, last) if one.kept_back is None):
+        contract = lake.registry.get(stale.dataset)
+        newest = validity.history(stale.dataset).newest(stale.day)
+        if newest is not None:
+            for dataset, day, buckets in _touched(lake, validity, contract, newest):
+                known = found[dataset].setdefault(day, set())
+                found[dataset][day] = None if known is None or buckets is None else known | buckets
+    order = lake.registry.upstream_order(list(found))
+    return [_counted(lake, name, day, found[name][day]) for name in order for day in sorted(found[name])]
+
+
+def _touched(
+    lake: Lake, validity: Validity, contract: Contract, newest: Publication
+) -> Iterator[tuple[str, date, set[int] | None]]:
+    """Yield the day's own cells, and those that its late rows reach in what is built on it."""
+    now = {
+        spec.dataset: pin_at(
+            lake,
+            validity,
+            spec,
+            refs.head(lake.table(spec.dataset)),
+            *contract.input_days(spec, newest.day, newest.day),
+        )
+        for spec in contract.inputs
+    }
+    if contract.dataset not in KINDS:
+        own = changed_buckets(lake, validity, contract, newest, now.values())
+        yield contract.dataset, newest.day, None if own is None else set(own)
+        return
+    [pin] = now.values()
+    late = late_changes(lake, contract, newest, pin) if is_explained(lake, validity, contract, newest) else None
+    yield contract.dataset, newest.day, None if late is None else {one.bucket for one in late}
+    whole_day = LateChange(-1, start_of(newest.day), start_of(newest.day) + LAST_INSTANT)
+    for change in [whole_day] if late is None else late:
+        for dataset, day in _reached(lake, validity, contract.dataset, change):
+            yield dataset, day, None if late is None else {change.bucket}
+
+
+def _reached(lake: Lake, validity: Validity, dataset: str, change: LateChange) -> Iterator[tuple[str, date]]:
+    attributions = lake.registry.get(ATTRIBUTIONS)
+    window, delay = (attributions.duration(f"attribution.{name}") for name in ("window", "min_delay"))
+    for name, days in reached_days(Span(KINDS[dataset], change.first, change.last), window, delay).items():
+        published = validity.history(name)
+        yield from ((name, day) for day in days if published.newest(day))
+
+
+def _counted(lake: Lake, dataset: str, day: date, buckets: set[int] | None) -> Forecast:
+    table, column = lake.table(dataset), lake.registry.get(dataset).day_column or ""
+    wanted = None if buckets is None else tuple(sorted(buckets))
+    rows, of_day = (
+        sum(file.record_count for file in slice_files(table, column, Slice(dataset, refs.head(table), day, day, some)))
+        for some in (wanted, None)
+    )
+    return Forecast(dataset, day, wanted, rows, of_day)

@@ -1,0 +1,35 @@
+"""Days of landed events that lack rows, each judged by how earlier days of its source arrived."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+from matinee.days import day_range, end_of
+from matinee.healing.arrival_curve import Judgement, judge
+from matinee.healing.learning import learned_curve, silent_time
+from matinee.table.catalog import Lake
+from matinee.validity.manifests import expectation
+from matinee.validity.validity import Validity
+
+#: Days that ended longer ago are not judged again with each look: they were, while it mattered.
+HORIZON = timedelta(days=14)
+
+
+def judge_arrivals(lake: Lake, now: datetime) -> Iterator[tuple[str, date, int, Judgement]]:
+    """Yield the ended days of raw datasets that have fewer rows than they need: dataset, day, rows so far, judgement.
+
+    Days of which nothing says how many rows to expect are left to the freshness watch.
+    """
+    validity = Validity(lake)
+    for contract in lake.registry.all():
+        if contract.namespace != "raw" or contract.day_column is None or not lake.exists(contract.dataset):
+            continue
+        landed = validity.landed(contract.dataset)
+        first = max(validity.valid_from or min(landed, default=now.date()), (now - HORIZON).date())
+        curve = learned_curve(lake, contract.dataset, now.date())
+        for day in day_range(first, now.date() - timedelta(days=1)):
+            expected = expectation(validity.manifests.get((contract.dataset, day)), landed, day)
+            if validity.status(contract.dataset, day).valid or expected is None or not expected.rows:
+                continue
+            rows, share, age = landed.get(day, 0), contract.completeness_share, now - end_of(day)
+            silent = silent_time(lake, contract.dataset, day, now)
+            yield contract.dataset, day, rows, judge(curve, rows, expected.rows, share, age, silent)

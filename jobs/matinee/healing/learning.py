@@ -1,0 +1,88 @@
+"""What a lake knows of how its sources arrive: the curve of earlier days, and when a source was heard.
+
+Curves are learned from the published dataset that is made of the landed one without its repeats: a producer that sends
+a day again neither counts twice nor moves an arrival, as of repeats the earliest is kept. A row counts from the time
+that it was received, which its producer may state: what a producer keeps back after that is not seen.
+
+Cost: of each learned day, file statistics say which files have rows that came after it; of these files one column is
+read, in batches. When a source was heard, the register of landings says: compaction leaves no trace of that in files.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from matinee.contracts.model import Contract
+from matinee.days import end_of, start_of
+from matinee.healing.arrival_curve import DAYS, STEP, ArrivalCurve, silence, usual_gap
+from matinee.landing.landed_files import landing_times
+from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
+from matinee.validity.validity import Validity
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+RECEIVED = "received_ts"
+_WEEK = timedelta(days=7)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def learned_curve(lake: Lake, dataset: str, before: date) -> ArrivalCurve | None:
+    """Return the arrival curve of a landed dataset, from its last complete days before a day; None: too few."""
+    return ArrivalCurve.learn(list(arrivals(lake, dataset, before).values()))
+
+
+def arrivals(lake: Lake, dataset: str, before: date, days: int = DAYS) -> dict[date, Mapping[int, int]]:
+    """Return the rows of a landed dataset by the step in which they first arrived, for its last valid days.
+
+    A day of which a little is yet to come looks that little earlier than it is.
+
+    Args:
+        lake: the lake.
+        dataset: a landed dataset.
+        before: only days before this one.
+        days: at most so many.
+    """
+    made = _without_repeats(lake, dataset)
+    if made is None or not lake.exists(made.dataset):
+        return {}
+    validity, table, column = Validity(lake), lake.table(made.dataset), made.day_column or ""
+    earlier = (day for day in sorted(validity.history(made.dataset).by_day, reverse=True) if day < before)
+    valid = islice((day for day in earlier if validity.status(made.dataset, day).valid), days)
+    return {day: _rows_by_step(table, column, day) for day in valid}
+
+
+def silent_time(lake: Lake, dataset: str, day: date, now: datetime) -> timedelta:
+    """Return for how long no file with rows of a dataset was landed, from the start of a day until now.
+
+    Gaps that it has every day do not count: how long these are, the week before says.
+    """
+    since = start_of(day)
+    heard = [(moment, moment) for moment in landing_times(lake, dataset, since - _WEEK)]
+    return silence(heard, since, now, usual_gap(heard, since))
+
+
+def _without_repeats(lake: Lake, dataset: str) -> Contract | None:
+    """Return the published dataset that holds each event of a landed one once, with the time that it was received."""
+    for contract in lake.registry.all():
+        if [spec.dataset for spec in contract.inputs] == [dataset] and RECEIVED in contract.column_names:
+            return contract
+    return None
+
+
+def _rows_by_step(table: "Table", day_column: str, day: date) -> dict[int, int]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    end = end_of(day)
+    rows = sum(size.rows for size in day_sizes(table, day_column, first=day, last=day).values())
+    late = f"{day_column} = '{day}' and {RECEIVED} >= '{(end + STEP).isoformat()}'"
+    found: Counter[int] = Counter()
+    for batch in table.scan(row_filter=late, selected_fields=(RECEIVED,)).to_arrow_batch_reader():
+        received = pc.cast(batch.column(RECEIVED), pa.int64())
+        steps = pc.divide(pc.subtract(received, round(end.timestamp()) * 1_000_000), STEP // _MICROSECOND)
+        found.update({one["values"]: one["counts"] for one in pc.value_counts(steps).to_pylist()})
+    return {0: rows - found.total(), **found}

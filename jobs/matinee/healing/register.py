@@ -1,0 +1,72 @@
+"""Heals `ops.heals`: what the healer decided about each day, why, and what came of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from matinee.table.catalog import Lake
+from matinee.table.registers import append_rows
+
+HEALS = "ops.heals"
+#: Derive anew what changed; wait; or a person is called.
+Kind = Literal["heal", "wait", "human"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision on a day of a dataset: `cause` is what was found, `reason` why this was decided."""
+
+    heal_id: str
+    round: int
+    dataset: str
+    day: date
+    decision: Kind
+    cause: str
+    reason: str
+    publication_id: str | None = None
+    rows_before: int | None = None
+    rows_after: int | None = None
+    cells: int | None = None
+    cells_changed: int | None = None
+    duration_ms: int | None = None
+    tries: int | None = None
+    recorded_ts: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What heals have cost: cells derived anew, and the time that it took."""
+
+    cells: int
+    time: timedelta
+
+    def plus(self, other: "Spent") -> "Spent":
+        """Return the sum."""
+        return Spent(self.cells + other.cells, self.time + other.time)
+
+
+def record(lake: Lake, decisions: Iterable[Decision]) -> None:
+    """Append decisions in one commit."""
+    append_rows(lake, HEALS, map(vars, decisions))
+
+
+def decisions(lake: Lake) -> list[Decision]:
+    """Return every decision, oldest first."""
+    if not lake.exists(HEALS):
+        return []
+    names = tuple(field.name for field in fields(Decision))
+    rows = lake.table(HEALS).scan(selected_fields=names).to_arrow().to_pylist()
+    return sorted((Decision(**row) for row in rows), key=lambda one: (one.recorded_ts, one.round, one.dataset, one.day))
+
+
+def last_by_day(found: Iterable[Decision]) -> dict[tuple[str, date], Decision]:
+    """Return the last decision on each day of a dataset; `found` is in the order of `decisions`."""
+    return {(one.dataset, one.day): one for one in found}
+
+
+def spent(found: Iterable[Decision]) -> Spent:
+    """Return what decisions have cost."""
+    tried = list(found)
+    cells = sum(one.cells or 0 for one in tried)
+    return Spent(cells, timedelta(milliseconds=sum(one.duration_ms or 0 for one in tried)))

@@ -1,1 +1,0 @@
-"""The only reads, writes and procedure calls of Spark."""

@@ -1,1 +1,0 @@
-"""The lake without a JVM: catalog, references, publications, ledger, validity."""

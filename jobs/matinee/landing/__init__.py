@@ -1,0 +1,1 @@
+"""How outside rows become rows of `raw.*`: files and micro-batches, parsed, numbered and committed."""

@@ -1,0 +1,295 @@
+"""Landing: files become rows of `raw.*` and of the quarantine, manifests become declarations of days.
+
+The only step that reads the clock, once: for the received time of rows that state none.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from functools import cache, partial
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from matinee import faults
+from matinee.contracts.registry import Registry
+from matinee.days import day_range
+from matinee.engine.session import spark_session
+from matinee.engine.tables.spark_tables import append
+from matinee.errors import CommitConflictError, ConservationError, LandingRefusedError, UsageError
+from matinee.landing import landed_files
+from matinee.landing import parse as rows_of
+from matinee.landing.model import QUARANTINE, Landing
+from matinee.report import Report, Rows
+from matinee.settings import Settings
+from matinee.sources.files.manifests import read_manifests
+from matinee.sources.files.scan import Found, Kind, LandingFile, find, read_lines, scan
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
+from matinee.validity.manifests import MANIFESTS, Manifest, changes, declare
+from matinee.validity.validity import Validity
+
+log = logging.getLogger(__name__)
+MANIFEST_WORD = "manifest"
+Engine = Callable[[], SparkSession]
+#: What Iceberg says where a branch was dropped meanwhile.
+_NO_BRANCH = "Cannot use branch (does not exist)"
+
+
+def landable(registry: Registry) -> dict[str, str]:
+    """Return the raw datasets that files are landed for, by the word that their files' names start with."""
+    return {one.name: one.dataset for one in registry.all() if one.namespace == "raw" and one.day_column}
+
+
+def ingest(
+    settings: Settings, dataset: str | None, paths: Iterable[str | Path], received_at: datetime | None = None
+) -> list[Report]:
+    """Land files; the same bytes landed twice add nothing. Manifests come last, after the rows that they count.
+
+    Args:
+        settings: which lake, and what runs it.
+        dataset: what the files are for; None tells it from their names.
+        paths: files, directories and globs, here or under `s3://` (Spark then needs a Hadoop file system for it).
+        received_at: the received time of rows that state none; default: now.
+
+    Returns:
+        A report a file, in the order of landing.
+
+    Raises:
+        UsageError: no file is there, or its dataset cannot be told.
+        LandingRefusedError: files are truncated, unreadable or of an unknown kind; the others were landed.
+        ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
+    """
+    lake = Lake.open(settings)
+    landed_at = _utc(received_at)
+    named = {**landable(lake.registry), MANIFEST_WORD: MANIFESTS}
+    found = find(settings, named, _checked(lake.registry, dataset, named.values()), paths)
+    reports: list[Report] = []
+    refused: list[LandingRefusedError] = []
+    known = {one: landed_files.landed(lake, one) for one in {one.dataset for one in found}}
+    with ExitStack() as stack:
+        engine = cache(lambda: stack.enter_context(spark_session(settings)))
+        for one in found:
+            try:
+                reports.append(_ingest_file(lake, one, known[one.dataset], landed_at, engine))
+            except LandingRefusedError as error:
+                # One bad file must not keep the others of a directory from landing, today and at every later try.
+                log.error("%s", error)
+                refused.append(error)
+    if refused:
+        raise _all_refused(refused, len(found))
+    return reports
+
+
+def close_through(
+    settings: Settings, dataset: str | None, day: date, received_at: datetime | None = None
+) -> tuple[Manifest, ...]:
+    """Declare complete, with the rows that it has, every day from the first landed one through `day`.
+
+    Args:
+        settings: which lake.
+        dataset: a raw dataset; None closes the same days of all, from the first day that any of them has.
+        day: the last day, included.
+        received_at: when it was declared; default: now.
+
+    Returns:
+        What was declared; days that stand so already are left out.
+
+    Raises:
+        UsageError: nothing was landed up to that day.
+    """
+    lake = Lake.open(settings)
+    chosen = _checked(lake.registry, dataset, landable(lake.registry).values())
+    datasets = [chosen] if chosen else list(landable(lake.registry).values())
+    # A dataset without a table would be unreadable where a day without rows is meant.
+    sizes = {one: day_sizes(lake.ensure(one), lake.registry.get(one).day_column or "") for one in datasets}
+    landed = min((found for days in sizes.values() for found in days), default=None)
+    # One event of a wrong clock must not open the lake years earlier and hold every VTTS there.
+    first = max(landed, Validity(lake).valid_from or landed) if landed else None
+    if first is None or first > day:
+        raise UsageError(
+            f"There is no day to close: {f'the first landed day is {first}' if first else 'nothing was landed yet'}.",
+            next_step="Land events with `matinee ingest --from PATH`, or name a later day.",
+            facts={"datasets": ", ".join(datasets), "day": day},
+        )
+    at = _utc(received_at)
+    wanted = [
+        Manifest(one, closed, days[closed].rows if closed in days else 0, True, None, at)
+        for one, days in sizes.items()
+        for closed in day_range(first, day)
+    ]
+    return declare(lake, changes(lake, wanted))
+
+
+def _ingest_file(lake: Lake, found: Found, known: dict[str, Landing], landed_at: datetime, engine: Engine) -> Report:
+    file = scan(lake.settings, found.file)
+    if file.sha256 in known:
+        return _report(known[file.sha256], already=True)
+    if found.dataset == MANIFESTS:
+        landing, report = _land_manifest(lake, file, landed_at)
+    else:
+        landing, report = _land(lake, found.dataset, file, landed_at, engine())
+    known[file.sha256] = landing
+    return report
+
+
+def _land(
+    lake: Lake, dataset: str, file: LandingFile, landed_at: datetime, spark: SparkSession
+) -> tuple[Landing, Report]:
+    # A landing that was cut off after its bad rows goes on with the time that it began with: which rows are bad
+    # depends on it.
+    begun = landed_files.quarantined(lake, dataset, file.sha256)
+    at = begun.received_ts if begun else landed_at
+    contract = lake.registry.get(dataset)
+    lake.ensure(QUARANTINE)  # Also where nothing is bad: its readers find no rows, not no table.
+    parsed = rows_of.parse_file(spark, contract, file, at).persist()
+    try:
+        counts = rows_of.count(parsed)
+        counted = (counts.good, counts.quarantined, counts.unknown_fields)
+        landing = Landing(dataset, file.file, file.sha256, file.rows, *counted, at, reasons=counts.bad)
+        _check_conservation(landing, begun)
+        rows_of.check_sample(rows_of.landed_rows(parsed, contract, 0), contract)
+        if counts.bad:
+            begun, _ = landed_files.commit(lake, QUARANTINE, landing, partial(_write_bad, lake, parsed))
+        faults.reach("ingest.after_quarantine")
+        if begun is not None and begun.received_ts != at:
+            # Another process lands the same bytes and was first: this one goes on as that one began.
+            return _land(lake, dataset, file, at, spark)
+        done, is_new = landed_files.commit(lake, dataset, landing, partial(_write_good, lake, parsed))
+    finally:
+        parsed.unpersist()
+    faults.reach("ingest.after_raw")
+    if is_new:
+        landed_files.register(lake, [done])
+    return done, _report(done, already=not is_new, reasons=counts.bad)
+
+
+def _check_conservation(landing: Landing, begun: Landing | None) -> None:
+    accounted = landing.rows_landed + landing.rows_quarantined
+    if landing.rows_in != accounted or (begun and begun.rows_quarantined != landing.rows_quarantined):
+        before = f"; an earlier try put {begun.rows_quarantined} into the quarantine" if begun else ""
+        raise ConservationError(
+            f"{landing.file} has {landing.rows_in} rows, of which {landing.rows_landed} are good and "
+            f"{landing.rows_quarantined} bad{before}.",
+            next_step="Nothing was landed by this try. Land a copy that nobody writes to any more.",
+            facts={"file": landing.file, "dataset": landing.dataset, "sha256": landing.sha256},
+        )
+
+
+def _write_bad(lake: Lake, parsed: DataFrame, landing: Landing) -> None:
+    contract = lake.registry.get(QUARANTINE)
+    rows = rows_of.quarantined_rows(parsed, contract, landing.dataset, landing.landing_seq)
+    _append(lake, rows, QUARANTINE, landing)
+
+
+def _write_good(lake: Lake, parsed: DataFrame, landing: Landing) -> None:
+    contract = lake.registry.get(landing.dataset)
+    _append(lake, rows_of.landed_rows(parsed, contract, landing.landing_seq), landing.dataset, landing)
+    faults.reach("ingest.after_write")
+
+
+def _append(lake: Lake, rows: DataFrame, target: str, landing: Landing) -> None:
+    try:
+        append(rows, lake.settings, target, landing.branch, landing.to_summary())
+    except PySparkException as error:
+        # The other process may have made the branch anew by now: what Spark met counts as well.
+        gone = _NO_BRANCH in str(error) or refs.reference(lake.table(target), landing.branch) is None
+        if not gone:
+            raise
+        raise CommitConflictError(
+            f"The branch of {landing.file} in {target} is gone: another process lands the same bytes.",
+            next_step="Land it again: what is there already is not added twice.",
+            facts={"file": landing.file, "table": target},
+        ) from error
+
+
+def _land_manifest(lake: Lake, file: LandingFile, landed_at: datetime) -> tuple[Landing, Report]:
+    if file.kind is Kind.PARQUET:
+        raise LandingRefusedError(
+            f"{file.file} is refused: a manifest is NDJSON.",
+            next_step='Write a line {"dataset", "day", "expected_rows", "closed"} for each day.',
+            facts={"file": file.file},
+        )
+    datasets = tuple(landable(lake.registry).values())
+    lines = read_lines(lake.settings, file)
+    found = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
+    added = declare(lake, changes(lake, found))
+    landing = Landing(
+        MANIFESTS,
+        file.file,
+        file.sha256,
+        rows_in=len(found),
+        rows_landed=len(found),
+        rows_quarantined=0,
+        unknown_fields={},
+        received_ts=landed_at,
+        landing_seq=added[0].landing_seq if added else 0,
+        snapshot_id=refs.head(lake.ensure(MANIFESTS)),
+    )
+    landed_files.register(lake, [landing])
+    days = tuple(sorted({one.day for one in found}))
+    return landing, _report(landing, already=not added).model_copy(update={"days": days})
+
+
+def _checked(registry: Registry, dataset: str | None, known: Iterable[str]) -> str | None:
+    names = tuple(known)
+    if dataset is not None and registry.get(dataset).dataset not in names:
+        raise UsageError(
+            f"Files are not landed for {dataset}.",
+            next_step=f"Name one of {', '.join(names)}.",
+            facts={"dataset": dataset},
+        )
+    return dataset
+
+
+def _utc(received_at: datetime | None) -> datetime:
+    if received_at is None:
+        return datetime.now(UTC)
+    if received_at.tzinfo is None:
+        raise UsageError(
+            f"The landing time {received_at.isoformat()} has no time zone.",
+            next_step="Give it with its offset, such as 2026-03-01T12:00:00+00:00.",
+            facts={"received_at": received_at},
+        )
+    return received_at.astimezone(UTC)
+
+
+def _all_refused(refused: list[LandingRefusedError], files: int) -> LandingRefusedError:
+    if len(refused) == 1 and files == 1:
+        return refused[0]
+    return LandingRefusedError(
+        f"{len(refused)} of {files} files were refused: {' '.join(error.message for error in refused)}",
+        next_step="The others were landed. Replace the refused ones, then land them.",
+        facts={"files": ", ".join(str(error.facts.get("file")) for error in refused)},
+    )
+
+
+def _report(landing: Landing, *, already: bool = False, reasons: Mapping[str, int] | None = None) -> Report:
+    details: dict[str, str | int] = {
+        "file": landing.file,
+        "sha256": landing.sha256,
+        "landing_seq": landing.landing_seq,
+        "already": "yes" if already else "no",
+        "unknown_fields": json.dumps(dict(landing.unknown_fields), sort_keys=True),
+        "reasons": json.dumps(dict(reasons or {}), sort_keys=True),
+        "note": _note(landing, already),
+    }
+    counts = {"in": landing.rows_in, "out": landing.rows_landed, "quarantined": landing.rows_quarantined}
+    return Report(
+        step="ingest",
+        dataset=landing.dataset,
+        snapshot_id=landing.snapshot_id,
+        rows=Rows.model_validate(counts),
+        details=details,
+    )
+
+
+def _note(landing: Landing, already: bool) -> str:
+    if already:
+        return "was there already: nothing was added"
+    unknown = ", ".join(f"{name} ({rows})" for name, rows in landing.unknown_fields.items())
+    return f"unknown fields: {unknown}" if unknown else ""

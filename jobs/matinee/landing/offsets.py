@@ -1,0 +1,51 @@
+"""What a stream landed: up to which offset each table has the records of each partition, as its own commits say."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from matinee.landing.model import Landing, landing_in
+from matinee.table import markers
+from matinee.table.catalog import Lake, summary_of
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+
+def landed_through(lake: Lake, target: str, dataset: str) -> dict[str, int]:
+    """Return up to which offset (excluded) a stream's rows of a dataset are in a table, by `topic/partition`."""
+    found = last_streamed(lake, target, dataset)
+    return dict(found.through) if found else {}
+
+
+def last_streamed(lake: Lake, target: str, dataset: str) -> Landing | None:
+    """Return what a stream landed last in a table.
+
+    Args:
+        lake: the lake.
+        target: the raw table, or `raw.quarantine`.
+        dataset: what the rows were landed for.
+    """
+    return last_in(lake.table(target), dataset) if lake.exists(target) else None
+
+
+def last_in(table: "Table", dataset: str) -> Landing | None:
+    """Return the same of a loaded table."""
+    found = markers.newest(table, stream_marker(dataset), lambda summary: streamed_for(summary) == dataset)
+    return landing_in(summary_of(table, found), found) if found is not None else None
+
+
+def streamed_for(summary: Mapping[str, str]) -> str | None:
+    """Return the dataset that a stream landed for, where it did so by the commit of this summary."""
+    landing = landing_in(summary, 0)
+    return landing.dataset if landing is not None and landing.through else None
+
+
+def stream_marker(dataset: str) -> str:
+    """Return the name of the marker of how far a stream of a dataset was landed."""
+    return f"stream_{dataset.replace('.', '_')}"
+
+
+def is_streamed_through(lake: Lake, landing: Landing) -> bool:
+    """Whether the rows of a range of a stream are in its raw table, perhaps as parts of other ranges."""
+    reached = landed_through(lake, landing.dataset, landing.dataset) if landing.through else {}
+    return bool(landing.through) and all(reached.get(name, 0) >= until for name, until in landing.through.items())

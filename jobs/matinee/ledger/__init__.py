@@ -1,0 +1,1 @@
+"""What was published: publications, recovery, branches at work, proofs of compactions; no JVM."""

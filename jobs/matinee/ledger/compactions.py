@@ -1,0 +1,87 @@
+"""The register `ops.compactions`: what each compaction rearranged, the proof that no row changed, and how long it took.
+
+A row stands before `main` moves, so a compaction that readers can see is always one that is known to be proven. A row
+whose snapshot is not in `main`'s ancestry is of a slice that was done again, or that died.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from matinee.ledger.ledger import stamp
+from matinee.ledger.model import PUBLICATION_ID
+from matinee.table.catalog import Lake, summary_of
+from matinee.table.registers import append_rows
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+COMPACTIONS = "ops.compactions"
+
+#: How many of the last compactions tell the pace of the next.
+RECENT = 20
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """Cells of one day of a dataset that were rearranged.
+
+    Attributes:
+        cells: by bucket (None: the day has none) the rows and their order-free hash, equal before and after.
+        snapshot_id: what the compaction made.
+        seconds: from the first look at the rows to the proof.
+    """
+
+    dataset: str
+    day: date
+    cells: Mapping[int | None, tuple[int, str]]
+    files_before: int
+    files_after: int
+    bytes_before: int
+    bytes_after: int
+    seconds: float
+    snapshot_id: int
+
+
+def record(lake: Lake, done: Compaction) -> None:
+    """Append one row for a compaction; hashes of cells add up to the hash of the slice."""
+    by_bucket = dict(sorted((bucket, proof) for bucket, proof in done.cells.items() if bucket is not None))
+    row = {
+        **vars(done),
+        "rows": sum(rows for rows, _ in done.cells.values()),
+        "row_hash": str(sum(int(total) for _, total in done.cells.values())),
+        "cells": json.dumps(by_bucket) if by_bucket else None,
+        "recorded_ts": stamp(),
+    }
+    append_rows(lake, COMPACTIONS, [row])
+
+
+def proven(lake: Lake, table: "Table", snapshot_ids: Iterable[int]) -> set[int]:
+    """Return those of some snapshots that only rearranged files: by operation, summary and the recorded equal hash."""
+    asked = {snapshot_id for snapshot_id in snapshot_ids if _rearranged(table, snapshot_id)}
+    if not asked or not lake.exists(COMPACTIONS):
+        return set()
+    recorded = lake.table(COMPACTIONS).scan(
+        row_filter=f"dataset = '{'.'.join(table.name())}'", selected_fields=("snapshot_id",)
+    )
+    return asked & set(recorded.to_arrow()["snapshot_id"].to_pylist())
+
+
+def _rearranged(table: "Table", snapshot_id: int) -> bool:
+    from pyiceberg.table.snapshots import Operation
+
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    summary = snapshot.summary if snapshot else None
+    replaced = summary is not None and summary.operation == Operation.REPLACE
+    return replaced and PUBLICATION_ID not in summary_of(table, snapshot_id)
+
+
+def measured(lake: Lake, dataset: str) -> list[tuple[int, float]]:
+    """Return bytes and seconds of the last compactions of a dataset; earlier versions of Matinee did not note them."""
+    if not lake.exists(COMPACTIONS):
+        return []
+    rows = lake.table(COMPACTIONS).scan(row_filter=f"dataset = '{dataset}'").to_arrow().to_pylist()
+    newest = sorted(rows, key=lambda row: row["recorded_ts"], reverse=True)[:RECENT]
+    return [(row["bytes_before"], row["seconds"]) for row in newest if row.get("seconds") is not None]

@@ -1,0 +1,198 @@
+"""Publications: what one audited change read, wrote and was found to be; the ledger's nouns."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from matinee.errors import UsageError
+from matinee.report import Rows, Verdict
+from matinee.table.files import Slice
+
+_ID = re.compile(r"^[a-z0-9_]+$")
+PUBLICATION_ID = "matinee.publication-id"
+RUN = "matinee.run"
+
+
+class State(StrEnum):
+    """The last thing the ledger knows of a publication."""
+
+    PREPARED = "PREPARED"
+    PUBLISHED = "PUBLISHED"
+    ABANDONED = "ABANDONED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+#: Profile buckets: some, or None for all of them.
+Buckets = tuple[int, ...] | None
+#: States of what is in `main`'s ancestry; a withdrawn publication still is.
+REACHED = (State.PUBLISHED, State.WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class InputPin:
+    """One input as a run read it.
+
+    `days` holds each input day that was read as valid with its generation then; for `raw.*`, which has no generations,
+    with the highest landing number of the day's rows. `landing_seq` is the highest one of the whole snapshot (`raw.*`).
+    """
+
+    dataset: str
+    snapshot_id: int
+    sequence_number: int
+    landing_seq: int | None
+    days: Mapping[date, int]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the pin as plain JSON values."""
+        return {
+            "dataset": self.dataset,
+            "snapshot_id": self.snapshot_id,
+            "sequence_number": self.sequence_number,
+            "landing_seq": self.landing_seq,
+            "days": {day.isoformat(): generation for day, generation in sorted(self.days.items())},
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, object]) -> "InputPin":
+        """Read what `to_json` wrote."""
+        days = found["days"]
+        assert isinstance(days, dict)  # noqa: S101 - written by to_json
+        values = {**found, "days": {date.fromisoformat(day): int(generation) for day, generation in days.items()}}
+        return cls(**values)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run set out to do; stored whole in the summary of the one snapshot it writes.
+
+    `as_of` is the end of the last consecutive valid day of an input that looks ahead (attributions), where it has one.
+    `heal` says that it repairs one day, and `buckets` are the profile buckets that it rewrites there; None: every row
+    of its days is derived anew.
+    `planned_ts` says when the run began; no row depends on it.
+    """
+
+    publication_id: str
+    dataset: str
+    key: str
+    first_day: date
+    last_day: date
+    base_snapshot_id: int
+    pins: tuple[InputPin, ...]
+    contract_version: str
+    code_version: str
+    planned_ts: datetime
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    as_of: datetime | None = None
+    heal: bool = False
+    buckets: tuple[int, ...] | None = None
+
+    @property
+    def branch(self) -> str:
+        """The branch on which the change waits for its audits."""
+        return f"audit_{self.publication_id}"
+
+    def written(self, snapshot_id: int) -> Slice:
+        """Return what the run replaces, as it stands at a snapshot of its dataset."""
+        return Slice(self.dataset, snapshot_id, self.first_day, self.last_day, self.buckets)
+
+    def pin(self, dataset: str) -> InputPin:
+        """Return the pin of an input."""
+        return next(pin for pin in self.pins if pin.dataset == dataset)
+
+    def to_summary(self) -> dict[str, str]:
+        """Return the snapshot properties that carry this run."""
+        body = {
+            "dataset": self.dataset,
+            "key": self.key,
+            "first_day": self.first_day.isoformat(),
+            "last_day": self.last_day.isoformat(),
+            "base_snapshot_id": self.base_snapshot_id,
+            "pins": [pin.to_json() for pin in self.pins],
+            "contract_version": self.contract_version,
+            "code_version": self.code_version,
+            "planned_ts": self.planned_ts.isoformat(),
+            "parameters": dict(self.parameters),
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "heal": self.heal,
+            "buckets": self.buckets,
+        }
+        return {PUBLICATION_ID: self.publication_id, RUN: json.dumps(body, sort_keys=True, separators=(",", ":"))}
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, str]) -> "Run":
+        """Read what `to_summary` wrote."""
+        body = json.loads(summary[RUN])
+        return cls(
+            publication_id=summary[PUBLICATION_ID],
+            **{
+                **body,
+                "first_day": date.fromisoformat(body["first_day"]),
+                "last_day": date.fromisoformat(body["last_day"]),
+                "pins": tuple(InputPin.from_json(pin) for pin in body["pins"]),
+                "planned_ts": datetime.fromisoformat(body["planned_ts"]),
+                "as_of": datetime.fromisoformat(body["as_of"]) if body["as_of"] else None,
+                "buckets": buckets_in(body),
+            },
+        )
+
+
+def buckets_in(body: Mapping[str, Any], name: str = "buckets") -> tuple[int, ...] | None:
+    """Return buckets as they were recorded; what was recorded before there were heals rewrote and changed all."""
+    found = body.get(name)
+    return None if found is None else tuple(found)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One (publication, day) of the ledger with everything known of it.
+
+    `changed` are the buckets whose rows are not what they were before; None: all of them, or nobody looked.
+    """
+
+    run: Run
+    day: date
+    state: State
+    generation: int
+    recorded_ts: datetime
+    audited_snapshot_id: int | None = None
+    head_snapshot_id: int | None = None
+    head_sequence_number: int | None = None
+    replayed: bool | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    rows: Rows = field(default_factory=Rows.model_construct)
+    reason: str | None = None
+    changed: tuple[int, ...] | None = None
+
+    @property
+    def publication_id(self) -> str:
+        """Its identity, `[a-z0-9_]`."""
+        return self.run.publication_id
+
+    def as_published(self, head_snapshot_id: int, sequence_number: int, recorded_ts: datetime) -> "Publication":
+        """Return the record that it reached `main` as that snapshot."""
+        return replace(
+            self,
+            state=State.PUBLISHED,
+            recorded_ts=recorded_ts,
+            head_snapshot_id=head_snapshot_id,
+            head_sequence_number=sequence_number,
+            replayed=head_snapshot_id != self.audited_snapshot_id,
+        )
+
+
+def publication_id(dataset: str, key: str, attempt: str) -> str:
+    """Return the identity of an attempt to publish a key of a dataset.
+
+    Raises:
+        UsageError: the attempt has other characters than `[a-z0-9_]`.
+    """
+    identity = f"{dataset}_{key}_{attempt}".replace(".", "_").replace("-", "")
+    if not _ID.match(identity):
+        raise UsageError(
+            f"'{attempt}' cannot name an attempt.", next_step="Use lower-case letters, digits and '_' only."
+        )
+    return identity

@@ -1,0 +1,106 @@
+"""Work in progress: the branches of runs, replays, landings, compactions and swaps that are not done: what they change.
+
+An audit branch is open until its publication is on `main`, or was judged and refused: what stands there then is kept to
+be looked at. A branch of a run that died looks like one that is at work; `matinee doctor --clean` tells them apart.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from matinee.contracts.model import Contract
+from matinee.ledger.ledger import history
+from matinee.ledger.model import PUBLICATION_ID, REACHED, Run, State
+from matinee.table import refs
+from matinee.table.catalog import Lake, summary_of
+from matinee.table.files import Slice, file_bucket, file_day
+from matinee.table.snapshots import changed_files, since
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+AUDIT, REPLAY, LANDING, COMPACT, SWAP = PREFIXES = ("audit_", "replay_", "landing_", "compact_", "swap_")
+_KEY = re.compile(r"(\d{8})(?:_(\d{8}))?_")
+
+
+@dataclass(frozen=True)
+class Work:
+    """A branch that is at work.
+
+    Attributes:
+        base: the snapshot of `main` that it came from; None where that has expired.
+        run: what was written there, once it is.
+        touched: the days and buckets that it changes, as far as it says so.
+    """
+
+    branch: str
+    base: int | None
+    run: Run | None
+    touched: tuple[Slice, ...]
+
+    def touches(self, day: date, bucket: int | None) -> bool:
+        """Whether it changes a cell; `bucket` None is the whole day."""
+        return any(
+            one.first <= day <= one.last and (one.buckets is None or bucket is None or bucket in one.buckets)
+            for one in self.touched
+        )
+
+
+def open_work(lake: Lake, dataset: str) -> Iterator[Work]:
+    """Yield the branches of a dataset's table that are at work."""
+    contract, table = lake.registry.get(dataset), lake.table(dataset)
+    on_main = set(refs.ancestry(table))
+    closed = _closed(lake, contract)
+    for name, ref in sorted(table.metadata.refs.items()):
+        if not name.startswith(PREFIXES) or (name, None) in closed or (name, ref.snapshot_id) in closed:
+            continue
+        base = next((one for one in refs.ancestry(table, ref.snapshot_id) if one in on_main), None)
+        run = _run(table, name, ref.snapshot_id)
+        yield Work(name, base, run, tuple(_touched(contract, table, name, ref.snapshot_id, base, run)))
+
+
+def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:
+    """Return the branches that are done with: as they stand at a snapshot, or (None) wherever they are."""
+    if contract.transform is None:
+        return set()
+    records = history(lake, contract.dataset).all()
+    reached = {
+        (f"{kind}{one.publication_id}", None) for kind in (AUDIT, REPLAY) for one in records if one.state in REACHED
+    }
+    # An attempt that was refused may be made again under its name: its branch then is at another snapshot.
+    refused = {(one.run.branch, one.audited_snapshot_id) for one in records if one.state is State.ABANDONED}
+    return reached | refused
+
+
+def _run(table: "Table", name: str, snapshot_id: int) -> Run | None:
+    summary = summary_of(table, snapshot_id)
+    ours = summary.get(PUBLICATION_ID) in {name.removeprefix(AUDIT), name.removeprefix(REPLAY)}
+    return Run.from_summary(summary) if ours else None
+
+
+def _touched(
+    contract: Contract, table: "Table", name: str, snapshot_id: int, base: int | None, run: Run | None
+) -> Iterator[Slice]:
+    if run is not None:
+        yield run.written(snapshot_id)
+        return
+    if name.startswith(AUDIT):
+        yield from _named_days(contract, name, snapshot_id)
+    commits = since(table, base, snapshot_id) if base is not None else None
+    if contract.day_column is None:
+        return
+    for commit in commits or ():
+        for file in changed_files(table, commit):
+            day = file_day(table, file, contract.day_column)
+            bucket = file_bucket(contract, table, file)
+            yield Slice(contract.dataset, snapshot_id, day, day, None if bucket is None else (bucket,))
+
+
+def _named_days(contract: Contract, name: str, snapshot_id: int) -> Iterator[Slice]:
+    """Yield the days of a run that has written nothing yet, from its name: which of their buckets, nobody knows yet."""
+    key = _KEY.match(name.removeprefix(f"{AUDIT}{contract.dataset.replace('.', '_')}_"))
+    if key is not None:
+        first, last = date.fromisoformat(key[1]), date.fromisoformat(key[2] or key[1])
+        yield Slice(contract.dataset, snapshot_id, *contract.touched_days(first, last))

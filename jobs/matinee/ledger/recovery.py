@@ -1,0 +1,39 @@
+"""Recovery: bring the ledger up to what `main` says, before every run and before every expiry. Idempotent by id."""
+
+from dataclasses import replace
+
+from matinee.ledger.ledger import history, record, recorded, stamp
+from matinee.ledger.model import Publication, State
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+
+def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
+    """Append the missing PUBLISHED and ABANDONED rows of a dataset.
+
+    PUBLISHED: a snapshot with the id is in `main`'s ancestry and no row says so. ABANDONED: prepared, not in the
+    ancestry, and its branch is gone, so nothing can publish it any more.
+
+    Returns:
+        The rows that were appended; empty where ledger and data agree.
+    """
+    if not lake.exists(dataset):
+        return ()
+    noted = recorded(lake, dataset)
+    table = lake.table(dataset)
+    missing: list[Publication] = []
+    for known in history(lake, dataset).all():
+        before = noted.get((known.publication_id, known.day))
+        if before is None:
+            continue  # Prepared by another run since the first look: it is alive.
+        if known.state is State.PUBLISHED and before.state is not State.PUBLISHED:
+            missing.append(known)
+        elif known.state is State.PREPARED and refs.reference(table, known.run.branch) is None:
+            missing.append(abandoned(known, "its branch is gone"))
+    record(lake, missing)
+    return tuple(missing)
+
+
+def abandoned(publication: Publication, reason: str) -> Publication:
+    """Return the record that a publication will not reach `main`."""
+    return replace(publication, state=State.ABANDONED, recorded_ts=stamp(), reason=reason)

@@ -1,0 +1,1 @@
+"""The stream: ticks that land micro-batches and fill the live tables."""

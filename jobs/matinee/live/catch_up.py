@@ -1,0 +1,86 @@
+"""Catching up: the live tables take what was landed, step by step, unless it is not what its contract says.
+
+What a landing was found to be stands in its commit, so it is judged here whoever landed it, and also after a kill.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pyspark.sql import SparkSession
+
+from matinee.contracts.model import live_name
+from matinee.engine.tables.spark_tables import conflicts
+from matinee.errors import CommitConflictError, StreamPausedError
+from matinee.landing.checks import troubles
+from matinee.live.impressions import LIVE
+from matinee.live.progress import SOURCES
+from matinee.live.register import resumed
+from matinee.live.step import Step
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import commit_nothing
+from matinee.table.lease import Lease
+
+TRIES = 5
+
+
+def bring_up(lake: Lake, session: SparkSession, lease: Lease | None = None) -> int:
+    """Bring the live tables up to what is landed; return the number of steps.
+
+    Args:
+        lake: the lake.
+        session: of Spark.
+        lease: renewed before each step.
+
+    Raises:
+        StreamPausedError: what comes next is not what its contract says, and nobody has resumed since it was landed.
+        CommitConflictError: others changed the live tables in each of several tries, or took the lease.
+    """
+    ensure_current(lake)
+    steps = lost = 0
+    while True:
+        step = Step.next(lake, session)
+        if step is None:
+            return steps
+        if lease is not None:
+            lease.renew()
+        _refuse_troubles(lake, step)
+        try:
+            with conflicts("a live table"):
+                step.run()
+        except CommitConflictError:
+            lost += 1
+            if lost == TRIES:
+                raise
+        else:
+            steps, lost = steps + 1, 0
+
+
+def ensure_current(lake: Lake) -> None:
+    """Bring the tables to their contracts, newest snapshots included: a pinned one is read with its own schema."""
+    for dataset in (*SOURCES, *map(live_name, LIVE)):
+        table = lake.ensure(dataset)
+        snapshot = table.current_snapshot()
+        if snapshot is not None and snapshot.schema_id != table.schema().schema_id:
+            commit_nothing(lake, dataset, refs.MAIN, {})
+
+
+def _refuse_troubles(lake: Lake, step: Step) -> None:
+    found = list(_troubles(lake, step))
+    if found:
+        raise StreamPausedError(
+            f"{'; '.join(found)}.",
+            next_step="Mend the cause, then `matinee stream resume`: what was landed is then taken as it is.",
+            facts={"landed": found},
+        )
+
+
+def _troubles(lake: Lake, step: Step) -> Iterator[str]:
+    accepted = resumed(lake)
+    for landing in step.landings():
+        snapshot = lake.table(landing.dataset).metadata.snapshot_by_id(landing.snapshot_id)
+        if snapshot is None:
+            continue
+        since = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+        if accepted is None or since > accepted:
+            yield from troubles(lake.registry.get(landing.dataset), landing)

@@ -1,0 +1,77 @@
+"""Ticks `ops.stream_ticks`: what each micro-batch did, and whether the stream is paused."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from matinee.ledger.ledger import stamp
+from matinee.table.catalog import Lake
+from matinee.table.registers import append_rows
+
+TICKS = "ops.stream_ticks"
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One micro-batch, pause or resumption; what a pause does not have is None or empty.
+
+    Attributes:
+        offsets: the next offset of each `topic/partition` that the batch had records of.
+        lag_s: how long the oldest record of the batch had waited when the live tables had it, in seconds.
+        seconds: of each step of the batch.
+    """
+
+    state: Literal["ran", "paused", "resumed"]
+    reason: str | None = None
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    rows_landed: int | None = None
+    rows_quarantined: int | None = None
+    as_of: datetime | None = None
+    lag_s: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    recorded_ts: datetime = _LONG_AGO
+
+
+def record(lake: Lake, tick: Tick) -> None:
+    """Append a tick in one commit."""
+    row = vars(tick) | {
+        "offsets": json.dumps(dict(tick.offsets), sort_keys=True),
+        "seconds": json.dumps(dict(tick.seconds)),
+        "recorded_ts": stamp(),
+    }
+    append_rows(lake, TICKS, [row])
+
+
+def ticks(lake: Lake, since: datetime = _LONG_AGO) -> list[Tick]:
+    """Return the ticks from an instant on, oldest first."""
+    return _found(lake, f"recorded_ts >= '{since.isoformat()}'")
+
+
+def paused(lake: Lake) -> Tick | None:
+    """Return the pause that holds now, if one does."""
+    last = _last_word(lake)
+    return last if last is not None and last.state == "paused" else None
+
+
+def resumed(lake: Lake) -> datetime | None:
+    """Return when somebody last let the stream go on."""
+    words = [one.recorded_ts for one in _found(lake, "state in ('resumed')")]
+    return max(words, default=None)
+
+
+def _last_word(lake: Lake) -> Tick | None:
+    words = _found(lake, "state in ('paused', 'resumed')")
+    return words[-1] if words else None
+
+
+def _found(lake: Lake, wanted: str) -> list[Tick]:
+    if not lake.exists(TICKS):
+        return []
+    rows = lake.table(TICKS).scan(row_filter=wanted).to_arrow().to_pylist()
+    found = [
+        Tick(**{**row, "offsets": json.loads(row["offsets"]), "seconds": json.loads(row["seconds"])}) for row in rows
+    ]
+    return sorted(found, key=lambda tick: tick.recorded_ts)

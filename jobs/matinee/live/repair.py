@@ -1,0 +1,109 @@
+"""Repair of live days, and their end: both under the stream's lease, each table in one commit.
+
+A repair derives the day anew by the transforms of the daily path, from all that the stream has read by now: rows of an
+older batch are never copied. A day ends when its batch has been mature for as long as the contract says.
+"""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matinee import faults
+from matinee.contracts.model import live_name
+from matinee.engine.session import spark_session
+from matinee.engine.tables.spark_tables import full_name, read, replace_days
+from matinee.errors import UsageError
+from matinee.live.catch_up import ensure_current
+from matinee.live.impressions import LIVE, OUTCOMES
+from matinee.live.lease import streaming
+from matinee.live.progress import Progress, progress
+from matinee.settings import Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.swap import swapped
+from matinee.transforms import TransformContext, transform_of
+from matinee.validity.validity import Validity
+
+#: What the contract says of how long live days stay once their batch is mature.
+KEEP = "live.keep"
+
+
+def repair(settings: Settings, day: date) -> None:
+    """Derive a day of both live tables anew, from what they have read.
+
+    Raises:
+        LeaseHeldError: ticks left no time for it; try again.
+        UsageError: the live tables do not have that day.
+    """
+    lake = Lake.open(settings)
+    with streaming(lake), spark_session(settings) as session:
+        before = {dataset: progress(lake, dataset) for dataset in LIVE}
+        _refuse_missing(before, day)
+        ensure_current(lake)
+        for dataset, done in before.items():
+            rows = _Derivation(lake, session, done).derive(dataset, day, day)
+            contract = lake.registry.get(live_name(dataset))
+            with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset))) as branch:
+                # Other days are still of who made them: what is stored of the table stays.
+                replace_days(rows, settings, contract, branch, day, day, done.to_summary())
+
+
+def _refuse_missing(before: dict[str, Progress], day: date) -> None:
+    expired = max((one.expired for one in before.values() if one.expired), default=None)
+    if all(any(one.read.values()) for one in before.values()) and (expired is None or day > expired):
+        return
+    raise UsageError(
+        f"The live tables do not have {day}.",
+        next_step="Name a day that the stream has brought up and that has not expired; see `matinee stream status`.",
+        facts={"day": day, "expired": expired},
+    )
+
+
+class _Derivation:
+    """The daily path's transforms on what a live table has read."""
+
+    def __init__(self, lake: Lake, session: SparkSession, done: Progress) -> None:
+        self._lake, self._session, self._done = lake, session, done
+
+    def derive(self, dataset: str, first: date, last: date) -> DataFrame:
+        """Return the rows of the days: of raw datasets the landed ones, of others what is derived from its inputs."""
+        contract = self._lake.registry.get(dataset)
+        if contract.transform is None:
+            head, column = refs.head(self._lake.table(dataset)), contract.day_column or ""
+            landed = read(self._session, self._lake.settings, dataset, head, column, first, last)
+            return landed.where(F.col("landing_seq") <= self._done.read.get(dataset, 0))
+        inputs = {
+            spec.alias: self.derive(spec.dataset, *contract.input_days(spec, first, last)) for spec in contract.inputs
+        }
+        return transform_of(contract)(inputs, TransformContext(contract, first, last, self._done.as_of))
+
+
+def expire(settings: Settings) -> date | None:
+    """Remove the live days whose batch has been mature for long enough; return the last day that is gone.
+
+    Raises:
+        LeaseHeldError: ticks left no time for it; try again.
+    """
+    lake = Lake.open(settings)
+    if not all(lake.exists(live_name(dataset)) for dataset in LIVE):
+        return None
+    through = _expires_through(lake, Validity(lake).vtts(OUTCOMES).mature_through)
+    with streaming(lake), spark_session(settings) as session:
+        for dataset in LIVE:
+            done = progress(lake, dataset)
+            if through is not None and (done.expired is None or done.expired < through):
+                contract = lake.registry.get(live_name(dataset))
+                nothing = session.table(full_name(settings, contract.dataset)).limit(0)
+                after = replace(done, expired=through).to_summary()
+                with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset))) as branch:
+                    replace_days(nothing, settings, contract, branch, contract.earliest_event, through, after)
+                faults.reach("parity.after_table")
+    return progress(lake, OUTCOMES).expired
+
+
+def _expires_through(lake: Lake, mature_through: datetime | None) -> date | None:
+    if mature_through is None:
+        return None
+    return (mature_through - lake.registry.get(OUTCOMES).duration(KEEP) - timedelta(days=1)).date()

@@ -1,0 +1,246 @@
+"""A tick of the stream: what a source holds by now is landed, batch by batch, and the live tables are brought up to it.
+
+The batches are Spark's, what is done with one asks the tables: where Spark's checkpoint is lost the query begins with
+the oldest records, and adds nothing that is there already.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from matinee import faults
+from matinee.engine.options import catalog_options
+from matinee.engine.session import same_server, spark_session
+from matinee.errors import LandingRefusedError, MatineeError, StreamPausedError, TopicChangedError, UsageError
+from matinee.landing.ingest import MANIFEST_WORD, ingest, landable
+from matinee.landing.micro_batch import Landed, land_batch
+from matinee.landing.offsets import landed_through
+from matinee.ledger.ledger import stamp
+from matinee.live.catch_up import bring_up
+from matinee.live.impressions import OUTCOMES
+from matinee.live.lease import lease_of, streaming
+from matinee.live.progress import progress
+from matinee.live.register import Tick, paused, record, ticks
+from matinee.live.upkeep import keep_small
+from matinee.settings import Settings
+from matinee.sources.kafka.records import record_stream
+from matinee.table.catalog import Lake
+from matinee.table.lease import Lease
+
+
+class Source(Protocol):
+    """Where events come from."""
+
+    def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
+        """Land what is there by now, and bring the live tables up to it after each batch."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of the raw datasets on Kafka's brokers; `servers`: `host:port`, separated by commas."""
+
+    servers: str
+
+    def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
+        """Run one query until it has taken what the topics held when it began.
+
+        Raises:
+            TopicChangedError: a topic ends before the offset up to which its records were landed.
+        """
+        checkpoint = settings.home.absolute() / "stream"
+        query = (
+            record_stream(session, self.servers, sorted(landable(lease.lake.registry)))
+            .writeStream.foreachBatch(partial(_batch, settings, str(checkpoint), lease.holder))
+            .option("checkpointLocation", str(checkpoint))
+            .trigger(availableNow=True)
+            .start()
+        )
+        try:
+            query.awaitTermination()
+            done = query.lastProgress
+        finally:
+            query.stop()
+        if done is not None:
+            _refuse_shorter(lease.lake, json.loads(done.sources[0].endOffset))
+
+
+def _refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
+    """Check that no topic is shorter than it was: what lies below the offset that was reached counts as landed."""
+    for topic, dataset in landable(lake.registry).items():
+        for name, until in landed_through(lake, dataset, dataset).items():
+            end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
+            if end < until:
+                raise TopicChangedError(
+                    f"Topic partition {name} ends at offset {end}, but {dataset} has its records up to {until}.",
+                    next_step="Was it made anew, are these other brokers? The page of `events_stream` says what to do.",
+                    facts={"partition": name, "end": end, "landed_through": until},
+                )
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A landing folder; a file is landed as `matinee ingest` does, once whatever its name. `seen`: not read again."""
+
+    path: Path
+    seen: set[tuple[str, int, int]] = field(default_factory=set)
+
+    def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
+        """Land the files that were not there before; what is refused is told, and not tried again until it changes."""
+        words = (*landable(lease.lake.registry), MANIFEST_WORD)
+        found = {
+            file: mark for file in sorted(self.path.iterdir()) if (mark := _mark(file)) and file.name.startswith(words)
+        }
+        new = [file for file, mark in found.items() if mark not in self.seen]
+        if not new:
+            return
+        lease.renew()
+        seconds: dict[str, float] = {}
+        refused, reports = None, []
+        with _timed(seconds, "land"):
+            try:
+                reports = ingest(settings, None, new)
+            except LandingRefusedError as error:
+                refused = str(error)
+        self.seen.update(found[file] for file in new)
+        fresh = [report.rows for report in reports if report.details["already"] == "no"]
+        rows, bad = (sum(getattr(one, name) for one in fresh) for name in ("out", "quarantined"))
+        done = Tick("ran", reason=refused, rows_landed=rows, rows_quarantined=bad, seconds=seconds)
+        # Files that were landed before, in another process, are no batch.
+        _bring_up(lease, session, done if rows or bad or refused else Tick("ran"))
+
+
+def _mark(file: Path) -> tuple[str, int, int] | None:
+    with suppress(FileNotFoundError):  # It may go meanwhile.
+        state = file.stat()
+        return (file.name, state.st_size, state.st_mtime_ns) if file.is_file() else None
+    return None
+
+
+def source_of(servers: str | None, folder: Path | None) -> Source:
+    """Return the source that was named.
+
+    Raises:
+        UsageError: none or both are named, or there is no such folder.
+    """
+    if servers and not folder:
+        return Topics(servers)
+    if folder and not servers and folder.is_dir():
+        return Folder(folder)
+    raise UsageError(
+        f"There is no folder {folder}." if folder and not servers else "Where events come from is not clear.",
+        next_step="Give either --servers HOST:PORT of Kafka's brokers, or --from FOLDER.",
+        facts={"servers": servers, "folder": folder},
+    )
+
+
+def tick(settings: Settings, source: Source) -> list[Tick]:
+    """Land what a source holds by now and bring the live tables up to it; return what was done, batch by batch.
+
+    Raises:
+        LeaseHeldError: another process ticks.
+        StreamPausedError: the stream is paused, or the checks of a batch paused it.
+        EngineFailedError: a batch failed; the next tick begins where the tables are.
+    """
+    lake = Lake.open(settings)
+    _refuse_paused(lake)
+    with streaming(lake, patience=timedelta(0)) as lease, same_server(settings) as running:
+        begun = stamp()
+        try:
+            with spark_session(running) as session:
+                _bring_up(lease, session, Tick("ran"))  # What was landed by others, or by a tick that died.
+                source.take(running, lease, session)
+        except MatineeError:
+            _refuse_paused(lake)
+            raise
+        faults.reach("stream.after_tick")
+        keep_small(running, lease, begun)
+        return ticks(lake, begun)
+
+
+def _refuse_paused(lake: Lake) -> None:
+    pause = paused(lake)
+    if pause is not None:
+        raise StreamPausedError(
+            f"The stream is paused since {pause.recorded_ts:%Y-%m-%d %H:%M:%SZ}: {pause.reason}.",
+            next_step="Mend the cause, then `matinee stream resume`.",
+            facts={"since": pause.recorded_ts, "reason": pause.reason},
+        )
+
+
+def _batch(settings: Settings, checkpoint: str, holder: str, batch: DataFrame, _: int) -> None:
+    """Do one micro-batch; runs beside the engine, in a process of its own, while `holder` has the lease."""
+    session, lake = batch.sparkSession, Lake.open(settings)
+    _refuse_paused(lake)
+    lease = lease_of(lake, holder)
+    lease.renew()
+    for name, value in catalog_options(settings).items():
+        session.conf.set(name, value)
+    seconds: dict[str, float] = {}
+    batch.persist()
+    try:
+        with _timed(seconds, "land"):
+            landed = _land(lake, batch, _query_id(checkpoint)).values()
+    finally:
+        batch.unpersist()
+    rows, bad = (sum(getattr(one, name) for one in landed) for name in ("rows", "bad"))
+    offsets = {name: until for one in landed for name, until in one.offsets.items()}
+    done = Tick("ran", offsets=offsets, rows_landed=rows - bad, rows_quarantined=bad, seconds=seconds)
+    _bring_up(lease, session, done, min((one.oldest for one in landed if one.oldest), default=None))
+
+
+def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime | None = None) -> None:
+    """Bring the live tables up, and record the batch: also one that pauses the stream.
+
+    Args:
+        lease: that is held.
+        session: of Spark.
+        done: what was landed; nothing is recorded of a batch that landed nothing and after which nothing is to be done.
+        oldest: since when the record that waited longest is with the source.
+    """
+    seconds = dict(done.seconds)
+    try:
+        with _timed(seconds, "live"):
+            steps = bring_up(lease.lake, session, lease)
+    except StreamPausedError as error:
+        record(lease.lake, replace(done, state="paused", reason=error.message, seconds=seconds))
+        raise
+    except (MatineeError, PySparkException) as error:
+        if done.rows_landed or done.rows_quarantined:  # They are landed, and no other tick tells of them.
+            record(lease.lake, replace(done, reason=str(error).splitlines()[0], seconds=seconds))
+        raise
+    if steps or done.seconds:
+        as_of = progress(lease.lake, OUTCOMES).as_of
+        lag_s = (stamp() - oldest).total_seconds() if oldest else None
+        record(lease.lake, replace(done, seconds=seconds, as_of=as_of, lag_s=lag_s))
+
+
+def _land(lake: Lake, batch: DataFrame, query_id: str) -> dict[str, Landed]:
+    return {
+        dataset: land_batch(lake, lake.registry.get(dataset), batch.where(F.col("topic") == topic), query_id)
+        for topic, dataset in landable(lake.registry).items()
+    }
+
+
+def _query_id(checkpoint: str) -> str:
+    """Return the name that Spark gave the query that this checkpoint belongs to."""
+    metadata = Path(checkpoint) / "metadata"
+    return str(json.loads(metadata.read_text())["id"]) if metadata.is_file() else ""
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[name] = round(time.monotonic() - start, 3)

@@ -1,0 +1,61 @@
+"""Upkeep of the tables that a stream writes to all day: small files are gathered, old snapshots go, between two ticks.
+
+The nightly upkeep does the same; by then a tick would have to open thousands of files.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from matinee.contracts.model import live_name
+from matinee.landing.model import QUARANTINE
+from matinee.live.impressions import LIVE
+from matinee.live.progress import SOURCES
+from matinee.live.register import TICKS
+from matinee.maintenance.compaction import compact
+from matinee.maintenance.upkeep import expire_snapshots
+from matinee.settings import Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.lease import Lease
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+#: It is time after so many steps.
+STEPS = 40
+TABLES = (*SOURCES, *map(live_name, LIVE), TICKS)
+
+
+def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
+    """Compact and expire the tables of the stream, if it is time; `begun`: when the tick did."""
+    if not is_time(lease.lake, live_name(LIVE[-1]), begun):
+        return
+    for dataset in TABLES:
+        lease.renew()
+        compact(settings, dataset)
+    for dataset in (*TABLES, QUARANTINE):
+        expire_snapshots(settings, dataset, begun)
+
+
+def is_time(lake: Lake, dataset: str, begun: datetime) -> bool:
+    """Whether the steps since an instant are those that made another so many since the last compaction.
+
+    A table that is not worth it stays as it is, and is looked at again after as many steps.
+    """
+    steps = list(_steps_ms(lake.table(dataset)))
+    before = sum(one < begun.timestamp() * 1000 for one in steps)
+    return len(steps) // STEPS != before // STEPS
+
+
+def _steps_ms(table: "Table") -> Iterator[int]:
+    """Yield when the steps since the last compaction were: each begins with what it appends."""
+    from pyiceberg.table.snapshots import Operation
+
+    for snapshot_id in refs.ancestry(table):
+        snapshot = table.metadata.snapshot_by_id(snapshot_id)
+        operation = snapshot.summary.operation if snapshot and snapshot.summary else None
+        if operation == Operation.REPLACE:
+            return
+        if snapshot and operation == Operation.APPEND:
+            yield snapshot.timestamp_ms

@@ -1,0 +1,1 @@
+"""Upkeep of the lake: retention, compaction, leftovers of runs that died."""

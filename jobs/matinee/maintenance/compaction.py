@@ -1,0 +1,254 @@
+"""Compaction beside other writers: cells of many files are rewritten into few, slice by slice, each proven on its own.
+
+A slice is some cells of one day that nobody else is at work on (`lake.work`), so small that it should be done before
+others commit again (`lake.layout`). It is rewritten on a branch, its rows are proven to be the same, the proof is
+recorded, and only then `main` moves: by its pointer, or not at all. Where `main` moved meanwhile the slice is done
+again on what is there then. A kill leaves at most a branch, and a record of something that `main` never had.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import SparkSession
+
+from matinee import faults
+from matinee.contracts.model import BUCKET_COLUMN, Contract
+from matinee.engine.session import spark_session
+from matinee.engine.tables.spark_procedures import rewrite_slice, row_hashes
+from matinee.engine.tables.spark_tables import CatalogTables
+from matinee.errors import CommitConflictError, ConservationError
+from matinee.ledger import compactions
+from matinee.ledger.compactions import Compaction
+from matinee.ledger.open_branches import COMPACT, open_work
+from matinee.maintenance.slices import CellFiles, PlannedSlice, StoredFile, cells_of, plan_slices, slice_bytes
+from matinee.report import Report
+from matinee.settings import Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import Slice, data_files, file_bucket, file_day, files_of, slice_files
+from matinee.table.registers import gather
+from matinee.table.snapshots import changed_files
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+log = logging.getLogger(__name__)
+TRIES = 3
+#: How many of the last commits of others tell how far apart they usually are.
+RECENT_COMMITS = 20
+
+
+def compact(settings: Settings, dataset: str) -> Report:
+    """Rewrite the cells of a dataset that are worth it, best first; those with an open branch are left alone.
+
+    A register (`ops.*`) is gathered as a whole (`lake.registers`). A slice during each of whose tries `main` moved is
+    given up: the next night finds it again.
+
+    Raises:
+        ConservationError: the rows of a slice are not the same after the rewrite; `main` did not move.
+        CommitConflictError: others appended to a register all the time.
+    """
+    lake = Lake.open(settings)
+    contract = lake.registry.get(dataset)
+    if contract.namespace == "ops":
+        before, after = gather(lake, dataset)
+        return Report(step="compact", dataset=dataset, details={"files_before": before, "files_after": after})
+    planned = plan_compaction(lake, contract)
+    if not planned:
+        return _report(dataset, [], 0)
+    done, given_up = [], 0
+    with spark_session(settings) as spark:
+        for wanted in planned:
+            try:
+                found = compact_slice(spark, lake, contract, wanted)
+            except CommitConflictError as error:
+                log.warning("%s", error)
+                given_up += 1
+            else:
+                done += [found] if found else []
+    return _report(dataset, done, given_up)
+
+
+def _report(dataset: str, done: list[Compaction], given_up: int) -> Report:
+    details: dict[str, str | int] = {
+        "slices": len(done),
+        "cells": sum(len(one.cells) for one in done),
+        "files_before": sum(one.files_before for one in done),
+        "files_after": sum(one.files_after for one in done),
+        "bytes_before": sum(one.bytes_before for one in done),
+        "bytes_after": sum(one.bytes_after for one in done),
+        "given_up": given_up,
+    }
+    days = tuple(sorted({one.day for one in done}))
+    seconds = {"rewrite": round(sum(one.seconds for one in done), 3)}
+    return Report(step="compact", dataset=dataset, days=days, details=details, seconds=seconds)
+
+
+def plan_compaction(lake: Lake, contract: Contract) -> list[PlannedSlice]:
+    """Return the slices of a dataset that are worth it now, best first; none of a dataset that is not kept by day."""
+    if contract.day_column is None or not lake.exists(contract.dataset):
+        return []
+    limit = slice_bytes(_commits_of_others(lake, contract.dataset), compactions.measured(lake, contract.dataset))
+    return plan_slices(free_cells(lake, contract), limit)
+
+
+def _commits_of_others(lake: Lake, dataset: str) -> list[int]:
+    from pyiceberg.table.snapshots import Operation
+
+    table = lake.table(dataset)
+    snapshots = (table.metadata.snapshot_by_id(one) for one in refs.ancestry(table))
+    # What main was moved past in one go is one commit: a step of the stream appends and updates before it moves main.
+    moved = {one.snapshot_id for one in table.metadata.snapshot_log}
+    others = [
+        one
+        for one in snapshots
+        if one and one.summary and one.summary.operation != Operation.REPLACE and one.snapshot_id in moved
+    ]
+    return [one.timestamp_ms for one in others[:RECENT_COMMITS]]
+
+
+def free_cells(lake: Lake, contract: Contract, day: date | None = None) -> list[CellFiles]:
+    """Return the cells of `main` (of one day, or of all) that no open branch changes.
+
+    Other compactions are no such branch: what they change is the same rows, and `main` moves for one of them only.
+    """
+    table, column = lake.table(contract.dataset), contract.day_column or ""
+    work = [one for one in open_work(lake, contract.dataset) if not one.branch.startswith(COMPACT)]
+    main = refs.head(table)
+    files = data_files(table, column, snapshot_id=main, first=day, last=day)
+    found = _cells(table, contract, files)
+    return [cell for cell in found if not any(one.touches(cell.day, cell.bucket) for one in work)]
+
+
+def _cells(table: "Table", contract: Contract, files: "Iterable[DataFile]") -> list[CellFiles]:
+    from pyiceberg.table import TableProperties
+
+    default = TableProperties.WRITE_TARGET_FILE_SIZE_BYTES_DEFAULT
+    target = int(table.properties.get(TableProperties.WRITE_TARGET_FILE_SIZE_BYTES, default))
+    stored = (
+        StoredFile(
+            day=file_day(table, file, contract.day_column or ""),
+            bucket=file_bucket(contract, table, file),
+            partition=tuple(file.partition[position] for position in range(len(file.partition))),
+            bytes=file.file_size_in_bytes,
+        )
+        for file in files
+    )
+    return cells_of(stored, target)
+
+
+def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice) -> Compaction | None:
+    """Rearrange a slice and move `main` to it; None where none of its cells is free or worth it any more.
+
+    Raises:
+        CommitConflictError: `main` moved during each of several tries.
+        ConservationError: see `compact`; the branch stays.
+    """
+    branch = f"{COMPACT}{contract.dataset.replace('.', '_')}_{wanted.day:%Y%m%d}"
+    for _ in range(TRIES):
+        now = [cell for cell in free_cells(lake, contract, wanted.day) if _is_in(cell, wanted) and cell.saved]
+        if not now:
+            return None
+        with suppress(CommitConflictError):
+            return _attempt(spark, lake, contract, PlannedSlice(wanted.day, tuple(now)), branch)
+        _drop(lake, contract.dataset, branch)
+    raise CommitConflictError(
+        f"main of {contract.dataset} moved during each of {TRIES} tries to compact {wanted.day}.",
+        next_step="Nothing: the next compaction finds it again.",
+        facts={"dataset": contract.dataset, "day": wanted.day},
+    )
+
+
+def _is_in(cell: CellFiles, wanted: PlannedSlice) -> bool:
+    return wanted.buckets is None or cell.bucket in wanted.buckets
+
+
+def _attempt(spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice, branch: str) -> Compaction:
+    _drop(lake, contract.dataset, branch)
+    table = lake.table(contract.dataset)
+    main = refs.head(table)
+    refs.create_branch(table, branch, main)
+    faults.reach("compact.after_branch")
+    found = _rewrite_and_prove(spark, lake, contract, wanted, branch, main)
+    compactions.record(lake, found)
+    faults.reach("compact.after_record")
+    refs.publish_snapshot(lake.table(contract.dataset), found.snapshot_id, expected=main)
+    faults.reach("compact.after_move")
+    _drop(lake, contract.dataset, branch)
+    return found
+
+
+def _drop(lake: Lake, dataset: str, branch: str) -> None:
+    table = lake.table(dataset)
+    found = refs.reference(table, branch)
+    if found is not None:
+        with suppress(CommitConflictError):
+            refs.remove(table, branch, expected=found)
+
+
+def _rewrite_and_prove(
+    spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice, branch: str, main: int
+) -> Compaction:
+    start = time.monotonic()
+    dataset, column = contract.dataset, contract.day_column or ""
+    tables, by = CatalogTables(spark, lake), BUCKET_COLUMN if contract.bucketed else None
+    old = Slice(dataset, main, wanted.day, wanted.day, wanted.buckets)
+    before = row_hashes(tables.read(old), by)
+    rewrite_slice(spark, lake.settings, branch, column, old)
+    faults.reach("compact.after_rewrite")
+    table = lake.table(dataset)
+    new = Slice(dataset, refs.head(table, branch), wanted.day, wanted.day, wanted.buckets)
+    after = row_hashes(tables.read(new), by)
+    _refuse_others(table, old, new, branch)
+    _refuse_changes(table, column, new, branch, before, after)
+    sizes_before, sizes_after = (
+        [file.file_size_in_bytes for file in slice_files(table, column, one)] for one in (old, new)
+    )
+    return Compaction(
+        dataset=dataset,
+        day=wanted.day,
+        cells=after,
+        files_before=len(sizes_before),
+        files_after=len(sizes_after),
+        bytes_before=sum(sizes_before),
+        bytes_after=sum(sizes_after),
+        seconds=round(time.monotonic() - start, 3),
+        snapshot_id=new.snapshot_id,
+    )
+
+
+def _refuse_others(table: "Table", old: Slice, new: Slice, branch: str) -> None:
+    snapshot = table.metadata.snapshot_by_id(new.snapshot_id)
+    if snapshot is None or snapshot.parent_snapshot_id != old.snapshot_id:
+        raise CommitConflictError(
+            f"Branch {branch} of {old.dataset} is not one commit after {old.snapshot_id}.",
+            next_step="Let one compaction of a dataset run at a time.",
+            facts={"dataset": old.dataset, "reference": branch},
+        )
+
+
+def _refuse_changes(
+    table: "Table",
+    column: str,
+    new: Slice,
+    branch: str,
+    before: dict[int | None, tuple[int, str]],
+    after: dict[int | None, tuple[int, str]],
+) -> None:
+    changed = changed_files(table, new.snapshot_id)
+    outside = len(changed) - len(list(files_of(table, column, changed, new)))
+    cells = [bucket for bucket in before.keys() | after.keys() if before.get(bucket) != after.get(bucket)]
+    if not cells and not outside:
+        return
+    rows = [sum(count for count, _ in found.values()) for found in (before, after)]
+    raise ConservationError(
+        f"Compaction changed {new.dataset} {new.first}: {rows[0]} rows before, {rows[1]} after, or other values, "
+        f"in {len(cells)} cells; {outside} files of other cells.",
+        next_step=f"main is untouched; compare it with branch {branch}.",
+        facts={"dataset": new.dataset, "day": new.first, "before": before, "after": after},
+    )

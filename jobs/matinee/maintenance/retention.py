@@ -1,0 +1,165 @@
+"""Retention: which snapshots a table still needs, decided from the ledger; expiry itself touches metadata only.
+
+A published snapshot is needed while its publication is retained (the contract's number of publications a day, for so
+many days). What retained publications and open runs pinned is needed with them. Nothing from the oldest base of an open
+branch on goes: a replay walks from there to `main`'s head, and a heal compares with it. What `main` was within the
+contract's days stays, however old it is: readers and runs that began then still read it. What a stream wrote, thousands
+of times a day, stays for an hour only; the newest commit that says how far a stream came stays as long as it is that.
+Of the quarantine nothing from the oldest landing on goes whose other rows are still to come: it is known by its
+snapshot. Data files that no snapshot knows any more are left to the removal of orphan files.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from matinee import faults
+from matinee.errors import CommitConflictError
+from matinee.landing.landed_files import unfinished
+from matinee.landing.model import QUARANTINE
+from matinee.landing.offsets import stream_marker, streamed_for
+from matinee.ledger.ledger import history
+from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.open_branches import open_work
+from matinee.live.progress import MARKER, is_progress
+from matinee.table import markers, refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import commit_errors
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+TAG = "pub_"
+#: How long what a stream wrote is kept for those who read it, once it is not the newest any more.
+STREAMED = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """What can go from one table: snapshots by id, and tags of publications that are no longer retained.
+
+    `markers` stay: they say how far a stream came.
+    """
+
+    dataset: str
+    snapshot_ids: tuple[int, ...]
+    tags: tuple[str, ...]
+    markers: Mapping[str, int] = field(default_factory=dict)
+
+
+def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
+    """Return what a table no longer needs at `now`."""
+    table = lake.table(dataset)
+    contract = lake.registry.get(dataset)
+    keep_tags = {f"{TAG}{kept.publication_id}" for kept in retained(lake, dataset, now)}
+    tags = tuple(sorted(name for name in table.metadata.refs if name.startswith(TAG) and name not in keep_tags))
+    needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags}
+    needed |= _pinned(lake, dataset, now)
+    streamed, newest = _streamed(table)
+    needed |= set(newest.values())
+    brief = (now - STREAMED).timestamp() * 1000
+    horizon = min(brief, (now - timedelta(days=contract.retain_days)).timestamp() * 1000)
+    last_read, floor = _last_read_ms(table), _oldest_walked(lake, dataset, table)
+    ids = tuple(
+        snapshot.snapshot_id
+        for snapshot in table.metadata.snapshots
+        if snapshot.snapshot_id not in needed
+        and last_read.get(snapshot.snapshot_id, snapshot.timestamp_ms)
+        < (brief if snapshot.snapshot_id in streamed else horizon)
+        and (floor is None or (snapshot.sequence_number or 0) < floor)
+    )
+    return Expiry(dataset, ids, tags, newest)
+
+
+def expire(lake: Lake, expiry: Expiry) -> None:
+    """Remove tags, then snapshots, from the table's metadata.
+
+    Raises:
+        CommitConflictError: others committed first, each of many times.
+    """
+    table = lake.table(expiry.dataset)
+    for tag in expiry.tags:
+        found = refs.reference(table, tag)
+        if found is not None:
+            table = refs.remove(table, tag, expected=found)
+    table = markers.keep(table, expiry.markers)
+    faults.reach("expire.after_tags")
+    for _ in range(refs.COMMIT_TRIES):
+        named = {ref.snapshot_id for ref in table.metadata.refs.values()}
+        ids = [one for one in expiry.snapshot_ids if one not in named and table.metadata.snapshot_by_id(one)]
+        if not ids:
+            return
+        # PyIceberg tries a commit again only where it writes a snapshot.
+        with suppress(CommitConflictError), commit_errors(table):
+            table.maintenance.expire_snapshots().by_ids(ids).commit()
+            return
+        table = lake.table(expiry.dataset)
+    raise CommitConflictError(
+        f"Others committed to {expiry.dataset} first, {refs.COMMIT_TRIES} times.",
+        next_step="Run again: what goes is decided anew.",
+        facts={"dataset": expiry.dataset},
+    )
+
+
+def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:
+    """Yield the publications of a dataset that are kept at `now`, and those that are still open."""
+    contract = lake.registry.get(dataset)
+    if contract.transform is None:
+        return
+    horizon = now - timedelta(days=contract.retain_days)
+    for records in history(lake, dataset).by_day.values():
+        reached = [record for record in records if record.state in (State.PUBLISHED, State.WITHDRAWN)]
+        reached.sort(key=lambda record: record.head_sequence_number or 0, reverse=True)
+        yield from (kept for kept in reached[: contract.retain_publications] if kept.recorded_ts >= horizon)
+        yield from (record for record in records if record.state is State.PREPARED)
+
+
+def _pinned(lake: Lake, dataset: str, now: datetime) -> set[int]:
+    return {
+        pin.snapshot_id
+        for contract in lake.registry.all()
+        if any(spec.dataset == dataset for spec in contract.inputs)
+        for run in _kept_runs(lake, contract.dataset, now)
+        for pin in run.pins
+        if pin.dataset == dataset
+    }
+
+
+def _kept_runs(lake: Lake, dataset: str, now: datetime) -> Iterator[Run]:
+    yield from (kept.run for kept in retained(lake, dataset, now))
+    if lake.exists(dataset):
+        yield from (work.run for work in open_work(lake, dataset) if work.run is not None)
+
+
+def _streamed(table: "Table") -> tuple[set[int], dict[str, int]]:
+    """Return the snapshots of `main` that a stream wrote, rewrites of them included, and its newest markers by name."""
+    from pyiceberg.table.snapshots import Operation
+
+    found, markers_of = set[int](), dict[str, int]()
+    for snapshot_id, summary in refs.summaries(table):
+        dataset = streamed_for(summary)
+        name = MARKER if is_progress(summary) else stream_marker(dataset) if dataset else None
+        snapshot = table.metadata.snapshot_by_id(snapshot_id)
+        if name is not None:
+            found.add(snapshot_id)
+            markers_of.setdefault(name, snapshot_id)
+        elif snapshot is not None and snapshot.summary and snapshot.summary.operation == Operation.REPLACE:
+            found.add(snapshot_id)
+    return (found, markers_of) if markers_of else (set(), {})
+
+
+def _last_read_ms(table: "Table") -> dict[int, int]:
+    """Return until when each earlier snapshot of `main` was its head."""
+    return {before.snapshot_id: after.timestamp_ms for before, after in pairwise(table.metadata.snapshot_log)}
+
+
+def _oldest_walked(lake: Lake, dataset: str, table: "Table") -> int | None:
+    """Return the sequence number of the oldest snapshot from which a walk to `main`'s head may still begin."""
+    found = {work.base for work in open_work(lake, dataset) if work.base is not None}
+    if dataset == QUARANTINE:
+        found |= {landing.snapshot_id for landing in unfinished(lake)}
+    snapshots = (table.metadata.snapshot_by_id(one) for one in found)
+    return min((snapshot.sequence_number or 0 for snapshot in snapshots if snapshot), default=None)

@@ -1,0 +1,58 @@
+"""Upkeep of the lake: recovery, expiry, orphan files. Each can be run again at any time."""
+
+from datetime import UTC, datetime, timedelta
+
+from matinee import faults
+from matinee.engine.session import spark_session
+from matinee.engine.tables.spark_procedures import remove_orphan_files
+from matinee.landing.landed_files import register_missing
+from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.model import State
+from matinee.ledger.recovery import recover
+from matinee.maintenance.retention import expire, plan_expiry
+from matinee.report import Report
+from matinee.settings import Settings
+from matinee.table.catalog import Lake
+from matinee.validity.outside import changed_outside
+
+ORPHAN_AGE = timedelta(days=3)
+
+
+def recover_all(settings: Settings) -> Report:
+    """Bring the ledger and the register of landings up to what the tables say."""
+    lake = Lake.open(settings)
+    appended = 0
+    for contract in lake.registry.all():
+        if lake.exists(contract.dataset) and contract.transform:
+            appended += len(recover(lake, contract.dataset))
+            faults.reach("recover.after_rows")
+            appended += _withdraw_changed(lake, contract.dataset)
+        elif lake.exists(contract.dataset) and contract.namespace == "raw" and contract.day_column:
+            appended += len(register_missing(lake, contract.dataset))
+    return Report(step="recover", dataset="ops.publications", details={"rows_appended": appended})
+
+
+def _withdraw_changed(lake: Lake, dataset: str) -> int:
+    """Withdraw the days that something else than a publication has changed: the commit that shows it may expire."""
+    changes = changed_outside(lake, history(lake, dataset)).values()
+    found = [change for change in changes if change.newest.state is State.PUBLISHED]
+    for change in found:
+        withdraw(lake, change.newest, change.words)
+    return len(found)
+
+
+def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
+    """Remove the snapshots and tags that nothing needs at `now`, after bringing the ledger up to date."""
+    recover_all(settings)
+    lake = Lake.open(settings)
+    expiry = plan_expiry(lake, dataset, now)
+    expire(lake, expiry)
+    details: dict[str, str | int] = {"snapshots": len(expiry.snapshot_ids), "tags": len(expiry.tags)}
+    return Report(step="expire", dataset=dataset, details=details)
+
+
+def remove_orphans(settings: Settings, dataset: str, now: datetime) -> Report:
+    """Delete files of a table that no snapshot knows and that are older than three days."""
+    with spark_session(settings) as spark:
+        removed = remove_orphan_files(spark, settings, dataset, now.astimezone(UTC) - ORPHAN_AGE)
+    return Report(step="orphans", dataset=dataset, details={"files": len(removed)})

@@ -1,0 +1,1 @@
+"""The gate of the stream: live days are compared with their publications."""

@@ -1,0 +1,81 @@
+"""Parity `ops.stream_parity`: how the live tables agreed with the published ones, day by day."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from matinee.contracts.model import live_name
+from matinee.ledger.ledger import stamp
+from matinee.live.progress import progress
+from matinee.table.catalog import Lake
+from matinee.table.registers import append_rows
+from matinee.validity.validity import Validity
+
+PARITY = "ops.stream_parity"
+#: The cause that is not scored: the late scan finds those rows, and a heal repairs the batch.
+ARRIVED_AFTER = "arrived_after_batch"
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a comparison of a day found.
+
+    Attributes:
+        rows: of either side, each key once.
+        arrived_after_batch: rows that differ because their input arrived after the batch had read it.
+        differing: scored rows that differ, or stand on one side only.
+        causes: how many of those have each cause.
+        scores: by column, the share of the scored rows that agree in it.
+    """
+
+    dataset: str
+    day: date
+    publication_id: str
+    live_snapshot_id: int
+    rows: int
+    arrived_after_batch: int
+    differing: int
+    causes: Mapping[str, int]
+    scores: Mapping[str, float]
+    recorded_ts: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def record(lake: Lake, found: Parity) -> None:
+    """Append a comparison in one commit."""
+    row = vars(found) | {
+        "causes": json.dumps(dict(found.causes), sort_keys=True),
+        "scores": json.dumps(dict(found.scores)),
+        "recorded_ts": stamp(),
+    }
+    append_rows(lake, PARITY, [row])
+
+
+def parities(lake: Lake) -> list[Parity]:
+    """Return every comparison, oldest first."""
+    if not lake.exists(PARITY):
+        return []
+    rows = lake.table(PARITY).scan().to_arrow().to_pylist()
+    found = [
+        Parity(**{**row, "causes": json.loads(row["causes"]), "scores": json.loads(row["scores"])}) for row in rows
+    ]
+    return sorted(found, key=lambda one: one.recorded_ts)
+
+
+def days_to_compare(lake: Lake) -> list[tuple[str, date]]:
+    """Return the mature live days that did not agree yet with their newest publication, by dataset, then by day.
+
+    One that differed comes back until it was repaired.
+    """
+    validity = Validity(lake)
+    agreed = {(one.dataset, one.day, one.publication_id) for one in parities(lake) if not one.differing}
+    datasets = [one.dataset for one in lake.registry.all() if one.has_live and lake.exists(live_name(one.dataset))]
+    mature = min((found for one in datasets if (found := validity.vtts(one).mature_through)), default=None)
+    return [
+        (dataset, day)
+        for dataset in datasets
+        for day, newest in ((day, validity.history(dataset).newest(day)) for day in validity.history(dataset).by_day)
+        if newest is not None and mature is not None and day < mature.date()
+        if day > (progress(lake, dataset).expired or date.min)
+        if (dataset, day, newest.publication_id) not in agreed
+    ]

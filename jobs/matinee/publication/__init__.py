@@ -1,0 +1,1 @@
+"""The write-audit-publish protocol: plan, write, audit, publish one change of a dataset."""

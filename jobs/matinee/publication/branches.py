@@ -1,0 +1,84 @@
+"""The branch that a run writes to: an audit branch of its own, or the branch of its experiment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from matinee.errors import CommitConflictError
+from matinee.ledger.ledger import history
+from matinee.ledger.model import REACHED, publication_id
+from matinee.publication.request import RunRequest
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch, the publication that it is for, and the snapshot that it came from; `made` by this run or found."""
+
+    publication_id: str
+    name: str
+    base_snapshot_id: int
+    made: bool
+
+
+def make_branch(lake: Lake, request: RunRequest) -> Branch:
+    """Make the branch of a run from `main`, or find its experiment's.
+
+    Raises:
+        CommitConflictError: another live run took the same identity.
+    """
+    if request.experiment is not None:
+        return _experiment(lake, request)
+    known = history(lake, request.dataset).all()
+    reached = {record.publication_id for record in known if record.state in REACHED}
+    noted = {record.publication_id for record in known}
+    for attempt in _attempts(request.attempt):
+        identity = publication_id(request.dataset, request.key, attempt)
+        name = f"audit_{identity}"
+        table = lake.table(request.dataset)
+        leftover = refs.reference(table, name)
+        if request.attempt is not None and identity not in reached:
+            if leftover is not None:
+                table = refs.remove(table, name, expected=leftover)
+        elif identity in noted or leftover is not None:
+            continue
+        base = refs.head(table)
+        try:
+            refs.create_branch(table, name, base)
+        except CommitConflictError:
+            if request.attempt is not None:
+                raise
+            continue  # Another run of this key took the number between the look and the commit.
+        return Branch(identity, name, base, made=True)
+    raise AssertionError("there is always another attempt")
+
+
+def _attempts(named: str | None) -> Iterator[str]:
+    """Yield names to try: numbers, or the one that was given, with a number where it was published before."""
+    if named is None:
+        yield from map(str, count(1))
+    else:
+        yield named
+        yield from (f"{named}_{number}" for number in count(2))
+
+
+def _experiment(lake: Lake, request: RunRequest) -> Branch:
+    # What other runs of the experiment have written stays: each replaces its own days only.
+    name = f"experiment_{request.experiment}"
+    identity = publication_id(request.dataset, request.key, name)
+    table = lake.table(request.dataset)
+    found = refs.reference(table, name)
+    if found is not None:
+        return Branch(identity, name, found, made=False)
+    base = refs.head(table)
+    refs.create_branch(table, name, base)
+    return Branch(identity, name, base, made=True)
+
+
+def drop_branch(lake: Lake, dataset: str, branch: Branch) -> None:
+    """Remove the branch of a run that could not be planned; one that was there before it stays."""
+    table = lake.table(dataset)
+    found = refs.reference(table, branch.name)
+    if branch.made and found is not None:
+        refs.remove(table, branch.name, expected=found)

@@ -1,0 +1,74 @@
+"""Deriving the days of a run: all at once, or cell by cell where every row comes from rows of its own bucket."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from matinee.contracts.model import BUCKET_COLUMN, Contract
+from matinee.contracts.registry import Registry
+from matinee.days import day_range
+from matinee.engine.tables.protocol import Tables, open_tables
+from matinee.ledger.model import Run
+from matinee.publication.inputs import few_buckets, input_slices, keeps_buckets, pinned_inputs
+from matinee.publication.plan import Plan
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import commit_nothing
+from matinee.table.files import Cell, Slice, day_sizes
+from matinee.transforms import TransformContext, transform_of
+from matinee.transforms.deduplication import rows_that_decide
+
+
+def derive(lake: Lake, planned: Plan) -> None:
+    """Derive the days of a run from its pinned inputs and write them to its branch in one commit."""
+    contract, run = planned.contract, planned.run
+    table = lake.table(contract.dataset)
+    branch_head = refs.head(table, planned.branch)
+    if run.buckets == ():
+        # Nothing changes: the days stand as they are, and are now known to hold on these inputs too.
+        commit_nothing(lake, run.dataset, planned.branch, run.to_summary())
+        return
+    slices = input_slices(lake.registry, contract, run).values()
+    with open_tables(lake, slices, contract.dataset) as (_, tables):
+        frames = _frames(lake.registry, tables, contract, run, _cells(lake, tables, contract, run))
+        tables.overwrite(frames, planned.branch, run.written(branch_head), run.to_summary())
+
+
+def own_cells(registry: Registry, contract: Contract, first: date, last: date) -> list[Cell]:
+    """Return the cells of a range of days, if each can be derived from the same bucket of every input; else none."""
+    by_cell = [contract.day_column, BUCKET_COLUMN] == [field.column for field in contract.partitions]
+    count = contract.profile_buckets
+    if count is None or not (by_cell and keeps_buckets(registry, contract)):
+        return []
+    return [Cell(day, bucket) for day in day_range(first, last) for bucket in range(count)]
+
+
+def _cells(lake: Lake, tables: Tables, contract: Contract, run: Run) -> list[Cell]:
+    days = (run.first_day, run.last_day)
+    cells = own_cells(lake.registry, contract, *days) if tables.cell_rows is not None else []
+    cells = [cell for cell in cells if run.buckets is None or cell.bucket in run.buckets]
+    rows = sum(_rows(lake, one) for one in input_slices(lake.registry, contract, run).values()) if cells else 0
+    return cells if rows >= (tables.cell_rows or 0) * len(cells) else []
+
+
+def _rows(lake: Lake, one: Slice) -> int:
+    day_column = lake.registry.get(one.dataset).day_column or ""
+    days = {"first": one.first, "last": one.last}
+    sizes = day_sizes(lake.table(one.dataset), day_column, snapshot_id=one.snapshot_id, **days)
+    return sum(size.rows for size in sizes.values())
+
+
+def _frames(
+    registry: Registry, tables: Tables, contract: Contract, run: Run, cells: list[Cell]
+) -> Iterator[tuple[Cell | None, DataFrame]]:
+    parts: list[Cell | None] = [*cells] or [None]
+    for cell in parts:
+        days = (run.first_day, run.last_day) if cell is None else (cell.day, cell.day)
+        inputs = pinned_inputs(tables, registry, contract, run, cell)
+        if few_buckets(contract, run):
+            inputs = {name: rows_that_decide(rows, run.buckets or (), contract) for name, rows in inputs.items()}
+        derived = transform_of(contract)(inputs, TransformContext(contract, *days, run.as_of, tables.engine))
+        # What reads landed rows has derived other buckets too.
+        yield cell, derived if run.buckets is None else derived.where(F.col(BUCKET_COLUMN).isin(*run.buckets))

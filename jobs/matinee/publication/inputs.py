@@ -1,0 +1,58 @@
+"""The inputs of a run: pinned snapshots, cut to the days that are read; the same for deriving and judging."""
+
+from pyspark.sql import DataFrame
+
+from matinee.contracts.model import Contract
+from matinee.contracts.registry import Registry
+from matinee.engine.tables.protocol import Tables
+from matinee.ledger.model import Run
+from matinee.table.files import Cell, Slice
+from matinee.transforms import BY_PROFILE
+from matinee.transforms.deduplication import DEDUPLICATIONS
+
+
+def keeps_buckets(registry: Registry, contract: Contract) -> bool:
+    """Whether every row of a bucket comes from rows of the same bucket of each input.
+
+    A transform has to be known to stay within a profile: what ranks or shares across profiles would rank an eighth.
+    """
+    inputs = [registry.get(spec.dataset) for spec in contract.inputs]
+    alike = all(one.profile_buckets == contract.profile_buckets and one.bucketed for one in inputs)
+    return contract.transform in BY_PROFILE and contract.bucketed and alike
+
+
+def keeps_ids(contract: Contract) -> bool:
+    """Whether a dataset is landed rows without repeats, in buckets: landed rows know none."""
+    return contract.transform in DEDUPLICATIONS and contract.bucketed
+
+
+def few_buckets(contract: Contract, run: Run) -> bool:
+    """Whether a run derives so few buckets from landed rows that finding theirs is worth more than it costs."""
+    return keeps_ids(contract) and run.buckets is not None and 2 * len(run.buckets) < (contract.profile_buckets or 1)
+
+
+def input_slices(registry: Registry, contract: Contract, run: Run, cell: Cell | None = None) -> dict[str, Slice]:
+    """Return what a run reads, by alias: for all of its days and buckets, or for one cell of them."""
+    first, last = (run.first_day, run.last_day) if cell is None else (cell.day, cell.day)
+    buckets = run.buckets if cell is None else (cell.bucket,)
+    return {
+        spec.alias: Slice(
+            spec.dataset,
+            run.pin(spec.dataset).snapshot_id,
+            *contract.input_days(spec, first, last),
+            buckets=buckets if registry.get(spec.dataset).bucketed else None,
+        )
+        for spec in contract.inputs
+    }
+
+
+def pinned_inputs(
+    tables: Tables, registry: Registry, contract: Contract, run: Run, cell: Cell | None = None
+) -> dict[str, DataFrame]:
+    """Return the inputs by alias; of an optional one only the days that were valid when it was pinned."""
+    frames = {alias: tables.read(wanted) for alias, wanted in input_slices(registry, contract, run, cell).items()}
+    for spec in contract.inputs:
+        if spec.optional:
+            day = frames[spec.alias][registry.get(spec.dataset).day_column or ""]
+            frames[spec.alias] = frames[spec.alias].where(day.isin(sorted(run.pin(spec.dataset).days)))
+    return frames

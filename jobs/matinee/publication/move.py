@@ -1,0 +1,221 @@
+"""Publishing: an audited change reaches `main` by one atomic compare-and-swap, replayed where `main` moved elsewhere.
+
+1. `main` is what the branch came from: the pointer moves.
+2. `main` moved in other days, or by a proven compaction: the change is replayed onto the new head without rewriting
+   data files, the audits that look across days run again, and the pointer moves.
+3. Otherwise, or where an input was read older than by the publication it would replace: `StaleInputsError`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from matinee import faults
+from matinee.days import day_range
+from matinee.errors import CommitConflictError, StaleInputsError
+from matinee.ledger.compactions import proven
+from matinee.ledger.ledger import History, history
+from matinee.ledger.model import PUBLICATION_ID, RUN, Run, State
+from matinee.report import Verdict
+from matinee.table import refs
+from matinee.table.catalog import Lake, summary_of
+from matinee.table.commits import replace_files
+from matinee.table.files import file_bucket, file_day, files_of, slice_files
+from matinee.table.snapshots import added_files, changed_files, since
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+TRIES = 5
+#: Days, each with the buckets of it that are known to have changed.
+Cells = dict[date, set[int]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a publication stands on `main`, and whether its change was replayed to get there."""
+
+    snapshot_id: int
+    sequence_number: int
+    replayed: bool
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdict, ...]]) -> Published:
+    """Move an audited change to `main`; a second call for the same publication changes nothing.
+
+    Args:
+        lake: the lake.
+        run: what the audit branch holds.
+        audit_again: called with the snapshot of a replayed change; runs the audits that look across days, returns
+            their verdicts and raises where one blocks.
+
+    Raises:
+        StaleInputsError: another commit changed the same days, inputs were read older than by what is published, or
+            the branch does not hold exactly what was audited.
+        CommitConflictError: `main` moved again during each of several tries.
+        AuditFailedError: the replayed change failed an audit.
+    """
+    for _ in range(TRIES):
+        table = lake.table(run.dataset)
+        found = _already(table, run)
+        if found is not None:
+            return found
+        published = history(lake, run.dataset)
+        refuse_older_inputs(published, run)
+        main = refs.head(table)
+        audited = _audited(table, published, run)
+        replayed = table.metadata.snapshot_by_id(audited).parent_snapshot_id != main  # type: ignore[union-attr]
+        verdicts: tuple[Verdict, ...] = ()
+        if replayed:
+            _refuse_same_cells(lake, table, run, audited, main)
+            branch = _replay(lake, table, run, audited, main)
+            faults.reach("publish.after_replay")
+            table = lake.table(run.dataset)
+            audited = refs.head(table, branch)
+            verdicts = audit_again(audited)
+        faults.reach("publish.before_move")
+        try:
+            table = refs.publish_snapshot(table, audited, expected=main)
+        except CommitConflictError:
+            continue
+        faults.reach("publish.after_move")
+        return Published(audited, _sequence(table, audited), replayed, verdicts)
+    raise CommitConflictError(
+        f"main of {run.dataset} moved during each of {TRIES} tries to publish {run.publication_id}.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": run.dataset, "publication_id": run.publication_id},
+    )
+
+
+def refuse_older_inputs(published: History, run: Run) -> None:
+    """Refuse a run that read an input older than the publication it would replace did.
+
+    Raises:
+        StaleInputsError: naming that publication and the input.
+    """
+    days = (day for day in published.by_day if run.first_day <= day <= run.last_day)
+    newest = {found.publication_id: found for found in map(published.newest, days) if found}
+    for other in newest.values():
+        if other.state is State.WITHDRAWN and other.recorded_ts > run.planned_ts:
+            raise _stale(run, other.head_snapshot_id, f"{other.publication_id} was withdrawn meanwhile")
+    ours = {pin.dataset: pin for pin in run.pins}
+    for other in newest.values():
+        for theirs in other.run.pins:
+            mine = ours.get(theirs.dataset)
+            if other.publication_id != run.publication_id and mine and mine.sequence_number < theirs.sequence_number:
+                raise StaleInputsError(
+                    f"{run.publication_id} read {theirs.dataset} at snapshot {mine.snapshot_id}; "
+                    f"{other.publication_id}, which it would replace, read the newer {theirs.snapshot_id}.",
+                    next_step="Write and audit again: the run then reads what is there now.",
+                    facts={"snapshot_id": other.head_snapshot_id, "publication_id": other.publication_id},
+                )
+
+
+def _audited(table: "Table", published: History, run: Run) -> int:
+    """Return the snapshot that was audited: the branch has to be there, whoever wrote to it or audited it meanwhile."""
+    prepared, found = published.prepared(run.publication_id), refs.reference(table, run.branch)
+    judged = prepared is not None and prepared.state is not State.ABANDONED and prepared.run == run
+    if prepared is None or not judged or found != prepared.audited_snapshot_id:
+        raise _stale(run, found, f"its branch {run.branch} is not at what was audited")
+    return refs.head(table, run.branch)
+
+
+def _already(table: "Table", run: Run) -> Published | None:
+    for snapshot_id in refs.ancestry(table):
+        if summary_of(table, snapshot_id).get(PUBLICATION_ID) == run.publication_id:
+            audited = refs.reference(table, run.branch)
+            return Published(snapshot_id, _sequence(table, snapshot_id), audited not in (None, snapshot_id))
+    return None
+
+
+def _sequence(table: "Table", snapshot_id: int) -> int:
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    return (snapshot.sequence_number or 0) if snapshot else 0
+
+
+def _refuse_same_cells(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> None:
+    base = table.metadata.snapshot_by_id(audited).parent_snapshot_id  # type: ignore[union-attr]
+    contract = lake.registry.get(run.dataset)
+    day_column = contract.day_column or ""
+    commits = since(table, base, main) if base is not None else None
+    if commits is None:
+        raise _stale(run, main, "main does not descend from what the branch came from")
+    for commit in commits:
+        # What no publication explains may have changed any bucket of the days: only a whole day replaces that.
+        ours = run.written(main) if RUN in summary_of(table, commit) else replace(run.written(main), buckets=None)
+        files = files_of(table, day_column, changed_files(table, commit), ours)
+        cells: Cells = {day: set() for day in _republished(table, commit, run)}
+        for file in files:
+            bucket = file_bucket(contract, table, file)
+            cells.setdefault(file_day(table, file, day_column), set()).update(() if bucket is None else (bucket,))
+        if cells and not proven(lake, table, [commit]):
+            raise _stale_cells(run, commit, summary_of(table, commit).get(PUBLICATION_ID, "no publication"), cells)
+
+
+def _republished(table: "Table", commit: int, run: Run) -> set[date]:
+    """Return the days of a run that a commit published, whatever rows it changed.
+
+    A heal is what differs from the day's newest publication, and so is a day's generation. After another publication of
+    the day both have to be found anew: the rows of other buckets may be those that this heal believes unchanged.
+    """
+    summary = summary_of(table, commit)
+    if RUN not in summary:
+        return set()
+    other = Run.from_summary(summary)
+    return set(day_range(max(run.first_day, other.first_day), min(run.last_day, other.last_day)))
+
+
+def _stale(run: Run, snapshot_id: int | None, cause: str) -> StaleInputsError:
+    return StaleInputsError(
+        f"{run.publication_id} cannot be published: {cause} (snapshot {snapshot_id} of {run.dataset} is in the way).",
+        next_step="Write and audit again: the run then starts from main as it is now.",
+        facts={"dataset": run.dataset, "snapshot_id": snapshot_id, "publication_id": run.publication_id},
+    )
+
+
+def _stale_cells(run: Run, commit: int, other: str, cells: Cells) -> StaleInputsError:
+    named = [f"{day}{_buckets(cells[day])}" for day in sorted(cells)]
+    error = _stale(run, commit, f"{other} changed {', '.join(named)} meanwhile")
+    error.facts |= {"other": other, "cells": {str(day): sorted(buckets) for day, buckets in sorted(cells.items())}}
+    return error
+
+
+def _buckets(found: set[int]) -> str:
+    if not found:
+        return ""
+    few = len(found) <= 8  # All of them stand in the facts.
+    return f" (buckets {', '.join(map(str, sorted(found)))})" if few else f" ({len(found)} buckets)"
+
+
+def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> str:
+    """Put the audited change onto `main`'s head, on a branch of its own, without rewriting a data file."""
+    branch = f"replay_{run.publication_id}"
+    added = added_files(table, audited)
+    day_column = lake.registry.get(run.dataset).day_column or ""
+    removed = list(slice_files(table, day_column, run.written(main)))
+    for _ in range(refs.COMMIT_TRIES):
+        table = lake.table(run.dataset)
+        leftover = refs.reference(table, branch)
+        if leftover is not None:
+            table = refs.remove(table, branch, expected=leftover)
+        table = refs.create_branch(table, branch, main)
+        try:
+            replace_files(table, branch, removed, added, run.to_summary())
+        except CommitConflictError:
+            continue  # A commit to another reference of the table came between; the branch is as it was.
+        return branch
+    raise CommitConflictError(
+        f"The replay of {run.publication_id} lost the race for the table's metadata {refs.COMMIT_TRIES} times.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": run.dataset, "publication_id": run.publication_id},
+    )
+
+
+def drop_branches(table: "Table", run: Run) -> None:
+    """Remove the publication's branches; one that is gone already is as it should be."""
+    for name in (run.branch, f"replay_{run.publication_id}"):
+        found = refs.reference(table, name)
+        if found is not None:
+            table = refs.remove(table, name, expected=found)

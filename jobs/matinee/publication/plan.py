@@ -1,0 +1,272 @@
+"""Planning a run: its branch, the days it publishes, and every input pinned at a snapshot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from matinee import __version__, faults
+from matinee.contracts.model import Contract, InputSpec
+from matinee.days import day_range, end_of
+from matinee.errors import CommitConflictError, InputsNotValidError, UsageError
+from matinee.ledger.ledger import History, stamp
+from matinee.ledger.model import Buckets, InputPin, Publication, Run, State
+from matinee.publication.branches import Branch, drop_branch, make_branch
+from matinee.publication.changed_buckets import changed_buckets
+from matinee.publication.request import RunRequest
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import day_landing_seqs, landing_seq
+from matinee.validity.validity import Validity
+
+LOOKS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that is ready to be written: its contract with the effective parameters, and its branch."""
+
+    contract: Contract
+    run: Run
+    branch: str
+
+
+def plan(lake: Lake, request: RunRequest) -> Plan:
+    """Make the branch, then pin the inputs: what lands or is published later is not read.
+
+    Raises:
+        UsageError: the dataset has no transform, or every day lies before the lake's first.
+        InputsNotValidError: an input day that the run reads is not valid; the reason is named.
+        CommitConflictError: another live run took the same identity, or the inputs did not stand still.
+    """
+    contract = lake.registry.get(request.dataset).with_parameters(request.parameters)
+    if contract.transform is None:
+        raise UsageError(
+            f"{request.dataset} is not made by a run.",
+            next_step="Land it with `matinee ingest`.",
+            facts={"dataset": request.dataset},
+        )
+    lake.ensure(request.dataset)
+    branch = make_branch(lake, request)
+    faults.reach("write.after_branch")
+    try:
+        run = _pinned_run(lake, contract, request, branch)
+    except Exception:
+        drop_branch(lake, request.dataset, branch)
+        raise
+    faults.reach("write.after_pins")
+    return Plan(contract, run, branch.name)
+
+
+def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Branch) -> Run:
+    """Return the run with inputs pinned such that the generations of their days are those of the pinned snapshots.
+
+    An input that is published between the looks at its rows and at its generations is looked at again: a run would
+    else claim to have read what it did not. What lands meanwhile is left to the next run.
+    """
+    derived = [spec for spec in contract.inputs if lake.registry.get(spec.dataset).transform is not None]
+    for _ in range(LOOKS):
+        heads = {spec.dataset: _input_head(lake, spec, request) for spec in contract.inputs}
+        run = _run_on(lake, contract, request, branch, heads)
+        if all(_input_head(lake, spec, request) == heads[spec.dataset] for spec in derived):
+            return run
+    raise CommitConflictError(
+        f"The inputs of {contract.dataset} {request.key} were published again during each of {LOOKS} looks at them.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": contract.dataset, "key": request.key},
+    )
+
+
+def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch, heads: Mapping[str, int]) -> Run:
+    # Before the look at what is valid: a withdrawal that this look may have missed counts as later than the run.
+    planned = stamp()
+    validity = Validity(lake)
+    first, last = _published_days(contract, request, validity)
+    pins = tuple(
+        _pin(lake, validity, contract, spec, request, heads[spec.dataset], first, last) for spec in contract.inputs
+    )
+    return Run(
+        publication_id=branch.publication_id,
+        dataset=contract.dataset,
+        key=request.key,
+        first_day=first,
+        last_day=last,
+        base_snapshot_id=branch.base_snapshot_id,
+        pins=pins,
+        contract_version=contract.version,
+        code_version=__version__,
+        planned_ts=planned,
+        parameters=dict(request.parameters),
+        as_of=_as_of(contract, pins, first, validity.valid_from),
+        heal=request.heal,
+        buckets=_healed(lake, validity, contract, pins, first) if request.heal else None,
+    )
+
+
+def _input_head(lake: Lake, spec: InputSpec, request: RunRequest) -> int:
+    """Return the snapshot of an input to read: `main`'s, or of the experiment that the run is part of."""
+    table = lake.ensure(spec.dataset)
+    experiment = refs.reference(table, f"experiment_{request.experiment}") if request.experiment else None
+    return experiment if experiment is not None else refs.head(table)
+
+
+def _published_days(contract: Contract, request: RunRequest, validity: Validity) -> tuple[date, date]:
+    """Return the days that the run publishes: those that its keys touch, from the lake's first day on.
+
+    An earlier day whose own part of an optional input is not valid is left as it stands: deriving it without that part
+    would take from it what it has.
+    """
+    first, last = contract.touched_days(request.first_key, request.last_key)
+    if validity.valid_from is None:
+        raise InputsNotValidError(
+            f"No day of {request.key} can be published: the lake has no closed day.",
+            next_step="Land events and manifests, or declare days complete with `matinee ingest --close-through DAY`.",
+            facts={"dataset": contract.dataset, "key": request.key},
+        )
+    if last < validity.valid_from:
+        raise UsageError(
+            f"No day of {request.key} can be published: the lake begins with {validity.valid_from}.",
+            next_step=f"Give keys from {validity.valid_from} on; days before it count as empty.",
+            facts={"dataset": contract.dataset, "key": request.key, "valid_from": validity.valid_from},
+        )
+    if request.heal:
+        return request.first_key, request.last_key
+    earliest = max(first, validity.valid_from)
+    day = max(request.first_key, validity.valid_from)
+    optional = [spec.dataset for spec in contract.inputs if spec.optional]
+    while day > earliest and all(validity.status(name, day - timedelta(days=1)).valid for name in optional):
+        day -= timedelta(days=1)
+    return day, last
+
+
+def _pin(
+    lake: Lake,
+    validity: Validity,
+    contract: Contract,
+    spec: InputSpec,
+    request: RunRequest,
+    snapshot_id: int,
+    first: date,
+    last: date,
+) -> InputPin:
+    read = contract.input_days(spec, first, last)
+    required = (max(first, request.first_key), request.last_key) if spec.optional else read
+    _require(contract, request, validity, spec, *required)
+    return pin_at(lake, validity, spec, snapshot_id, *read)
+
+
+def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, first: date, last: date) -> InputPin:
+    """Return an input as a run that reads these days of it at a snapshot pins it."""
+    table = lake.table(spec.dataset)
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    upstream = lake.registry.get(spec.dataset)
+    return InputPin(
+        dataset=spec.dataset,
+        snapshot_id=snapshot_id,
+        sequence_number=(snapshot.sequence_number or 0) if snapshot else 0,
+        landing_seq=landing_seq(table, snapshot_id) if upstream.transform is None else None,
+        days=_pinned_days(lake, validity, spec.dataset, snapshot_id, first, last),
+    )
+
+
+def _require(
+    contract: Contract, request: RunRequest, validity: Validity, spec: InputSpec, first: date, last: date
+) -> None:
+    for day in day_range(first, last):
+        reason = validity.status(spec.dataset, day).reason
+        if reason is not None:
+            raise InputsNotValidError(
+                f"{contract.dataset} {request.key} reads {spec.dataset} {day}, which is not valid: "
+                + "; ".join(line.strip() for line in reason.lines()[:-1])
+                + ".",
+                next_step=reason.root.next_step,
+                facts={"dataset": contract.dataset, "input": spec.dataset, "day": day, "kind": reason.root.kind},
+            )
+
+
+def _pinned_days(
+    lake: Lake, validity: Validity, dataset: str, snapshot_id: int, first: date, last: date
+) -> dict[date, int]:
+    """Return the valid days of a range with what would show a change of each: see `InputPin.days`."""
+    statuses = [status for day in day_range(first, last) if (status := validity.status(dataset, day)).valid]
+    upstream = lake.registry.get(dataset)
+    if upstream.transform is not None or upstream.day_column is None:
+        return {status.day: status.generation for status in statuses}
+    landed = day_landing_seqs(lake.table(dataset), upstream.day_column, snapshot_id, first, last)
+    return {status.day: landed.get(status.day, 0) for status in statuses}
+
+
+def _healed(
+    lake: Lake, validity: Validity, contract: Contract, pins: tuple[InputPin, ...], day: date
+) -> tuple[int, ...] | None:
+    newest = validity.history(contract.dataset).newest(day)
+    if newest is None:
+        raise UsageError(
+            f"{contract.dataset} {day} was never published: there is nothing to heal.",
+            next_step=f"`matinee run {contract.dataset} --key {day}` publishes it.",
+            facts={"dataset": contract.dataset, "day": day},
+        )
+    if newest.state is State.WITHDRAWN:
+        raise InputsNotValidError(
+            f"{contract.dataset} {day} was withdrawn ({newest.reason}): no heal publishes it again.",
+            next_step=f"Mend its cause, then `matinee run {contract.dataset} --key {day}`.",
+            facts={"dataset": contract.dataset, "day": day, "kind": "withdrawn"},
+        )
+    _require_what_was_read(validity, contract, newest)
+    return changed_buckets(lake, validity, contract, newest, pins)
+
+
+def _require_what_was_read(validity: Validity, contract: Contract, newest: Publication) -> None:
+    """Refuse to heal a day without an input day that it has: labels would lose what they were made from."""
+    for pin in newest.run.pins:
+        spec = next(spec for spec in contract.inputs if spec.dataset == pin.dataset)
+        for day in pin.days if validity.lake.registry.get(pin.dataset).transform else ():
+            first, last = contract.input_days(spec, newest.day, newest.day)
+            reason = validity.status(pin.dataset, day).reason
+            if first <= day <= last and reason is not None:
+                raise InputsNotValidError(
+                    f"{contract.dataset} {newest.day} was made with {pin.dataset} {day}, which is not valid now.",
+                    next_step=reason.root.next_step,
+                    facts={"dataset": contract.dataset, "input": pin.dataset, "day": day, "kind": reason.root.kind},
+                )
+
+
+def _as_of(contract: Contract, pins: tuple[InputPin, ...], first: date, valid_from: date | None) -> datetime | None:
+    """Return the end of the last consecutive valid day of the input that is read ahead, from the first day on."""
+    ahead = next((spec for spec in contract.inputs if spec.lookahead != "0d"), None)
+    if ahead is None:
+        return None
+    days = next(pin.days for pin in pins if pin.dataset == ahead.dataset)
+    day = first
+    while day in days or (valid_from is not None and day < valid_from):
+        day += timedelta(days=1)
+    return end_of(day - timedelta(days=1))
+
+
+def generation(
+    contract: Contract, published: History, run: Run, day: date, *, read: int, rewritten: Buckets = None
+) -> int:
+    """Return the generation with which a run publishes a day.
+
+    It rises where the day is published from changed input for days it had already covered: an input day that the
+    newest publication had read has another generation or is gone, more rows landed in it, its first input has another
+    number of rows than it had `read`, or the contract changed.
+    Days of an input that were not there before (a label that matures) are no change, and neither is a heal of which
+    every row came out as it was (`rewritten` is empty): what is built on the day has nothing to read again.
+    """
+    newest = published.newest(day)
+    if newest is None:
+        return 1
+    changed = read != newest.rows.read or _changed(contract, newest.run, run, day)
+    same = newest.publication_id == run.publication_id or rewritten == () or not changed
+    return newest.generation if same else newest.generation + 1
+
+
+def _changed(contract: Contract, before: Run, now: Run, day: date) -> bool:
+    if before.contract_version != now.contract_version:
+        return True
+    for spec in contract.inputs:
+        ours, theirs = now.pin(spec.dataset).days, before.pin(spec.dataset).days
+        read = day_range(*contract.input_days(spec, day, day))
+        if any(other in theirs and theirs[other] != ours.get(other) for other in read):
+            return True
+    return False

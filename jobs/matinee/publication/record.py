@@ -1,0 +1,74 @@
+"""The ledger's side of a cycle: PREPARED before `main` moves, PUBLISHED after, then the branch goes."""
+
+from dataclasses import replace
+
+from matinee import faults
+from matinee.ledger.ledger import history, record, recorded, stamp
+from matinee.ledger.model import Buckets, Publication, Run, State
+from matinee.publication.counting import rows_by_day
+from matinee.publication.move import Published, drop_branches
+from matinee.publication.plan import generation
+from matinee.report import Verdict
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+
+def prepare(
+    lake: Lake, run: Run, audited: int, verdicts: tuple[Verdict, ...], changed: Buckets = None
+) -> tuple[Publication, ...]:
+    """Record what was judged, all its days in one append: PREPARED, or ABANDONED where an audit blocks it.
+
+    So is a day that the same attempt had prepared before and, written again, no longer has: it is not valid by now.
+    """
+    blocked = any(verdict.blocks for verdict in verdicts)
+    contract = lake.registry.get(run.dataset)
+    published, noted = history(lake, run.dataset), stamp()
+    records = tuple(
+        Publication(
+            run=run,
+            day=day,
+            state=State.ABANDONED if blocked else State.PREPARED,
+            generation=generation(contract, published, run, day, read=rows.read, rewritten=changed),
+            recorded_ts=noted,
+            audited_snapshot_id=audited,
+            verdicts=verdicts,
+            rows=rows,
+            reason="a blocking audit failed" if blocked else None,
+            changed=changed,
+        )
+        for day, rows in rows_by_day(lake, run, audited).items()
+    )
+    dropped = (
+        replace(one, state=State.ABANDONED, recorded_ts=noted, reason="written again without this day")
+        for one in published.find(run.publication_id)
+        if one.state is State.PREPARED and one.day not in {found.day for found in records}
+    )
+    record(lake, [*records, *dropped])
+    return records
+
+
+def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...]:
+    """Record what reached `main`, tag its snapshot and drop the branches; a second call changes nothing.
+
+    Returns:
+        The records of the publication's days; the verdicts of audits that ran again have replaced the first ones.
+    """
+    noted = recorded(lake, run.dataset)
+    known = history(lake, run.dataset).find(run.publication_id)
+    found = [one for one in known if run.first_day <= one.day <= run.last_day]
+    records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
+    record(lake, [one for one in records if noted[one.publication_id, one.day].state is State.PREPARED])
+    faults.reach("publish.after_published")
+    table = lake.table(run.dataset)
+    tag = f"pub_{run.publication_id}"
+    if refs.reference(table, tag) is None:
+        table = refs.create_tag(table, tag, published.snapshot_id)
+    faults.reach("publish.after_tag")
+    drop_branches(table, run)
+    faults.reach("publish.after_drop")
+    return records
+
+
+def _merged(first: tuple[Verdict, ...], again: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    newer = {verdict.audit: verdict for verdict in again}
+    return tuple(newer.get(verdict.audit, verdict) for verdict in first)

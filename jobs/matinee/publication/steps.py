@@ -1,0 +1,233 @@
+"""The write-audit-publish cycle: three steps that share nothing but the lake.
+
+Each step finds what it needs on the audit branch: the run (pins, days, parameters) stands in the summary of the one
+snapshot there. So a step may run in another process, on another machine, or again.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from matinee import faults
+from matinee.days import parse_day
+from matinee.errors import StaleInputsError, UsageError
+from matinee.ledger.ledger import history
+from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication, Run, State
+from matinee.ledger.model import publication_id as identify
+from matinee.ledger.recovery import recover
+from matinee.publication.auditing import audit_candidate, raise_on_block
+from matinee.publication.changed_buckets import really_changed
+from matinee.publication.counting import rows_by_day, total
+from matinee.publication.deriving import derive
+from matinee.publication.move import move_to_main
+from matinee.publication.plan import plan
+from matinee.publication.record import finish, prepare
+from matinee.publication.request import RunRequest
+from matinee.report import Report, Verdict
+from matinee.settings import Settings
+from matinee.table import refs
+from matinee.table.catalog import Lake, summary_of
+from matinee.validity.validity import Validity
+
+REWRITES = 3
+
+
+class Clock:
+    """Seconds of the parts of a step, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Measure a block."""
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - start, 3)
+
+
+def write(settings: Settings, request: RunRequest) -> Report:
+    """Derive the days of a run and write them to its audit branch in one commit; `main` does not move.
+
+    Raises:
+        InputsNotValidError: an input day that the run reads is not valid yet.
+        UnknownDatasetError, UsageError, EngineUnavailableError, EngineFailedError: see there.
+    """
+    clock = Clock()
+    lake = Lake.open(settings)
+    with clock.part("plan"):
+        recover(lake, request.dataset)
+        planned = plan(lake, request)
+    with clock.part("write"):
+        derive(lake, planned)
+    faults.reach("write.after_commit")
+    written = refs.head(lake.table(request.dataset), planned.branch)
+    return _report(lake, "write", planned.run, planned.branch, written, clock)
+
+
+def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
+    """Judge what stands on the audit branch; a pass is recorded as PREPARED, with every verdict.
+
+    What is published already is not judged again: its recorded verdicts are returned.
+
+    Raises:
+        AuditFailedError: a blocking audit found bad rows; the branch is kept, the verdicts are in the ledger.
+        UsageError: there is no such branch, or nothing was written to it.
+    """
+    clock = Clock()
+    lake = Lake.open(settings)
+    known = tuple(one for one in history(lake, dataset).find(publication_id) if one.state in REACHED)
+    if known:
+        return _published_report(lake, "audit", known)
+    run, audited = _written(lake, dataset, f"audit_{publication_id}", publication_id)
+    with clock.part("audit"):
+        verdicts = audit_candidate(lake, run, audited)
+        changed = really_changed(lake, run, audited)
+    faults.reach("audit.after_verdicts")
+    with clock.part("ledger"):
+        prepare(lake, run, audited, verdicts, changed)
+    faults.reach("audit.after_prepared")
+    raise_on_block(run, verdicts)
+    return _report(lake, "audit", run, run.branch, audited, clock).model_copy(update={"verdicts": verdicts})
+
+
+def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
+    """Move an audited change to `main` and record it; where it went stale, write and audit it again first.
+
+    Raises:
+        StaleInputsError: it went stale each of several times.
+        AuditFailedError: what was written again failed an audit.
+        UsageError: it was never prepared, or was abandoned.
+    """
+    clock = Clock()
+    lake = Lake.open(settings)
+    for tries_left in reversed(range(REWRITES)):
+        prepared = _prepared(lake, dataset, publication_id)
+        try:
+            with clock.part("publish"):
+                published = move_to_main(lake, prepared.run, partial(_audit_again, lake, prepared.run))
+            break
+        except StaleInputsError:
+            if not tries_left:
+                raise
+            with clock.part("rewrite"):
+                write(settings, _request_of(prepared.run, publication_id))
+                audit(settings, dataset, publication_id)
+    with clock.part("ledger"):
+        records = finish(lake, prepared.run, published)
+    return _published_report(lake, "publish", records).model_copy(
+        update={"replayed": published.replayed, "seconds": clock.seconds}
+    )
+
+
+def run(settings: Settings, request: RunRequest) -> Report:
+    """Write, audit and publish in one process; an experiment ends after the audit and leaves `main` alone.
+
+    Raises:
+        MatineeError: what the steps raise.
+    """
+    written = write(settings, request)
+    if request.experiment is not None:
+        return _judge_experiment(settings, written)
+    identity = written.publication_id or ""
+    audited = audit(settings, request.dataset, identity)
+    published = publish(settings, request.dataset, identity)
+    seconds: Counter[str] = Counter()
+    for step in (written, audited, published):
+        seconds.update(step.seconds)
+    return published.model_copy(update={"seconds": dict(seconds)})
+
+
+def _judge_experiment(settings: Settings, written: Report) -> Report:
+    clock = Clock()
+    lake = Lake.open(settings)
+    experiment, snapshot_id = _written(lake, written.dataset, written.branch or "", written.publication_id or "")
+    with clock.part("audit"):
+        verdicts = audit_candidate(lake, experiment, snapshot_id)
+    return written.model_copy(
+        update={"step": "experiment", "verdicts": verdicts, "seconds": {**written.seconds, **clock.seconds}}
+    )
+
+
+def _written(lake: Lake, dataset: str, branch: str, publication_id: str) -> tuple[Run, int]:
+    """Return the run that was written to a branch, and the snapshot that it wrote.
+
+    Raises:
+        UsageError: there is no such branch, or it still points at what it was made from.
+    """
+    table = lake.table(dataset)
+    found = refs.reference(table, branch)
+    summary = summary_of(table, found) if found is not None else {}
+    if found is None or summary.get(PUBLICATION_ID) != publication_id:
+        raise UsageError(
+            f"{publication_id} was not written to branch '{branch}' of {dataset}.",
+            next_step="Write it first: `matinee run` does all steps.",
+            facts={"dataset": dataset, "branch": branch},
+        )
+    return Run.from_summary(summary), found
+
+
+def _prepared(lake: Lake, dataset: str, publication_id: str) -> Publication:
+    known = history(lake, dataset).prepared(publication_id)
+    if known is None or known.state is State.ABANDONED:
+        raise UsageError(
+            f"{publication_id} of {dataset} was not prepared.",
+            next_step="Run its write and audit steps first; `matinee publications show` tells what became of it.",
+            facts={"dataset": dataset, "publication_id": publication_id},
+        )
+    return known
+
+
+def _audit_again(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
+    verdicts = audit_candidate(lake, run, snapshot_id, only_cross_day=True)
+    raise_on_block(run, verdicts)
+    return verdicts
+
+
+def _request_of(run: Run, publication_id: str) -> RunRequest:
+    first, _, last = run.key.partition("_")
+    attempt = publication_id.removeprefix(identify(run.dataset, run.key, ""))
+    return RunRequest(run.dataset, parse_day(first), parse_day(last or first), attempt=attempt, heal=run.heal)
+
+
+def _report(lake: Lake, step: str, run: Run, branch: str, snapshot_id: int, clock: Clock) -> Report:
+    rows = rows_by_day(lake, run, snapshot_id)
+    return Report(
+        step=step,
+        dataset=run.dataset,
+        key=run.key,
+        publication_id=run.publication_id,
+        days=tuple(sorted(rows)),
+        branch=branch,
+        snapshot_id=snapshot_id,
+        rows=total(rows.values()),
+        seconds=clock.seconds,
+    )
+
+
+def _published_report(lake: Lake, step: str, records: tuple[Publication, ...]) -> Report:
+    first = records[0]
+    return Report(
+        step=step,
+        dataset=first.run.dataset,
+        key=first.run.key,
+        publication_id=first.publication_id,
+        days=tuple(sorted(found.day for found in records)),
+        branch=refs.MAIN,
+        snapshot_id=first.head_snapshot_id,
+        rows=total(found.rows for found in records),
+        verdicts=first.verdicts,
+        replayed=first.replayed,
+        details=_healed(first),
+        vtts=Validity(lake).vtts(first.run.dataset).vtts,
+    )
+
+
+def _healed(publication: Publication) -> dict[str, str | int]:
+    """Return the buckets that a heal derived anew, and those of them whose rows came out otherwise."""
+    if publication.run.buckets is None:
+        return {}
+    named = {"buckets": publication.run.buckets, "changed": publication.changed or ()}
+    return {name: ", ".join(map(str, found)) or "none" for name, found in named.items()}

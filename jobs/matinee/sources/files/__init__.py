@@ -1,0 +1,1 @@
+"""Landing files and manifests: finding, hashing and reading them."""

@@ -1,0 +1,65 @@
+"""Landed manifests: a line `{"dataset", "day", "expected_rows", "closed"}` for each day of a raw dataset."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from matinee.days import parse_day
+from matinee.errors import LandingRefusedError, UsageError
+from matinee.validity.manifests import Manifest
+
+
+def _day(value: object) -> date:
+    try:
+        return parse_day(value if isinstance(value, str) else "")
+    except UsageError as error:
+        raise ValueError("give a UTC day as YYYY-MM-DD") from error
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    dataset: str
+    day: Annotated[date, BeforeValidator(_day)]
+    expected_rows: int = Field(ge=0)
+    closed: bool
+
+
+def read_manifests(
+    lines: Collection[bytes], *, file: str, datasets: Collection[str], received_ts: datetime
+) -> list[Manifest]:
+    """Return what a manifest declares; blank lines say nothing.
+
+    Args:
+        lines: of the file, without their ends.
+        file: where they stand.
+        datasets: those of which days can be declared.
+        received_ts: when the manifest was landed.
+
+    Raises:
+        LandingRefusedError: a line is not a declaration; names file and line.
+    """
+    found = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            declared = _Line.model_validate_json(line)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            field = ".".join(str(part) for part in problem["loc"])
+            raise _refused(file, number, f"{field}: {problem['msg']}" if field else problem["msg"]) from error
+        if declared.dataset not in datasets:
+            raise _refused(file, number, f"dataset: '{declared.dataset}' is none of {', '.join(datasets)}")
+        found.append(Manifest(**vars(declared), file=file, received_ts=received_ts))
+    return found
+
+
+def _refused(file: str, line: int, why: str) -> LandingRefusedError:
+    return LandingRefusedError(
+        f"{file}:{line} is no declaration of a day: {why}.",
+        next_step='Write {"dataset", "day", "expected_rows", "closed"}; nothing of the manifest was taken.',
+        facts={"file": file, "line": line},
+    )

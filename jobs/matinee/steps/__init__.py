@@ -1,0 +1,1 @@
+"""The steps that Airflow and spark-submit run: arguments in, report out."""

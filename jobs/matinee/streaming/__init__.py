@@ -1,1 +1,0 @@
-"""Streaming: micro-batches from Kafka or a landing folder become rows of `raw.*`, then of the live tables."""

@@ -1,0 +1,98 @@
+"""Commits of data files to a branch, one snapshot each, without an engine."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from matinee.errors import CommitConflictError
+from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.refs import COMMIT_TRIES
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile, ManifestFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.update.snapshot import _OverwriteFiles
+
+
+def replace_files(
+    table: "Table",
+    branch: str,
+    removed: Iterable["DataFile"],
+    added: Iterable["DataFile"],
+    properties: Mapping[str, str],
+) -> None:
+    """Remove and add data files on a branch in ONE commit that carries the properties.
+
+    Raises:
+        CommitConflictError: any other commit to the table came between; nothing was changed.
+        CatalogUnavailableError: the catalog does not answer.
+    """
+    # A retry inside PyIceberg would drop the requirement on the branch.
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    with commit_errors(table), table.transaction() as transaction:
+        overwrite = transaction.update_snapshot(snapshot_properties=dict(properties), branch=branch).overwrite()
+        _judge_manifests_apart(overwrite)
+        with overwrite as change:
+            for file in removed:
+                change.delete_data_file(file)
+            for file in added:
+                change.append_data_file(file)
+
+
+def _judge_manifests_apart(overwrite: "_OverwriteFiles") -> None:
+    """Give each manifest an evaluator of its own.
+
+    PyIceberg 0.12 looks for the removed files in threads that share one evaluator, which keeps the bounds that it
+    judges in itself: a manifest judged by the bounds of another is passed over, and its file is said to be missing.
+    """
+    from pyiceberg.expressions.visitors import manifest_evaluator
+
+    def build(spec_id: int) -> Callable[["ManifestFile"], bool]:
+        spec, schema, wanted = overwrite.spec(spec_id), overwrite.schema(), overwrite.partition_filters[spec_id]
+
+        def might_hold(manifest: "ManifestFile") -> bool:
+            return manifest_evaluator(spec, schema, wanted)(manifest)
+
+        return might_hold
+
+    overwrite._build_manifest_evaluator = build  # type: ignore[method-assign]
+
+
+def commit_nothing(lake: Lake, dataset: str, branch: str, properties: Mapping[str, str]) -> None:
+    """Add a snapshot to a branch that changes no row and carries the properties.
+
+    Raises:
+        CommitConflictError: commits to the table's other references came first, each of many times.
+    """
+    for _ in range(COMMIT_TRIES):
+        with suppress(CommitConflictError):
+            return replace_files(lake.table(dataset), branch, [], [], properties)
+    raise CommitConflictError(
+        f"Others committed to {dataset} first, {COMMIT_TRIES} times.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": dataset, "reference": branch},
+    )
+
+
+@contextmanager
+def commit_errors(table: "Table") -> Iterator[None]:
+    """Turn what PyIceberg raises where another commit was first, or the catalog is gone, into errors of ours.
+
+    Raises:
+        CommitConflictError: any other commit to the table came between; nothing was changed.
+        CatalogUnavailableError: the catalog does not answer.
+    """
+    from pyiceberg.exceptions import CommitFailedException
+
+    try:
+        with catalog_errors():
+            yield
+    except (CommitFailedException, ValueError) as error:
+        # PyIceberg notices by the catalog, or by the number that its snapshot was to have.
+        if isinstance(error, ValueError) and "older than last sequence number" not in str(error):
+            raise
+        raise CommitConflictError(
+            f"Another commit to {'.'.join(table.name())} came between.",
+            next_step="Run again: the work starts from what is there now.",
+            facts={"table": ".".join(table.name())},
+        ) from error

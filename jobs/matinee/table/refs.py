@@ -1,0 +1,172 @@
+"""References: the only functions that move or make a branch or a tag, each one compare-and-swap.
+
+PyIceberg's transactions keep only the first requirement of each type, so a chain of changes to references can commit
+on a stale table and drop another writer's rows. Here each change is one commit whose requirements are written out, and
+each function fails with `CommitConflictError` when the reference is not what the caller saw.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from matinee.errors import CommitConflictError, UsageError
+from matinee.table.catalog import catalog_errors
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+    from pyiceberg.table.update import AssertRefSnapshotId, TableUpdate
+
+MAIN = "main"
+COMMIT_TRIES = 20
+
+
+def head(table: "Table", branch: str = MAIN) -> int:
+    """Return the snapshot id that the branch points at.
+
+    Raises:
+        UsageError: the table has no such reference.
+    """
+    found = reference(table, branch)
+    if found is None:
+        raise UsageError(
+            f"{'.'.join(table.name())} has no reference '{branch}'.",
+            next_step="List them with `matinee publications list`.",
+            facts={"table": ".".join(table.name()), "reference": branch},
+        )
+    return found
+
+
+def reference(table: "Table", name: str) -> int | None:
+    """Return the snapshot id of a branch or tag, or None."""
+    found = table.metadata.refs.get(name)
+    return found.snapshot_id if found else None
+
+
+def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
+    """Return the snapshot ids from `snapshot_id` (default: main's head) back to the oldest one that is still kept."""
+    parents = {snapshot.snapshot_id: snapshot.parent_snapshot_id for snapshot in table.metadata.snapshots}
+    current = snapshot_id if snapshot_id is not None else reference(table, MAIN)
+    found: list[int] = []
+    while current is not None and current in parents:
+        found.append(current)
+        current = parents[current]
+    return found
+
+
+def summaries(table: "Table", snapshot_id: int | None = None) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield (snapshot id, summary properties) of `ancestry`, newest first; thousands of snapshots are walked once."""
+    kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
+    for one in ancestry(table, snapshot_id):
+        summary = kept[one].summary
+        yield one, summary.additional_properties if summary else {}
+
+
+def create_branch(table: "Table", name: str, snapshot_id: int) -> "Table":
+    """Make a branch that must not exist yet.
+
+    Raises:
+        CommitConflictError: it exists, or the snapshot has expired.
+    """
+    return _set(table, name, snapshot_id, expected=None, kind="branch")
+
+
+def create_tag(table: "Table", name: str, snapshot_id: int) -> "Table":
+    """Make a tag that must not exist yet.
+
+    Raises:
+        CommitConflictError: it exists, or the snapshot has expired.
+    """
+    return _set(table, name, snapshot_id, expected=None, kind="tag")
+
+
+def move_branch(table: "Table", name: str, snapshot_id: int, *, expected: int) -> "Table":
+    """Point a branch at another snapshot, if it still is where the caller saw it.
+
+    Raises:
+        CommitConflictError: it moved meanwhile, or the snapshot has expired.
+    """
+    return _set(table, name, snapshot_id, expected=expected, kind="branch")
+
+
+def publish_snapshot(table: "Table", snapshot_id: int, *, expected: int) -> "Table":
+    """Move `main` forward to a descendant of what it is.
+
+    Raises:
+        UsageError: the snapshot does not descend from `expected`, so the move would drop rows.
+        CommitConflictError: `main` moved meanwhile.
+    """
+    if expected not in ancestry(table, snapshot_id):
+        raise UsageError(
+            f"Snapshot {snapshot_id} does not descend from {expected}: moving main there would drop rows.",
+            next_step="Replay the change onto main's head first.",
+            facts={"snapshot_id": snapshot_id, "expected": expected},
+        )
+    return _set(table, MAIN, snapshot_id, expected=expected, kind="branch")
+
+
+def remove(table: "Table", name: str, *, expected: int) -> "Table":
+    """Remove a branch or tag, if it still is where the caller saw it.
+
+    Raises:
+        CommitConflictError: it moved or went meanwhile.
+    """
+    from pyiceberg.table.update import AssertRefSnapshotId, RemoveSnapshotRefUpdate
+
+    requirement = AssertRefSnapshotId(ref=name, snapshot_id=expected)
+    return _commit(table, name, (RemoveSnapshotRefUpdate(ref_name=name),), requirement)
+
+
+def _set(
+    table: "Table", name: str, snapshot_id: int, *, expected: int | None, kind: Literal["branch", "tag"]
+) -> "Table":
+    from pyiceberg.table.refs import SnapshotRefType
+    from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
+
+    update = SetSnapshotRefUpdate(
+        ref_name=name,
+        type=SnapshotRefType(kind),
+        snapshot_id=snapshot_id,
+        max_ref_age_ms=None,
+        max_snapshot_age_ms=None,
+        min_snapshots_to_keep=None,
+    )
+    try:
+        return _commit(table, name, (update,), AssertRefSnapshotId(ref=name, snapshot_id=expected))
+    except ValueError as error:
+        # PyIceberg says so of a snapshot that the table does not have.
+        with catalog_errors():
+            table.refresh()
+        if table.metadata.snapshot_by_id(snapshot_id) is not None:
+            raise
+        raise CommitConflictError(
+            f"Snapshot {snapshot_id} of {'.'.join(table.name())} has expired: '{name}' cannot be put there.",
+            next_step="Run again: the work starts from what is there now.",
+            facts={"table": ".".join(table.name()), "reference": name, "snapshot_id": snapshot_id},
+        ) from error
+
+
+def _commit(
+    table: "Table", name: str, updates: tuple["TableUpdate", ...], requirement: "AssertRefSnapshotId"
+) -> "Table":
+    from pyiceberg.exceptions import CommitFailedException
+    from pyiceberg.table.update import AssertTableUUID
+
+    requirements = (requirement, AssertTableUUID(uuid=table.metadata.table_uuid))
+    for _ in range(COMMIT_TRIES):
+        try:
+            with catalog_errors():
+                table.catalog.commit_table(table, requirements, updates)
+                return table.refresh()
+        except CommitFailedException as error:
+            # A commit to another reference of this table loses the catalog's race as well: only a reference that is
+            # no longer where the caller saw it is a conflict.
+            if reference(table.refresh(), name) != requirement.snapshot_id:
+                raise _conflict(table, name, error) from error
+    raise _conflict(table, name, RuntimeError(f"{COMMIT_TRIES} tries lost the race for the table's metadata"))
+
+
+def _conflict(table: "Table", name: str, cause: Exception) -> CommitConflictError:
+    return CommitConflictError(
+        f"Reference '{name}' of {'.'.join(table.name())} moved meanwhile: {cause}.",
+        next_step="Run again: the work starts from what it is now.",
+        facts={"table": ".".join(table.name()), "reference": name},
+    )

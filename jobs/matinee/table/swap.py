@@ -1,0 +1,45 @@
+"""A swap: rows are written to a branch that begins at a pin, and `main` moves there only if it is still at the pin.
+
+Whoever was overtaken meanwhile, also one that took itself for the only writer, fails and has changed nothing.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from matinee.errors import CommitConflictError
+from matinee.ledger.open_branches import SWAP
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+
+def drop_leftovers(lake: Lake, dataset: str) -> None:
+    """Drop the branches of swaps that were killed; for the one writer of the table, before it begins.
+
+    They would hold what they began with against expiry, and the days they touch against compaction.
+    """
+    table = lake.table(dataset)
+    for name, ref in list(table.metadata.refs.items()):
+        if name.startswith(SWAP):
+            table = refs.remove(table, name, expected=ref.snapshot_id)
+
+
+@contextmanager
+def swapped(lake: Lake, dataset: str, pin: int) -> Iterator[str]:
+    """Yield a branch at the pin; when the block ends without an error, move `main` to what was written there.
+
+    Raises:
+        CommitConflictError: `main` is not at the pin any more; nothing was changed.
+    """
+    branch = f"{SWAP}{uuid.uuid4().hex[:12]}"
+    refs.create_branch(lake.table(dataset), branch, pin)
+    try:
+        yield branch
+        table = lake.table(dataset)
+        refs.publish_snapshot(table, refs.head(table, branch), expected=pin)
+    finally:
+        table = lake.table(dataset)
+        found = refs.reference(table, branch)
+        if found is not None:
+            with suppress(CommitConflictError):
+                refs.remove(table, branch, expected=found)

@@ -1,0 +1,109 @@
+"""What happened to published days outside the protocol, found by metadata alone.
+
+The rows of a published dataset change by publications only. Where its days hold other than the rows that their newest
+publications wrote, or a commit on `main` belongs to no publication, somebody else was there: nobody audited that.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from matinee.ledger.compactions import proven
+from matinee.ledger.ledger import History
+from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import DaySize, day_sizes, file_day
+from matinee.table.snapshots import changed_files
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+_CHANGES = ("added-data-files", "deleted-data-files", "added-delete-files")
+
+
+@dataclass(frozen=True)
+class OutsideChange:
+    """A published day that no publication left as it is; `snapshot_id` is None where the commit cannot be told."""
+
+    rows: int
+    newest: Publication
+    snapshot_id: int | None
+
+    @property
+    def kind(self) -> str:
+        """Return `thinned` where the day has lost rows, else `tampered`."""
+        return "thinned" if self.rows < self.newest.rows.out else "tampered"
+
+    @property
+    def words(self) -> str:
+        """Return both counts, and the commit where it is known."""
+        found = f"; snapshot {self.snapshot_id} is neither a publication nor a proven compaction"
+        commit = found if self.snapshot_id else ""
+        return (
+            f"{self.kind}: main holds {self.rows} rows, "
+            f"{self.newest.publication_id} wrote {self.newest.rows.out}{commit}"
+        )
+
+
+def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]:
+    """Return the published days of a dataset that were changed by something other than a publication.
+
+    A proven compaction is no change. Where all is well, a look at the table's metadata file is enough, and one at the
+    proofs where it was compacted: no manifest is read.
+    """
+    newest = {day: found for day in published.by_day if (found := published.newest(day))}
+    if not newest:
+        return {}
+    table = lake.table(published.dataset)
+    kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
+    line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
+    if _is_ahead(line, published):
+        return {}  # A publication came between the two looks: the next one knows its rows.
+    strange = [snapshot for snapshot in line if _is_strange(snapshot)]
+    rearranged = proven(lake, table, (snapshot.snapshot_id for snapshot in strange))
+    strange = [snapshot for snapshot in strange if snapshot.snapshot_id not in rearranged]
+    if not strange and _total_rows(line) == sum(found.rows.out for found in newest.values()):
+        return {}
+    day_column = lake.registry.get(published.dataset).day_column or ""
+    sizes = day_sizes(table, day_column)
+    touched = {day: commit for commit in reversed(strange) for day in _days(table, commit, day_column)}
+    changes = {}
+    for day, found in newest.items():
+        rows, commit = sizes.get(day, DaySize()).rows, touched.get(day)
+        if commit is not None and any(_replaces(one, commit) for one in published.by_day[day]):
+            commit = None  # The whole day was published anew since.
+        if commit is not None or rows != found.rows.out:
+            changes[day] = OutsideChange(rows, found, commit.snapshot_id if commit else None)
+    return changes
+
+
+def _is_ahead(line: list["Snapshot"], published: History) -> bool:
+    known = {record.publication_id for record in published.all() if record.state in REACHED}
+    return not {_summary(snapshot).get(PUBLICATION_ID) for snapshot in line} <= known | {None}
+
+
+def _replaces(published: Publication, commit: "Snapshot") -> bool:
+    later = (published.head_sequence_number or 0) > (commit.sequence_number or 0)
+    return later and published.state in REACHED and published.run.buckets is None
+
+
+def _is_strange(snapshot: "Snapshot") -> bool:
+    summary = _summary(snapshot)
+    return PUBLICATION_ID not in summary and any(int(summary.get(name, "0")) for name in _CHANGES)
+
+
+def _total_rows(line: list["Snapshot"]) -> int | None:
+    total = _summary(line[0]).get("total-records") if line else None
+    return int(total) if total is not None else None
+
+
+def _summary(snapshot: "Snapshot") -> Mapping[str, str]:
+    return snapshot.summary.additional_properties if snapshot.summary else {}
+
+
+def _days(table: "Table", snapshot: "Snapshot", day_column: str) -> Iterator[date]:
+    for file in changed_files(table, snapshot.snapshot_id):
+        yield file_day(table, file, day_column)

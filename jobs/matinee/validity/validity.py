@@ -1,0 +1,292 @@
+"""Validity: which days can be trusted, computed from the ledger and never stored; VTTS is its unbroken prefix.
+
+A day of a published dataset is valid iff its newest publication was not withdrawn and wrote the rows that `main` holds,
+its own completeness gate holds, and every input day it read is valid and still has the generation that was pinned.
+A day of a raw dataset is valid iff it is closed and enough of the expected rows have landed. Days before `valid_from`
+count as empty and valid.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from matinee.contracts.model import Contract
+from matinee.days import day_range, end_of, start_of
+from matinee.ledger.ledger import History, history
+from matinee.ledger.model import InputPin, Publication, State
+from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
+from matinee.validity.manifests import Expectation, Manifest, declared, expectation
+from matinee.validity.outside import OutsideChange, changed_outside
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a day is not valid, and what would restore it.
+
+    `kind` is one of open, short, unpublished, withdrawn, failing (withdrawn by its audits), thinned (rows are gone),
+    tampered (other rows than were audited), restated, input.
+    """
+
+    kind: str
+    dataset: str
+    day: date
+    detail: str
+    next_step: str
+    cause: "Reason | None" = None
+
+    @property
+    def root(self) -> "Reason":
+        """The reason at the end of the chain of inputs."""
+        return self.cause.root if self.cause else self
+
+    def lines(self) -> list[str]:
+        """Return the chain, one line a link, and what would move it."""
+        rest = self.cause.lines() if self.cause else [f"next: {self.next_step}"]
+        return [f"{self.dataset} {self.day}: {self.detail}", *(f"  {line}" for line in rest)]
+
+
+@dataclass(frozen=True)
+class DayStatus:
+    """Whether a day can be trusted; `generation` is what a reader would pin."""
+
+    dataset: str
+    day: date
+    valid: bool
+    generation: int = 0
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Vtts:
+    """Until when a dataset can be trusted; None where no day is valid. `held_by` says what stops it there."""
+
+    dataset: str
+    vtts: datetime | None
+    mature_through: datetime | None = None
+    held_by: Reason | None = None
+
+
+@dataclass
+class Validity:
+    """One look at the lake: what it loads is loaded once and kept, so build a new one for a new look."""
+
+    lake: Lake
+    _histories: dict[str, History] = field(default_factory=dict)
+    _landed: dict[str, dict[date, int]] = field(default_factory=dict)
+    _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
+    _statuses: dict[tuple[str, date], DayStatus] = field(default_factory=dict)
+
+    @cached_property
+    def manifests(self) -> Mapping[tuple[str, date], Manifest]:
+        """What is declared of each raw day."""
+        return declared(self.lake)
+
+    @cached_property
+    def valid_from(self) -> date | None:
+        """The first day of the lake: from the settings, else the first closed day; None where no day is closed."""
+        closed = (day for (_, day), manifest in self.manifests.items() if manifest.closed)
+        return self.lake.settings.valid_from or min(closed, default=None)
+
+    def history(self, dataset: str) -> History:
+        """Return the dataset's publications."""
+        if dataset not in self._histories:
+            self._histories[dataset] = history(self.lake, dataset)
+        return self._histories[dataset]
+
+    def landed(self, dataset: str) -> Mapping[date, int]:
+        """Return the rows that have landed for each event day of a raw dataset."""
+        if dataset not in self._landed:
+            contract = self.lake.registry.get(dataset)
+            for reader in self._readers(dataset):
+                self.history(reader)  # First: what lands after a publication is only more than it read.
+            sizes = {}
+            if self.lake.exists(dataset):
+                sizes = day_sizes(self.lake.table(dataset), contract.day_column or "event_day")
+            self._landed[dataset] = {day: size.rows for day, size in sizes.items()}
+        return self._landed[dataset]
+
+    def _readers(self, dataset: str) -> list[str]:
+        """Return the datasets whose rows are those of this one."""
+        every = self.lake.registry.all()
+        return [contract.dataset for contract in every if contract.inputs and contract.inputs[0].dataset == dataset]
+
+    def status(self, dataset: str, day: date) -> DayStatus:
+        """Return whether a day is valid and, if not, why."""
+        found = self._statuses.get((dataset, day))
+        if found is None:
+            found = self._statuses[dataset, day] = self._status(self.lake.registry.get(dataset), day)
+        return found
+
+    def _status(self, contract: Contract, day: date) -> DayStatus:
+        if self.valid_from is not None and day < self.valid_from:
+            return DayStatus(contract.dataset, day, valid=True)
+        return self._published(contract, day) if contract.transform else self._complete(contract, day)
+
+    def _complete(self, contract: Contract, day: date) -> DayStatus:
+        landed = self.landed(contract.dataset).get(day, 0)
+        manifest = self.manifests.get((contract.dataset, day))
+        expected = expectation(manifest, self.landed(contract.dataset), day)
+        close = f"`matinee ingest {contract.dataset} --close-through {day}` declares it complete."
+        if expected is None:
+            detail = f"open: {landed} rows landed and nothing closes the day"
+            return _invalid(contract, day, "open", detail, f"Land its manifest, or {close}")
+        needed = contract.completeness_share * expected.rows
+        if landed < needed:
+            return self._too_few_landed(contract, day, expected, close)
+        return DayStatus(contract.dataset, day, valid=True)
+
+    def _too_few_landed(self, contract: Contract, day: date, expected: Expectation, close: str) -> DayStatus:
+        landed = self.landed(contract.dataset).get(day, 0)
+        count = f"{landed} of {expected.rows} rows ({landed / expected.rows:.0%}, by {expected.evidence})"
+        for reader in self._readers(contract.dataset):
+            newest = self.history(reader).newest(day)
+            pin = _pin_of(newest, contract.dataset)
+            if newest is not None and pin is not None and newest.rows.read > landed:
+                detail = f"thinned: {count}; {newest.publication_id} read {newest.rows.read}"
+                restore = f"Bring back what snapshot {pin.snapshot_id} holds, or {close}"
+                return _invalid(contract, day, "thinned", detail, restore)
+        return _invalid(contract, day, "short", f"short: {count}", f"Land the missing files, or {close}")
+
+    def _published(self, contract: Contract, day: date) -> DayStatus:
+        newest = self.history(contract.dataset).newest(day)
+        if newest is None:
+            cause = self._missing_input(contract, day)
+            run = f"`matinee run {contract.dataset} --key {day}` publishes it."
+            return _invalid(contract, day, "unpublished", "no publication", run, cause)
+        reason = (
+            _withdrawn(contract, newest)
+            or self._changed_rows(contract, newest)
+            or self._changed_input(contract, newest)
+            or self._thinned_source(contract, newest)
+            or self._too_few(contract, newest)
+        )
+        return DayStatus(contract.dataset, day, reason is None, newest.generation, reason)
+
+    def changed_outside(self, newest: Publication) -> Reason | None:
+        """Say so where a published day, or the landed day that it was made from, is not what the publication knew."""
+        contract = self.lake.registry.get(newest.run.dataset)
+        return self._changed_rows(contract, newest) or self._thinned_source(contract, newest)
+
+    def _changed_rows(self, contract: Contract, newest: Publication) -> Reason | None:
+        if contract.dataset not in self._outside:
+            self._outside[contract.dataset] = changed_outside(self.lake, self.history(contract.dataset))
+        change = self._outside[contract.dataset].get(newest.day)
+        if change is None:
+            return None
+        again = f"`matinee run {contract.dataset} --key {newest.day}` derives it anew."
+        return Reason(change.kind, contract.dataset, newest.day, change.words, again)
+
+    def _thinned_source(self, contract: Contract, newest: Publication) -> Reason | None:
+        """Say so where the landed day that a publication was made from has fewer rows now."""
+        source = contract.inputs[0].dataset
+        pin = _pin_of(newest, source)
+        if self.lake.registry.get(source).transform is not None or pin is None:
+            return None
+        landed = self.landed(source).get(newest.day, 0)
+        if landed >= newest.rows.read:
+            return None
+        detail = f"thinned: published from {newest.rows.read} rows of {source}, which now holds {landed}"
+        again = (
+            f"Bring back what snapshot {pin.snapshot_id} of {source} holds, or "
+            f"`matinee run {contract.dataset} --key {newest.day}` publishes what is left."
+        )
+        return Reason("thinned", contract.dataset, newest.day, detail, again)
+
+    def _too_few(self, contract: Contract, newest: Publication) -> Reason | None:
+        """Say so where a publication was made of less than its source's share of the rows expected by now."""
+        source = contract.inputs[0].dataset
+        upstream = self.lake.registry.get(source)
+        if upstream.transform is not None:
+            return None
+        expected = expectation(self.manifests.get((source, newest.day)), self.landed(source), newest.day)
+        if expected is None or newest.rows.read >= upstream.completeness_share * expected.rows:
+            return None
+        detail = f"published from {newest.rows.read} of {expected.rows} rows (by {expected.evidence})"
+        again = f"`matinee run {contract.dataset} --key {newest.day}` publishes the others too."
+        return Reason("short", contract.dataset, newest.day, detail, again)
+
+    def _missing_input(self, contract: Contract, day: date) -> Reason | None:
+        for spec in contract.inputs:
+            for read in () if spec.optional else day_range(*contract.input_days(spec, day, day)):
+                status = self.status(spec.dataset, read)
+                if not status.valid:
+                    return status.reason
+        return None
+
+    def _changed_input(self, contract: Contract, newest: Publication) -> Reason | None:
+        first, last = newest.day, newest.day
+        for spec in contract.inputs:
+            reads = set(day_range(*contract.input_days(spec, first, last)))
+            for read, generation in sorted(newest.run.pin(spec.dataset).days.items()):
+                if read not in reads:
+                    continue
+                reason = self._input_reason(contract, newest, self.status(spec.dataset, read), generation)
+                if reason is not None:
+                    return reason
+        return None
+
+    def _input_reason(
+        self, contract: Contract, newest: Publication, status: DayStatus, generation: int
+    ) -> Reason | None:
+        again = f"`matinee run {contract.dataset} --key {newest.day}` reads it again."
+        if not status.valid:
+            detail = f"its input {status.dataset} {status.day} is not valid"
+            return Reason("input", contract.dataset, newest.day, detail, again, status.reason)
+        # Raw days have no generation: what lands late is healed, it does not make a publication untrue.
+        if self.lake.registry.get(status.dataset).transform and status.generation != generation:
+            detail = f"its input {status.dataset} {status.day} was restated: {generation} ▸ {status.generation}"
+            return Reason("restated", contract.dataset, newest.day, detail, again)
+        return None
+
+    def vtts(self, dataset: str) -> Vtts:
+        """Return the end of the unbroken run of valid days from `valid_from`, and what holds it there."""
+        if self.valid_from is None:
+            reason = Reason("open", dataset, date.min, "no day of this lake is closed", "Land events and manifests.")
+            return Vtts(dataset, None, held_by=reason)
+        day, last = self.valid_from, None
+        while (status := self.status(dataset, day)).valid:
+            last, day = day, day + timedelta(days=1)
+        reached = end_of(last) if last else None
+        return Vtts(dataset, reached, self._mature_through(dataset, last), status.reason)
+
+    def _mature_through(self, dataset: str, last: date | None) -> datetime | None:
+        contract = self.lake.registry.get(dataset)
+        ahead = next((spec.lookahead for spec in contract.inputs if spec.lookahead != "0d"), None)
+        if last is None or self.valid_from is None or ahead is None:
+            return None
+        reached = None
+        for day in day_range(self.valid_from, last):
+            newest = self.history(dataset).newest(day)
+            as_of = newest.run.as_of if newest else None
+            if as_of is None:
+                break
+            settled = min(as_of - contract.duration(ahead), end_of(day))
+            reached = max(settled, start_of(day)) if settled > start_of(day) else reached
+            if settled < end_of(day):
+                break
+        return reached
+
+
+def _pin_of(newest: Publication | None, source: str) -> InputPin | None:
+    """Return how a publication read its own day of an input; None where it did not read it."""
+    pins = newest.run.pins if newest else ()
+    return next((pin for pin in pins if pin.dataset == source and newest and newest.day in pin.days), None)
+
+
+def _withdrawn(contract: Contract, newest: Publication) -> Reason | None:
+    if newest.state is not State.WITHDRAWN:
+        return None
+    again = f"`matinee run {contract.dataset} --key {newest.day}` publishes it again."
+    failed = [verdict.audit for verdict in newest.verdicts if verdict.blocks]
+    if not failed:
+        return Reason("withdrawn", contract.dataset, newest.day, f"withdrawn: {newest.reason}", again)
+    look = f"Mend what {', '.join(failed)} found: `matinee publications show {newest.publication_id}` has samples"
+    return Reason("failing", contract.dataset, newest.day, f"withdrawn: {newest.reason}", f"{look}; then {again}")
+
+
+def _invalid(
+    contract: Contract, day: date, kind: str, detail: str, next_step: str, cause: Reason | None = None
+) -> DayStatus:
+    return DayStatus(contract.dataset, day, False, reason=Reason(kind, contract.dataset, day, detail, next_step, cause))

@@ -1,0 +1,43 @@
+"""The register of compactions: proofs that add up, and a table of the version before."""
+
+import json
+from pathlib import Path
+
+from tests.lakes import D1, PLANNED, arrow, make_lake
+
+from matinee.ledger.compactions import COMPACTIONS, Compaction, measured, record
+
+RAW = "raw.plays"
+
+
+def compaction(cells: dict[int | None, tuple[int, str]]) -> Compaction:
+    return Compaction(RAW, D1, cells, 9, 1, 9000, 5000, 2.5, snapshot_id=7)
+
+
+def test_a_row_holds_the_proof_of_each_cell_and_their_sum(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    record(lake, compaction({11: (3, "5"), 2: (4, "-20")}))
+    [row] = lake.table(COMPACTIONS).scan().to_arrow().to_pylist()
+    assert (row["rows"], row["row_hash"]) == (7, "-15")
+    assert json.loads(row["cells"]) == {"2": [4, "-20"], "11": [3, "5"]}
+
+
+def test_a_day_without_buckets_has_one_proof(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    record(lake, compaction({None: (3, "5")}))
+    [row] = lake.table(COMPACTIONS).scan().to_arrow().to_pylist()
+    assert (row["rows"], row["row_hash"], row["cells"]) == (3, "5", None)
+
+
+def test_a_register_of_version_1_0_0_teaches_no_pace_and_is_brought_up_by_the_next_row(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    table = lake.ensure(COMPACTIONS)
+    with table.update_schema() as update:
+        for name in ("cells", "bytes_before", "bytes_after", "seconds"):
+            update.delete_column(name)
+    row = {"dataset": RAW, "snapshot_id": 1, "day": D1, "rows": 1, "row_hash": "1", "files_before": 9, "files_after": 1}
+    table.append(arrow(table, [row | {"recorded_ts": PLANNED}]))
+    assert measured(lake, RAW) == []
+    record(lake, compaction({None: (3, "5")}))
+    assert measured(lake, RAW) == [(9000, 2.5)]
+    assert measured(lake, "core.plays") == []

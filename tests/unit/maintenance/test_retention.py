@@ -1,0 +1,173 @@
+"""Retention: nothing goes that a retained publication, an open branch or an unread consumer needs."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table
+from tests.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, pin, prepare
+
+from matinee.landing.landed_files import register
+from matinee.landing.model import QUARANTINE, Landing
+from matinee.ledger.ledger import history, record
+from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.recovery import abandoned
+from matinee.maintenance.retention import expire, plan_expiry
+from matinee.publication.move import move_to_main
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.files import LANDING_SEQ
+from matinee.table.snapshots import since
+
+PLAYS, ATTRIBUTIONS = "core.plays", "core.play_attributions"
+MUCH_LATER = datetime(2030, 1, 1, tzinfo=UTC)
+RETAINED = timedelta(days=14)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return make_lake(tmp_path)
+
+
+def commit(lake: Lake, *names: str) -> list[int]:
+    """Commit a play of its own to `main` for each name; return the snapshots."""
+    made = []
+    for name in names:
+        table = lake.ensure(PLAYS)
+        table.append(arrow(table, [core_play(D2, name)]))
+        made.append(refs.head(lake.table(PLAYS)))
+    return made
+
+
+def write_run(lake: Lake, dataset: str, **values: object) -> Run:
+    """Write a run's rows to its audit branch; nothing is judged or recorded yet."""
+    table = lake.ensure(dataset)
+    identity, base = f"{dataset.replace('.', '_')}_20260301_r1", refs.head(table)
+    run = Run(identity, dataset, str(D1), D1, D1, base, values.get("pins", ()), "1.0.0", "test", PLANNED)  # type: ignore[arg-type]
+    table = refs.create_branch(table, run.branch, base)
+    overwrite(table, run, [], lake.registry.get(dataset).day_column or "")
+    return run
+
+
+def expired(lake: Lake, dataset: str = PLAYS, now: datetime = MUCH_LATER) -> Table:
+    """Expire what goes at a time; return the table."""
+    expire(lake, plan_expiry(lake, dataset, now))
+    return lake.table(dataset)
+
+
+def kept(table: Table, *snapshot_ids: int) -> list[bool]:
+    return [table.metadata.snapshot_by_id(one) is not None for one in snapshot_ids]
+
+
+def moment(table: Table, snapshot_id: int) -> datetime:
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    assert snapshot is not None
+    return datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+
+
+def test_a_snapshot_that_main_was_until_lately_is_kept_however_old_it_is(lake: Lake) -> None:
+    oldest, old, new = commit(lake, "a", "b", "c")
+    replaced = moment(lake.table(PLAYS), new)
+    table = expired(lake, now=replaced + RETAINED)
+    assert kept(table, oldest, old, new) == [False, True, True]
+    assert kept(expired(lake, now=replaced + RETAINED + timedelta(seconds=1)), old, new) == [False, True]
+
+
+def test_a_run_that_is_not_judged_yet_can_still_be_replayed_from_its_base(lake: Lake) -> None:
+    before, base = commit(lake, "a", "b")
+    run = write_run(lake, PLAYS)
+    commit(lake, "c", "d", "e")
+    table = expired(lake)
+    assert kept(table, before, base) == [False, True]
+    assert len(since(table, base, refs.head(table)) or ()) == 3
+    audited = refs.head(table, run.branch)
+    record(lake, [Publication(run, D1, State.PREPARED, 1, PLANNED, audited_snapshot_id=audited)])
+    published = move_to_main(lake, run, lambda _: ())
+    assert published.replayed
+
+
+def test_a_branch_that_has_nothing_written_yet_keeps_what_it_came_from_and_what_followed(lake: Lake) -> None:
+    [base] = commit(lake, "a")
+    refs.create_branch(lake.table(PLAYS), "audit_core_plays_20260301_r1", base)
+    later, head = commit(lake, "b", "c")
+    assert kept(expired(lake), base, later, head) == [True, True, True]
+
+
+@pytest.mark.parametrize("branch", ["replay_core_plays_20260301_r1", "landing_ab", "compact_core_plays_20260301"])
+def test_a_branch_that_has_moved_on_keeps_what_it_came_from(lake: Lake, branch: str) -> None:
+    before, base = commit(lake, "a", "b")
+    table = refs.create_branch(lake.table(PLAYS), branch, base)
+    table.append(arrow(table, [core_play(D1)]), branch=branch)
+    commit(lake, "c", "d")
+    table = expired(lake)
+    assert kept(table, before, base, refs.head(table, branch)) == [False, True, True]
+
+
+def test_what_was_judged_and_refused_holds_nothing_but_its_own_rows(lake: Lake) -> None:
+    [base] = commit(lake, "a")
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    [prepared] = history(lake, PLAYS).all()
+    record(lake, [abandoned(prepared, "a blocking audit failed")])
+    commit(lake, "b")
+    table = expired(lake)
+    assert kept(table, base, refs.head(table, run.branch)) == [False, True]
+
+
+def test_what_a_run_that_is_not_judged_yet_has_read_is_kept(lake: Lake) -> None:
+    before, read = commit(lake, "a", "b")
+    write_run(lake, ATTRIBUTIONS, pins=(pin(lake, PLAYS, {D1: 1}),))
+    commit(lake, "c")
+    assert kept(expired(lake), before, read) == [False, True]
+
+
+def test_what_a_retained_publication_downstream_has_read_is_kept_as_long_as_it_is(lake: Lake) -> None:
+    [read] = commit(lake, "a")
+    pins = (pin(lake, PLAYS, {D1: 1}),)
+    commit(lake, "b")
+    published = move_to_main(lake, prepare(lake, ATTRIBUTIONS, D1, [], pins=pins), lambda _: ())
+    last = moment(lake.table(ATTRIBUTIONS), published.snapshot_id) + RETAINED
+    assert kept(expired(lake, now=last), read) == [True]
+    assert kept(expired(lake, now=last + timedelta(seconds=1)), read) == [False]
+
+
+def test_a_tag_that_is_no_publications_own_is_kept(lake: Lake) -> None:
+    [tagged] = commit(lake, "a")
+    refs.create_tag(lake.table(PLAYS), "before_the_incident", tagged)
+    commit(lake, "b")
+    assert kept(expired(lake), tagged) == [True]
+
+
+def test_expiry_that_loses_the_race_for_the_tables_metadata_tries_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, head = commit(lake, "a", "b")
+    expiry = plan_expiry(lake, PLAYS, MUCH_LATER)
+    kind, lost = type(lake.catalog), []
+    commit_table = kind.commit_table
+
+    def lose_once(*arguments: object) -> object:
+        if not lost:
+            lost.append(True)
+            raise CommitFailedException("Table has been updated by another process")
+        return commit_table(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kind, "commit_table", lose_once)
+    expire(lake, expiry)
+    assert kept(lake.table(PLAYS), old, head) == [False, True]
+
+
+def test_the_quarantine_knows_a_landing_until_the_files_other_rows_have_landed(lake: Lake) -> None:
+    landing = Landing("raw.plays", "f", "ab" * 32, 2, 1, 1, {}, PLANNED, landing_seq=1)
+    table = lake.ensure(QUARANTINE)
+    first = refs.head(table)
+    with table.transaction() as transaction, transaction.update_snapshot(landing.to_summary()).fast_append():
+        pass
+    unfinished = refs.head(lake.table(QUARANTINE))
+    for number in ("2", "3"):
+        table = lake.table(QUARANTINE)
+        with table.transaction() as transaction, transaction.update_snapshot({LANDING_SEQ: number}).fast_append():
+            pass
+    assert kept(expired(lake, QUARANTINE), first, unfinished) == [False, True]
+    register(lake, [landing])
+    assert kept(expired(lake, QUARANTINE), unfinished) == [False]

@@ -1,0 +1,238 @@
+"""Publishing: pointer move, replay, refusal; and what the ledger says of each."""
+
+from pathlib import Path
+
+import pytest
+from pyiceberg.table import Table
+from tests.lakes import D1, D2, arrow, core_play, ids, land, make_lake, overwrite, pin, prepare, raw_play
+
+from matinee.errors import CommitConflictError, StaleInputsError
+from matinee.ledger.ledger import history, recorded, withdraw
+from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.recovery import recover
+from matinee.publication.move import drop_branches, move_to_main
+from matinee.report import Verdict
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+PLAYS = "core.plays"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return make_lake(tmp_path)
+
+
+def nothing_to_audit(_: int) -> tuple[Verdict, ...]:
+    """Audits that look across days: none here."""
+    return ()
+
+
+def publish(lake: Lake, run: Run) -> None:
+    move_to_main(lake, run, nothing_to_audit)
+    recover(lake, run.dataset)
+    drop_branches(lake.table(run.dataset), run)
+
+
+def newest(lake: Lake, dataset: str, day: object) -> Publication:
+    found = history(lake, dataset).newest(day)  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_a_change_reaches_main_by_moving_the_pointer(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1, "p1")])
+    assert ids(lake, PLAYS, "play_id") == []
+    published = move_to_main(lake, run, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == ["p1"]
+    assert not published.replayed
+
+
+def test_publishing_twice_changes_nothing(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1, "p1")])
+    first = move_to_main(lake, run, nothing_to_audit)
+    second = move_to_main(lake, run, nothing_to_audit)
+    assert second.snapshot_id == first.snapshot_id
+
+
+def test_a_change_is_replayed_where_main_moved_in_another_day(lake: Lake) -> None:
+    audited_again: list[int] = []
+
+    def audit_again(snapshot_id: int) -> tuple[Verdict, ...]:
+        audited_again.append(snapshot_id)
+        return ()
+
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    published = move_to_main(lake, ours, audit_again)
+    assert published.replayed
+    assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
+    assert audited_again == [published.snapshot_id]
+
+
+def test_a_heal_is_refused_where_something_unknown_changed_another_bucket_of_its_day(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "a"), core_play(D1, "b", profile_bucket=1)]))
+    healed = prepare(lake, PLAYS, D1, [core_play(D1, "healed")], buckets=(0,))
+    table = lake.table(PLAYS)
+    table.append(arrow(table, [core_play(D1, "forged", profile_bucket=1)]))
+    with pytest.raises(StaleInputsError, match=r"no publication changed 2026-03-01 \(buckets 1\) meanwhile") as refused:
+        move_to_main(lake, healed, nothing_to_audit)
+    assert refused.value.facts["cells"] == {"2026-03-01": [1]}
+    assert refused.value.facts["snapshot_id"] == refs.head(lake.table(PLAYS))
+
+
+def test_a_replay_replaces_the_rows_that_the_day_had(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    publish(lake, ours)
+    assert ids(lake, PLAYS, "play_id") == ["new", "theirs"]
+
+
+def test_an_empty_day_is_published_and_replaces_rows(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
+    publish(lake, prepare(lake, PLAYS, D1, []))
+    assert ids(lake, PLAYS, "play_id") == []
+
+
+def test_a_replayed_empty_day_is_published(lake: Lake) -> None:
+    ours = prepare(lake, PLAYS, D1, [])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    publish(lake, ours)
+    assert newest(lake, PLAYS, D1).state is State.PUBLISHED
+
+
+def test_a_change_of_the_same_day_meanwhile_is_refused_and_named(lake: Lake) -> None:
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    theirs = prepare(lake, PLAYS, D1, [core_play(D1, "theirs")])
+    publish(lake, theirs)
+    with pytest.raises(StaleInputsError, match=theirs.publication_id) as refused:
+        move_to_main(lake, ours, nothing_to_audit)
+    assert refused.value.facts["other"] == theirs.publication_id
+    assert refused.value.facts["snapshot_id"] == refs.head(lake.table(PLAYS))
+    assert ids(lake, PLAYS, "play_id") == ["theirs"]
+
+
+def test_only_what_was_audited_is_published_whoever_writes_to_the_branch(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1, "audited")])
+    overwrite(lake.table(PLAYS), run, [core_play(D1, "not audited")], "event_day")
+    with pytest.raises(StaleInputsError, match="is not at what was audited"):
+        move_to_main(lake, run, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == []
+
+
+def test_a_branch_that_another_process_writes_to_between_two_tries_is_not_published(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, swap = prepare(lake, PLAYS, D1, [core_play(D1, "audited")]), refs.publish_snapshot
+
+    def overtaken(*_: object, **__: object) -> Table:
+        monkeypatch.setattr(refs, "publish_snapshot", swap)
+        overwrite(lake.table(PLAYS), run, [core_play(D1, "not audited")], "event_day")
+        raise CommitConflictError("main moved.", next_step="Again.")
+
+    monkeypatch.setattr(refs, "publish_snapshot", overtaken)
+    with pytest.raises(StaleInputsError, match="is not at what was audited"):
+        move_to_main(lake, run, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == []
+
+
+def test_a_publication_of_the_same_day_is_in_the_way_even_if_it_changed_no_row(lake: Lake) -> None:
+    ours, theirs = prepare(lake, PLAYS, D1, []), prepare(lake, PLAYS, D1, [])
+    publish(lake, theirs)
+    with pytest.raises(StaleInputsError, match=theirs.publication_id):
+        move_to_main(lake, ours, nothing_to_audit)
+
+
+def test_a_run_that_read_older_inputs_than_what_it_would_replace_is_refused(lake: Lake) -> None:
+    land(lake, "raw.plays", [raw_play(D1)])
+    old = pin(lake, "raw.plays", {D1: 1})
+    land(lake, "raw.plays", [raw_play(D1, "p2")], seq=2)
+    new = pin(lake, "raw.plays", {D1: 2})
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1)], pins=(new,)))
+    with pytest.raises(StaleInputsError, match="read the newer"):
+        move_to_main(lake, prepare(lake, PLAYS, D1, [core_play(D1)], pins=(old,)), nothing_to_audit)
+
+
+def test_main_that_moves_between_look_and_commit_is_seen_and_the_change_replayed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.publication import move as module
+
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    theirs = prepare(lake, PLAYS, D2, [core_play(D2, "theirs")])
+    raced: list[str] = []
+
+    def race(point: str) -> None:
+        if point == "publish.before_move" and not raced:
+            raced.append(point)
+            publish(lake, theirs)
+
+    monkeypatch.setattr(module.faults, "reach", race)
+    published = move_to_main(lake, ours, nothing_to_audit)
+    assert published.replayed
+    assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
+
+
+def test_what_reached_main_counts_as_published_before_anyone_recorded_it(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    move_to_main(lake, run, nothing_to_audit)
+    assert recorded(lake, PLAYS)[run.publication_id, D1].state is State.PREPARED
+    assert newest(lake, PLAYS, D1).state is State.PUBLISHED
+
+
+def test_recovery_records_what_reached_main_once(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    move_to_main(lake, run, nothing_to_audit)
+    assert [row.state for row in recover(lake, PLAYS)] == [State.PUBLISHED]
+    assert recover(lake, PLAYS) == ()
+
+
+def test_recovery_abandons_what_lost_its_branch(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    table = lake.table(PLAYS)
+    refs.remove(table, run.branch, expected=refs.head(table, run.branch))
+    assert [row.state for row in recover(lake, PLAYS)] == [State.ABANDONED]
+    assert history(lake, PLAYS).newest(D1) is None
+
+
+def test_recovery_leaves_a_live_run_alone(lake: Lake) -> None:
+    prepare(lake, PLAYS, D1, [core_play(D1)])
+    assert recover(lake, PLAYS) == ()
+
+
+def test_a_commit_between_the_replay_branch_and_its_commit_is_no_failure(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.publication import move as module
+
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    commit, raced = module.replace_files, []
+
+    def race(*arguments: object) -> None:
+        if not raced:
+            raced.append(prepare(lake, PLAYS, D2, [core_play(D2, "another")]))
+        commit(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "replace_files", race)
+    assert move_to_main(lake, ours, nothing_to_audit).replayed
+    assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
+
+
+def test_a_withdrawal_after_the_run_was_planned_is_not_undone_by_it(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")])
+    withdraw(lake, newest(lake, PLAYS, D1), "doubled starts")
+    with pytest.raises(StaleInputsError, match="was withdrawn meanwhile"):
+        move_to_main(lake, ours, nothing_to_audit)
+
+
+def test_recovery_passes_over_what_another_run_prepares_meanwhile(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matinee.ledger import recovery as module
+
+    prepare(lake, PLAYS, D1, [core_play(D1)])
+    before = recorded(lake, PLAYS)
+    prepare(lake, PLAYS, D2, [core_play(D2)])
+    monkeypatch.setattr(module, "recorded", lambda *_: before)
+    assert recover(lake, PLAYS) == ()

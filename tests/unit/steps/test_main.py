@@ -1,0 +1,75 @@
+"""The entry points of the jobs: exit codes, and a report whatever happens."""
+
+from pathlib import Path
+
+import pytest
+
+from matinee.report import Report
+from matinee.settings import load_settings
+from matinee.steps import main as entry
+from matinee.steps.main import main, read_report
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATINEE_HOME", str(tmp_path / "home"))
+
+
+def test_a_step_that_worked_exits_0_and_leaves_its_report(tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "r.json"
+    assert main("maintain", ["--what", "recover", "--report", str(path)]) == 0
+    assert Report.read(path).step == "recover"
+
+
+def test_a_step_that_failed_exits_1_and_its_report_holds_the_typed_error(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    assert main("maintain", ["--what", "compact", "--dataset", "core.players", "--report", str(path)]) == 1
+    error = Report.read(path).error
+    assert error is not None
+    assert (error.type, error.retryable) == ("UnknownDatasetError", False)
+    assert "core.plays" in error.next_step
+
+
+def test_a_wrong_call_exits_2_with_a_report(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    assert main("maintain", ["--what", "expire", "--dataset", "core.plays", "--report", str(path)]) == 2
+    error = Report.read(path).error
+    assert error is not None
+    assert "--now" in error.next_step
+
+
+def test_a_missing_argument_exits_2() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main("write", ["--dataset", "core.plays"])
+    assert stopped.value.code == 2
+
+
+def test_settings_that_are_not_usable_are_a_typed_error_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATINEE_CATALOG", "postgres")
+    path = tmp_path / "r.json"
+    assert main("maintain", ["--what", "recover", "--report", str(path)]) == 1
+    error = Report.read(path).error
+    assert error is not None
+    assert error.type == "SettingsError"
+
+
+def test_an_error_that_nobody_expected_is_reported_as_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Report:
+        raise KeyError("play_id")
+
+    monkeypatch.setattr(entry, "STEPS", {**entry.STEPS, "maintain": broken})
+    path = tmp_path / "r.json"
+    assert main("maintain", ["--what", "recover", "--report", str(path)]) == 1
+    error = Report.read(path).error
+    assert error is not None
+    assert (error.type, error.retryable) == ("KeyError", False)
+
+
+def test_a_step_that_left_no_report_reads_as_none(tmp_path: Path) -> None:
+    assert read_report(str(tmp_path / "none.json"), load_settings()) is None
+
+
+def test_landing_from_an_empty_directory_is_nothing_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    assert main("ingest", ["--dataset", "raw.plays", "--from", f"{tmp_path}/plays*", "--report", str(path)]) == 0
+    assert Report.read(path).details == {"files": 0}

@@ -1,0 +1,130 @@
+"""Every function that moves a reference loses against a writer that came between its load and its commit."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyiceberg.table import Table
+from tests.lakes import D1, arrow, core_play, make_lake
+
+from matinee.errors import CommitConflictError, UsageError
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+PLAYS = "core.plays"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = make_lake(tmp_path)
+    lake.ensure(PLAYS)
+    return lake
+
+
+def append(lake: Lake, play_id: str, branch: str = "main") -> int:
+    table = lake.table(PLAYS)
+    table.append(arrow(table, [core_play(D1, play_id)]), branch=branch)
+    return refs.head(table.refresh(), branch)
+
+
+def test_main_moves_to_a_descendant(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    base = refs.head(table)
+    refs.create_branch(table, "work", base)
+    written = append(lake, "p1", "work")
+    table = refs.publish_snapshot(lake.table(PLAYS), written, expected=base)
+    assert refs.head(table) == written
+
+
+def test_main_does_not_move_to_what_does_not_descend_from_it(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    refs.create_branch(table, "work", refs.head(table))
+    written = append(lake, "p1", "work")
+    newer = append(lake, "p2")
+    with pytest.raises(UsageError, match="would drop rows"):
+        refs.publish_snapshot(lake.table(PLAYS), written, expected=newer)
+
+
+def _publish(table: Table, written: int, base: int) -> Table:
+    return refs.publish_snapshot(table, written, expected=base)
+
+
+def _move(table: Table, written: int, base: int) -> Table:
+    return refs.move_branch(table, "main", written, expected=base)
+
+
+@pytest.mark.parametrize("move", [_publish, _move])
+def test_a_row_that_another_writer_committed_between_load_and_commit_survives(
+    lake: Lake, move: Callable[[Table, int, int], Table]
+) -> None:
+    table = lake.table(PLAYS)
+    base = refs.head(table)
+    refs.create_branch(table, "work", base)
+    written = append(lake, "ours", "work")
+    stale = lake.table(PLAYS)
+    theirs = append(lake, "theirs")
+    with pytest.raises(CommitConflictError, match="moved meanwhile"):
+        move(stale, written, base)
+    assert refs.head(lake.table(PLAYS)) == theirs
+
+
+def test_a_branch_that_another_process_made_first_is_a_conflict(lake: Lake) -> None:
+    stale, other = lake.table(PLAYS), lake.table(PLAYS)
+    refs.create_branch(other, "work", refs.head(other))
+    with pytest.raises(CommitConflictError):
+        refs.create_branch(stale, "work", refs.head(stale))
+
+
+def test_a_tag_that_another_process_made_first_is_a_conflict(lake: Lake) -> None:
+    stale, other = lake.table(PLAYS), lake.table(PLAYS)
+    refs.create_tag(other, "pub_x", refs.head(other))
+    with pytest.raises(CommitConflictError):
+        refs.create_tag(stale, "pub_x", refs.head(stale))
+
+
+def test_a_branch_on_a_snapshot_that_has_expired_is_a_conflict(lake: Lake) -> None:
+    pinned = append(lake, "p1")
+    append(lake, "p2")
+    stale = lake.table(PLAYS)
+    lake.table(PLAYS).maintenance.expire_snapshots().by_id(pinned).commit()
+    with pytest.raises(CommitConflictError, match=f"Snapshot {pinned} of core.plays has expired"):
+        refs.create_branch(stale, "work", pinned)
+
+
+def test_a_branch_that_moved_is_not_removed(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    base = refs.head(table)
+    refs.create_branch(table, "work", base)
+    stale = lake.table(PLAYS)
+    moved = append(lake, "p1", "work")
+    with pytest.raises(CommitConflictError):
+        refs.remove(stale, "work", expected=base)
+    assert refs.head(lake.table(PLAYS), "work") == moved
+
+
+def test_a_commit_elsewhere_in_the_table_is_no_conflict(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    base = refs.head(table)
+    refs.create_branch(table, "work", base)
+    written = append(lake, "p1", "work")
+    stale, other = lake.table(PLAYS), lake.table(PLAYS)
+    refs.create_branch(other, "elsewhere", base)
+    assert refs.head(refs.publish_snapshot(stale, written, expected=base)) == written
+
+
+def test_a_reference_that_is_not_there_is_named(lake: Lake) -> None:
+    with pytest.raises(UsageError, match="no reference 'nowhere'"):
+        refs.head(lake.table(PLAYS), "nowhere")
+
+
+def test_pyiceberg_alone_would_have_dropped_the_other_row(lake: Lake) -> None:
+    """The trap that `refs` exists for: tag first, then main, commits on a stale table and loses a row."""
+    table = lake.table(PLAYS)
+    refs.create_branch(table, "work", refs.head(table))
+    written = append(lake, "ours", "work")
+    stale = lake.table(PLAYS)
+    theirs = append(lake, "theirs")
+    with stale.manage_snapshots() as change:
+        change.create_tag(written, "pub_trap").set_current_snapshot(written)
+    after = lake.table(PLAYS)
+    assert theirs not in refs.ancestry(after)

@@ -1,0 +1,68 @@
+"""Proof by column statistics: only what no row can break is taken as kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+from tests.lakes import D1, arrow, core_play
+
+from matinee.settings import load_settings
+from matinee.table.catalog import Lake
+from matinee.table.statistics import proven_checks
+
+Written = Callable[..., tuple[Lake, Table, list[DataFile]]]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Return a lake with core.plays, and the description of files with the rows given: one file a list of rows."""
+
+    def write(
+        *parts: list[dict[str, object]], properties: dict[str, str] | None = None
+    ) -> tuple[Lake, Table, list[DataFile]]:
+        import pyarrow.parquet as pq
+
+        lake = Lake.open(load_settings(home=tmp_path))
+        table = lake.ensure("core.plays")
+        with table.transaction() as transaction:
+            transaction.set_properties(properties or {})
+        paths = []
+        for number, rows in enumerate(parts):
+            path = tmp_path / f"{number}.parquet"
+            pq.write_table(arrow(table, rows), path)
+            paths.append(str(path))
+        return lake, table, list(parquet_files_to_data_files(table.io, table.metadata, iter(paths)))
+
+    return write
+
+
+def proven(lake: Lake, table: Table, files: list[DataFile]) -> frozenset[str]:
+    return proven_checks(lake.registry.get("core.plays"), table, files)
+
+
+def test_columns_without_nulls_and_within_their_range_are_proven(written: Written) -> None:
+    assert {"null_play_id", "null_start_ts", "range_duration_ms", "range_profile_bucket"} <= proven(
+        *written([core_play(D1), core_play(D1, "p2")])
+    )
+
+
+def test_one_file_with_a_value_out_of_range_leaves_the_check_to_the_scan(written: Written) -> None:
+    found = proven(*written([core_play(D1)], [core_play(D1, "p2", duration_ms=-1)]))
+    assert "range_duration_ms" not in found
+    assert "null_play_id" in found
+
+
+def test_a_column_of_nulls_only_is_within_its_range(written: Written) -> None:
+    assert "range_duration_ms" in proven(*written([core_play(D1, duration_ms=None)]))
+
+
+def test_a_file_without_statistics_proves_nothing(written: Written) -> None:
+    assert proven(*written([core_play(D1)], properties={"write.metadata.metrics.default": "none"})) == frozenset()
+
+
+def test_what_repeats_or_is_enumerated_is_never_proven(written: Written) -> None:
+    found = proven(*written([core_play(D1)]))
+    assert not {name for name in found if not name.startswith(("null_", "range_"))}

@@ -1,0 +1,186 @@
+"""Rows that change outside the protocol cost a day its validity: what is gone, what is new, what is another."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from tests.lakes import D1, D2, arrow, at, core_play, land, make_lake, pin, prepare, raw_play
+from tests.world import rearrange, rewrite
+
+from matinee.ledger.ledger import history
+from matinee.ledger.recovery import recover
+from matinee.maintenance.upkeep import recover_all
+from matinee.publication.move import move_to_main
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.validity import outside
+from matinee.validity.outside import changed_outside
+from matinee.validity.validity import Reason, Validity
+
+RAW, PLAYS, ATTRIBUTIONS = "raw.plays", "core.plays", "core.play_attributions"
+ROWS = 20
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Two days of twenty plays, landed and published."""
+    lake = make_lake(tmp_path)
+    land(lake, RAW, [raw_play(day, f"p{number}") for day in (D1, D2) for number in range(ROWS)])
+    for day in (D1, D2):
+        publish(lake, day)
+    return lake
+
+
+def publish(lake: Lake, day: date, rows: int = ROWS, generation: int = 1) -> None:
+    plays = [core_play(day, f"p{number}") for number in range(rows)]
+    run = prepare(lake, PLAYS, day, plays, pins=(pin(lake, RAW, {day: 1}),), generation=generation)
+    move_to_main(lake, run, lambda _: ())
+
+
+def delete(lake: Lake, dataset: str, day: date, play_id: str) -> int:
+    """Delete a row as no publication does."""
+    table = lake.table(dataset)
+    table.delete(f"event_day = '{day}' and play_id = '{play_id}'")
+    return refs.head(table.refresh())
+
+
+def why(lake: Lake, dataset: str, day: date) -> Reason:
+    reason = Validity(lake).status(dataset, day).reason
+    assert reason is not None
+    return reason
+
+
+def test_a_published_day_that_lost_rows_is_thinned_and_both_counts_are_named(lake: Lake) -> None:
+    commit = delete(lake, PLAYS, D1, "p0")
+    reason = why(lake, PLAYS, D1)
+    identity = history(lake, PLAYS).by_day[D1][0].publication_id
+    assert reason.kind == "thinned"
+    assert reason.detail == (
+        f"thinned: main holds 19 rows, {identity} wrote 20; "
+        f"snapshot {commit} is neither a publication nor a proven compaction"
+    )
+    assert reason.next_step == "`matinee run core.plays --key 2026-03-01` derives it anew."
+    assert Validity(lake).status(PLAYS, D2).valid
+    assert Validity(lake).vtts(PLAYS).vtts is None
+
+
+def test_a_published_day_that_somebody_else_added_to_is_tampered(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    table.append(arrow(table, [core_play(D1, "unaudited")]))
+    assert why(lake, PLAYS, D1).detail.startswith("tampered: main holds 21 rows")
+
+
+def test_a_row_that_became_another_is_seen_though_the_counts_agree(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    other = core_play(D1, "p0", title_id="another")
+    table.overwrite(arrow(table, [other]), overwrite_filter=f"event_day = '{D1}' and play_id = 'p0'")
+    assert why(lake, PLAYS, D1).detail.startswith("tampered: main holds 20 rows")
+    assert Validity(lake).status(PLAYS, D2).valid
+
+
+@pytest.mark.parametrize(("compact", "valid"), [(rearrange, True), (rewrite, False)])
+def test_files_that_were_rearranged_leave_a_day_valid_only_where_that_is_proven(
+    lake: Lake, compact: Callable[..., object], valid: bool
+) -> None:
+    main = refs.head(lake.table(PLAYS))
+    compact(lake, PLAYS, D1, "compact_test")
+    table = lake.table(PLAYS)
+    refs.publish_snapshot(table, refs.head(table, "compact_test"), expected=main)
+    assert Validity(lake).status(PLAYS, D1).valid == valid
+    assert Validity(lake).status(PLAYS, D2).valid
+    if not valid:
+        assert why(lake, PLAYS, D1).detail.startswith("tampered: main holds 20 rows")
+
+
+def test_the_counts_still_tell_when_the_commit_has_expired(lake: Lake) -> None:
+    commit = delete(lake, PLAYS, D1, "p0")
+    publish(lake, D2)
+    recover(lake, PLAYS)
+    lake.table(PLAYS).maintenance.expire_snapshots().by_ids([commit]).commit()
+    assert why(lake, PLAYS, D1).detail.endswith("wrote 20")
+    assert Validity(lake).status(PLAYS, D2).valid
+
+
+def test_publishing_the_day_anew_restores_it_and_what_was_built_on_it(lake: Lake) -> None:
+    pins = (pin(lake, PLAYS, {D1: 1}), pin(lake, "core.impressions", {}))
+    move_to_main(lake, prepare(lake, ATTRIBUTIONS, D1, [], pins=pins), lambda _: ())
+    delete(lake, PLAYS, D1, "p0")
+    reason = why(lake, ATTRIBUTIONS, D1)
+    assert (reason.kind, reason.root.dataset, reason.root.kind) == ("input", PLAYS, "thinned")
+    publish(lake, D1)
+    assert Validity(lake).status(ATTRIBUTIONS, D1).valid
+
+
+def test_where_all_is_well_no_manifest_is_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*arguments: object, **options: object) -> None:
+        raise AssertionError("manifests were read")
+
+    monkeypatch.setattr(outside, "day_sizes", read)
+    monkeypatch.setattr(outside, "changed_files", read)
+    assert changed_outside(lake, history(lake, PLAYS)) == {}
+
+
+def test_a_publication_between_the_two_looks_is_no_change_from_outside(lake: Lake) -> None:
+    before = history(lake, PLAYS)
+    publish(lake, D1, rows=ROWS + 1)
+    assert changed_outside(lake, before) == {}
+    assert changed_outside(lake, history(lake, PLAYS)) == {}
+
+
+def test_a_day_that_was_made_from_more_rows_than_are_left_is_thinned(lake: Lake) -> None:
+    pinned = history(lake, PLAYS).by_day[D1][0].run.pin(RAW).snapshot_id
+    delete(lake, RAW, D1, "p0")
+    assert Validity(lake).status(RAW, D1).valid  # 19 of 20 are enough.
+    reason = why(lake, PLAYS, D1)
+    assert (reason.kind, reason.detail) == (
+        "thinned",
+        "thinned: published from 20 rows of raw.plays, which now holds 19",
+    )
+    assert f"what snapshot {pinned} of raw.plays holds" in reason.next_step
+    publish(lake, D1, rows=ROWS - 1, generation=2)
+    assert Validity(lake).status(PLAYS, D1).valid
+
+
+def test_a_landed_day_that_lost_too_many_rows_is_thinned_and_not_waited_for(lake: Lake) -> None:
+    for number in range(5):
+        delete(lake, RAW, D1, f"p{number}")
+    reason = why(lake, PLAYS, D1).root
+    identity = history(lake, PLAYS).by_day[D1][0].publication_id
+    assert (reason.dataset, reason.kind) == (RAW, "thinned")
+    assert reason.detail == f"thinned: 15 of 20 rows (75%, by manifest); {identity} read 20"
+    assert "Land the missing files" not in reason.next_step
+
+
+def test_late_rows_of_a_landed_day_are_no_change_from_outside(lake: Lake) -> None:
+    late = raw_play(D1, "late", received_ts=at(D2, timedelta(hours=1)))
+    land(lake, RAW, [late], seq=2, close=False)
+    assert Validity(lake).status(PLAYS, D1).valid
+
+
+def test_a_look_that_is_older_than_a_publication_does_not_miss_what_it_read(lake: Lake) -> None:
+    look = Validity(lake)
+    look.landed(RAW)
+    land(lake, RAW, [raw_play(D1, "late")], seq=2, close=False)
+    publish(lake, D1, rows=ROWS + 1, generation=2)
+    assert look.status(PLAYS, D1).valid
+    assert Validity(lake).status(PLAYS, D1).generation == 2
+
+
+def test_what_changed_outside_is_withdrawn_before_the_commit_that_shows_it_expires(lake: Lake) -> None:
+    delete(lake, PLAYS, D1, "p0")
+    recover_all(lake.settings)
+    reason = why(lake, PLAYS, D1)
+    assert reason.kind == "withdrawn"
+    assert "thinned: main holds 19 rows" in reason.detail
+    assert Validity(lake).status(PLAYS, D2).valid
+
+
+def test_a_heal_of_other_buckets_does_not_make_it_right(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    table.delete(f"event_day = '{D1}' and play_id = 'p0'")
+    table = table.refresh()
+    table.append(arrow(table, [core_play(D1, "forged")]))
+    healed = prepare(lake, PLAYS, D1, [], pins=(pin(lake, RAW, {D1: 1}),), read=ROWS, out=ROWS, buckets=(7,))
+    move_to_main(lake, healed, lambda _: ())
+    assert why(lake, PLAYS, D1).kind == "tampered"
