@@ -123,4 +123,4 @@ class EngineFailedError(TransientError):
 
 
 class EnvironmentNotReadyError(TerminalError):
-    """The machine lacks something that the embedded lakehouse needs: Java, a jar, a free port, disk space."""
+    """The machine lacks something that Matinee needs: Java, a jar, a free port, disk space, the installed package."""

@@ -16,7 +16,7 @@ from matinee.engine.server import free_port, start_server, stop_server
 from matinee.errors import EngineUnavailableError, LeaseHeldError
 from matinee.healing import healer
 from matinee.healing.late import stale_days
-from matinee.ledger.ledger import history, stamp
+from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
 from matinee.maintenance.leftovers import clean, leftovers
@@ -26,6 +26,7 @@ from matinee.settings import CHECKOUT, Settings
 from matinee.steps import main as entry
 from matinee.table import lease, refs
 from matinee.table.catalog import Lake
+from matinee.table.registers import stamp
 from matinee.validity.validity import Validity
 
 pytestmark = pytest.mark.spark

@@ -12,12 +12,12 @@ from matinee.healing.register import Decision
 from matinee.landing.ingest import close_through, ingest
 from matinee.ledger.ledger import history, withdraw
 from matinee.ledger.model import State
-from matinee.ledger.open_branches import COMPACT
 from matinee.maintenance import compaction, upkeep
 from matinee.maintenance.slices import PlannedSlice
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.table import names
 from matinee.table.catalog import Lake
 from tests.soak.events import BASE_ROWS, DAYS, LANDED, RAW, Events, base
 from tests.soak.turns import Journal, Turn, Worker
@@ -153,7 +153,7 @@ class Compactor:
         cells = compaction.free_cells(lake, contract, self.desk.random.choice(DAYS))
         if not cells:
             return
-        branch = f"{COMPACT}{contract.dataset.replace('.', '_')}_{cells[0].day:%Y%m%d}"
+        branch = f"{names.COMPACT}{contract.dataset.replace('.', '_')}_{cells[0].day:%Y%m%d}"
         with spark_session(self.desk.settings) as spark:
             compaction._attempt(spark, lake, contract, PlannedSlice(cells[0].day, tuple(cells)), branch)
         turn.commits += 1

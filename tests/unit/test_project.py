@@ -2,10 +2,13 @@
 
 import ast
 import hashlib
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -53,6 +56,14 @@ def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
         if word in path.read_text(errors="ignore")
     ]
     assert found == []
+
+
+def test_every_module_that_a_page_names_is_there() -> None:
+    pages = [path for path in tracked() if path.suffix == ".md"]
+    named = {name for page in pages for name in re.findall(r"`([\w/]+/\w+\.py)", page.read_text())}
+    folders = [CHECKOUT, CHECKOUT / "jobs", CHECKOUT / "jobs" / "matinee"]
+    missing = {name for name in named if not any((folder / name).is_file() for folder in folders)}
+    assert missing == {"dags/title_daily.py"}  # That of the README's example.
 
 
 def test_every_jar_of_the_list_is_there_with_its_checksum() -> None:
@@ -104,7 +115,33 @@ def test_a_java_that_spark_does_not_run_on_is_named(tmp_path: Path) -> None:
     assert "Java 11 does not run Spark 4.1" in done.stderr
 
 
-def test_the_wheel_holds_the_package_and_the_datasets(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_package_and_the_datasets(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "matinee/_sql/core/plays/contract.odcs.yaml" in names
+    assert "matinee/publication/steps.py" in names
+    assert not [name for name in names if name.startswith(("tests", "dags", "plugins"))]
+
+
+def test_a_cluster_that_gets_the_wheel_as_a_zip_finds_what_is_registered(wheel: Path, tmp_path: Path) -> None:
+    archive = shutil.copy(wheel, tmp_path / "matinee.zip")
+    code = (
+        "import json, matinee; from matinee import hooks, transforms; from matinee.table import markers;"
+        "loaded = {group: sorted(name for name, entry in hooks.registered(group).items() if callable(entry.load()))"
+        " for group in (markers.HOOK, transforms.HOOK)};"
+        "print(json.dumps([matinee.__file__, loaded]))"
+    )
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(archive)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    declared = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["entry-points"]
+    file, loaded = json.loads(done.stdout)
+    assert file.startswith(str(archive))
+    assert loaded == {group: sorted(names) for group, names in declared.items()}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
     command = [
         sys.executable,
         "-m",
@@ -114,15 +151,11 @@ def test_the_wheel_holds_the_package_and_the_datasets(tmp_path: Path) -> None:
         "--no-deps",
         "--no-build-isolation",
         "-w",
-        str(tmp_path),
+        str(folder),
         ".",
     ]
     subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
-    [wheel] = tmp_path.glob("matinee-*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    assert "matinee/_sql/core/plays/contract.odcs.yaml" in names
-    assert "matinee/publication/steps.py" in names
-    assert not [name for name in names if name.startswith(("tests", "dags", "plugins"))]
+    return next(folder.glob("matinee-*.whl"))
 
 
 def test_functions_and_modules_keep_their_sizes() -> None:

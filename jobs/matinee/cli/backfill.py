@@ -56,8 +56,8 @@ def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: i
       matinee backfill apply core.plays --from 2026-03-01 --to 2026-03-07 --reason "player 7.1"
     """
     from matinee.backfill.backfill import newest_publications, plan_backfill
-    from matinee.ledger.ledger import stamp
     from matinee.stack.backfills import backfill_environment, create_backfill
+    from matinee.table.registers import stamp
 
     settings = load_settings()
     environment = backfill_environment(settings)

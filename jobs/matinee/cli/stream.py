@@ -9,10 +9,10 @@ import click
 from matinee.cli.options import DAY, LENGTH
 from matinee.cli.output import ERR, emit, emit_one, output_option, working
 from matinee.errors import MatineeError
-from matinee.ledger.ledger import stamp
 from matinee.live.register import Tick, paused, record, ticks
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
+from matinee.table.registers import stamp
 
 if TYPE_CHECKING:
     from matinee.parity.register import Parity

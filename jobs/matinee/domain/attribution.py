@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from matinee.transforms.context import TransformContext
+from matinee.transforms.context import TransformContext, by_profile
 
 _PAIR = ["profile_id", "title_id"]
 _PLAY = ["play_id", "event_day"]
@@ -29,6 +29,7 @@ _FEW = 32
 _BASE, _DIGITS = 4 * 10**18, 19
 
 
+@by_profile
 def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
     """Derive core.play_attributions: one row for each row of `plays`, none dropped, none doubled.
 

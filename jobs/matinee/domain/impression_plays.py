@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from matinee.transforms.context import TransformContext
+from matinee.transforms.context import TransformContext, by_profile
 
 _IMPRESSION = ["event_id", "event_day"]
 
 
+@by_profile
 def derive_impression_plays(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
     """Derive core.impression_plays: one row for each row of `impressions`, none dropped, none doubled.
 

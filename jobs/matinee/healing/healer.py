@@ -28,12 +28,13 @@ from matinee.healing.judge_days import judge_arrivals
 from matinee.healing.late import StaleDay, stale_days
 from matinee.healing.learning import learned_curve
 from matinee.healing.register import HEALS, Decision, Kind, Spent, decisions, last_by_day, record, spent
-from matinee.ledger.ledger import history, stamp
+from matinee.ledger.ledger import history
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.table.lease import Lease, hold
+from matinee.table.registers import stamp
 
 log = logging.getLogger(__name__)
 ROUNDS = 3

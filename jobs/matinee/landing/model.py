@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from matinee.table import names
 from matinee.table.files import LANDING_SEQ
 
 QUARANTINE = "raw.quarantine"
@@ -48,7 +49,7 @@ class Landing:
     @property
     def branch(self) -> str:
         """The branch on which its rows wait for `main`: the same after a kill, so that no leftover stays."""
-        return f"landing_{self.sha256[:16]}"
+        return f"{names.LANDING}{self.sha256[:16]}"
 
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry this landing."""

@@ -45,6 +45,12 @@ def stream_marker(dataset: str) -> str:
     return f"stream_{dataset.replace('.', '_')}"
 
 
+def marker_in(summary: Mapping[str, str]) -> str | None:
+    """Return the name of the marker that a commit of this summary is; None where no stream landed by it."""
+    dataset = streamed_for(summary)
+    return stream_marker(dataset) if dataset else None
+
+
 def is_streamed_through(lake: Lake, landing: Landing) -> bool:
     """Whether the rows of a range of a stream are in its raw table, perhaps as parts of other ranges."""
     reached = landed_through(lake, landing.dataset, landing.dataset) if landing.through else {}

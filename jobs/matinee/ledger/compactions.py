@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from matinee.ledger.ledger import stamp
 from matinee.ledger.model import PUBLICATION_ID
 from matinee.table.catalog import Lake, summary_of
-from matinee.table.registers import append_rows
+from matinee.table.registers import append_rows, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table

@@ -18,7 +18,7 @@ from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Publica
 from matinee.report import Rows, Verdict
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows
+from matinee.table.registers import append_rows, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -54,11 +54,6 @@ class History:
     def all(self) -> tuple[Publication, ...]:
         """Return every record, by day, then by age."""
         return tuple(p for day in sorted(self.by_day) for p in self.by_day[day])
-
-
-def stamp() -> datetime:
-    """Return the time for a record of the ledger: it says when a thing was noted and no row of data depends on it."""
-    return datetime.now(UTC)
 
 
 def record(lake: Lake, publications: Iterable[Publication]) -> None:

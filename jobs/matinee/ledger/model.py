@@ -10,6 +10,7 @@ from typing import Any
 
 from matinee.errors import UsageError
 from matinee.report import Rows, Verdict
+from matinee.table import names
 from matinee.table.files import Slice
 
 _ID = re.compile(r"^[a-z0-9_]+$")
@@ -93,7 +94,7 @@ class Run:
     @property
     def branch(self) -> str:
         """The branch on which the change waits for its audits."""
-        return f"audit_{self.publication_id}"
+        return f"{names.AUDIT}{self.publication_id}"
 
     def written(self, snapshot_id: int) -> Slice:
         """Return what the run replaces, as it stands at a snapshot of its dataset."""

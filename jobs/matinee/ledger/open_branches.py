@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from matinee.contracts.model import Contract
 from matinee.ledger.ledger import history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Run, State
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.files import Slice, file_bucket, file_day
 from matinee.table.snapshots import changed_files, since
@@ -21,7 +21,6 @@ from matinee.table.snapshots import changed_files, since
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-AUDIT, REPLAY, LANDING, COMPACT, SWAP = PREFIXES = ("audit_", "replay_", "landing_", "compact_", "swap_")
 _KEY = re.compile(r"(\d{8})(?:_(\d{8}))?_")
 
 
@@ -54,7 +53,7 @@ def open_work(lake: Lake, dataset: str) -> Iterator[Work]:
     on_main = set(refs.ancestry(table))
     closed = _closed(lake, contract)
     for name, ref in sorted(table.metadata.refs.items()):
-        if not name.startswith(PREFIXES) or (name, None) in closed or (name, ref.snapshot_id) in closed:
+        if not name.startswith(names.WORK) or (name, None) in closed or (name, ref.snapshot_id) in closed:
             continue
         base = next((one for one in refs.ancestry(table, ref.snapshot_id) if one in on_main), None)
         run = _run(table, name, ref.snapshot_id)
@@ -67,7 +66,10 @@ def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:
         return set()
     records = history(lake, contract.dataset).all()
     reached = {
-        (f"{kind}{one.publication_id}", None) for kind in (AUDIT, REPLAY) for one in records if one.state in REACHED
+        (f"{kind}{one.publication_id}", None)
+        for kind in (names.AUDIT, names.REPLAY)
+        for one in records
+        if one.state in REACHED
     }
     # An attempt that was refused may be made again under its name: its branch then is at another snapshot.
     refused = {(one.run.branch, one.audited_snapshot_id) for one in records if one.state is State.ABANDONED}
@@ -76,7 +78,7 @@ def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:
 
 def _run(table: "Table", name: str, snapshot_id: int) -> Run | None:
     summary = summary_of(table, snapshot_id)
-    ours = summary.get(PUBLICATION_ID) in {name.removeprefix(AUDIT), name.removeprefix(REPLAY)}
+    ours = summary.get(PUBLICATION_ID) in {name.removeprefix(names.AUDIT), name.removeprefix(names.REPLAY)}
     return Run.from_summary(summary) if ours else None
 
 
@@ -86,7 +88,7 @@ def _touched(
     if run is not None:
         yield run.written(snapshot_id)
         return
-    if name.startswith(AUDIT):
+    if name.startswith(names.AUDIT):
         yield from _named_days(contract, name, snapshot_id)
     commits = since(table, base, snapshot_id) if base is not None else None
     if contract.day_column is None:
@@ -100,7 +102,7 @@ def _touched(
 
 def _named_days(contract: Contract, name: str, snapshot_id: int) -> Iterator[Slice]:
     """Yield the days of a run that has written nothing yet, from its name: which of their buckets, nobody knows yet."""
-    key = _KEY.match(name.removeprefix(f"{AUDIT}{contract.dataset.replace('.', '_')}_"))
+    key = _KEY.match(name.removeprefix(f"{names.AUDIT}{contract.dataset.replace('.', '_')}_"))
     if key is not None:
         first, last = date.fromisoformat(key[1]), date.fromisoformat(key[2] or key[1])
         yield Slice(contract.dataset, snapshot_id, *contract.touched_days(first, last))

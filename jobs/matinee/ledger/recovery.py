@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from matinee.ledger.ledger import history, record, recorded, stamp
+from matinee.ledger.ledger import history, record, recorded
 from matinee.ledger.model import Publication, State
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.registers import stamp
 
 
 def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:

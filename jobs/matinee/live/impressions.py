@@ -10,5 +10,3 @@ LIVE = (ATTRIBUTIONS, OUTCOMES)
 HOLDS = {"impressions": OUTCOMES, "plays": ATTRIBUTIONS}
 #: The input that comes from the other live table.
 OTHER_INPUT = {ATTRIBUTIONS: CORE["impressions"], OUTCOMES: ATTRIBUTIONS}
-#: By what an impression and a play belong together.
-PAIR = ["profile_id", "title_id"]

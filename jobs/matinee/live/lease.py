@@ -13,6 +13,7 @@ from matinee.contracts.model import live_name
 from matinee.errors import LeaseHeldError
 from matinee.live.impressions import LIVE
 from matinee.live.register import TICKS
+from matinee.table import names
 from matinee.table.catalog import Lake
 from matinee.table.lease import Lease, hold
 from matinee.table.swap import drop_leftovers
@@ -46,7 +47,7 @@ def streaming(lake: Lake, patience: timedelta = PATIENCE) -> Iterator[Lease]:
 
 def lease_of(lake: Lake, holder: str) -> Lease:
     """Return the lease that a process holds, for another one that works for it."""
-    return Lease(lake, TICKS, f"lease_{LEASE}", holder)
+    return Lease(lake, TICKS, f"{names.LEASE}{LEASE}", holder)
 
 
 def _me() -> str:

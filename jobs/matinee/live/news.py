@@ -15,10 +15,11 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.model import Contract, live_name
 from matinee.days import day_range
+from matinee.domain.pair import PAIR
 from matinee.domain.reach import Kind, Span, reached_days
 from matinee.engine.session import side_by_side
 from matinee.engine.tables.spark_tables import full_name
-from matinee.live.impressions import ATTRIBUTIONS, CORE, HOLDS, LIVE, OTHER_INPUT, OUTCOMES, PAIR, RAW
+from matinee.live.impressions import ATTRIBUTIONS, CORE, HOLDS, LIVE, OTHER_INPUT, OUTCOMES, RAW
 from matinee.table.catalog import Lake
 from matinee.transforms import TransformContext, transform_of
 from matinee.transforms.deduplication import unrepeated

@@ -78,6 +78,11 @@ def is_progress(summary: Mapping[str, str]) -> bool:
     return PROGRESS in summary
 
 
+def marker_in(summary: Mapping[str, str]) -> str | None:
+    """Return the name of the marker that a commit of this summary is; None where it is no progress of a live table."""
+    return MARKER if is_progress(summary) else None
+
+
 def progress(lake: Lake, dataset: str) -> Progress:
     """Return how far the live table of a dataset was brought, from the commits of its own main."""
     return progress_in(lake.table(live_name(dataset))) if lake.exists(live_name(dataset)) else _NOTHING

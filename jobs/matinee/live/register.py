@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from matinee.ledger.ledger import stamp
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows
+from matinee.table.registers import append_rows, stamp
 
 TICKS = "ops.stream_ticks"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

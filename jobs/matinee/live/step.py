@@ -16,11 +16,12 @@ from pyspark.sql import functions as F
 
 from matinee import __version__, faults
 from matinee.contracts.model import Contract, live_name
+from matinee.domain.pair import PAIR
 from matinee.engine.session import side_by_side
 from matinee.engine.tables.spark_tables import append, update
 from matinee.landing.landed_files import landed_after
 from matinee.landing.model import Landing
-from matinee.live.impressions import ATTRIBUTIONS, CORE, LIVE, OUTCOMES, PAIR
+from matinee.live.impressions import ATTRIBUTIONS, CORE, LIVE, OUTCOMES
 from matinee.live.news import IS_LIVE, News, View, among, context, gather, held, input_days
 from matinee.live.progress import SOURCES, Progress, next_stop, progress, watermark
 from matinee.table import refs

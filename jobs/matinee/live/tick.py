@@ -25,7 +25,6 @@ from matinee.errors import LandingRefusedError, MatineeError, StreamPausedError,
 from matinee.landing.ingest import MANIFEST_WORD, ingest, landable
 from matinee.landing.micro_batch import Landed, land_batch
 from matinee.landing.offsets import landed_through
-from matinee.ledger.ledger import stamp
 from matinee.live.catch_up import bring_up
 from matinee.live.impressions import OUTCOMES
 from matinee.live.lease import lease_of, streaming
@@ -36,6 +35,7 @@ from matinee.settings import Settings
 from matinee.sources.kafka.records import record_stream
 from matinee.table.catalog import Lake
 from matinee.table.lease import Lease
+from matinee.table.registers import stamp
 
 
 class Source(Protocol):

@@ -23,11 +23,11 @@ from matinee.engine.tables.spark_tables import CatalogTables
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.ledger import compactions
 from matinee.ledger.compactions import Compaction
-from matinee.ledger.open_branches import COMPACT, open_work
+from matinee.ledger.open_branches import open_work
 from matinee.maintenance.slices import CellFiles, PlannedSlice, StoredFile, cells_of, plan_slices, slice_bytes
 from matinee.report import Report
 from matinee.settings import Settings
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.files import Slice, data_files, file_bucket, file_day, files_of, slice_files
 from matinee.table.registers import gather
@@ -118,7 +118,7 @@ def free_cells(lake: Lake, contract: Contract, day: date | None = None) -> list[
     Other compactions are no such branch: what they change is the same rows, and `main` moves for one of them only.
     """
     table, column = lake.table(contract.dataset), contract.day_column or ""
-    work = [one for one in open_work(lake, contract.dataset) if not one.branch.startswith(COMPACT)]
+    work = [one for one in open_work(lake, contract.dataset) if not one.branch.startswith(names.COMPACT)]
     main = refs.head(table)
     files = data_files(table, column, snapshot_id=main, first=day, last=day)
     found = _cells(table, contract, files)
@@ -149,7 +149,7 @@ def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: P
         CommitConflictError: `main` moved during each of several tries.
         ConservationError: see `compact`; the branch stays.
     """
-    branch = f"{COMPACT}{contract.dataset.replace('.', '_')}_{wanted.day:%Y%m%d}"
+    branch = f"{names.COMPACT}{contract.dataset.replace('.', '_')}_{wanted.day:%Y%m%d}"
     for _ in range(TRIES):
         now = [cell for cell in free_cells(lake, contract, wanted.day) if _is_in(cell, wanted) and cell.saved]
         if not now:

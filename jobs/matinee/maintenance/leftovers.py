@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from matinee.ledger.open_branches import PREFIXES
 from matinee.ledger.recovery import recover
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 
 
@@ -24,7 +23,7 @@ def leftovers(lake: Lake) -> Iterator[Leftover]:
         if not lake.exists(contract.dataset):
             continue
         for name, ref in sorted(lake.table(contract.dataset).metadata.refs.items()):
-            if name.startswith(PREFIXES):
+            if name.startswith(names.WORK):
                 yield Leftover(contract.dataset, name, ref.snapshot_id)
 
 

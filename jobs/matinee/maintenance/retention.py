@@ -20,19 +20,16 @@ from matinee import faults
 from matinee.errors import CommitConflictError
 from matinee.landing.landed_files import unfinished
 from matinee.landing.model import QUARANTINE
-from matinee.landing.offsets import stream_marker, streamed_for
 from matinee.ledger.ledger import history
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.open_branches import open_work
-from matinee.live.progress import MARKER, is_progress
-from matinee.table import markers, refs
+from matinee.table import markers, names, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_errors
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-TAG = "pub_"
 #: How long what a stream wrote is kept for those who read it, once it is not the newest any more.
 STREAMED = timedelta(hours=1)
 
@@ -51,11 +48,18 @@ class Expiry:
 
 
 def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
-    """Return what a table no longer needs at `now`."""
+    """Return what a table no longer needs at `now`.
+
+    Raises:
+        EnvironmentNotReadyError: the system that wrote some of its commits is not installed.
+    """
     table = lake.table(dataset)
+    markers.refuse_unknown(table)
     contract = lake.registry.get(dataset)
-    keep_tags = {f"{TAG}{kept.publication_id}" for kept in retained(lake, dataset, now)}
-    tags = tuple(sorted(name for name in table.metadata.refs if name.startswith(TAG) and name not in keep_tags))
+    keep_tags = {f"{names.PUBLICATION}{kept.publication_id}" for kept in retained(lake, dataset, now)}
+    tags = tuple(
+        sorted(name for name in table.metadata.refs if name.startswith(names.PUBLICATION) and name not in keep_tags)
+    )
     needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags}
     needed |= _pinned(lake, dataset, now)
     streamed, newest = _streamed(table)
@@ -140,8 +144,7 @@ def _streamed(table: "Table") -> tuple[set[int], dict[str, int]]:
 
     found, markers_of = set[int](), dict[str, int]()
     for snapshot_id, summary in refs.summaries(table):
-        dataset = streamed_for(summary)
-        name = MARKER if is_progress(summary) else stream_marker(dataset) if dataset else None
+        name = markers.name_in(summary)
         snapshot = table.metadata.snapshot_by_id(snapshot_id)
         if name is not None:
             found.add(snapshot_id)

@@ -13,10 +13,10 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.model import Contract, live_name
 from matinee.days import end_of
+from matinee.domain.pair import PAIR
 from matinee.engine.tables.spark_tables import full_name
 from matinee.errors import InputsNotValidError
 from matinee.ledger.model import Publication
-from matinee.live.impressions import PAIR
 from matinee.live.progress import Progress, progress_in
 from matinee.parity.causes import Evidence, Read
 from matinee.parity.register import ARRIVED_AFTER, Parity, record

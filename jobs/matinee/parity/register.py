@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from matinee.contracts.model import live_name
-from matinee.ledger.ledger import stamp
 from matinee.live.progress import progress
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows
+from matinee.table.registers import append_rows, stamp
 from matinee.validity.validity import Validity
 
 PARITY = "ops.stream_parity"

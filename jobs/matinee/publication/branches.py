@@ -8,7 +8,7 @@ from matinee.errors import CommitConflictError
 from matinee.ledger.ledger import history
 from matinee.ledger.model import REACHED, publication_id
 from matinee.publication.request import RunRequest
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 
 
@@ -35,7 +35,7 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
     noted = {record.publication_id for record in known}
     for attempt in _attempts(request.attempt):
         identity = publication_id(request.dataset, request.key, attempt)
-        name = f"audit_{identity}"
+        name = f"{names.AUDIT}{identity}"
         table = lake.table(request.dataset)
         leftover = refs.reference(table, name)
         if request.attempt is not None and identity not in reached:
@@ -65,7 +65,7 @@ def _attempts(named: str | None) -> Iterator[str]:
 
 def _experiment(lake: Lake, request: RunRequest) -> Branch:
     # What other runs of the experiment have written stays: each replaces its own days only.
-    name = f"experiment_{request.experiment}"
+    name = f"{names.EXPERIMENT}{request.experiment}"
     identity = publication_id(request.dataset, request.key, name)
     table = lake.table(request.dataset)
     found = refs.reference(table, name)

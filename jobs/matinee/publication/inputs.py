@@ -7,7 +7,7 @@ from matinee.contracts.registry import Registry
 from matinee.engine.tables.protocol import Tables
 from matinee.ledger.model import Run
 from matinee.table.files import Cell, Slice
-from matinee.transforms import BY_PROFILE
+from matinee.transforms import is_by_profile
 from matinee.transforms.deduplication import DEDUPLICATIONS
 
 
@@ -18,7 +18,7 @@ def keeps_buckets(registry: Registry, contract: Contract) -> bool:
     """
     inputs = [registry.get(spec.dataset) for spec in contract.inputs]
     alike = all(one.profile_buckets == contract.profile_buckets and one.bucketed for one in inputs)
-    return contract.transform in BY_PROFILE and contract.bucketed and alike
+    return is_by_profile(contract) and contract.bucketed and alike
 
 
 def keeps_ids(contract: Contract) -> bool:

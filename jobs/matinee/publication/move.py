@@ -18,7 +18,7 @@ from matinee.ledger.compactions import proven
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import PUBLICATION_ID, RUN, Run, State
 from matinee.report import Verdict
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.commits import replace_files
 from matinee.table.files import file_bucket, file_day, files_of, slice_files
@@ -191,7 +191,7 @@ def _buckets(found: set[int]) -> str:
 
 def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> str:
     """Put the audited change onto `main`'s head, on a branch of its own, without rewriting a data file."""
-    branch = f"replay_{run.publication_id}"
+    branch = f"{names.REPLAY}{run.publication_id}"
     added = added_files(table, audited)
     day_column = lake.registry.get(run.dataset).day_column or ""
     removed = list(slice_files(table, day_column, run.written(main)))
@@ -215,7 +215,7 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
 
 def drop_branches(table: "Table", run: Run) -> None:
     """Remove the publication's branches; one that is gone already is as it should be."""
-    for name in (run.branch, f"replay_{run.publication_id}"):
+    for name in (run.branch, f"{names.REPLAY}{run.publication_id}"):
         found = refs.reference(table, name)
         if found is not None:
             table = refs.remove(table, name, expected=found)

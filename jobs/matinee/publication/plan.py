@@ -8,14 +8,15 @@ from matinee import __version__, faults
 from matinee.contracts.model import Contract, InputSpec
 from matinee.days import day_range, end_of
 from matinee.errors import CommitConflictError, InputsNotValidError, UsageError
-from matinee.ledger.ledger import History, stamp
+from matinee.ledger.ledger import History
 from matinee.ledger.model import Buckets, InputPin, Publication, Run, State
 from matinee.publication.branches import Branch, drop_branch, make_branch
 from matinee.publication.changed_buckets import changed_buckets
 from matinee.publication.request import RunRequest
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs, landing_seq
+from matinee.table.registers import stamp
 from matinee.validity.validity import Validity
 
 LOOKS = 5
@@ -105,7 +106,7 @@ def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch,
 def _input_head(lake: Lake, spec: InputSpec, request: RunRequest) -> int:
     """Return the snapshot of an input to read: `main`'s, or of the experiment that the run is part of."""
     table = lake.ensure(spec.dataset)
-    experiment = refs.reference(table, f"experiment_{request.experiment}") if request.experiment else None
+    experiment = refs.reference(table, f"{names.EXPERIMENT}{request.experiment}") if request.experiment else None
     return experiment if experiment is not None else refs.head(table)
 
 

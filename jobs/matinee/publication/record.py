@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 from matinee import faults
-from matinee.ledger.ledger import history, record, recorded, stamp
+from matinee.ledger.ledger import history, record, recorded
 from matinee.ledger.model import Buckets, Publication, Run, State
 from matinee.publication.counting import rows_by_day
 from matinee.publication.move import Published, drop_branches
 from matinee.publication.plan import generation
 from matinee.report import Verdict
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
+from matinee.table.registers import stamp
 
 
 def prepare(
@@ -60,7 +61,7 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     record(lake, [one for one in records if noted[one.publication_id, one.day].state is State.PREPARED])
     faults.reach("publish.after_published")
     table = lake.table(run.dataset)
-    tag = f"pub_{run.publication_id}"
+    tag = f"{names.PUBLICATION}{run.publication_id}"
     if refs.reference(table, tag) is None:
         table = refs.create_tag(table, tag, published.snapshot_id)
     faults.reach("publish.after_tag")

@@ -27,7 +27,7 @@ from matinee.publication.record import finish, prepare
 from matinee.publication.request import RunRequest
 from matinee.report import Report, Verdict
 from matinee.settings import Settings
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.validity.validity import Validity
 
@@ -81,7 +81,7 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
     known = tuple(one for one in history(lake, dataset).find(publication_id) if one.state in REACHED)
     if known:
         return _published_report(lake, "audit", known)
-    run, audited = _written(lake, dataset, f"audit_{publication_id}", publication_id)
+    run, audited = _written(lake, dataset, f"{names.AUDIT}{publication_id}", publication_id)
     with clock.part("audit"):
         verdicts = audit_candidate(lake, run, audited)
         changed = really_changed(lake, run, audited)

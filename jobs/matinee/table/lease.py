@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from matinee.errors import CommitConflictError, LeaseHeldError, MatineeError
-from matinee.ledger.ledger import stamp
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.commits import replace_files
+from matinee.table.registers import stamp
 
 log = logging.getLogger(__name__)
 HOLDER = "matinee.lease-holder"
@@ -67,7 +67,7 @@ def hold(
     Raises:
         LeaseHeldError: another holds it, and its time is not over.
     """
-    lease = Lease(lake, dataset, f"lease_{name}", holder)
+    lease = Lease(lake, dataset, f"{names.LEASE}{name}", holder)
     _take(lease, is_gone)
     try:
         yield lease
@@ -113,7 +113,7 @@ def _write(lease: Lease, *, new: bool) -> None:
 def _held(branch: str, holder: str, until: datetime | None) -> LeaseHeldError:
     ends = f" until {until:%Y-%m-%d %H:%M:%SZ}" if until else ""
     return LeaseHeldError(
-        f"'{branch.removeprefix('lease_')}' is held by {holder}{ends}.",
+        f"'{branch.removeprefix(names.LEASE)}' is held by {holder}{ends}.",
         next_step="Wait until it is done; one that died is taken over when that time has come.",
         facts={"holder": holder, "until": until},
     )

@@ -7,14 +7,44 @@ tag on each marker, so that the walk has an end to jump to.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from matinee.table import refs
+from matinee.errors import EnvironmentNotReadyError
+from matinee.hooks import registered
+from matinee.table import names, refs
 from matinee.table.catalog import summary_of
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-_TAG = "marker_"
+#: A system registers, under this, a function from a summary to the name of its marker or None: expiry keeps markers.
+HOOK = "matinee.markers"
 Is = Callable[[Mapping[str, str]], bool]
+
+
+def name_in(summary: Mapping[str, str]) -> str | None:
+    """Return the name of the marker that a commit of this summary is; None where no system takes it for one.
+
+    Raises:
+        EnvironmentNotReadyError: the package is not installed, so no system is known.
+    """
+    names_in = (entry.load()(summary) for entry in registered(HOOK).values())
+    return next((name for name in names_in if name is not None), None)
+
+
+def refuse_unknown(table: "Table") -> None:
+    """Refuse a table on which expiry tagged a marker that no registered system knows: the newest would be lost.
+
+    Raises:
+        EnvironmentNotReadyError: names the markers.
+    """
+    tags = {name: ref.snapshot_id for name, ref in table.metadata.refs.items() if name.startswith(names.MARKER)}
+    known = {name: names.MARKER + (name_in(summary_of(table, tagged)) or "") for name, tagged in tags.items()}
+    unknown = sorted(name for name in tags if known[name] != name)
+    if unknown:
+        raise EnvironmentNotReadyError(
+            f"No installed package knows what {', '.join(unknown)} of {'.'.join(table.name())} are for.",
+            next_step="Install the package that wrote them (`make env` brings an old environment up to date).",
+            facts={"table": ".".join(table.name()), "tags": unknown},
+        )
 
 
 def newest(table: "Table", name: str, is_marker: Is) -> int | None:
@@ -26,7 +56,7 @@ def newest(table: "Table", name: str, is_marker: Is) -> int | None:
         is_marker: whether a summary is one.
     """
     found = (snapshot_id for snapshot_id, summary in refs.summaries(table) if is_marker(summary))
-    return next(found, None) or refs.reference(table, _TAG + name)
+    return next(found, None) or refs.reference(table, names.MARKER + name)
 
 
 def keep(table: "Table", markers: Mapping[str, int]) -> "Table":
@@ -36,12 +66,12 @@ def keep(table: "Table", markers: Mapping[str, int]) -> "Table":
         CommitConflictError: another process does the same.
     """
     for name, snapshot_id in markers.items():
-        tagged = refs.reference(table, _TAG + name)
+        tagged = refs.reference(table, names.MARKER + name)
         if tagged == snapshot_id:
             continue
         if tagged is not None:
-            table = refs.remove(table, _TAG + name, expected=tagged)
-        table = refs.create_tag(table, _TAG + name, snapshot_id)
+            table = refs.remove(table, names.MARKER + name, expected=tagged)
+        table = refs.create_tag(table, names.MARKER + name, snapshot_id)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 #: A register of fewer files than this is quick to read.
 MANY = 50
+
+
+def stamp() -> datetime:
+    """Return the time for a record of a register: it says when a thing was noted and no row of data depends on it."""
+    return datetime.now(UTC)
 
 
 def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]]) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from matinee.errors import CommitConflictError
-from matinee.ledger.open_branches import SWAP
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 
 
@@ -20,7 +19,7 @@ def drop_leftovers(lake: Lake, dataset: str) -> None:
     """
     table = lake.table(dataset)
     for name, ref in list(table.metadata.refs.items()):
-        if name.startswith(SWAP):
+        if name.startswith(names.SWAP):
             table = refs.remove(table, name, expected=ref.snapshot_id)
 
 
@@ -31,7 +30,7 @@ def swapped(lake: Lake, dataset: str, pin: int) -> Iterator[str]:
     Raises:
         CommitConflictError: `main` is not at the pin any more; nothing was changed.
     """
-    branch = f"{SWAP}{uuid.uuid4().hex[:12]}"
+    branch = f"{names.SWAP}{uuid.uuid4().hex[:12]}"
     refs.create_branch(lake.table(dataset), branch, pin)
     try:
         yield branch

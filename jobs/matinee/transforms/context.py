@@ -46,3 +46,15 @@ class TransformContext:
 
 #: Frames by the alias that the contract gives each input, cut to the days it reads; out come the contract's columns.
 Transform = Callable[[Mapping[str, DataFrame], TransformContext], DataFrame]
+
+#: The transforms that `by_profile` marks.
+BY_PROFILE = set[Transform]()
+
+
+def by_profile(transform: Transform) -> Transform:
+    """Mark a transform of which every row comes from rows of one profile, and of the days that the contract reads.
+
+    Such a transform may be derived cell by cell.
+    """
+    BY_PROFILE.add(transform)
+    return transform

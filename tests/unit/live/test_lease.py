@@ -7,11 +7,10 @@ from pathlib import Path
 import psutil
 
 from matinee.contracts.model import live_name
-from matinee.ledger.open_branches import SWAP
 from matinee.live.impressions import OUTCOMES
 from matinee.live.lease import _is_gone, _me, streaming
 from matinee.settings import load_settings
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
 
@@ -34,6 +33,6 @@ def test_who_takes_it_drops_the_branch_of_a_swap_that_was_killed(tmp_path: Path)
     lake, name = Lake.open(load_settings(home=tmp_path, catalog="embedded")), live_name(OUTCOMES)
     lake.ensure(name)
     commit_nothing(lake, name, refs.MAIN, {})
-    refs.create_branch(lake.table(name), f"{SWAP}killed", refs.head(lake.table(name)))
+    refs.create_branch(lake.table(name), f"{names.SWAP}killed", refs.head(lake.table(name)))
     with streaming(lake):
         assert set(lake.table(name).metadata.refs) == {refs.MAIN}

@@ -7,10 +7,10 @@ import pytest
 from tests.lakes import make_lake
 
 from matinee.errors import CommitConflictError, LeaseHeldError
-from matinee.ledger.ledger import stamp
 from matinee.table import lease as leases
 from matinee.table import refs
 from matinee.table.lease import Lease, hold
+from matinee.table.registers import stamp
 
 TABLE = "ops.heals"
 

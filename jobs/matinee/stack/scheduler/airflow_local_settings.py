@@ -9,7 +9,10 @@ from importlib import import_module
 __all__: list[str] = []
 
 for _name in (
+    "matinee.domain.attribution",
+    "matinee.domain.impression_plays",
     "matinee.landing.ingest",
+    "matinee.live.progress",
     "matinee.maintenance.upkeep",
     "matinee.publication.steps",
     "pyiceberg.catalog.sql",

@@ -1,0 +1,37 @@
+"""Hooks: what is registered by name is what pyproject.toml says."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from matinee.errors import EnvironmentNotReadyError
+from matinee.hooks import registered
+from matinee.settings import CHECKOUT
+from matinee.table import markers
+from matinee.transforms import HOOK
+
+DECLARED = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["entry-points"]
+
+
+@pytest.mark.parametrize("group", [HOOK, markers.HOOK])
+def test_every_hook_of_the_project_is_registered_and_loads(group: str) -> None:
+    found = registered(group)
+    assert {name: entry.value for name, entry in found.items()} == DECLARED[group]
+    assert all(callable(entry.load()) for entry in found.values())
+
+
+def test_a_name_that_two_packages_register_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("one", "two"):
+        folder = tmp_path / f"{package}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[matinee.tests]\nlive = {package}:marker_in\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(EnvironmentNotReadyError, match=r"'live' is registered twice .*one:marker_in"):
+        registered("matinee.tests")
+
+
+def test_code_that_is_not_installed_is_told_so() -> None:
+    with pytest.raises(EnvironmentNotReadyError, match="Install Matinee"):
+        registered("matinee.nothing")
