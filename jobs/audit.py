@@ -1,8 +1,5 @@
-"""Judge what stands on an audit branch."""
-
-import sys
+"""`step.py audit`, for schedules and jobs that name this file; it stays for one release."""
 
 from matinee.steps.main import main
 
-if __name__ == "__main__":
-    sys.exit(main("audit"))
+raise SystemExit(main("audit"))

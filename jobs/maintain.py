@@ -1,8 +1,5 @@
-"""Keep a lake in shape: recovery, compaction, expiry, orphan files."""
-
-import sys
+"""`step.py maintain`, for schedules and jobs that name this file; it stays for one release."""
 
 from matinee.steps.main import main
 
-if __name__ == "__main__":
-    sys.exit(main("maintain"))
+raise SystemExit(main("maintain"))

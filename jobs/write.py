@@ -1,8 +1,5 @@
-"""Derive the day of a dataset and write it to a branch of its own."""
-
-import sys
+"""`step.py write`, for schedules and jobs that name this file; it stays for one release."""
 
 from matinee.steps.main import main
 
-if __name__ == "__main__":
-    sys.exit(main("write"))
+raise SystemExit(main("write"))

@@ -18,12 +18,12 @@ _LOCAL = ("MATINEE_HOME", "MATINEE_TASK_MODE", "MATINEE_JARS_DIR", "MATINEE_AIRF
 
 
 def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: object) -> "BaseOperator":
-    """Return the task that runs a step's entry point with these arguments and ends with its report.
+    """Return the task that runs a step with these arguments and ends with its report.
 
     Args:
         task_id: its name within the task group.
         step: write, audit, publish, ingest, maintain or heal.
-        arguments: those of the entry point without `--report`; templates are rendered.
+        arguments: those of the step without `--report`; templates are rendered.
         kwargs: what every operator takes, for example `outlets`.
 
     Raises:
@@ -48,8 +48,8 @@ def _submit(
     from matinee_airflow.submit import SubmitStep
 
     return SubmitStep(
-        application=f"{ours.jobs_uri}/{step}.py",
-        application_args=arguments,
+        application=f"{ours.jobs_uri}/step.py",
+        application_args=[step, *arguments],
         py_files=ours.py_files,
         conn_id=ours.submit_conn_id,
         name=f"matinee-{step}",
@@ -64,8 +64,8 @@ def _emr_serverless(
     from matinee_airflow.emr_serverless import EmrServerlessStep
 
     spark_submit = {
-        "entryPoint": f"{ours.jobs_uri}/{step}.py",
-        "entryPointArguments": arguments,
+        "entryPoint": f"{ours.jobs_uri}/step.py",
+        "entryPointArguments": [step, *arguments],
         "sparkSubmitParameters": submit_parameters(ours),
     }
     return EmrServerlessStep(

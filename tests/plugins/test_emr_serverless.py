@@ -109,7 +109,8 @@ def test_a_job_is_started_and_ends_with_its_report(lake: Settings, aws_endpoint:
     emr = boto3.client("emr-serverless", endpoint_url=aws_endpoint, region_name="us-east-1")
     found = emr.get_job_run(applicationId=job["application_id"], jobRunId=job["job_id"])["jobRun"]
     assert found["state"] == "SUCCESS"
-    assert found["jobDriver"]["sparkSubmit"]["entryPoint"] == "s3://code/jobs/publish.py"
+    submitted = found["jobDriver"]["sparkSubmit"]
+    assert (submitted["entryPoint"], submitted["entryPointArguments"][0]) == ("s3://code/jobs/step.py", "publish")
 
     leave(lake, task.report, Report(step="publish", dataset="core.plays", publication_id="p1", rows=Rows(out=7)))
     assert task.execute_complete(context, event)["publication_id"] == "p1"

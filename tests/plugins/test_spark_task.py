@@ -64,8 +64,9 @@ def test_submit_hands_the_entry_point_to_spark_submit(monkeypatch: pytest.Monkey
         MATINEE_JOBS_URI="/opt/matinee/jobs",
         MATINEE_PY_FILES="/opt/matinee/matinee.zip",
     )
-    assert (task.application, task.py_files) == ("/opt/matinee/jobs/write.py", "/opt/matinee/matinee.zip")
-    check(task.application_args, f"{tmp_path}/run/reports")
+    assert (task.application, task.py_files) == ("/opt/matinee/jobs/step.py", "/opt/matinee/matinee.zip")
+    assert task.application_args[0] == "write"
+    check(task.application_args[1:], f"{tmp_path}/run/reports")
     assert (task.pool, task.retries) == ("spark", 3)
 
 
@@ -82,9 +83,9 @@ def test_emr_serverless_gets_the_entry_point_and_the_lake(monkeypatch: pytest.Mo
         MATINEE_EMR_SUBMIT_PARAMETERS="--conf spark.executor.memory=8g",
     )
     submitted = task.job_driver["sparkSubmit"]
-    assert submitted["entryPoint"] == "s3://code/jobs/write.py"
-    assert submitted["entryPointArguments"][:5] == RENDERED
-    assert submitted["entryPointArguments"][7].startswith("s3://lake/warehouse/_reports/")
+    assert submitted["entryPoint"] == "s3://code/jobs/step.py"
+    assert submitted["entryPointArguments"][:6] == ["write", *RENDERED]
+    assert submitted["entryPointArguments"][8].startswith("s3://lake/warehouse/_reports/")
     parameters = submitted["sparkSubmitParameters"]
     assert parameters.startswith("--py-files s3://code/matinee.zip ")
     assert "--conf spark.emr-serverless.driverEnv.MATINEE_WAREHOUSE=s3://lake/warehouse" in parameters

@@ -1,8 +1,9 @@
-"""The entry points of the jobs: arguments ▸ settings ▸ a step ▸ report; exit 0 done, 1 failed, 2 wrong call."""
+"""The entry point of the steps: arguments ▸ settings ▸ a step ▸ report; exit 0 done, 1 failed, 2 wrong call."""
 
 import argparse
 import contextlib
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from glob import glob
@@ -19,25 +20,26 @@ Step = Callable[[Settings, argparse.Namespace], Report]
 WHAT = ("recover", "compact", "expire", "orphans")
 
 
-def main(step: str, arguments: Sequence[str] | None = None) -> int:
+def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int:
     """Run one step and write its report, also where it fails; return the exit code.
 
     Args:
-        step: write, audit, publish, ingest, maintain, heal, stream or parity.
+        step: write, audit, publish, ingest, maintain, heal, stream or parity; None: the first argument names it.
         arguments: those of the command line; None takes `sys.argv`.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    options = _parser(step).parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args([*([step] if step else []), *given])
     settings: Settings | None = None
     try:
         settings = load_settings()
-        report = STEPS[step](settings, options)
+        report = STEPS[options.step](settings, options)
     except MatineeError as error:
         log.error("%s: %s", type(error).__name__, error)
-        report = _failed(step, options, error)
+        report = _failed(options, error)
     except Exception as error:
-        log.exception("%s failed", step)
-        report = _failed(step, options, error)
+        log.exception("%s failed", options.step)
+        report = _failed(options, error)
     _deliver(report, options.report, settings)
     if report.error is None:
         return 0
@@ -73,9 +75,9 @@ def _deliver(report: Report, uri: str | None, settings: Settings | None) -> None
             stream.write(report.model_dump_json(by_alias=True).encode())
 
 
-def _failed(step: str, options: argparse.Namespace, error: Exception) -> Report:
+def _failed(options: argparse.Namespace, error: Exception) -> Report:
     return Report(
-        step=step,
+        step=options.step,
         dataset=getattr(options, "dataset", None) or "",
         key=getattr(options, "key", None),
         publication_id=getattr(options, "publication_id", None),
@@ -83,8 +85,16 @@ def _failed(step: str, options: argparse.Namespace, error: Exception) -> Report:
     )
 
 
-def _parser(step: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=step, description=STEPS[step].__doc__)
+def _parser() -> argparse.ArgumentParser:
+    example = "example: step.py write --dataset core.plays --key 2026-03-01 --attempt 1 --report report.json"
+    parser = argparse.ArgumentParser(prog="step.py", description="Run one step and write its report.", epilog=example)
+    steps = parser.add_subparsers(dest="step", metavar="NAME", required=True)
+    for name, step in STEPS.items():
+        _add_arguments(steps.add_parser(name, help=step.__doc__, description=step.__doc__), name)
+    return parser
+
+
+def _add_arguments(parser: argparse.ArgumentParser, step: str) -> None:
     parser.add_argument("--report", help="path or URI that gets the report; without it the report is logged")
     parser.add_argument("--dataset", required=step in {"write", "audit", "publish"})
     if step == "write":
@@ -104,7 +114,6 @@ def _parser(step: str) -> argparse.ArgumentParser:
     elif step == "maintain":
         parser.add_argument("--what", required=True, choices=WHAT)
         parser.add_argument("--now", help="the time that ages count from, ISO 8601; for expire and orphans")
-    return parser
 
 
 def _write(settings: Settings, options: argparse.Namespace) -> Report:

@@ -1,11 +1,13 @@
 """The entry points of the jobs: exit codes, and a report whatever happens."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from matinee.report import Report
-from matinee.settings import load_settings
+from matinee.settings import CHECKOUT, load_settings
 from matinee.steps import main as entry
 from matinee.steps.main import main, read_report
 
@@ -36,6 +38,28 @@ def test_a_wrong_call_exits_2_with_a_report(tmp_path: Path) -> None:
     error = Report.read(path).error
     assert error is not None
     assert "--now" in error.next_step
+
+
+def test_the_entry_point_runs_the_step_that_its_first_argument_names(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    job = [sys.executable, str(CHECKOUT / "jobs" / "step.py"), "maintain", "--what", "recover", "--report", str(path)]
+    subprocess.run(job, check=True, capture_output=True)
+    assert Report.read(path).step == "recover"
+
+
+def test_the_entry_point_lists_every_step(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(None, ["--help"])
+    assert stopped.value.code == 0
+    listed = capsys.readouterr().out
+    assert [name for name in entry.STEPS if f"\n    {name} " not in listed] == []
+
+
+@pytest.mark.parametrize("step", entry.STEPS)
+def test_the_entry_point_of_the_last_release_runs_its_step(step: str) -> None:
+    job = [sys.executable, str(CHECKOUT / "jobs" / f"{step}.py"), "--help"]
+    helped = subprocess.run(job, check=True, capture_output=True, text=True).stdout
+    assert helped.startswith(f"usage: step.py {step} ")
 
 
 def test_a_missing_argument_exits_2() -> None:
