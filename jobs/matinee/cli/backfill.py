@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import click
 
-from matinee.backfill.backfill import PlannedDag, restatement
+from matinee.backfill.plan import PlannedDag, restatement
 from matinee.cli.options import DAY
 from matinee.cli.output import emit, output_option
 from matinee.errors import AuditFailedError, TransientError
@@ -32,7 +32,7 @@ def plan(dataset: str, first: date, last: date, reason: str, output: str) -> Non
     Example:
       matinee backfill plan core.plays --from 2026-03-01 --to 2026-03-07 --reason "player 7.1"
     """
-    from matinee.backfill.backfill import plan_backfill
+    from matinee.backfill.plan import plan_backfill
 
     emit([vars(dag) for dag in plan_backfill(load_settings(), dataset, first, last)], output, title=reason)
 
@@ -55,7 +55,7 @@ def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: i
     Example:
       matinee backfill apply core.plays --from 2026-03-01 --to 2026-03-07 --reason "player 7.1"
     """
-    from matinee.backfill.backfill import newest_publications, plan_backfill
+    from matinee.backfill.plan import newest_publications, plan_backfill
     from matinee.stack.backfills import backfill_environment, create_backfill
     from matinee.table.registers import stamp
 

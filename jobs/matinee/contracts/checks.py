@@ -45,7 +45,7 @@ def compile_checks(contract: Contract, proven: Container[str] = ()) -> CompiledC
     A column that the table lacks makes the query itself fail: nothing could be said about its rows.
 
     Args:
-        proven: names of the checks that are known to be kept: see `lake.statistics`.
+        proven: names of the checks that are known to be kept: see `table.statistics`.
     """
     parts = [*_column_checks(contract), *_unique_checks(contract), *_volume_checks(contract)]
     asked = [(check, expression) for check, expression in parts if check.name not in proven]

@@ -1,9 +1,9 @@
 """Compaction beside other writers: cells of many files are rewritten into few, slice by slice, each proven on its own.
 
-A slice is some cells of one day that nobody else is at work on (`lake.work`), so small that it should be done before
-others commit again (`lake.layout`). It is rewritten on a branch, its rows are proven to be the same, the proof is
-recorded, and only then `main` moves: by its pointer, or not at all. Where `main` moved meanwhile the slice is done
-again on what is there then. A kill leaves at most a branch, and a record of something that `main` never had.
+A slice is some cells of one day that nobody else is at work on (`ledger.open_branches`), so small that it should be
+done before others commit again (`maintenance.slices`). It is rewritten on a branch, its rows are proven to be the same,
+the proof is recorded, and only then `main` moves: by its pointer, or not at all. Where `main` moved meanwhile the slice
+is done again on what is there then. A kill leaves at most a branch, and a record of something that `main` never had.
 """
 
 import logging
@@ -46,7 +46,7 @@ RECENT_COMMITS = 20
 def compact(settings: Settings, dataset: str) -> Report:
     """Rewrite the cells of a dataset that are worth it, best first; those with an open branch are left alone.
 
-    A register (`ops.*`) is gathered as a whole (`lake.registers`). A slice during each of whose tries `main` moved is
+    A register (`ops.*`) is gathered as a whole (`table.registers`). A slice during each of whose tries `main` moved is
     given up: the next night finds it again.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The only reads, writes and procedure calls of Spark and Sail on Iceberg tables."""
+"""Iceberg tables by Spark and Sail: reads, writes and procedure calls."""
