@@ -1,4 +1,4 @@
-"""Hooks: what packages register by name with packages of lower floors, as entry points of an installed distribution."""
+"""Hooks: what packages register by name with packages of lower layers, as entry points of an installed distribution."""
 
 from collections.abc import Mapping
 from functools import cache

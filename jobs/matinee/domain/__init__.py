@@ -1,1 +1,1 @@
-"""What impressions and plays are to each other: attribution, outcomes, reach; its transforms are registered by name."""
+"""The rules that connect plays to impressions: attribution, outcomes, reach; its transforms are registered by name."""

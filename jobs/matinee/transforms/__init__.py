@@ -1,7 +1,7 @@
 """Transforms: frames in, a frame out; no reads but of their frames, no writes, no clock, only the API of Connect.
 
 A contract names its transform. Transforms are registered by name, as entry points of the group `matinee.transforms`:
-those of this folder are general, those of `domain/` know what impressions and plays are to each other.
+those of this folder are general, those of `domain/` have the rules that connect plays to impressions.
 """
 
 from matinee.contracts.model import Contract
