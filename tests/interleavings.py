@@ -18,9 +18,10 @@ from matinee import faults
 from matinee.errors import CommitConflictError, InputsNotValidError
 from matinee.healing import healer
 from matinee.healing.late import stale_days
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
+from matinee.ledger.withdrawal import withdraw
 from matinee.maintenance import upkeep
 from matinee.maintenance.leftovers import clean, leftovers
 from matinee.publication import plan, steps

@@ -16,6 +16,7 @@ KILLED_IN = {
     "audit": "test_faults",
     "publish": "test_faults",
     "heal": "test_faults",
+    "withdraw": "test_upkeep_kills",
     "recover": "test_upkeep_kills",
     "compact": "test_compaction",
     "expire": "test_upkeep_kills",

@@ -86,6 +86,10 @@ class StaleInputsError(TransientError):
     """Another publication or commit changed the same cells or read newer inputs: write and audit again."""
 
 
+class WithdrawnError(TerminalError):
+    """The days were withdrawn after the run began: only a run that a person starts publishes them again."""
+
+
 class CommitConflictError(TransientError):
     """A reference moved between load and commit; nothing was changed."""
 

@@ -34,6 +34,7 @@ Point = Literal[
     "heal.after_lease",
     "heal.after_day",
     "heal.after_record",
+    "withdraw.after_commit",
     "recover.after_rows",
     "compact.after_branch",
     "compact.after_rewrite",

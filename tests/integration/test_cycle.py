@@ -12,8 +12,9 @@ from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import row_hash
 from matinee.engine.tables.spark_tables import read
 from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
 from matinee.ledger.model import State
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.reaudit import audit_published
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run, write

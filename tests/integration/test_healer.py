@@ -22,7 +22,8 @@ from matinee.healing import healer, judge_days
 from matinee.healing.arrival_curve import ArrivalCurve
 from matinee.healing.late import StaleDay, stale_days
 from matinee.healing.register import HEALS, Decision, decisions
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings

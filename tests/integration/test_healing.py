@@ -12,7 +12,8 @@ from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
 from matinee.healing import healer
 from matinee.healing.forecast import forecast
 from matinee.healing.late import stale_days
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication import changed_buckets, deriving, steps
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run

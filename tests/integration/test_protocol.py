@@ -9,7 +9,8 @@ from tests.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee.cli.main import main
 from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.plan import plan
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run, write

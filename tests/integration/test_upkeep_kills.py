@@ -42,6 +42,18 @@ def test_a_recovery_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path
     assert sorted(states) == [State.PUBLISHED, State.PUBLISHED, State.WITHDRAWN]
 
 
+@pytest.mark.parametrize("point", points_of("withdraw"))
+def test_a_withdrawal_that_was_killed_counts_and_recovery_records_it(lake: Lake, tmp_path: Path, point: str) -> None:
+    word = ("-m", "matinee.cli.main", "day", "withdraw", PLAYS, str(D1), "--reason", "doubled starts")
+    die(lake.settings, point, tmp_path / "marker", *word)
+    reason = Validity(lake).status(PLAYS, D1).reason
+    assert reason is not None
+    assert reason.detail == "withdrawn: doubled starts"
+    upkeep.recover_all(lake.settings)
+    states = [one.state for one in recorded(lake, PLAYS).values()]
+    assert sorted(states) == [State.PUBLISHED, State.PUBLISHED, State.WITHDRAWN]
+
+
 @pytest.mark.parametrize("point", points_of("expire"))
 def test_an_expiry_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path: Path, point: str) -> None:
     arguments = ("--what", "expire", "--dataset", PLAYS, "--now", MUCH_LATER.isoformat())

@@ -8,8 +8,9 @@ import pytest
 from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
 from matinee.errors import InputsNotValidError
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
 from matinee.ledger.model import Publication, State
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.reaudit import audit_published
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit as audit_branch

@@ -8,8 +8,9 @@ import pytest
 from tests.lakes import D1, D2, PLANNED, close_days, core_play, land, pin, prepare, raw_play
 
 from matinee.days import end_of
-from matinee.ledger.ledger import history, record, withdraw
+from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Publication, State
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import move_to_main
 from matinee.report import Verdict
 from matinee.settings import load_settings

@@ -10,8 +10,9 @@ from matinee.engine.session import spark_session
 from matinee.healing import healer
 from matinee.healing.register import Decision
 from matinee.landing.ingest import close_through, ingest
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
 from matinee.ledger.model import State
+from matinee.ledger.withdrawal import withdraw
 from matinee.maintenance import compaction, upkeep
 from matinee.maintenance.slices import PlannedSlice
 from matinee.publication.request import RunRequest

@@ -8,8 +8,8 @@ from matinee.cli.options import DAY
 from matinee.cli.output import emit_one, output_option
 from matinee.errors import UsageError
 from matinee.ledger.ledger import history
-from matinee.ledger.ledger import withdraw as withdraw_publication
 from matinee.ledger.model import State
+from matinee.ledger.withdrawal import withdraw as withdraw_publication
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
 

@@ -22,6 +22,7 @@ from matinee.errors import (
     HumanNeededError,
     InputsNotValidError,
     TerminalError,
+    WithdrawnError,
 )
 from matinee.healing.arrival_curve import ArrivalCurve, is_due
 from matinee.healing.judge_days import judge_arrivals
@@ -235,8 +236,8 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
     request = RunRequest(stale.dataset, stale.day, stale.day, attempt="heal", heal=True)
     try:
         report = run(opened.settings, request)
-    except InputsNotValidError as error:
-        # Not a failure: the freshness watch tells of the input.
+    except (InputsNotValidError, WithdrawnError) as error:
+        # Not a failure: the freshness watch tells of the input, and of a day that was withdrawn meanwhile.
         return None if same is not None and same.reason == str(error) else replace(decided, reason=str(error))
     except CatalogUnavailableError:
         raise  # It says nothing about the day, and nothing can be written down.

@@ -8,17 +8,17 @@ dies between moving `main` and recording it leaves nothing to disagree about.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Publication, Run, State, buckets_in
+from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Publication, Run, State, Withdrawal, buckets_in
 from matinee.report import Rows, Verdict
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows, stamp
+from matinee.table.registers import append_rows
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -64,12 +64,13 @@ def record(lake: Lake, publications: Iterable[Publication]) -> None:
 def history(lake: Lake, dataset: str) -> History:
     """Return what is known of a dataset's publications: the ledger's rows completed by `main`'s ancestry."""
     latest = recorded(lake, dataset)
-    reached = _published_snapshots(lake.table(dataset)) if lake.exists(dataset) else {}
+    reached, withdrawn = _on_main(lake.table(dataset)) if lake.exists(dataset) else ({}, {})
     by_day: dict[date, list[Publication]] = defaultdict(list)
     for known in latest.values():
-        head = reached.get(known.publication_id)
-        unnoted = head is not None and known.state in (State.PREPARED, State.ABANDONED) and head.covers(known.day)
-        by_day[known.day].append(head.record(known) if unnoted and head else known)
+        head, word = reached.get(known.publication_id), withdrawn.get((known.publication_id, known.day))
+        unnoted = head is not None and known.state not in REACHED and head.covers(known.day)
+        now = head.record(known) if unnoted and head else known
+        by_day[known.day].append(word.record(now) if word and now.state is State.PUBLISHED else now)
     ordered = {day: tuple(sorted(found, key=_age)) for day, found in by_day.items()}
     return History(dataset, ordered)
 
@@ -118,18 +119,20 @@ def recorded(lake: Lake, dataset: str) -> dict[tuple[str, date], Publication]:
     return latest
 
 
-def _published_snapshots(table: "Table") -> dict[str, _OnMain]:
+def _on_main(table: "Table") -> tuple[dict[str, _OnMain], dict[tuple[str, date], Withdrawal]]:
+    """Return the publications in `main`'s ancestry by id, and the withdrawals there by publication and day."""
     # PyIceberg looks for a snapshot among all of them.
     kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-    found = {}
-    for snapshot_id in refs.ancestry(table):
+    found, withdrawn = dict[str, _OnMain](), dict[tuple[str, date], Withdrawal]()
+    for snapshot_id, summary in refs.summaries(table):
         snapshot = kept[snapshot_id]
-        summary = snapshot.summary.additional_properties if snapshot.summary else {}
-        identity = summary.get(PUBLICATION_ID)
-        if identity is not None:
-            committed = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+        committed = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+        word = Withdrawal.from_summary(summary, committed)
+        if word is not None:
+            withdrawn[word.publication_id, word.day] = word
+        elif identity := summary.get(PUBLICATION_ID):
             found[identity] = _OnMain(snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
-    return found
+    return found, withdrawn
 
 
 def _to_row(publication: Publication) -> dict[str, object]:
@@ -164,6 +167,7 @@ def _to_row(publication: Publication) -> dict[str, object]:
                 "overrides": dict(run.parameters),
                 "heal": run.heal,
                 "buckets": run.buckets,
+                "began": run.began,
                 "changed": publication.changed,
             },
             sort_keys=True,
@@ -189,6 +193,7 @@ def _from_row(row: Mapping[str, object]) -> Publication:
         as_of=datetime.fromisoformat(parameters["as_of"]) if parameters["as_of"] else None,
         heal=parameters.get("heal", False),
         buckets=buckets_in(parameters),
+        began=parameters.get("began"),
     )
     return Publication(
         run=run,
@@ -216,20 +221,3 @@ def _from_row(row: Mapping[str, object]) -> Publication:
 
 def _int(value: object) -> int | None:
     return int(str(value)) if value is not None else None
-
-
-def withdraw(lake: Lake, publication: Publication, reason: str) -> Publication:
-    """Record that a published day is not to be trusted any more; its generation rises.
-
-    Returns:
-        The record as it stands now.
-    """
-    withdrawn = replace(
-        publication,
-        state=State.WITHDRAWN,
-        generation=publication.generation + 1,
-        recorded_ts=stamp(),
-        reason=reason,
-    )
-    record(lake, [withdrawn])
-    return withdrawn

@@ -16,6 +16,7 @@ from matinee.table.files import Slice
 _ID = re.compile(r"^[a-z0-9_]+$")
 PUBLICATION_ID = "matinee.publication-id"
 RUN = "matinee.run"
+WITHDRAWAL = "matinee.withdrawal"
 
 
 class State(StrEnum):
@@ -73,7 +74,8 @@ class Run:
     `as_of` is the end of the last consecutive valid day of an input that looks ahead (attributions), where it has one.
     `heal` says that it repairs one day, and `buckets` are the profile buckets that it rewrites there; None: every row
     of its days is derived anew.
-    `planned_ts` says when the run began; no row depends on it.
+    `planned_ts` says when the run began; no row depends on it. `began` is the sequence number of `main`'s head at that
+    time: of what a publish step wrote again because it had gone stale, that of the first write.
     """
 
     publication_id: str
@@ -90,6 +92,7 @@ class Run:
     as_of: datetime | None = None
     heal: bool = False
     buckets: tuple[int, ...] | None = None
+    began: int | None = None
 
     @property
     def branch(self) -> str:
@@ -120,6 +123,7 @@ class Run:
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "heal": self.heal,
             "buckets": self.buckets,
+            "began": self.began,
         }
         return {PUBLICATION_ID: self.publication_id, RUN: json.dumps(body, sort_keys=True, separators=(",", ":"))}
 
@@ -183,6 +187,44 @@ class Publication:
             head_sequence_number=sequence_number,
             replayed=head_snapshot_id != self.audited_snapshot_id,
         )
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """The word that a published day is not to be trusted; stored in the summary of an empty snapshot of `main`.
+
+    `generation` is the day's from then on; `committed` is None until `main` has it.
+    """
+
+    publication_id: str
+    day: date
+    generation: int
+    reason: str
+    committed: datetime | None = None
+
+    def record(self, publication: Publication) -> Publication:
+        """Return the record that the publication was withdrawn."""
+        noted = self.committed or publication.recorded_ts
+        changes = {"generation": self.generation, "reason": self.reason, "recorded_ts": noted}
+        return replace(publication, state=State.WITHDRAWN, **changes)  # type: ignore[arg-type]
+
+    def to_summary(self) -> dict[str, str]:
+        """Return the snapshot properties that carry this withdrawal."""
+        body = {
+            "publication_id": self.publication_id,
+            "day": self.day.isoformat(),
+            "generation": self.generation,
+            "reason": self.reason,
+        }
+        return {WITHDRAWAL: json.dumps(body, sort_keys=True, separators=(",", ":"))}
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, str], committed: datetime | None = None) -> "Withdrawal | None":
+        """Return the withdrawal that a snapshot's summary tells of, if it does."""
+        if WITHDRAWAL not in summary:
+            return None
+        body = json.loads(summary[WITHDRAWAL])
+        return cls(**{**body, "day": date.fromisoformat(body["day"]), "committed": committed})
 
 
 def publication_id(dataset: str, key: str, attempt: str) -> str:

@@ -3,16 +3,16 @@
 from dataclasses import replace
 
 from matinee.ledger.ledger import history, record, recorded
-from matinee.ledger.model import Publication, State
+from matinee.ledger.model import REACHED, Publication, State
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
 
 
 def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
-    """Append the missing PUBLISHED and ABANDONED rows of a dataset.
+    """Append the missing PUBLISHED, WITHDRAWN and ABANDONED rows of a dataset.
 
-    PUBLISHED: a snapshot with the id is in `main`'s ancestry and no row says so. ABANDONED: prepared, not in the
+    PUBLISHED, WITHDRAWN: a snapshot in `main`'s ancestry says so and no row does. ABANDONED: prepared, not in the
     ancestry, and its branch is gone, so nothing can publish it any more.
 
     Returns:
@@ -27,7 +27,7 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
         before = noted.get((known.publication_id, known.day))
         if before is None:
             continue  # Prepared by another run since the first look: it is alive.
-        if known.state is State.PUBLISHED and before.state is not State.PUBLISHED:
+        if known.state in REACHED and before.state is not known.state:
             missing.append(known)
         elif known.state is State.PREPARED and refs.reference(table, known.run.branch) is None:
             missing.append(abandoned(known, "its branch is gone"))

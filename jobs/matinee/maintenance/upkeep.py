@@ -6,9 +6,10 @@ from matinee import faults
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import remove_orphan_files
 from matinee.landing.landed_files import register_missing
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
+from matinee.ledger.withdrawal import withdraw
 from matinee.maintenance.retention import expire, plan_expiry
 from matinee.report import Report
 from matinee.settings import Settings

@@ -14,12 +14,17 @@ from matinee.table.catalog import Lake
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch, the publication that it is for, and the snapshot that it came from; `made` by this run or found."""
+    """A branch, the publication that it is for, and the snapshot that it came from; `made` by this run or found.
+
+    `began` is the sequence number of `main`'s head when the branch was made; what comes to `main` later has a higher
+    number.
+    """
 
     publication_id: str
     name: str
     base_snapshot_id: int
     made: bool
+    began: int
 
 
 def make_branch(lake: Lake, request: RunRequest) -> Branch:
@@ -50,7 +55,7 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
             if request.attempt is not None:
                 raise
             continue  # Another run of this key took the number between the look and the commit.
-        return Branch(identity, name, base, made=True)
+        return Branch(identity, name, base, made=True, began=refs.sequence(table, base))
     raise AssertionError("there is always another attempt")
 
 
@@ -70,10 +75,10 @@ def _experiment(lake: Lake, request: RunRequest) -> Branch:
     table = lake.table(request.dataset)
     found = refs.reference(table, name)
     if found is not None:
-        return Branch(identity, name, found, made=False)
+        return Branch(identity, name, found, made=False, began=refs.sequence(table, found))
     base = refs.head(table)
     refs.create_branch(table, name, base)
-    return Branch(identity, name, base, made=True)
+    return Branch(identity, name, base, made=True, began=refs.sequence(table, base))
 
 
 def drop_branch(lake: Lake, dataset: str, branch: Branch) -> None:

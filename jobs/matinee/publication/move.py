@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from matinee import faults
 from matinee.days import day_range
-from matinee.errors import CommitConflictError, StaleInputsError
+from matinee.errors import CommitConflictError, StaleInputsError, UsageError, WithdrawnError
 from matinee.ledger.compactions import proven
 from matinee.ledger.ledger import History, history
-from matinee.ledger.model import PUBLICATION_ID, RUN, Run, State
+from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, Run, State, Withdrawal
 from matinee.report import Verdict
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
@@ -52,6 +52,8 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
             their verdicts and raises where one blocks.
 
     Raises:
+        WithdrawnError: one of the days was withdrawn after the run began.
+        UsageError: it was published before, and `main` was set back since.
         StaleInputsError: another commit changed the same days, inputs were read older than by what is published, or
             the branch does not hold exactly what was audited.
         CommitConflictError: `main` moved again during each of several tries.
@@ -63,6 +65,7 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
         if found is not None:
             return found
         published = history(lake, run.dataset)
+        _refuse_withdrawn(table, published, run)
         refuse_older_inputs(published, run)
         main = refs.head(table)
         audited = _audited(table, published, run)
@@ -73,19 +76,51 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
             branch = _replay(lake, table, run, audited, main)
             faults.reach("publish.after_replay")
             table = lake.table(run.dataset)
-            audited = refs.head(table, branch)
+            audited = refs.reference(table, branch) or main
+            if not _is_ours(table, audited, run, main):
+                continue  # A twin of this process has made the branch anew.
             verdicts = audit_again(audited)
+        else:
+            _refuse_newer(table, published, run, audited)
         faults.reach("publish.before_move")
         try:
             table = refs.publish_snapshot(table, audited, expected=main)
         except CommitConflictError:
             continue
         faults.reach("publish.after_move")
-        return Published(audited, _sequence(table, audited), replayed, verdicts)
+        return Published(audited, refs.sequence(table, audited), replayed, verdicts)
     raise CommitConflictError(
         f"main of {run.dataset} moved during each of {TRIES} tries to publish {run.publication_id}.",
         next_step="Run again when fewer writers are at work.",
         facts={"dataset": run.dataset, "publication_id": run.publication_id},
+    )
+
+
+def _refuse_withdrawn(table: "Table", published: History, run: Run) -> None:
+    """Refuse a run of whose days one was withdrawn after the run began, in the order of `main`, whatever clocks say.
+
+    Raises:
+        WithdrawnError: naming the day and the reason.
+    """
+    began = refs.sequence(table, run.base_snapshot_id) if run.began is None else run.began
+    for snapshot_id, summary in refs.summaries(table):
+        if refs.sequence(table, snapshot_id) <= began:
+            break
+        word = Withdrawal.from_summary(summary)
+        if word is not None and run.first_day <= word.day <= run.last_day:
+            raise _withdrawn(run, word.day, word.reason)
+    for mine in published.find(run.publication_id):
+        # Where main was set back behind the withdrawal, the ledger still knows of it.
+        newest = published.newest(mine.day)
+        if newest and newest.state is State.WITHDRAWN and newest.generation > mine.generation:
+            raise _withdrawn(run, mine.day, newest.reason or "")
+
+
+def _withdrawn(run: Run, day: date, reason: str) -> WithdrawnError:
+    return WithdrawnError(
+        f"{run.publication_id} cannot be published: {run.dataset} {day} was withdrawn after this run began ({reason}).",
+        next_step=f"If the cause is mended, `matinee run {run.dataset} --key {day}` publishes the day anew.",
+        facts={"dataset": run.dataset, "day": day, "publication_id": run.publication_id, "reason": reason},
     )
 
 
@@ -97,9 +132,6 @@ def refuse_older_inputs(published: History, run: Run) -> None:
     """
     days = (day for day in published.by_day if run.first_day <= day <= run.last_day)
     newest = {found.publication_id: found for found in map(published.newest, days) if found}
-    for other in newest.values():
-        if other.state is State.WITHDRAWN and other.recorded_ts > run.planned_ts:
-            raise _stale(run, other.head_snapshot_id, f"{other.publication_id} was withdrawn meanwhile")
     ours = {pin.dataset: pin for pin in run.pins}
     for other in newest.values():
         for theirs in other.run.pins:
@@ -113,26 +145,48 @@ def refuse_older_inputs(published: History, run: Run) -> None:
                 )
 
 
+def _refuse_newer(table: "Table", published: History, run: Run, audited: int) -> None:
+    """Refuse a change older than a publication of its days that is on `main` no more: `main` was set back behind it."""
+    for day in day_range(run.first_day, run.last_day):
+        newest = published.newest(day)
+        if newest is not None and (newest.head_sequence_number or 0) > refs.sequence(table, audited):
+            raise _stale_cells(run, newest.head_snapshot_id or 0, newest.publication_id, {day: set()})
+
+
+def _is_ours(table: "Table", snapshot_id: int, run: Run, parent: int) -> bool:
+    """Whether a snapshot is this publication's change, right on top of another snapshot."""
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    named = summary_of(table, snapshot_id).get(PUBLICATION_ID) == run.publication_id
+    return named and snapshot is not None and snapshot.parent_snapshot_id == parent
+
+
 def _audited(table: "Table", published: History, run: Run) -> int:
-    """Return the snapshot that was audited: the branch has to be there, whoever wrote to it or audited it meanwhile."""
+    """Return the snapshot that was audited: the branch has to be there, whoever wrote to it or audited it meanwhile.
+
+    Raises:
+        UsageError: the publication was on `main` once, and `main` was set back.
+        StaleInputsError: the branch is not at what was audited.
+    """
     prepared, found = published.prepared(run.publication_id), refs.reference(table, run.branch)
+    if prepared is not None and prepared.state in REACHED:
+        raise UsageError(
+            f"{run.publication_id} was published as snapshot {prepared.head_snapshot_id}, and main of {run.dataset} "
+            "was set back since.",
+            next_step=f"`matinee run {run.dataset} --key {run.first_day}` publishes the day anew.",
+            facts={"dataset": run.dataset, "publication_id": run.publication_id, "snapshot_id": found},
+        )
     judged = prepared is not None and prepared.state is not State.ABANDONED and prepared.run == run
-    if prepared is None or not judged or found != prepared.audited_snapshot_id:
+    if prepared is None or found is None or not judged or found != prepared.audited_snapshot_id:
         raise _stale(run, found, f"its branch {run.branch} is not at what was audited")
-    return refs.head(table, run.branch)
+    return found
 
 
 def _already(table: "Table", run: Run) -> Published | None:
     for snapshot_id in refs.ancestry(table):
         if summary_of(table, snapshot_id).get(PUBLICATION_ID) == run.publication_id:
             audited = refs.reference(table, run.branch)
-            return Published(snapshot_id, _sequence(table, snapshot_id), audited not in (None, snapshot_id))
+            return Published(snapshot_id, refs.sequence(table, snapshot_id), audited not in (None, snapshot_id))
     return None
-
-
-def _sequence(table: "Table", snapshot_id: int) -> int:
-    snapshot = table.metadata.snapshot_by_id(snapshot_id)
-    return (snapshot.sequence_number or 0) if snapshot else 0
 
 
 def _refuse_same_cells(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> None:

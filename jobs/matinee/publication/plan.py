@@ -78,8 +78,6 @@ def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Bra
 
 
 def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch, heads: Mapping[str, int]) -> Run:
-    # Before the look at what is valid: a withdrawal that this look may have missed counts as later than the run.
-    planned = stamp()
     validity = Validity(lake)
     first, last = _published_days(contract, request, validity)
     pins = tuple(
@@ -95,11 +93,12 @@ def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch,
         pins=pins,
         contract_version=contract.version,
         code_version=__version__,
-        planned_ts=planned,
+        planned_ts=stamp(),
         parameters=dict(request.parameters),
         as_of=_as_of(contract, pins, first, validity.valid_from),
         heal=request.heal,
         buckets=_healed(lake, validity, contract, pins, first) if request.heal else None,
+        began=branch.began if request.began is None else request.began,
     )
 
 
@@ -158,12 +157,11 @@ def _pin(
 def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, first: date, last: date) -> InputPin:
     """Return an input as a run that reads these days of it at a snapshot pins it."""
     table = lake.table(spec.dataset)
-    snapshot = table.metadata.snapshot_by_id(snapshot_id)
     upstream = lake.registry.get(spec.dataset)
     return InputPin(
         dataset=spec.dataset,
         snapshot_id=snapshot_id,
-        sequence_number=(snapshot.sequence_number or 0) if snapshot else 0,
+        sequence_number=refs.sequence(table, snapshot_id),
         landing_seq=landing_seq(table, snapshot_id) if upstream.transform is None else None,
         days=_pinned_days(lake, validity, spec.dataset, snapshot_id, first, last),
     )

@@ -1,11 +1,13 @@
 """Auditing again what is published: the same checks and audits, on `main`, with the inputs that were pinned."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
-from matinee.errors import UsageError
-from matinee.ledger.ledger import history, withdraw
-from matinee.ledger.model import Publication, State
+from matinee.errors import CommitConflictError, UsageError
+from matinee.ledger.ledger import history
+from matinee.ledger.model import Publication
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.auditing import audit_candidate
 from matinee.report import Verdict
 from matinee.settings import Settings
@@ -49,9 +51,7 @@ def audit_published(
 
 def _withdraw(lake: Lake, judged: Publication, verdicts: tuple[Verdict, ...]) -> None:
     failed = ", ".join(f"{verdict.audit} ({verdict.bad_rows} bad rows)" for verdict in verdicts if verdict.blocks)
-    newest = history(lake, judged.run.dataset).newest(judged.day)
-    # What was published or withdrawn while the audits ran was not judged by them.
-    if newest is None or newest.publication_id != judged.publication_id or newest.state is not State.PUBLISHED:
-        return
     if failed:
-        withdraw(lake, replace(newest, verdicts=verdicts), f"{failed} failed on main")
+        # What was published or withdrawn while the audits ran was not judged by them.
+        with suppress(CommitConflictError):
+            withdraw(lake, replace(judged, verdicts=verdicts), f"{failed} failed on main")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from matinee import faults
 from matinee.ledger.ledger import history, record, recorded
 from matinee.ledger.model import Buckets, Publication, Run, State
+from matinee.ledger.recovery import abandoned
 from matinee.publication.counting import rows_by_day
 from matinee.publication.move import Published, drop_branches
 from matinee.publication.plan import generation
@@ -68,6 +69,13 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     drop_branches(table, run)
     faults.reach("publish.after_drop")
     return records
+
+
+def give_up(lake: Lake, run: Run, reason: str) -> None:
+    """Record that what a run prepared will not reach `main`, and drop its branches: they would hold back expiry."""
+    known = history(lake, run.dataset).find(run.publication_id)
+    record(lake, [abandoned(one, reason) for one in known if one.state is State.PREPARED])
+    drop_branches(lake.table(run.dataset), run)
 
 
 def _merged(first: tuple[Verdict, ...], again: tuple[Verdict, ...]) -> tuple[Verdict, ...]:

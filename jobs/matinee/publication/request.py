@@ -22,6 +22,7 @@ class RunRequest:
         parameters: overrides of the contract's parameters; only an experiment may have them.
         experiment: name of the branch `experiment_<name>` that gets the rows instead of `main`.
         heal: derive only what changed in the inputs since the one day was published, in this day and no other.
+        began: where a run that went stale is written again: the sequence number of `main`'s head when that run began.
 
     Raises:
         UsageError: the range ends before it starts, a name has other characters than `[a-z0-9_]`, parameters are
@@ -35,6 +36,7 @@ class RunRequest:
     parameters: Mapping[str, str] = field(default_factory=dict)
     experiment: str | None = None
     heal: bool = False
+    began: int | None = None
 
     def __post_init__(self) -> None:
         if self.last_key < self.first_key:

@@ -12,7 +12,7 @@ from functools import partial
 
 from matinee import faults
 from matinee.days import parse_day
-from matinee.errors import StaleInputsError, UsageError
+from matinee.errors import StaleInputsError, UsageError, WithdrawnError
 from matinee.ledger.ledger import history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication, Run, State
 from matinee.ledger.model import publication_id as identify
@@ -23,7 +23,7 @@ from matinee.publication.counting import rows_by_day, total
 from matinee.publication.deriving import derive
 from matinee.publication.move import move_to_main
 from matinee.publication.plan import plan
-from matinee.publication.record import finish, prepare
+from matinee.publication.record import finish, give_up, prepare
 from matinee.publication.request import RunRequest
 from matinee.report import Report, Verdict
 from matinee.settings import Settings
@@ -97,6 +97,7 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
     """Move an audited change to `main` and record it; where it went stale, write and audit it again first.
 
     Raises:
+        WithdrawnError: one of its days was withdrawn after the run began.
         StaleInputsError: it went stale each of several times.
         AuditFailedError: what was written again failed an audit.
         UsageError: it was never prepared, or was abandoned.
@@ -109,11 +110,14 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
             with clock.part("publish"):
                 published = move_to_main(lake, prepared.run, partial(_audit_again, lake, prepared.run))
             break
+        except WithdrawnError as error:
+            give_up(lake, prepared.run, error.message)
+            raise
         except StaleInputsError:
             if not tries_left:
                 raise
             with clock.part("rewrite"):
-                write(settings, _request_of(prepared.run, publication_id))
+                write(settings, _request_of(lake, prepared.run, publication_id))
                 audit(settings, dataset, publication_id)
     with clock.part("ledger"):
         records = finish(lake, prepared.run, published)
@@ -186,10 +190,14 @@ def _audit_again(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
     return verdicts
 
 
-def _request_of(run: Run, publication_id: str) -> RunRequest:
+def _request_of(lake: Lake, run: Run, publication_id: str) -> RunRequest:
     first, _, last = run.key.partition("_")
     attempt = publication_id.removeprefix(identify(run.dataset, run.key, ""))
-    return RunRequest(run.dataset, parse_day(first), parse_day(last or first), attempt=attempt, heal=run.heal)
+    base = refs.sequence(lake.table(run.dataset), run.base_snapshot_id)
+    began = base if run.began is None else run.began
+    return RunRequest(
+        run.dataset, parse_day(first), parse_day(last or first), attempt=attempt, heal=run.heal, began=began
+    )
 
 
 def _report(lake: Lake, step: str, run: Run, branch: str, snapshot_id: int, clock: Clock) -> Report:

@@ -52,6 +52,12 @@ def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
     return found
 
 
+def sequence(table: "Table", snapshot_id: int) -> int:
+    """Return the sequence number of a snapshot: along `main` it only rises; 0 where the snapshot is gone."""
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    return (snapshot.sequence_number or 0) if snapshot else 0
+
+
 def summaries(table: "Table", snapshot_id: int | None = None) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield (snapshot id, summary properties) of `ancestry`, newest first; thousands of snapshots are walked once."""
     kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
@@ -91,9 +97,16 @@ def publish_snapshot(table: "Table", snapshot_id: int, *, expected: int) -> "Tab
     """Move `main` forward to a descendant of what it is.
 
     Raises:
-        UsageError: the snapshot does not descend from `expected`, so the move would drop rows.
+        UsageError: the snapshot is `expected` itself, so nothing would be published, or does not descend from
+            `expected`, so the move would drop rows.
         CommitConflictError: `main` moved meanwhile.
     """
+    if snapshot_id == expected:
+        raise UsageError(
+            f"Snapshot {snapshot_id} is main's head already: to move main there would publish nothing.",
+            next_step="Write the change to the branch first.",
+            facts={"snapshot_id": snapshot_id},
+        )
     if expected not in ancestry(table, snapshot_id):
         raise UsageError(
             f"Snapshot {snapshot_id} does not descend from {expected}: moving main there would drop rows.",

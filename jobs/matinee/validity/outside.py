@@ -26,20 +26,30 @@ _CHANGES = ("added-data-files", "deleted-data-files", "added-delete-files")
 
 @dataclass(frozen=True)
 class OutsideChange:
-    """A published day that no publication left as it is; `snapshot_id` is None where the commit cannot be told."""
+    """A published day that no publication left as it is.
+
+    `snapshot_id` is None where the commit cannot be told; `set_back` says that `main` does not hold the day's newest
+    publication any more, however many rows it has.
+    """
 
     rows: int
     newest: Publication
     snapshot_id: int | None
+    set_back: bool = False
 
     @property
     def kind(self) -> str:
-        """Return `thinned` where the day has lost rows, else `tampered`."""
+        """Return `set_back`, `thinned` where the day has lost rows, else `tampered`."""
+        if self.set_back:
+            return "set_back"
         return "thinned" if self.rows < self.newest.rows.out else "tampered"
 
     @property
     def words(self) -> str:
         """Return both counts, and the commit where it is known."""
+        if self.set_back:
+            head = self.newest.head_snapshot_id
+            return f"set back: main does not hold {self.newest.publication_id} (snapshot {head}) any more"
         found = f"; snapshot {self.snapshot_id} is neither a publication nor a proven compaction"
         commit = found if self.snapshot_id else ""
         return (
@@ -65,7 +75,8 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     strange = [snapshot for snapshot in line if _is_strange(snapshot)]
     rearranged = proven(lake, table, (snapshot.snapshot_id for snapshot in strange))
     strange = [snapshot for snapshot in strange if snapshot.snapshot_id not in rearranged]
-    if not strange and _total_rows(line) == sum(found.rows.out for found in newest.values()):
+    lost = _set_back(line, newest)
+    if not lost and not strange and _total_rows(line) == sum(found.rows.out for found in newest.values()):
         return {}
     day_column = lake.registry.get(published.dataset).day_column or ""
     sizes = day_sizes(table, day_column)
@@ -75,9 +86,26 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
         rows, commit = sizes.get(day, DaySize()).rows, touched.get(day)
         if commit is not None and any(_replaces(one, commit) for one in published.by_day[day]):
             commit = None  # The whole day was published anew since.
-        if commit is not None or rows != found.rows.out:
-            changes[day] = OutsideChange(rows, found, commit.snapshot_id if commit else None)
+        if day in lost or commit is not None or rows != found.rows.out:
+            changes[day] = OutsideChange(rows, found, commit.snapshot_id if commit else None, day in lost)
     return changes
+
+
+def _set_back(line: list["Snapshot"], newest: Mapping[date, Publication]) -> set[date]:
+    """Return the days whose newest publication is not in `main`'s ancestry, and was not before that history expired.
+
+    Expiry records what is set back as withdrawn before it removes a snapshot, so what is older than the oldest
+    snapshot of the line was on `main` once.
+    """
+    on_main = {snapshot.snapshot_id for snapshot in line}
+    oldest = line[-1].sequence_number or 0 if line else 0
+    return {
+        day
+        for day, found in newest.items()
+        if found.head_snapshot_id is not None
+        and found.head_snapshot_id not in on_main
+        and (found.head_sequence_number or 0) >= oldest
+    }
 
 
 def _is_ahead(line: list["Snapshot"], published: History) -> bool:

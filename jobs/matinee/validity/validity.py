@@ -26,7 +26,7 @@ class Reason:
     """Why a day is not valid, and what would restore it.
 
     `kind` is one of open, short, unpublished, withdrawn, failing (withdrawn by its audits), thinned (rows are gone),
-    tampered (other rows than were audited), restated, input.
+    tampered (other rows than were audited), set_back (main was moved back), restated, input.
     """
 
     kind: str

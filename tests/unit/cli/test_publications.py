@@ -11,9 +11,10 @@ import pytest
 from tests.lakes import D1, D2, arrow, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.cli.main import main
-from matinee.ledger.ledger import history, record, withdraw
+from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Run
 from matinee.ledger.recovery import recover
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import drop_branches, move_to_main
 from matinee.report import Verdict
 from matinee.table import refs

@@ -7,7 +7,7 @@ from pyiceberg.table import Table
 from tests.lakes import D1, D2, arrow, core_play, ids, land, make_lake, overwrite, pin, prepare, raw_play
 
 from matinee.errors import CommitConflictError, StaleInputsError
-from matinee.ledger.ledger import history, recorded, withdraw
+from matinee.ledger.ledger import history, recorded
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import recover
 from matinee.publication.move import drop_branches, move_to_main
@@ -220,12 +220,28 @@ def test_a_commit_between_the_replay_branch_and_its_commit_is_no_failure(
     assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
 
 
-def test_a_withdrawal_after_the_run_was_planned_is_not_undone_by_it(lake: Lake) -> None:
-    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
-    ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")])
-    withdraw(lake, newest(lake, PLAYS, D1), "doubled starts")
-    with pytest.raises(StaleInputsError, match="was withdrawn meanwhile"):
-        move_to_main(lake, ours, nothing_to_audit)
+def test_a_replay_branch_that_a_twin_renewed_is_not_taken_for_the_replay(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.publication import move as module
+
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    publish(lake, prepare(lake, PLAYS, D2, [core_play(D2, "theirs")]))
+    replay, twins = f"replay_{ours.publication_id}", []
+
+    def renew(reached: str) -> None:
+        if reached == "publish.after_replay" and not twins:
+            table = lake.table(PLAYS)
+            table = refs.remove(table, replay, expected=refs.head(table, replay))
+            twins.append(refs.create_branch(table, replay, refs.head(table)))
+
+    monkeypatch.setattr(module.faults, "reach", renew)
+    published = move_to_main(lake, ours, nothing_to_audit)
+    assert twins
+    assert lake.table(PLAYS).snapshot_by_id(published.snapshot_id).summary["matinee.publication-id"] == (  # type: ignore[union-attr, index]
+        ours.publication_id
+    )
+    assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
 
 
 def test_recovery_passes_over_what_another_run_prepares_meanwhile(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,15 @@ def delete(lake: Lake, dataset: str, day: date, play_id: str) -> int:
     return refs.head(table.refresh())
 
 
+def forget(lake: Lake) -> None:
+    """Expire all that `main` was before, as after many days."""
+    table = lake.table(PLAYS)
+    for name, ref in list(table.metadata.refs.items()):
+        if name != refs.MAIN:
+            table = refs.remove(table, name, expected=ref.snapshot_id)
+    table.maintenance.expire_snapshots().by_ids(refs.ancestry(table)[1:]).commit()
+
+
 def why(lake: Lake, dataset: str, day: date) -> Reason:
     reason = Validity(lake).status(dataset, day).reason
     assert reason is not None
@@ -184,3 +193,48 @@ def test_a_heal_of_other_buckets_does_not_make_it_right(lake: Lake) -> None:
     healed = prepare(lake, PLAYS, D1, [], pins=(pin(lake, RAW, {D1: 1}),), read=ROWS, out=ROWS, buckets=(7,))
     move_to_main(lake, healed, lambda _: ())
     assert why(lake, PLAYS, D1).kind == "tampered"
+
+
+def test_main_that_was_set_back_is_seen_though_the_counts_agree(lake: Lake) -> None:
+    before = refs.head(lake.table(PLAYS))
+    publish(lake, D1, generation=2)
+    recover(lake, PLAYS)
+    refs.move_branch(lake.table(PLAYS), refs.MAIN, before, expected=refs.head(lake.table(PLAYS)))
+    reason, newest = why(lake, PLAYS, D1), history(lake, PLAYS).newest(D1)
+    assert newest is not None
+    assert reason.kind == "set_back"
+    assert reason.detail == (
+        f"set back: main does not hold {newest.publication_id} (snapshot {newest.head_snapshot_id}) any more"
+    )
+    assert Validity(lake).status(PLAYS, D2).valid
+    assert Validity(lake).vtts(PLAYS).vtts is None
+
+
+def test_a_day_that_was_set_back_is_valid_again_once_it_is_published_anew(lake: Lake) -> None:
+    before = refs.head(lake.table(PLAYS))
+    publish(lake, D1, generation=2)
+    recover(lake, PLAYS)
+    refs.move_branch(lake.table(PLAYS), refs.MAIN, before, expected=refs.head(lake.table(PLAYS)))
+    publish(lake, D1, generation=2)
+    assert Validity(lake).status(PLAYS, D1).valid
+
+
+def test_upkeep_withdraws_what_was_set_back_before_its_history_expires(lake: Lake) -> None:
+    before = refs.head(lake.table(PLAYS))
+    publish(lake, D1, generation=2)
+    recover(lake, PLAYS)
+    lost = refs.head(lake.table(PLAYS))
+    refs.move_branch(lake.table(PLAYS), refs.MAIN, before, expected=lost)
+    recover_all(lake.settings)
+    publish(lake, D2, generation=1)
+    forget(lake)
+    assert why(lake, PLAYS, D1).kind == "withdrawn"
+    assert Validity(lake).status(PLAYS, D2).valid
+
+
+def test_a_publication_whose_snapshot_expired_was_on_main(lake: Lake) -> None:
+    recover(lake, PLAYS)
+    publish(lake, D2)
+    recover(lake, PLAYS)
+    forget(lake)
+    assert Validity(lake).status(PLAYS, D1).valid

@@ -1,0 +1,62 @@
+"""Withdrawing a day: the word goes to the dataset's own `main` first, so that every publication in flight meets it.
+
+Nothing but `main`'s one requirement orders a withdrawal and a publication, whatever the clocks of their machines say.
+The ledger's row follows; where the process dies between the two, recovery appends it.
+"""
+
+from matinee import faults
+from matinee.errors import CommitConflictError
+from matinee.ledger.ledger import history, record
+from matinee.ledger.model import Publication, State, Withdrawal
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import replace_files
+from matinee.table.registers import stamp
+
+
+def withdraw(lake: Lake, publication: Publication, reason: str) -> Publication:
+    """Declare that a published day is not to be trusted any more; its generation rises, its rows stay.
+
+    Args:
+        lake: the lake.
+        publication: the day's newest publication; its verdicts become those of the record.
+        reason: why; it stands in the ledger and in `vtts explain`.
+
+    Returns:
+        The record as it stands now; where the day was withdrawn already, the record of that.
+
+    Raises:
+        CommitConflictError: the day was published again meanwhile, or others committed first, each of many times.
+    """
+    dataset = publication.run.dataset
+    for _ in range(refs.COMMIT_TRIES):
+        table = lake.table(dataset)  # Before the look at the ledger: what comes between the two is a conflict.
+        newest = history(lake, dataset).newest(publication.day)
+        if newest is None or newest.publication_id != publication.publication_id:
+            raise _overtaken(publication, newest)
+        if newest.state is State.WITHDRAWN:
+            return newest
+        word = Withdrawal(newest.publication_id, newest.day, newest.generation + 1, reason, stamp())
+        try:
+            replace_files(table, refs.MAIN, [], [], word.to_summary())
+        except CommitConflictError:
+            continue
+        faults.reach("withdraw.after_commit")
+        withdrawn = word.record(publication)
+        record(lake, [withdrawn])
+        return withdrawn
+    raise CommitConflictError(
+        f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times: {publication.day} is not withdrawn.",
+        next_step="Withdraw the day again when fewer writers are at work.",
+        facts={"dataset": dataset, "day": publication.day},
+    )
+
+
+def _overtaken(publication: Publication, newest: Publication | None) -> CommitConflictError:
+    other = newest.publication_id if newest else "nothing"
+    return CommitConflictError(
+        f"{publication.run.dataset} {publication.day} is not withdrawn: its newest publication is {other} by now, "
+        f"not {publication.publication_id}.",
+        next_step="Look at the new publication; withdraw the day again if the reason still holds.",
+        facts={"dataset": publication.run.dataset, "day": publication.day, "publication_id": other},
+    )
