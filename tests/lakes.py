@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -101,6 +102,7 @@ def prepare(
     read: int | None = None,
     out: int | None = None,
     buckets: tuple[int, ...] | None = None,
+    stamps: Mapping[int | None, str] | None = None,
 ) -> Run:
     """Write rows as the day on an audit branch in one commit, and record it as PREPARED."""
     table = lake.ensure(dataset)
@@ -112,7 +114,7 @@ def prepare(
     audited = refs.head(table.refresh(), run.branch)
     counted = Rows.model_validate({"in": len(rows) if read is None else read, "out": len(rows) if out is None else out})
     prepared = Publication(run, day, State.PREPARED, generation, PLANNED, audited_snapshot_id=audited, rows=counted)
-    record(lake, [prepared])
+    record(lake, [replace(prepared, stamps=stamps or {})])
     return run
 
 

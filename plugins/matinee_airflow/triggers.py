@@ -65,7 +65,7 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
     published = contract.touched_days(day, day)
     for spec in contract.inputs:
         for read in () if spec.optional else day_range(*contract.input_days(spec, *published)):
-            status = validity.status(spec.dataset, read)
+            status = validity.readable(spec, read)
             if status.reason is not None:
                 return "\n".join(status.reason.lines())
     return ""

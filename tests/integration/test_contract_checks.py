@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from matinee.audits.runner import run_checks
 from matinee.contracts.checks import CANDIDATE, compile_checks
 from matinee.contracts.ddl import SPARK_TYPES, create_statement, iceberg_schema, partition_spec
 from matinee.contracts.model import Contract, VolumeBand
@@ -42,17 +43,14 @@ ROW = {
 def bad_rows(
     spark: "SparkSession", contract: Contract, rows: list[dict[str, object]], types: dict[str, str] | None = None
 ) -> dict[str, int]:
-    """Return the checks that found bad rows, with how many, after one run of the compiled query."""
+    """Return the checks that found bad rows, with how many, after one run of the compiled queries."""
     columns = {column.name: SPARK_TYPES[column.type] for column in contract.columns} | (types or {})
     schema = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
     spark.createDataFrame([tuple(row.get(name) for name in columns) for row in rows], schema).createOrReplaceTempView(
         CANDIDATE
     )
-    compiled = compile_checks(contract)
-    (found,) = spark.sql(compiled.sql).collect()
-    assert tuple(found.asDict()) == tuple(check.name for check in compiled.checks)
-    assert all(isinstance(count, int) for count in found)
-    return {name: count for name, count in found.asDict().items() if count}
+    verdicts = run_checks(spark, compile_checks(contract)).verdicts
+    return {verdict.audit: verdict.bad_rows for verdict in verdicts if verdict.bad_rows}
 
 
 def test_rows_that_keep_the_contract_pass_every_check(spark: "SparkSession") -> None:

@@ -1,7 +1,8 @@
-"""A contract's checks as ONE query for full volumes: a bigint column per check, the number of bad rows.
+"""A contract's checks as ONE query for full volumes: a row a cell, a bigint column per check, the number of bad rows.
 
 What the statistics of the data files already prove is left out of it. A key that repeats is looked for by its 64-bit
-hash; only where a hash repeats are the keys themselves compared, by a query of their own.
+hash; only where a hash repeats are the keys themselves compared, by a query of their own. The same scan hashes the rows
+of each cell: that is the stamp of a publication.
 """
 
 from collections.abc import Container, Iterator
@@ -9,10 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from matinee.contracts.ddl import SPARK_TYPES
-from matinee.contracts.model import Column, Contract, VolumeBand
+from matinee.contracts.model import BUCKET_COLUMN, Column, Contract, VolumeBand
 
 #: The temporary view that holds the days under audit of the dataset under audit.
 CANDIDATE = "candidate"
+#: Columns of the query: the cell, and the order-free hash of its rows.
+DAY, BUCKET, STAMP = "cell_day", "cell_bucket", "cell_stamp"
 
 
 @dataclass(frozen=True)
@@ -32,29 +35,58 @@ class Check:
 
 @dataclass(frozen=True)
 class CompiledChecks:
-    """The query over the view `candidate`, what its columns mean, in their order, and what need not be asked."""
+    """The queries over the view `candidate`, what their columns mean, and what need not be asked.
+
+    `sql` has a row for each cell with rows: cell_day, cell_bucket (null of a dataset without buckets), cell_stamp, and
+    the checks of single rows. `whole` has one row: the checks that look at rows together; empty where there are none.
+    """
 
     sql: str
+    whole: str
     checks: tuple[Check, ...]
     proven: tuple[Check, ...] = ()
 
 
 def compile_checks(contract: Contract, proven: Container[str] = ()) -> CompiledChecks:
-    """Return the contract's checks as one query with one row; every value is 0 where the contract is kept.
+    """Return the contract's checks as queries; every value is 0 where the contract is kept.
 
-    A column that the table lacks makes the query itself fail: nothing could be said about its rows.
+    A column that the table lacks makes a query itself fail: nothing could be said about its rows.
 
     Args:
+        contract: of a dataset that is kept by day.
         proven: names of the checks that are known to be kept: see `table.statistics`.
     """
-    parts = [*_column_checks(contract), *_unique_checks(contract), *_volume_checks(contract)]
-    asked = [(check, expression) for check, expression in parts if check.name not in proven]
-    selected = ",\n".join(f"  {expression} AS `{check.name}`" for check, expression in asked)
+    rows, together = list(_column_checks(contract)), [*_unique_checks(contract), *_volume_checks(contract)]
+    asked = [(check, expression) for check, expression in rows if check.name not in proven]
+    asked_whole = [(check, expression) for check, expression in together if check.name not in proven]
+    cell = [f"`{contract.day_column}`" if contract.day_column else "CAST(NULL AS DATE)"]
+    cell += [f"`{BUCKET_COLUMN}`" if contract.bucketed else "CAST(NULL AS INT)"]
+    selected = [f"{cell[0]} AS {DAY}", f"{cell[1]} AS {BUCKET}", f"{_stamp(contract)} AS {STAMP}", *map(_named, asked)]
     return CompiledChecks(
-        f"SELECT\n{selected}\nFROM {CANDIDATE}",
-        tuple(check for check, _ in asked),
-        tuple(check for check, _ in parts if check.name in proven),
+        f"SELECT\n  {_LINES.join(selected)}\nFROM {CANDIDATE}\nGROUP BY {', '.join(cell)}",
+        f"SELECT\n  {_LINES.join(map(_named, asked_whole))}" if asked_whole else "",
+        tuple(check for check, _ in (*asked, *asked_whole)),
+        tuple(check for check, _ in (*rows, *together) if check.name in proven),
     )
+
+
+_LINES = ",\n  "
+
+
+def _named(asked: tuple[Check, str]) -> str:
+    return f"{asked[1]} AS `{asked[0].name}`"
+
+
+def _stamp(contract: Contract) -> str:
+    """Return the order-free hash of a cell's rows: the exact sum of their 64-bit hashes, the same on each engine.
+
+    Doubles are left out: engines may add them up in another order.
+    """
+    hashed = [column for column in contract.columns if column.type != "double"]
+    values = [f"`{column.name}`" for column in hashed]
+    # The function skips nulls, so which columns are null is hashed, too.
+    values += [f"`{column.name}` IS NULL" for column in hashed if not column.required]
+    return f"sum(CAST(xxhash64({', '.join(values)}) AS DECIMAL(38, 0)))"
 
 
 def _column_checks(contract: Contract) -> Iterator[tuple[Check, str]]:

@@ -150,17 +150,20 @@ def _positioned(properties: list[Piece], flag: str, position: str) -> tuple[str,
 
 
 def _input(piece: Piece) -> InputSpec:
-    found = {name: piece.find(name) for name in ("lookback", "lookahead", "optional")}
-    lookback, lookahead, optional = found.values()
+    found = {name: piece.find(name) for name in ("lookback", "lookahead", "optional", "waits_for")}
+    lookback, lookahead, optional, waits_for = found.values()
     for name, _ in piece.entries():
         if name not in {"dataset", "alias", *found}:
-            raise Misplaced((*piece.place, name), "an input has dataset, alias, lookback, lookahead and optional only")
+            raise Misplaced((*piece.place, name), f"an input has dataset, alias, {', '.join(found)} only")
+    if waits_for and waits_for.text() not in {"valid", "mature"}:
+        raise Misplaced(waits_for.place, "waits_for is valid or mature")
     return InputSpec(
         dataset=_matching(piece.get("dataset"), _DATASET, "a dataset's name"),
         alias=_name(piece.get("alias")),
         lookback=lookback.text() if lookback else "0d",
         lookahead=lookahead.text() if lookahead else "0d",
         optional=optional.flag() if optional else False,
+        waits_for="mature" if waits_for and waits_for.text() == "mature" else "valid",
     )
 
 

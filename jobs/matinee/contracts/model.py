@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 from matinee.days import parse_duration, reach_ahead, reach_back
 from matinee.errors import UsageError
@@ -47,7 +48,8 @@ class InputSpec:
     """A dataset that a transform reads, under `alias`, and how far around the published days it reads it.
 
     `lookback` and `lookahead` are duration literals ("24h", "0s") or names of the contract's parameters. The days
-    of an `optional` input that are not valid are left out; those of any other refuse the run.
+    of an `optional` input that are not valid are left out; those of any other refuse the run. `waits_for` says when the
+    days of an input can be read: once they are `valid`, or once they are `mature` as well and change no more.
     """
 
     dataset: str
@@ -55,6 +57,7 @@ class InputSpec:
     lookback: str = "0d"
     lookahead: str = "0d"
     optional: bool = False
+    waits_for: Literal["valid", "mature"] = "valid"
 
 
 @dataclass(frozen=True)

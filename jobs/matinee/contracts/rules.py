@@ -172,6 +172,11 @@ def _inputs(subject: Subject) -> Iterator[Finding]:
             if not _resolves(contract, value):
                 yield (*place, position, name), f"{name} '{value}' is neither a parameter nor a duration"
         yield from _edge(subject, (*place, position, "dataset"), spec.dataset)
+        other = subject.others.get(spec.dataset)
+        if spec.waits_for == "mature" and other and not any(one.lookahead != "0d" for one in other.inputs):
+            yield (*place, position, "waits_for"), f"{spec.dataset} reads nothing ahead: its days are mature once valid"
+        if spec.waits_for == "mature" and spec.optional:
+            yield (*place, position, "waits_for"), "an optional input is not waited for"
 
 
 def _edge(subject: Subject, place: Place, dataset: str) -> Iterator[Finding]:

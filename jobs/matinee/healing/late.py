@@ -110,6 +110,8 @@ def _restated(validity: Validity, contract: Contract, newest: Publication) -> It
     for now, read in _published_inputs(validity, contract, newest):
         if read is not None and now.generation != read:
             yield f"{now.dataset} {now.day} went from generation {read} to {now.generation}"
+        elif read is not None and now.stamp not in (None, newest.run.pin(now.dataset).stamps.get(now.day, now.stamp)):
+            yield f"{now.dataset} {now.day} holds other rows under generation {read} (outdated, still valid)"
 
 
 def _unread(validity: Validity, contract: Contract, newest: Publication) -> list[tuple[str, datetime]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from matinee.contracts.stamps import from_text, to_text
 from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Publication, Run, State, Withdrawal, buckets_in
 from matinee.report import Rows, Verdict
 from matinee.table import refs
@@ -173,6 +174,7 @@ def _to_row(publication: Publication) -> dict[str, object]:
             sort_keys=True,
         ),
         "reason": publication.reason,
+        "stamps": to_text(publication.stamps) if publication.stamps else None,
     }
 
 
@@ -216,6 +218,7 @@ def _from_row(row: Mapping[str, object]) -> Publication:
         ),
         reason=str(row["reason"]) if row["reason"] is not None else None,
         changed=buckets_in(parameters, "changed"),
+        stamps=from_text(row.get("stamps")),  # type: ignore[arg-type]
     )
 
 

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from matinee.contracts.stamps import Stamps, day_stamp
+from matinee.days import day_range
 from matinee.errors import UsageError
 from matinee.report import Rows, Verdict
 from matinee.table import names
@@ -40,6 +42,7 @@ class InputPin:
 
     `days` holds each input day that was read as valid with its generation then; for `raw.*`, which has no generations,
     with the highest landing number of the day's rows. `landing_seq` is the highest one of the whole snapshot (`raw.*`).
+    `stamps` holds the stamp of each of these days that has one: the rows that were read under that generation.
     """
 
     dataset: str
@@ -47,6 +50,7 @@ class InputPin:
     sequence_number: int
     landing_seq: int | None
     days: Mapping[date, int]
+    stamps: Mapping[date, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Return the pin as plain JSON values."""
@@ -56,15 +60,19 @@ class InputPin:
             "sequence_number": self.sequence_number,
             "landing_seq": self.landing_seq,
             "days": {day.isoformat(): generation for day, generation in sorted(self.days.items())},
+            "stamps": {day.isoformat(): stamp for day, stamp in sorted(self.stamps.items())},
         }
 
     @classmethod
     def from_json(cls, found: Mapping[str, object]) -> "InputPin":
         """Read what `to_json` wrote."""
-        days = found["days"]
-        assert isinstance(days, dict)  # noqa: S101 - written by to_json
-        values = {**found, "days": {date.fromisoformat(day): int(generation) for day, generation in days.items()}}
-        return cls(**values)  # type: ignore[arg-type]
+        days, stamps = found["days"], found.get("stamps", {})
+        assert isinstance(days, dict) and isinstance(stamps, dict)  # noqa: S101, PT018 - written by to_json
+        by_day = {
+            "days": {date.fromisoformat(day): int(generation) for day, generation in days.items()},
+            "stamps": {date.fromisoformat(day): str(stamp) for day, stamp in stamps.items()},
+        }
+        return cls(**{**found, **by_day})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,11 @@ class Run:
     def branch(self) -> str:
         """The branch on which the change waits for its audits."""
         return f"{names.AUDIT}{self.publication_id}"
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days that it publishes."""
+        return tuple(day_range(self.first_day, self.last_day))
 
     def written(self, snapshot_id: int) -> Slice:
         """Return what the run replaces, as it stands at a snapshot of its dataset."""
@@ -155,7 +168,8 @@ def buckets_in(body: Mapping[str, Any], name: str = "buckets") -> tuple[int, ...
 class Publication:
     """One (publication, day) of the ledger with everything known of it.
 
-    `changed` are the buckets whose rows are not what they were before; None: all of them, or nobody looked.
+    `changed` are the buckets whose rows are not what they were before; None: all of them, or nobody looked. `stamps`
+    are those of the day's rows.
     """
 
     run: Run
@@ -171,6 +185,12 @@ class Publication:
     rows: Rows = field(default_factory=Rows.model_construct)
     reason: str | None = None
     changed: tuple[int, ...] | None = None
+    stamps: Stamps = field(default_factory=dict)
+
+    @property
+    def stamp(self) -> str | None:
+        """One stamp for all rows of the day; None where it is not known."""
+        return day_stamp(self.stamps)
 
     @property
     def publication_id(self) -> str:

@@ -1,14 +1,17 @@
 """Auditing a change: the contract's checks and the dataset's audits on a branch, with what it read beside it."""
 
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
-from matinee.audits.definitions import load_audits
+from matinee.audits.definitions import Audit, load_audits
 from matinee.audits.runner import Evidence, register, run_audits, run_checks
 from matinee.contracts.checks import compile_checks
 from matinee.contracts.model import Contract
+from matinee.contracts.stamps import EMPTY, Stamps
 from matinee.engine.tables.protocol import Tables, open_tables
 from matinee.errors import AuditFailedError
 from matinee.ledger.ledger import history
@@ -25,24 +28,51 @@ from matinee.transforms.sql import sql_arguments
 HISTORY = timedelta(days=28)
 
 
-def audit_candidate(lake: Lake, run: Run, snapshot_id: int, *, only_cross_day: bool = False) -> tuple[Verdict, ...]:
-    """Judge the days of a run as they stand at a snapshot: of its branch, of a replayed one, or of `main`.
+@dataclass(frozen=True)
+class Judged:
+    """One verdict a check and audit, and by day the stamps of the cells that the run wrote."""
 
-    Returns:
-        One verdict a check and audit; nothing is raised for a failure.
-    """
+    verdicts: tuple[Verdict, ...]
+    stamps: Mapping[date, Stamps]
+
+
+def audit_candidate(lake: Lake, run: Run, snapshot_id: int) -> Judged:
+    """Judge the days of a run as they stand at a snapshot of its branch, or of `main`; no failure is raised."""
     contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
-    audits = [audit for audit in load_audits(contract) if audit.cross_day or not only_cross_day]
-    if only_cross_day and not audits:
+    with _audited(lake, contract, run, snapshot_id) as (session, audit, own):
+        checked = run_checks(session, compile_checks(contract, _proven(lake, contract, own)))
+        verdicts = (*checked.verdicts, *audit(load_audits(contract)))
+    return Judged(verdicts, {day: _written(contract, run, checked.stamps.get(day, {})) for day in run.days})
+
+
+def audit_across_days(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
+    """Judge a replayed change by the audits that look at other days, too: those may have changed since."""
+    contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
+    audits = [audit for audit in load_audits(contract) if audit.cross_day]
+    if not audits:
         return ()
+    with _audited(lake, contract, run, snapshot_id) as (_, audit, _):
+        return audit(audits)
+
+
+@contextmanager
+def _audited(
+    lake: Lake, contract: Contract, run: Run, snapshot_id: int
+) -> Iterator[tuple[SparkSession, Callable[[Sequence[Audit]], tuple[Verdict, ...]], dict[str, Slice]]]:
+    """Open what audits read; yield the session, a function that runs audits, and the slices of the dataset itself."""
     arguments = sql_arguments(TransformContext(contract, run.first_day, run.last_day, run.as_of))
     own = _own_slices(lake, contract, run, snapshot_id)
     evidence = _evidence(lake, contract, own)
     read = [*map(_whole, own.values()), *input_slices(lake.registry, contract, run).values()]
     with open_tables(lake, read) as (session, tables):
         register(_views(lake, tables, contract, run, own))
-        checks = () if only_cross_day else run_checks(session, compile_checks(contract, _proven(lake, contract, own)))
-        return (*checks, *run_audits(session, audits, arguments, evidence))
+        yield session, lambda audits: run_audits(session, audits, arguments, evidence), own
+
+
+def _written(contract: Contract, run: Run, found: Stamps) -> Stamps:
+    """Return the stamps of all cells of a day that a run wrote, also of those that have no rows; none of others."""
+    every: tuple[int | None, ...] = tuple(range(contract.profile_buckets or 1)) if contract.bucketed else (None,)
+    return {bucket: found.get(bucket, EMPTY) for bucket in (every if run.buckets is None else run.buckets)}
 
 
 def raise_on_block(run: Run, verdicts: tuple[Verdict, ...]) -> None:

@@ -2,20 +2,21 @@
 
 What changed follows from two sets of pins and the ledger: those that a published day was derived from, and those of the
 run that heals it. Of landed rows, the buckets that rows landed between the pins change. Of published days, the buckets
-that the publications between the pinned generations rewrote, as they recorded them. No clock and no old snapshot is
-asked, so a heal can be repeated, resumed, or done by another process, and what lands while it runs is left to the next.
+that the publications between the pinned generations rewrote, as they recorded them, and those whose stamps differ under
+one generation. No clock and no old snapshot is asked, so a heal can be repeated, resumed, or done by another process,
+and what lands while it runs is left to the next.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from pyspark.sql import functions as F
 
 from matinee import __version__
-from matinee.contracts.model import BUCKET_COLUMN, Contract, InputSpec
+from matinee.contracts.model import Contract, InputSpec
+from matinee.contracts.stamps import Stamps, changed
 from matinee.engine.tables.protocol import open_tables
-from matinee.engine.tables.spark_procedures import row_hashes
 from matinee.ledger.ledger import History
 from matinee.ledger.model import REACHED, Buckets, InputPin, Publication, Run, State
 from matinee.publication.inputs import keeps_buckets, keeps_ids
@@ -62,7 +63,7 @@ def changed_buckets(
     if not is_explained(lake, validity, contract, published):
         return None
     now = {pin.dataset: pin for pin in pins}
-    changed: set[int] = set()
+    buckets: set[int] = set()
     for spec in contract.inputs:
         before, after = published.run.pin(spec.dataset), now[spec.dataset]
         if lake.registry.get(spec.dataset).transform is None:
@@ -72,8 +73,8 @@ def changed_buckets(
             found = _republished(validity.history(spec.dataset), contract, spec, published.day, before, after)
         if found is None:
             return None
-        changed |= set(found)
-    return tuple(sorted(changed))
+        buckets |= set(found)
+    return tuple(sorted(buckets))
 
 
 def late_changes(lake: Lake, contract: Contract, published: Publication, after: InputPin) -> list[LateChange] | None:
@@ -110,11 +111,30 @@ def _republished(
     published: History, contract: Contract, spec: InputSpec, day: date, before: InputPin, after: InputPin
 ) -> Buckets:
     first, last = contract.input_days(spec, day, day)
-    days = (one for one in before.days.keys() | after.days.keys() if first <= one <= last)
-    newer = [one for read in days for one in _between(published, read, before.days.get(read), after.days.get(read))]
-    if any(one is None or one.changed is None for one in newer):
+    found: set[int] = set()
+    for read in (one for one in before.days.keys() | after.days.keys() if first <= one <= last):
+        buckets = _other_rows(published, read, before, after)
+        if buckets is None:
+            return None
+        found |= set(buckets)
+        newer = list(_between(published, read, before.days.get(read), after.days.get(read)))
+        if any(one is None or one.changed is None for one in newer):
+            return None
+        found |= {bucket for one in newer if one for bucket in one.changed or ()}
+    return tuple(found)
+
+
+def _other_rows(published: History, day: date, before: InputPin, after: InputPin) -> Buckets:
+    """Return the buckets of an input day that hold other rows by now, under the same generation."""
+    old, new = before.stamps.get(day), after.stamps.get(day)
+    if before.days.get(day) != after.days.get(day) or old is None or new is None or old == new:
+        return ()
+    stamps = {one.stamp: one.stamps for one in published.by_day.get(day, ()) if one.state in REACHED}
+    if old not in stamps or new not in stamps:
         return None
-    return tuple({bucket for one in newer if one for bucket in one.changed or ()})
+    both = stamps[old].keys() | stamps[new].keys()
+    differing = [bucket for bucket in both if stamps[old].get(bucket) != stamps[new].get(bucket)]
+    return None if None in differing else tuple(bucket for bucket in differing if bucket is not None)
 
 
 def _between(published: History, day: date, before: int | None, after: int | None) -> Iterator[Publication | None]:
@@ -130,11 +150,8 @@ def _between(published: History, day: date, before: int | None, after: int | Non
             yield None if one.state is State.WITHDRAWN else one
 
 
-def really_changed(lake: Lake, run: Run, audited: int) -> Buckets:
+def really_changed(run: Run, before: Mapping[date, Stamps], after: Mapping[date, Stamps]) -> Buckets:
     """Return those of the buckets of a heal whose rows it changed: the others came out as they were."""
     if not run.buckets:
         return run.buckets
-    before, after = run.written(run.base_snapshot_id), run.written(audited)
-    with open_tables(lake, [before, after]) as (_, tables):
-        left, right = (row_hashes(tables.read(one), BUCKET_COLUMN) for one in (before, after))
-    return tuple(bucket for bucket in run.buckets if left.get(bucket) != right.get(bucket))
+    return changed(before.get(run.first_day, {}), after[run.first_day], run.buckets)

@@ -17,7 +17,7 @@ from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs, landing_seq
 from matinee.table.registers import stamp
-from matinee.validity.validity import Validity
+from matinee.validity.validity import DayStatus, Validity
 
 LOOKS = 5
 
@@ -158,12 +158,14 @@ def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, fi
     """Return an input as a run that reads these days of it at a snapshot pins it."""
     table = lake.table(spec.dataset)
     upstream = lake.registry.get(spec.dataset)
+    statuses = [one for day in day_range(first, last) if (one := validity.status(spec.dataset, day)).valid]
     return InputPin(
         dataset=spec.dataset,
         snapshot_id=snapshot_id,
         sequence_number=refs.sequence(table, snapshot_id),
         landing_seq=landing_seq(table, snapshot_id) if upstream.transform is None else None,
-        days=_pinned_days(lake, validity, spec.dataset, snapshot_id, first, last),
+        days=_pinned_days(lake, statuses, spec.dataset, snapshot_id, first, last),
+        stamps={status.day: status.stamp for status in statuses if status.stamp is not None},
     )
 
 
@@ -171,10 +173,11 @@ def _require(
     contract: Contract, request: RunRequest, validity: Validity, spec: InputSpec, first: date, last: date
 ) -> None:
     for day in day_range(first, last):
-        reason = validity.status(spec.dataset, day).reason
+        reason = validity.readable(spec, day).reason
         if reason is not None:
+            lacks = "mature" if reason.kind == "immature" else "valid"
             raise InputsNotValidError(
-                f"{contract.dataset} {request.key} reads {spec.dataset} {day}, which is not valid: "
+                f"{contract.dataset} {request.key} reads {spec.dataset} {day}, which is not {lacks}: "
                 + "; ".join(line.strip() for line in reason.lines()[:-1])
                 + ".",
                 next_step=reason.root.next_step,
@@ -183,10 +186,9 @@ def _require(
 
 
 def _pinned_days(
-    lake: Lake, validity: Validity, dataset: str, snapshot_id: int, first: date, last: date
+    lake: Lake, statuses: list[DayStatus], dataset: str, snapshot_id: int, first: date, last: date
 ) -> dict[date, int]:
     """Return the valid days of a range with what would show a change of each: see `InputPin.days`."""
-    statuses = [status for day in day_range(first, last) if (status := validity.status(dataset, day)).valid]
     upstream = lake.registry.get(dataset)
     if upstream.transform is not None or upstream.day_column is None:
         return {status.day: status.generation for status in statuses}

@@ -43,7 +43,7 @@ def audit_published(
                 next_step=f"`matinee run {dataset} --key {day}` publishes and audits it on what is there now.",
             )
     main = refs.head(lake.table(dataset))
-    verdicts = audit_candidate(lake, replace(newest.run, first_day=day, last_day=day, buckets=None), main)
+    verdicts = audit_candidate(lake, replace(newest.run, first_day=day, last_day=day, buckets=None), main).verdicts
     if withdraw_failing:
         _withdraw(lake, newest, verdicts)
     return verdicts

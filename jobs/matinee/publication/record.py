@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 from matinee import faults
+from matinee.contracts.stamps import Stamps, merged
 from matinee.ledger.ledger import history, record, recorded
-from matinee.ledger.model import Buckets, Publication, Run, State
+from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned
+from matinee.publication.auditing import Judged
+from matinee.publication.changed_buckets import really_changed
 from matinee.publication.counting import rows_by_day
 from matinee.publication.move import Published, drop_branches
 from matinee.publication.plan import generation
@@ -15,16 +18,16 @@ from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
 
 
-def prepare(
-    lake: Lake, run: Run, audited: int, verdicts: tuple[Verdict, ...], changed: Buckets = None
-) -> tuple[Publication, ...]:
+def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publication, ...]:
     """Record what was judged, all its days in one append: PREPARED, or ABANDONED where an audit blocks it.
 
     So is a day that the same attempt had prepared before and, written again, no longer has: it is not valid by now.
     """
-    blocked = any(verdict.blocks for verdict in verdicts)
+    blocked = any(verdict.blocks for verdict in judged.verdicts)
     contract = lake.registry.get(run.dataset)
     published, noted = history(lake, run.dataset), stamp()
+    before = {day: found.stamps for day in run.days if (found := published.newest(day))}
+    changed = really_changed(run, before, judged.stamps)
     records = tuple(
         Publication(
             run=run,
@@ -33,10 +36,11 @@ def prepare(
             generation=generation(contract, published, run, day, read=rows.read, rewritten=changed),
             recorded_ts=noted,
             audited_snapshot_id=audited,
-            verdicts=verdicts,
+            verdicts=judged.verdicts,
             rows=rows,
             reason="a blocking audit failed" if blocked else None,
             changed=changed,
+            stamps=_all_stamps(run, before.get(day, {}), judged.stamps[day]),
         )
         for day, rows in rows_by_day(lake, run, audited).items()
     )
@@ -69,6 +73,10 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     drop_branches(table, run)
     faults.reach("publish.after_drop")
     return records
+
+
+def _all_stamps(run: Run, before: Stamps, written: Stamps) -> Stamps:
+    return written if run.buckets is None else merged(before, written)
 
 
 def give_up(lake: Lake, run: Run, reason: str) -> None:

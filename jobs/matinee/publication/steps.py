@@ -17,8 +17,7 @@ from matinee.ledger.ledger import history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication, Run, State
 from matinee.ledger.model import publication_id as identify
 from matinee.ledger.recovery import recover
-from matinee.publication.auditing import audit_candidate, raise_on_block
-from matinee.publication.changed_buckets import really_changed
+from matinee.publication.auditing import audit_across_days, audit_candidate, raise_on_block
 from matinee.publication.counting import rows_by_day, total
 from matinee.publication.deriving import derive
 from matinee.publication.move import move_to_main
@@ -83,14 +82,13 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
         return _published_report(lake, "audit", known)
     run, audited = _written(lake, dataset, f"{names.AUDIT}{publication_id}", publication_id)
     with clock.part("audit"):
-        verdicts = audit_candidate(lake, run, audited)
-        changed = really_changed(lake, run, audited)
+        judged = audit_candidate(lake, run, audited)
     faults.reach("audit.after_verdicts")
     with clock.part("ledger"):
-        prepare(lake, run, audited, verdicts, changed)
+        prepare(lake, run, audited, judged)
     faults.reach("audit.after_prepared")
-    raise_on_block(run, verdicts)
-    return _report(lake, "audit", run, run.branch, audited, clock).model_copy(update={"verdicts": verdicts})
+    raise_on_block(run, judged.verdicts)
+    return _report(lake, "audit", run, run.branch, audited, clock).model_copy(update={"verdicts": judged.verdicts})
 
 
 def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
@@ -149,7 +147,7 @@ def _judge_experiment(settings: Settings, written: Report) -> Report:
     lake = Lake.open(settings)
     experiment, snapshot_id = _written(lake, written.dataset, written.branch or "", written.publication_id or "")
     with clock.part("audit"):
-        verdicts = audit_candidate(lake, experiment, snapshot_id)
+        verdicts = audit_candidate(lake, experiment, snapshot_id).verdicts
     return written.model_copy(
         update={"step": "experiment", "verdicts": verdicts, "seconds": {**written.seconds, **clock.seconds}}
     )
@@ -185,7 +183,7 @@ def _prepared(lake: Lake, dataset: str, publication_id: str) -> Publication:
 
 
 def _audit_again(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
-    verdicts = audit_candidate(lake, run, snapshot_id, only_cross_day=True)
+    verdicts = audit_across_days(lake, run, snapshot_id)
     raise_on_block(run, verdicts)
     return verdicts
 

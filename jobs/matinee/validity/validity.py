@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from matinee.contracts.model import Contract
-from matinee.days import day_range, end_of, start_of
+from matinee.contracts.model import Contract, InputSpec
+from matinee.days import day_range, end_of
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import InputPin, Publication, State
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
 from matinee.validity.manifests import Expectation, Manifest, declared, expectation
+from matinee.validity.maturity import is_settled, looks_ahead, settled_through
 from matinee.validity.outside import OutsideChange, changed_outside
 
 
@@ -26,7 +27,7 @@ class Reason:
     """Why a day is not valid, and what would restore it.
 
     `kind` is one of open, short, unpublished, withdrawn, failing (withdrawn by its audits), thinned (rows are gone),
-    tampered (other rows than were audited), set_back (main was moved back), restated, input.
+    tampered (other rows than were audited), set_back (main was moved back), restated, input, immature.
     """
 
     kind: str
@@ -49,13 +50,14 @@ class Reason:
 
 @dataclass(frozen=True)
 class DayStatus:
-    """Whether a day can be trusted; `generation` is what a reader would pin."""
+    """Whether a day can be trusted; `generation` and `stamp` (None: not known) are what a reader would pin."""
 
     dataset: str
     day: date
     valid: bool
     generation: int = 0
     reason: Reason | None = None
+    stamp: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,18 @@ class Validity:
             found = self._statuses[dataset, day] = self._status(self.lake.registry.get(dataset), day)
         return found
 
+    def readable(self, spec: InputSpec, day: date) -> DayStatus:
+        """Return whether a day of an input can be read as its reader's contract asks: valid, or mature as well."""
+        status = self.status(spec.dataset, day)
+        contract = self.lake.registry.get(spec.dataset)
+        before = self.valid_from is None or day < self.valid_from
+        if spec.waits_for == "valid" or not status.valid or before:
+            return status
+        if is_settled(contract, self.history(spec.dataset).newest(day), day):
+            return status
+        detail, wait = "valid, but not mature: its labels may still change", "Wait: the runs of later days settle them."
+        return _invalid(contract, day, "immature", detail, wait)
+
     def _status(self, contract: Contract, day: date) -> DayStatus:
         if self.valid_from is not None and day < self.valid_from:
             return DayStatus(contract.dataset, day, valid=True)
@@ -162,7 +176,7 @@ class Validity:
             or self._thinned_source(contract, newest)
             or self._too_few(contract, newest)
         )
-        return DayStatus(contract.dataset, day, reason is None, newest.generation, reason)
+        return DayStatus(contract.dataset, day, reason is None, newest.generation, reason, newest.stamp)
 
     def changed_outside(self, newest: Publication) -> Reason | None:
         """Say so where a published day, or the landed day that it was made from, is not what the publication knew."""
@@ -210,7 +224,7 @@ class Validity:
     def _missing_input(self, contract: Contract, day: date) -> Reason | None:
         for spec in contract.inputs:
             for read in () if spec.optional else day_range(*contract.input_days(spec, day, day)):
-                status = self.status(spec.dataset, read)
+                status = self.readable(spec, read)
                 if not status.valid:
                     return status.reason
         return None
@@ -253,18 +267,13 @@ class Validity:
 
     def _mature_through(self, dataset: str, last: date | None) -> datetime | None:
         contract = self.lake.registry.get(dataset)
-        ahead = next((spec.lookahead for spec in contract.inputs if spec.lookahead != "0d"), None)
-        if last is None or self.valid_from is None or ahead is None:
+        if last is None or self.valid_from is None or not looks_ahead(contract):
             return None
         reached = None
         for day in day_range(self.valid_from, last):
             newest = self.history(dataset).newest(day)
-            as_of = newest.run.as_of if newest else None
-            if as_of is None:
-                break
-            settled = min(as_of - contract.duration(ahead), end_of(day))
-            reached = max(settled, start_of(day)) if settled > start_of(day) else reached
-            if settled < end_of(day):
+            reached = settled_through(contract, newest, day) or reached
+            if not is_settled(contract, newest, day):
                 break
         return reached
 

@@ -20,7 +20,7 @@ def test_every_column_of_the_result_is_one_check(impressions: Contract) -> None:
 
     names = [check.name for check in compiled.checks]
     assert len(set(names)) == len(names)
-    assert all(compiled.sql.count(f" AS `{name}`") == 1 for name in names)
+    assert all((compiled.sql + compiled.whole).count(f" AS `{name}`") == 1 for name in names)
 
 
 def test_only_the_volume_is_a_warning(impressions: Contract) -> None:
@@ -50,9 +50,18 @@ def test_what_is_proven_is_not_asked(impressions: Contract) -> None:
     assert "`null_title_id`" not in compiled.sql
 
 
+def test_doubles_are_left_out_of_the_stamp_and_which_values_are_null_is_part_of_it(impressions: Contract) -> None:
+    columns = [replace(column, type="double") if column.name == "row" else column for column in impressions.columns]
+    stamp = compile_checks(replace(impressions, columns=tuple(columns))).sql.partition(" AS cell_stamp")[0]
+
+    assert "`row`" not in stamp
+    assert "`device` IS NULL" in stamp
+    assert "`title_id` IS NULL" not in stamp
+
+
 def test_a_key_is_compared_by_its_hash_and_counted_by_itself(impressions: Contract) -> None:
     (unique,) = (check for check in compile_checks(impressions).checks if check.kind == "unique")
 
-    assert "GROUP BY xxhash64(`event_day`, `event_id`)" in compile_checks(impressions).sql
+    assert "GROUP BY xxhash64(`event_day`, `event_id`)" in compile_checks(impressions).whole
     assert unique.exact is not None
     assert "GROUP BY `event_day`, `event_id`" in unique.exact
