@@ -11,13 +11,14 @@ from tests.kills import die, points_of
 
 from matinee.errors import CommitConflictError, LandingRefusedError, UnknownDatasetError, UsageError
 from matinee.landing.ingest import ingest
-from matinee.landing.landed_files import LANDINGS, register_missing, registered
+from matinee.landing.landed_files import register_missing, registered
 from matinee.landing.model import QUARANTINE
 from matinee.report import Report
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import landing_seq
+from matinee.table.landings import LANDINGS
 
 pytestmark = pytest.mark.spark
 

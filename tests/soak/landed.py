@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 
 from matinee.landing.landed_files import registered
-from matinee.landing.model import LANDING, Landing
+from matinee.landing.model import Landing
 from matinee.table import refs
 from matinee.table.catalog import Lake, summary_of
+from matinee.table.landings import LANDING
 from tests.soak.events import RAW, keys_of
 
 Keys = Counter[tuple[date, str]]

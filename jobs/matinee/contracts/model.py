@@ -12,6 +12,9 @@ from matinee.errors import UsageError
 #: The Iceberg types that a column may have.
 COLUMN_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamptz")
 
+#: What a source's contract says: how long after they happened its events may arrive on time, and how many repeat another.
+SOURCE_DELAY, SOURCE_REPEATS = "source.delay", "source.repeats"
+
 #: The column whose values tell the cells of a day apart.
 BUCKET_COLUMN = "profile_bucket"
 
@@ -132,6 +135,16 @@ class Contract:
     def column_names(self) -> tuple[str, ...]:
         """The columns' names, in the order of the table."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def source_delay(self) -> timedelta:
+        """How long after it happened an event of this source may arrive on time."""
+        return self.duration(SOURCE_DELAY if SOURCE_DELAY in self.parameters else "10m")
+
+    @property
+    def source_repeats(self) -> float:
+        """The share of its rows that usually repeat another, where no history of the source says."""
+        return self.number(SOURCE_REPEATS) if SOURCE_REPEATS in self.parameters else 0.02
 
     def as_live(self) -> "Contract":
         """Return the contract of its live table: by day alone, as each micro-batch has rows of all buckets.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from matinee.contracts.document import Piece, Place
-from matinee.contracts.model import Column, Contract, is_number
+from matinee.contracts.model import SOURCE_DELAY, SOURCE_REPEATS, Column, Contract, is_number
 from matinee.days import parse_duration
 from matinee.errors import UsageError
 
@@ -162,6 +162,17 @@ def _parameters(subject: Subject) -> Iterator[Finding]:
         yield subject.custom("touches"), f"touches '{contract.touches}' is neither a parameter nor a duration"
 
 
+def _source(subject: Subject) -> Iterator[Finding]:
+    contract, place = subject.contract, subject.custom("parameters")
+    delay, repeats = contract.parameters.get(SOURCE_DELAY, "0s"), contract.parameters.get(SOURCE_REPEATS, "0")
+    if "stream.delay" in contract.parameters:
+        yield (*place, "stream.delay"), f"stream.delay is called {SOURCE_DELAY}: files have a delay as streams have"
+    if not _is_duration(delay):
+        yield (*place, SOURCE_DELAY), f"{SOURCE_DELAY} is '{delay}', not a duration such as 10m"
+    if not is_number(repeats) or not 0 <= float(repeats) < 1:
+        yield (*place, SOURCE_REPEATS), f"{SOURCE_REPEATS} is '{repeats}', not a share in [0, 1)"
+
+
 def _inputs(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("inputs")
     aliases = [spec.alias for spec in contract.inputs]
@@ -211,4 +222,4 @@ def _is_duration(text: str) -> bool:
     return True
 
 
-_RULES: tuple[Rule, ...] = (_identity, _columns, _values, _layout, _day, _promises, _parameters, _inputs)
+_RULES: tuple[Rule, ...] = (_identity, _columns, _values, _layout, _day, _promises, _parameters, _source, _inputs)

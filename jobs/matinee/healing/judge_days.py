@@ -7,7 +7,7 @@ from matinee.days import day_range, end_of
 from matinee.healing.arrival_curve import Judgement, judge
 from matinee.healing.learning import learned_curve, silent_time
 from matinee.table.catalog import Lake
-from matinee.validity.manifests import expectation
+from matinee.validity.completeness import Unknown, expectation
 from matinee.validity.validity import Validity
 
 #: Days that ended longer ago are not judged again with each look: they were, while it mattered.
@@ -27,8 +27,8 @@ def judge_arrivals(lake: Lake, now: datetime) -> Iterator[tuple[str, date, int, 
         first = max(validity.valid_from or min(landed, default=now.date()), (now - HORIZON).date())
         curve = learned_curve(lake, contract.dataset, now.date())
         for day in day_range(first, now.date() - timedelta(days=1)):
-            expected = expectation(validity.manifests.get((contract.dataset, day)), landed, day)
-            if validity.status(contract.dataset, day).valid or expected is None or not expected.rows:
+            expected = expectation(validity, contract.dataset, day)
+            if validity.status(contract.dataset, day).valid or isinstance(expected, Unknown) or not expected.rows:
                 continue
             rows, share, age = landed.get(day, 0), contract.completeness_share, now - end_of(day)
             silent = silent_time(lake, contract.dataset, day, now)

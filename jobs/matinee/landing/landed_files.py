@@ -19,14 +19,13 @@ from matinee.landing.offsets import is_streamed_through, last_in
 from matinee.table import refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.files import landing_seq
+from matinee.table.landings import LANDINGS
 from matinee.table.registers import append_rows
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-LANDINGS = "ops.landings"
 TRIES = 20
-
 
 #: Writes the rows of a numbered landing to its branch, in one commit that carries `to_summary()`.
 Write = Callable[[Landing], None]

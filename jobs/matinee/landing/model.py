@@ -7,12 +7,12 @@ from datetime import datetime
 
 from matinee.table import names
 from matinee.table.files import LANDING_SEQ
+from matinee.table.landings import LANDING
 
 QUARANTINE = "raw.quarantine"
 FILE_SHA256 = "matinee.file-sha256"
 DATASET = "matinee.dataset"
 FILE = "matinee.file"
-LANDING = "matinee.landing"
 _STREAMED = ("after", "through", "query_id")
 #: What the register does not keep: where a stream goes on, and whether it pauses, its tables say.
 ONLY_IN_SUMMARY = ("reasons", "skewed", *_STREAMED)

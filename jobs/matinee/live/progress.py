@@ -24,8 +24,6 @@ PROGRESS = "matinee.live"
 MARKER = "live"
 RECEIVED = "received_ts"
 SOURCES = ("raw.impressions", "raw.plays")
-#: What a raw dataset's contract says of how long after it happened an event may arrive on time.
-DELAY = "stream.delay"
 
 
 @dataclass(frozen=True)
@@ -139,4 +137,4 @@ def _declared(lake: Lake, dataset: str, through: int) -> datetime | None:
     received = [upper_instant(table, file, RECEIVED) for file in added_files(table, newest.snapshot_id)]
     # A producer's clock that is ahead must not end windows early.
     instants = [min(one, newest.received_ts) for one in received if one is not None]
-    return max(instants) - lake.registry.get(dataset).duration(DELAY) if instants else None
+    return max(instants) - lake.registry.get(dataset).source_delay if instants else None

@@ -2,22 +2,18 @@
 
 A day of a published dataset is valid iff its newest publication was not withdrawn and wrote the rows that `main` holds,
 its own completeness gate holds, and every input day it read is valid and still has the generation that was pinned.
-A day of a raw dataset is valid iff it is closed and enough of the expected rows have landed. Days before `valid_from`
+A day of a raw dataset is valid iff it is over and enough of the expected rows have landed. Days before `valid_from`
 count as empty and valid.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
 
 from matinee.contracts.model import Contract, InputSpec
 from matinee.days import day_range, end_of
-from matinee.ledger.ledger import History, history
 from matinee.ledger.model import InputPin, Publication, State
-from matinee.table.catalog import Lake
-from matinee.table.files import day_sizes
-from matinee.validity.manifests import Expectation, Manifest, declared, expectation
+from matinee.validity.completeness import Expectation, Unknown, expectation
+from matinee.validity.look import Look
 from matinee.validity.maturity import is_settled, looks_ahead, settled_through
 from matinee.validity.outside import OutsideChange, changed_outside
 
@@ -71,48 +67,11 @@ class Vtts:
 
 
 @dataclass
-class Validity:
-    """One look at the lake: what it loads is loaded once and kept, so build a new one for a new look."""
+class Validity(Look):
+    """What one look at the lake means: what it loads is kept, so build a new one for a new look."""
 
-    lake: Lake
-    _histories: dict[str, History] = field(default_factory=dict)
-    _landed: dict[str, dict[date, int]] = field(default_factory=dict)
     _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
     _statuses: dict[tuple[str, date], DayStatus] = field(default_factory=dict)
-
-    @cached_property
-    def manifests(self) -> Mapping[tuple[str, date], Manifest]:
-        """What is declared of each raw day."""
-        return declared(self.lake)
-
-    @cached_property
-    def valid_from(self) -> date | None:
-        """The first day of the lake: from the settings, else the first closed day; None where no day is closed."""
-        closed = (day for (_, day), manifest in self.manifests.items() if manifest.closed)
-        return self.lake.settings.valid_from or min(closed, default=None)
-
-    def history(self, dataset: str) -> History:
-        """Return the dataset's publications."""
-        if dataset not in self._histories:
-            self._histories[dataset] = history(self.lake, dataset)
-        return self._histories[dataset]
-
-    def landed(self, dataset: str) -> Mapping[date, int]:
-        """Return the rows that have landed for each event day of a raw dataset."""
-        if dataset not in self._landed:
-            contract = self.lake.registry.get(dataset)
-            for reader in self._readers(dataset):
-                self.history(reader)  # First: what lands after a publication is only more than it read.
-            sizes = {}
-            if self.lake.exists(dataset):
-                sizes = day_sizes(self.lake.table(dataset), contract.day_column or "event_day")
-            self._landed[dataset] = {day: size.rows for day, size in sizes.items()}
-        return self._landed[dataset]
-
-    def _readers(self, dataset: str) -> list[str]:
-        """Return the datasets whose rows are those of this one."""
-        every = self.lake.registry.all()
-        return [contract.dataset for contract in every if contract.inputs and contract.inputs[0].dataset == dataset]
 
     def status(self, dataset: str, day: date) -> DayStatus:
         """Return whether a day is valid and, if not, why."""
@@ -139,23 +98,25 @@ class Validity:
         return self._published(contract, day) if contract.transform else self._complete(contract, day)
 
     def _complete(self, contract: Contract, day: date) -> DayStatus:
-        landed = self.landed(contract.dataset).get(day, 0)
-        manifest = self.manifests.get((contract.dataset, day))
-        expected = expectation(manifest, self.landed(contract.dataset), day)
+        landed, published = self.landed(contract.dataset).get(day, 0), self.published(contract.dataset, day)
+        declared = (contract.dataset, day) in self.manifests
+        if not declared and published is not None and landed >= published.rows.read:
+            # Its history let it pass when it was published; what becomes of other days later is no news of this one.
+            return DayStatus(contract.dataset, day, valid=True)
+        expected = expectation(self, contract.dataset, day)
         close = f"`matinee ingest {contract.dataset} --close-through {day}` declares it complete."
-        if expected is None:
-            detail = f"open: {landed} rows landed and nothing closes the day"
+        if isinstance(expected, Unknown):
+            detail = f"open: {landed} rows landed {expected.detail}"
             return _invalid(contract, day, "open", detail, f"Land its manifest, or {close}")
-        needed = contract.completeness_share * expected.rows
-        if landed < needed:
+        if landed < contract.completeness_share * expected.rows:
             return self._too_few_landed(contract, day, expected, close)
         return DayStatus(contract.dataset, day, valid=True)
 
     def _too_few_landed(self, contract: Contract, day: date, expected: Expectation, close: str) -> DayStatus:
         landed = self.landed(contract.dataset).get(day, 0)
         count = f"{landed} of {expected.rows} rows ({landed / expected.rows:.0%}, by {expected.evidence})"
-        for reader in self._readers(contract.dataset):
-            newest = self.history(reader).newest(day)
+        for reader in self.readers(contract.dataset):
+            newest = self.history(reader.dataset).newest(day)
             pin = _pin_of(newest, contract.dataset)
             if newest is not None and pin is not None and newest.rows.read > landed:
                 detail = f"thinned: {count}; {newest.publication_id} read {newest.rows.read}"
@@ -209,15 +170,17 @@ class Validity:
         return Reason("thinned", contract.dataset, newest.day, detail, again)
 
     def _too_few(self, contract: Contract, newest: Publication) -> Reason | None:
-        """Say so where a publication was made of less than its source's share of the rows expected by now."""
+        """Say so where a publication was made of less than its source's share of the rows that are declared by now."""
         source = contract.inputs[0].dataset
         upstream = self.lake.registry.get(source)
         if upstream.transform is not None:
             return None
-        expected = expectation(self.manifests.get((source, newest.day)), self.landed(source), newest.day)
-        if expected is None or newest.rows.read >= upstream.completeness_share * expected.rows:
+        manifest = self.manifests.get((source, newest.day))
+        if manifest is None or not manifest.closed:
             return None
-        detail = f"published from {newest.rows.read} of {expected.rows} rows (by {expected.evidence})"
+        if newest.rows.read >= upstream.completeness_share * manifest.expected_rows:
+            return None
+        detail = f"published from {newest.rows.read} of {manifest.expected_rows} rows (by manifest)"
         again = f"`matinee run {contract.dataset} --key {newest.day}` publishes the others too."
         return Reason("short", contract.dataset, newest.day, detail, again)
 

@@ -38,6 +38,9 @@ BY_OUR_RULES = [
         "Stars, from 1 to 5.", "Stars." * 50, 25, "has 300 characters; catalogs keep 255", id="a long comment"
     ),
     pytest.param('"24h"', '"a day"', 54, "neither a number nor a duration", id="no duration"),
+    pytest.param('"24h"', '"24h"\n      stream.delay: "1h"', 55, "is called source.delay", id="a former name"),
+    pytest.param('"24h"', '"24h"\n      source.repeats: "2"', 55, "not a share in [0, 1)", id="no share"),
+    pytest.param('"24h"', '"24h"\n      source.delay: "3"', 55, "not a duration such as 10m", id="no delay"),
     pytest.param("partitionKeyPosition: 1", "partitionKeyPosition: 2", 29, "must be 1 to 1", id="a gap"),
     pytest.param("value: 36", "value: soon", 38, "must be a whole number", id="no service level"),
 ]

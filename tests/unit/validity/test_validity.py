@@ -1,6 +1,6 @@
 """Validity is earned, computed from the ledger, and can be withdrawn; VTTS is its unbroken prefix."""
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -69,15 +69,6 @@ def test_a_closed_day_with_too_few_rows_is_short(lake: Lake) -> None:
 def test_a_day_that_is_closed_with_no_rows_is_valid(lake: Lake) -> None:
     close_days(lake, RAW, {D1: 0})
     assert status(lake, RAW, D1).valid
-
-
-def test_without_a_manifest_earlier_same_weekdays_say_how_many_rows_to_expect(lake: Lake) -> None:
-    week = timedelta(days=7)
-    land(lake, RAW, [raw_play(D1, f"a{n}") for n in range(4)])
-    land(lake, RAW, [raw_play(D1 + week, f"b{n}") for n in range(4)], seq=2, close=False)
-    land(lake, RAW, [raw_play(D1 + 2 * week, f"c{n}") for n in range(3)], seq=3, close=False)
-    assert status(lake, RAW, D1 + week).valid
-    assert why(lake, RAW, D1 + 2 * week) == "short"
 
 
 def test_days_before_the_first_closed_one_are_empty_and_valid(lake: Lake) -> None:

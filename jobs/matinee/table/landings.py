@@ -1,0 +1,28 @@
+"""What commits and the register say of landings, for those who need to know when and not what."""
+
+import json
+from datetime import datetime
+
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+#: The register of landed files.
+LANDINGS = "ops.landings"
+#: The snapshot property that carries a landing.
+LANDING = "matinee.landing"
+
+
+def landed_time(lake: Lake, dataset: str) -> datetime | None:
+    """Return the newest landing time of a raw dataset, of files and of streams alike; None: nothing was landed.
+
+    Snapshots tell of the landings of the last days; of the register only what could be newer is read.
+    """
+    if not lake.exists(dataset):
+        return None
+    bodies = (summary[LANDING] for _, summary in refs.summaries(lake.table(dataset)) if LANDING in summary)
+    times = [datetime.fromisoformat(json.loads(body)["received_ts"]) for body in bodies]
+    if lake.exists(LANDINGS):
+        newer = f" and received_ts > '{max(times).isoformat()}'" if times else ""
+        found = lake.table(LANDINGS).scan(f"dataset = '{dataset}'{newer}", selected_fields=("received_ts",)).to_arrow()
+        times += found["received_ts"].to_pylist()
+    return max(times, default=None)
