@@ -78,6 +78,10 @@ class InputsNotValidError(TransientError):
     """An input day that the run reads is not valid yet."""
 
 
+class NotCompleteError(TransientError):
+    """Too many of a day's landed rows repeat others: without them it has fewer rows than it should have."""
+
+
 class AuditFailedError(TerminalError):
     """A blocking audit or check found bad rows; `main` is untouched and the branch is kept for inspection."""
 

@@ -15,6 +15,7 @@ INPUTS_DELAY = timedelta(minutes=5)
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(errors.InputsNotValidError, RetryAction.RETRY, INPUTS_DELAY, "an input day is not valid yet"),
+        RetryRule(errors.NotCompleteError, RetryAction.RETRY, INPUTS_DELAY, "rows of an input day are still missing"),
         RetryRule(TransientError, RetryAction.RETRY, reason="transient: the same call may succeed later"),
         RetryRule(TerminalError, RetryAction.FAIL, reason="terminal: the same call would fail again"),
     ]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.lakes import close_days, land, raw_impression
 
-from matinee.errors import InputsNotValidError
-from matinee.landing.ingest import ingest
+from matinee.errors import InputsNotValidError, NotCompleteError
+from matinee.landing.ingest import close_through, ingest
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
@@ -56,3 +56,15 @@ def test_rows_of_wrong_clocks_let_no_day_pass(settings: Settings, cases: Path, t
     assert "short: 2 of 40" in explained(settings, IMPRESSIONS, day)
     with pytest.raises(InputsNotValidError, match="short: 2 of 40"):
         run(settings, RunRequest("core.impressions", day, day))
+
+
+def test_rows_that_were_delivered_twice_make_no_day_complete(settings: Settings, cases: Path, tmp_path: Path) -> None:
+    day, received = date(2026, 3, 1), datetime.fromisoformat("2026-03-02T06:00:00+00:00")
+    land_case(settings, cases / "11-delivered-twice", tmp_path / "landing", received)
+    with pytest.raises(NotCompleteError, match="short: 50 of 100"):
+        run(settings, RunRequest("core.plays", day, day))
+    assert "short: 50 of 100" in explained(settings, "core.plays", day)
+    with pytest.raises(InputsNotValidError, match="short: 50 of 100"):
+        run(settings, RunRequest("core.plays", day, day))
+    close_through(settings, PLAYS, day, received)
+    assert run(settings, RunRequest("core.plays", day, day)).rows.out == 50

@@ -12,7 +12,7 @@ from matinee.errors import UsageError
 #: The Iceberg types that a column may have.
 COLUMN_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamptz")
 
-#: What a source's contract says: how long after they happened its events may arrive on time, and how many repeat another.
+#: What a source's contract says: how late its events may arrive and be on time, and what share usually repeats another.
 SOURCE_DELAY, SOURCE_REPEATS = "source.delay", "source.repeats"
 
 #: The column whose values tell the cells of a day apart.
@@ -130,6 +130,11 @@ class Contract:
     def bucketed(self) -> bool:
         """Whether each data file holds rows of one profile bucket."""
         return PartitionField(BUCKET_COLUMN, "identity") in self.partitions
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that name a row: the primary key; landed rows may repeat and have theirs in front."""
+        return self.key_columns or (self.columns[0].name,)
 
     @property
     def column_names(self) -> tuple[str, ...]:

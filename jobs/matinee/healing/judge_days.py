@@ -7,7 +7,7 @@ from matinee.days import day_range, end_of
 from matinee.healing.arrival_curve import Judgement, judge
 from matinee.healing.learning import learned_curve, silent_time
 from matinee.table.catalog import Lake
-from matinee.validity.completeness import Unknown, expectation
+from matinee.validity.completeness import Unknown, counted, expectation
 from matinee.validity.validity import Validity
 
 #: Days that ended longer ago are not judged again with each look: they were, while it mattered.
@@ -30,6 +30,7 @@ def judge_arrivals(lake: Lake, now: datetime) -> Iterator[tuple[str, date, int, 
             expected = expectation(validity, contract.dataset, day)
             if validity.status(contract.dataset, day).valid or isinstance(expected, Unknown) or not expected.rows:
                 continue
-            rows, share, age = landed.get(day, 0), contract.completeness_share, now - end_of(day)
+            rows = int(counted(validity, contract.dataset, day, expected).toward(expected))
+            share, age = contract.completeness_share, now - end_of(day)
             silent = silent_time(lake, contract.dataset, day, now)
             yield contract.dataset, day, rows, judge(curve, rows, expected.rows, share, age, silent)

@@ -50,7 +50,7 @@ def _rows(size: object) -> int:
 
 def _balance(contract: Contract, upstream: Contract, run: Run, day: date, read: int, written: int) -> Rows:
     duplicate = 0
-    if contract.key_columns == _identity(upstream):
+    if contract.key_columns == upstream.identity:
         duplicate = read - written
         if duplicate < 0 or (duplicate > 0 and upstream.transform is not None):
             raise ConservationError(
@@ -60,11 +60,6 @@ def _balance(contract: Contract, upstream: Contract, run: Run, day: date, read: 
                 facts={"dataset": contract.dataset, "day": day, "rows_in": read, "rows_out": written},
             )
     return Rows.model_validate({"in": read, "out": written, "duplicate": duplicate})
-
-
-def _identity(contract: Contract) -> tuple[str, ...]:
-    """Return the columns that name a row: the primary key; landed rows may repeat and have theirs in front."""
-    return contract.key_columns or (contract.columns[0].name,)
 
 
 def total(rows: Iterable[Rows]) -> Rows:

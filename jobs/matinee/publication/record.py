@@ -1,6 +1,8 @@
 """The ledger's side of a cycle: PREPARED before `main` moves, PUBLISHED after, then the branch goes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 
 from matinee import faults
 from matinee.contracts.stamps import Stamps, merged
@@ -12,7 +14,7 @@ from matinee.publication.changed_buckets import really_changed
 from matinee.publication.counting import rows_by_day
 from matinee.publication.move import Published, drop_branches
 from matinee.publication.plan import generation
-from matinee.report import Verdict
+from matinee.report import Rows, Verdict
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
@@ -51,6 +53,19 @@ def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publica
     )
     record(lake, [*records, *dropped])
     return records
+
+
+def abandon(lake: Lake, run: Run, rows: Mapping[date, Rows], reason: str) -> None:
+    """Record that days of a run are given up before they were audited, with the rows that were counted of each."""
+    contract, published, noted = lake.registry.get(run.dataset), history(lake, run.dataset), stamp()
+    numbers = {day: generation(contract, published, run, day, read=counted.read) for day, counted in rows.items()}
+    record(
+        lake,
+        [
+            Publication(run, day, State.ABANDONED, numbers[day], noted, rows=counted, reason=reason)
+            for day, counted in rows.items()
+        ],
+    )
 
 
 def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...]:

@@ -6,8 +6,9 @@ snapshot there. So a step may run in another process, on another machine, or aga
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from functools import partial
 
 from matinee import faults
@@ -20,11 +21,12 @@ from matinee.ledger.recovery import recover
 from matinee.publication.auditing import audit_across_days, audit_candidate, raise_on_block
 from matinee.publication.counting import rows_by_day, total
 from matinee.publication.deriving import derive
+from matinee.publication.gate import require_complete
 from matinee.publication.move import move_to_main
 from matinee.publication.plan import plan
 from matinee.publication.record import finish, give_up, prepare
 from matinee.publication.request import RunRequest
-from matinee.report import Report, Verdict
+from matinee.report import Report, Rows, Verdict
 from matinee.settings import Settings
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
@@ -52,6 +54,7 @@ def write(settings: Settings, request: RunRequest) -> Report:
 
     Raises:
         InputsNotValidError: an input day that the run reads is not valid yet.
+        NotCompleteError: without its repeats a landed day has too few rows; the branch is gone.
         UnknownDatasetError, UsageError, EngineUnavailableError, EngineFailedError: see there.
     """
     clock = Clock()
@@ -63,7 +66,10 @@ def write(settings: Settings, request: RunRequest) -> Report:
         derive(lake, planned)
     faults.reach("write.after_commit")
     written = refs.head(lake.table(request.dataset), planned.branch)
-    return _report(lake, "write", planned.run, planned.branch, written, clock)
+    rows = rows_by_day(lake, planned.run, written)
+    if request.experiment is None:
+        require_complete(lake, planned.run, written, rows)
+    return _report("write", planned.run, planned.branch, written, rows, clock)
 
 
 def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
@@ -88,7 +94,8 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
         prepare(lake, run, audited, judged)
     faults.reach("audit.after_prepared")
     raise_on_block(run, judged.verdicts)
-    return _report(lake, "audit", run, run.branch, audited, clock).model_copy(update={"verdicts": judged.verdicts})
+    report = _report("audit", run, run.branch, audited, rows_by_day(lake, run, audited), clock)
+    return report.model_copy(update={"verdicts": judged.verdicts})
 
 
 def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
@@ -198,8 +205,7 @@ def _request_of(lake: Lake, run: Run, publication_id: str) -> RunRequest:
     )
 
 
-def _report(lake: Lake, step: str, run: Run, branch: str, snapshot_id: int, clock: Clock) -> Report:
-    rows = rows_by_day(lake, run, snapshot_id)
+def _report(step: str, run: Run, branch: str, snapshot_id: int, rows: Mapping[date, Rows], clock: Clock) -> Report:
     return Report(
         step=step,
         dataset=run.dataset,

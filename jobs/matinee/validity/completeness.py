@@ -3,6 +3,9 @@
 A manifest comes first. Sources without manifests are judged by their own history: the same weekdays of the last eight
 weeks that are closed or published, scaled by the growth from week to week. What is too few to judge by proves nothing:
 the day stays open until a person or a manifest closes it.
+
+Landed rows repeat others. How many do is known once a run has derived the day: then those beyond the usual share of the
+source do not count.
 """
 
 import statistics
@@ -11,17 +14,47 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from matinee.days import end_of
+from matinee.report import Rows
 from matinee.validity.look import Look
 
-WEEKS, COMPARABLE = 8, 4
+WEEKS, COMPARABLE, PUBLISHED_DAYS = 8, 4, 28
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """How many rows a day should have, and who says so: `manifest`, or so many earlier same weekdays."""
+    """How many rows a day should have, and who says so: `manifest`, or so many earlier same weekdays.
+
+    Attributes:
+        distinct: whether the rows are those that repeat no other.
+        by_hand: whether a person has declared the day complete as it is, repeats included.
+    """
 
     rows: int
     evidence: str
+    distinct: bool = False
+    by_hand: bool = False
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The rows of a landed day, and how many of them are known to repeat others; `usual` is the share that may."""
+
+    rows: int
+    repeats: int = 0
+    usual: float = 0.0
+
+    def toward(self, expected: Expectation) -> float:
+        """Return how many of the rows count: repeats beyond the usual share do not."""
+        if expected.by_hand:
+            return self.rows
+        return self.rows - (self.repeats if expected.distinct else max(0.0, self.repeats - self.usual * self.rows))
+
+    def words(self, expected: Expectation) -> str:
+        """Return how many of how many there are, who says so, and how many do not count."""
+        distinct = self.rows - self.repeats if self.toward(expected) < self.rows else self.rows
+        repeats = f"; {self.repeats} of {self.rows} landed rows repeat others" if distinct < self.rows else ""
+        share = f"{distinct / expected.rows:.0%}, " if expected.rows else ""
+        return f"{distinct} of {expected.rows} rows ({share}by {expected.evidence}{repeats})"
 
 
 @dataclass(frozen=True)
@@ -38,7 +71,10 @@ def expectation(look: Look, dataset: str, day: date) -> Expectation | Unknown:
     """
     manifest = look.manifests.get((dataset, day))
     if manifest is not None and manifest.closed:
-        return Expectation(manifest.expected_rows, "manifest")
+        by_hand, distinct = manifest.file is None, manifest.expected_distinct
+        if distinct is not None:
+            return Expectation(distinct, "manifest", distinct=True, by_hand=by_hand)
+        return Expectation(manifest.expected_rows, "manifest", by_hand=by_hand)
     if manifest is not None:
         return Unknown("and its manifest says that more will come")
     return _by_history(look, dataset, day)
@@ -73,6 +109,48 @@ def _comparable(look: Look, dataset: str, day: date) -> dict[int, int]:
         elif look.published(dataset, earlier) is not None:
             found[week] = landed
     return found
+
+
+def counted(look: Look, dataset: str, day: date, expected: Expectation) -> Counted:
+    """Return the rows of a landed day with the repeats that runs have found in it; before a run none is known.
+
+    What runs found in a published day does not count: the day was judged. Where the manifest says how many rows repeat
+    no other, it does.
+    """
+    landed = look.landed(dataset).get(day, 0)
+    if look.published(dataset, day) is not None and not expected.distinct:
+        return Counted(landed)
+    # Of rows that are gone, no repeats are subtracted.
+    records = [one for reader in _without_repeats(look, dataset) for one in look.history(reader).by_day.get(day, ())]
+    known = [one.rows for one in records if one.rows.read <= landed]
+    newest = max(known, key=lambda rows: (rows.read, rows.duplicate), default=None)
+    return Counted(landed, newest.duplicate if newest else 0, usual_repeats(look, dataset, day))
+
+
+def enough(rows: Rows, expected: Expectation, share: float) -> bool:
+    """Whether a publication was made of enough rows, as far as published days are judged again."""
+    return (rows.out if expected.distinct and not expected.by_hand else rows.read) >= share * expected.rows
+
+
+def usual_repeats(look: Look, dataset: str, day: date) -> float:
+    """Return the share of a raw dataset's rows that usually repeat others: of the 28 days published before a day.
+
+    With fewer than four of them the contract says.
+    """
+    found = {
+        earlier: newest.rows.duplicate / newest.rows.read
+        for reader in _without_repeats(look, dataset)
+        for earlier in look.history(reader).by_day
+        if earlier < day and (newest := look.published(dataset, earlier)) is not None and newest.rows.read
+    }
+    last = [found[earlier] for earlier in sorted(found)[-PUBLISHED_DAYS:]]
+    return statistics.median(last) if len(last) >= COMPARABLE else look.lake.registry.get(dataset).source_repeats
+
+
+def _without_repeats(look: Look, dataset: str) -> list[str]:
+    """Return the datasets that hold each row of a raw dataset once: they know its repeats."""
+    identity = look.lake.registry.get(dataset).identity
+    return [reader.dataset for reader in look.readers(dataset) if reader.key_columns == identity]
 
 
 def expected_by_weeks(weeks: Mapping[int, int]) -> int:

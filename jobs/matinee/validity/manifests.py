@@ -21,6 +21,12 @@ class Manifest:
     file: str | None
     received_ts: datetime
     landing_seq: int = 0
+    expected_distinct: int | None = None
+
+    @property
+    def words(self) -> tuple[int, int | None, bool, bool]:
+        """What it says: the rows, those of them that repeat no other, whether more come, whether a person says so."""
+        return self.expected_rows, self.expected_distinct, self.closed, self.file is None
 
 
 def declare(lake: Lake, manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
@@ -56,8 +62,4 @@ def changes(lake: Lake, wanted: Iterable[Manifest]) -> list[Manifest]:
     """Return the declarations that change what holds; of two for one day the later one."""
     held = declared(lake)
     last = {(one.dataset, one.day): one for one in wanted}
-    return [
-        one
-        for key, one in last.items()
-        if key not in held or (held[key].expected_rows, held[key].closed) != (one.expected_rows, one.closed)
-    ]
+    return [one for key, one in last.items() if key not in held or held[key].words != one.words]

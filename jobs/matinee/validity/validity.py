@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from matinee.contracts.model import Contract, InputSpec
 from matinee.days import day_range, end_of
 from matinee.ledger.model import InputPin, Publication, State
-from matinee.validity.completeness import Expectation, Unknown, expectation
+from matinee.validity.completeness import Unknown, counted, enough, expectation
 from matinee.validity.look import Look
 from matinee.validity.maturity import is_settled, looks_ahead, settled_through
 from matinee.validity.outside import OutsideChange, changed_outside
@@ -108,13 +108,13 @@ class Validity(Look):
         if isinstance(expected, Unknown):
             detail = f"open: {landed} rows landed {expected.detail}"
             return _invalid(contract, day, "open", detail, f"Land its manifest, or {close}")
-        if landed < contract.completeness_share * expected.rows:
-            return self._too_few_landed(contract, day, expected, close)
+        count = counted(self, contract.dataset, day, expected)
+        if count.toward(expected) < contract.completeness_share * expected.rows:
+            return self._too_few_landed(contract, day, count.words(expected), close)
         return DayStatus(contract.dataset, day, valid=True)
 
-    def _too_few_landed(self, contract: Contract, day: date, expected: Expectation, close: str) -> DayStatus:
+    def _too_few_landed(self, contract: Contract, day: date, count: str, close: str) -> DayStatus:
         landed = self.landed(contract.dataset).get(day, 0)
-        count = f"{landed} of {expected.rows} rows ({landed / expected.rows:.0%}, by {expected.evidence})"
         for reader in self.readers(contract.dataset):
             newest = self.history(reader.dataset).newest(day)
             pin = _pin_of(newest, contract.dataset)
@@ -175,12 +175,12 @@ class Validity(Look):
         upstream = self.lake.registry.get(source)
         if upstream.transform is not None:
             return None
-        manifest = self.manifests.get((source, newest.day))
-        if manifest is None or not manifest.closed:
+        declared = (source, newest.day) in self.manifests
+        expected = expectation(self, source, newest.day) if declared else Unknown("")
+        if isinstance(expected, Unknown) or enough(newest.rows, expected, upstream.completeness_share):
             return None
-        if newest.rows.read >= upstream.completeness_share * manifest.expected_rows:
-            return None
-        detail = f"published from {newest.rows.read} of {manifest.expected_rows} rows (by manifest)"
+        rows = newest.rows.out if expected.distinct else newest.rows.read
+        detail = f"published from {rows} of {expected.rows} rows (by {expected.evidence})"
         again = f"`matinee run {contract.dataset} --key {newest.day}` publishes the others too."
         return Reason("short", contract.dataset, newest.day, detail, again)
 

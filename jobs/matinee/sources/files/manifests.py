@@ -1,10 +1,13 @@
-"""Landed manifests: a line `{"dataset", "day", "expected_rows", "closed"}` for each day of a raw dataset."""
+"""Landed manifests: a line `{"dataset", "day", "expected_rows", "closed"}` for each day of a raw dataset.
+
+A line may have `expected_distinct`, too: how many of the rows repeat no other.
+"""
 
 from collections.abc import Collection
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from matinee.days import parse_day
 from matinee.errors import LandingRefusedError, UsageError
@@ -23,8 +26,15 @@ class _Line(BaseModel):
 
     dataset: str
     day: Annotated[date, BeforeValidator(_day)]
-    expected_rows: int = Field(ge=0)
+    expected_rows: int = Field(ge=0, lt=2**63)
+    expected_distinct: int | None = Field(None, ge=0)
     closed: bool
+
+    @model_validator(mode="after")
+    def _counted(self) -> "_Line":
+        if (self.expected_distinct or 0) > self.expected_rows:
+            raise ValueError("expected_distinct is greater than expected_rows")
+        return self
 
 
 def read_manifests(

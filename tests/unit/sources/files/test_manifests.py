@@ -16,6 +16,11 @@ def read(*lines: bytes) -> list[Manifest]:
     return read_manifests(lines, file="manifest.json", datasets=("raw.impressions", "raw.plays"), received_ts=AT)
 
 
+def test_a_line_may_say_how_many_rows_repeat_no_other() -> None:
+    [found] = read(GOOD.replace(b'"closed"', b'"expected_distinct":4,"closed"'))
+    assert (found.expected_rows, found.expected_distinct) == (5, 4)
+
+
 def test_each_line_declares_a_day() -> None:
     assert read(GOOD, b"") == [Manifest("raw.plays", date(2026, 3, 1), 5, True, "manifest.json", AT)]
 
@@ -28,6 +33,8 @@ def test_each_line_declares_a_day() -> None:
         (GOOD.replace(b'"2026-03-01"', b"20260301"), "day: .*YYYY-MM-DD"),
         (GOOD.replace(b"5", b'"5"'), "expected_rows: .*integer"),
         (GOOD.replace(b"5", b"-5"), "expected_rows: .*greater"),
+        (GOOD.replace(b"5", b"9223372036854775808"), "expected_rows: .*less"),
+        (GOOD.replace(b'"closed"', b'"expected_distinct":6,"closed"'), "expected_distinct is greater"),
         (GOOD.replace(b"true", b"1"), "closed: .*boolean"),
         (GOOD.replace(b',"closed":true', b""), "closed: Field required"),
         (GOOD.replace(b'"closed"', b'"note":"x","closed"'), "note: Extra"),
