@@ -1,4 +1,7 @@
-"""Event days: half-open UTC days `[d, d+1)`, their ranges and the durations that reach across them."""
+"""Event days: half-open UTC days `[d, d+1)`, their ranges and the durations that reach across them.
+
+Arithmetic ends where the calendar ends: an event of 9999-12-31 reaches as far as there are days, and nobody stumbles.
+"""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +12,9 @@ from matinee.errors import UsageError
 _DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
+#: The days that landing takes: a year from both ends of the calendar, so that windows around them are days too.
+FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_day(text: str) -> date:
@@ -50,7 +56,25 @@ def start_of(day: date) -> datetime:
 
 def end_of(day: date) -> datetime:
     """Return the first instant after the day, UTC: days are half-open."""
-    return start_of(day) + timedelta(days=1)
+    return shifted(start_of(day), timedelta(days=1))
+
+
+def shifted(moment: datetime, length: timedelta) -> datetime:
+    """Return an instant later by a length, or the calendar's first or last one where it has none there."""
+    try:
+        return moment + length
+    except OverflowError:
+        return start_of(date.min) if length < timedelta(0) else start_of(date.max) + LAST_INSTANT
+
+
+def instant_of(micros: int) -> datetime:
+    """Return the instant that is so many microseconds after 1970 began, or the calendar's first or last one."""
+    return shifted(_EPOCH, timedelta(microseconds=micros))
+
+
+def day_of(number: int) -> date:
+    """Return the day that is so many days after 1970-01-01, or the calendar's first or last one."""
+    return shifted(_EPOCH, timedelta(days=number)).date()
 
 
 def day_range(first: date, last: date) -> Iterator[date]:
@@ -61,9 +85,9 @@ def day_range(first: date, last: date) -> Iterator[date]:
 
 def reach_back(first: date, length: timedelta) -> date:
     """Return the earliest day that events `length` before the start of `first` can fall on."""
-    return (start_of(first) - length).date()
+    return shifted(start_of(first), -length).date()
 
 
 def reach_ahead(last: date, length: timedelta) -> date:
     """Return the latest day that events `length` after an event of `last` can fall on."""
-    return (start_of(last) + LAST_INSTANT + length).date()
+    return shifted(start_of(last) + LAST_INSTANT, length).date()

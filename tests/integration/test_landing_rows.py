@@ -41,7 +41,8 @@ GOOD_IMPRESSIONS = {
     "nanoseconds": {"event_ts": "2026-03-01T12:00:00.123456789Z"},
     "a day early": {"event_ts": "2026-03-02T20:00:00Z"},
     "earliest": {"event_ts": "2000-01-01T00:00:00Z"},
-    "own received_ts": {"received_ts": "2026-03-05T00:00:00Z", "event_ts": "2026-03-06T00:00:00Z"},
+    "own received_ts": {"received_ts": "2026-02-20T00:00:00Z", "event_ts": "2026-02-21T00:00:00Z"},
+    "received by a clock that is ahead": {"received_ts": "2026-03-01T20:10:00Z"},
     "unknown": {"ab_test": "b", "screen": {"w": 1}},
     "unknown too": {"ab_test": None, "landing_seq": 99},
     "unicode": {"title_id": "Amélie ☂"},
@@ -78,6 +79,14 @@ BAD_IMPRESSIONS: list[tuple[str, bytes | dict[str, Any]]] = [
     ("wrong_type_device", {"device": {"kind": "tv"}}),
     ("wrong_type_received_ts", {"received_ts": "now"}),
     ("blank_profile_id", {"profile_id": " "}),
+    ("day_out_of_range", {"event_ts": "9999-12-31T12:00:00Z"}),
+    ("day_out_of_range", {"event_ts": "9999-12-31T12:00:00Z", "received_ts": "9999-12-31T12:00:00Z"}),
+    ("day_out_of_range", {"event_ts": "9999-12-31T23:59:59-18:00", "received_ts": "9999-12-31T23:59:59-18:00"}),
+    ("day_out_of_range", {"event_ts": "0001-01-01T00:00:00Z", "received_ts": "0001-01-01T00:00:00Z"}),
+    ("day_out_of_range", {"event_ts": "0001-01-01T00:00:00+18:00", "received_ts": "0001-01-01T00:00:00+18:00"}),
+    ("received_in_future", {"received_ts": "2026-03-01T20:10:00.000001Z"}),
+    ("received_in_future", {"received_ts": "2099-01-01T00:00:00Z", "event_ts": "2099-01-01T00:00:00Z"}),
+    ("received_in_future", {"received_ts": "9999-12-31T23:59:59-18:00"}),
     ("event_in_future", {"event_ts": "2026-03-02T20:00:00.000001Z"}),
     ("event_in_future", {"received_ts": "2026-02-27T00:00:00Z"}),
     ("before_earliest_event", {"event_ts": "1999-12-31T23:59:59.999999Z"}),
@@ -131,6 +140,13 @@ def test_a_quarantined_line_keeps_its_payload_and_where_it_came_from(mixed: tupl
     assert by_line[8]["payload"] == '{"event_id":"\ufffd"}'
 
 
+def test_a_quarantined_line_was_received_when_it_was_landed_where_what_it_says_cannot_be(
+    mixed: tuple[Settings, Report],
+) -> None:
+    received = {row["reason"]: row["received_ts"] for row in rows_of(mixed[0], "raw.quarantine")}
+    assert (received["received_in_future"], received["day_out_of_range"]) == (LANDED, LANDED)
+
+
 def test_good_lines_of_a_file_with_bad_ones_land(mixed: tuple[Settings, Report]) -> None:
     settings, report = mixed
     rows = {row["event_id"]: row for row in rows_of(settings, "raw.impressions")}
@@ -163,7 +179,7 @@ def test_times_are_utc_and_their_day_is_the_utc_day(mixed: tuple[Settings, Repor
 
 def test_the_received_time_is_the_rows_own_else_the_landing_time(mixed: tuple[Settings, Report]) -> None:
     rows = {row["event_id"]: row for row in rows_of(mixed[0], "raw.impressions")}
-    assert rows["own received_ts"]["received_ts"] == datetime(2026, 3, 5, tzinfo=UTC)
+    assert rows["own received_ts"]["received_ts"] == datetime(2026, 2, 20, tzinfo=UTC)
     assert rows["nulls"]["received_ts"] == LANDED
 
 

@@ -1,7 +1,7 @@
 """The live tables: as the daily path derives them, row for row, from what is landed by now."""
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,6 +57,19 @@ def test_events_in_any_order_become_what_the_daily_path_derives(settings: Settin
         row.replace("('is_mature', False)", "('is_mature', True)").replace("pending", "negative")
         for row in streams.rows(settings, OUTCOMES)
     ]
+
+
+@pytest.mark.parametrize("edge", [date.min, date.max])
+def test_landed_days_at_the_ends_of_the_calendar_hold_nobody_up(settings: Settings, edge: date) -> None:
+    """A lake of an older version may have such rows: nothing that is derived from them has a day."""
+    lake = Lake.open(settings)
+    begun, ended = (datetime(edge.year, edge.month, edge.day, hour, tzinfo=UTC) for hour in (0, 23))
+    shown = raw_impression(edge, "wild", event_ts=begun, received_ts=ended)
+    land(lake, "raw.impressions", [raw_impression(D1), shown], close=False)
+    land(lake, "raw.plays", [raw_play(D1), raw_play(edge, "wild", start_ts=begun, received_ts=ended)], close=False)
+    assert catch_up(settings) == 1
+    found = lake.table(live_name(OUTCOMES)).scan().to_arrow().to_pylist()
+    assert [(row["event_id"], row["label"]) for row in found] == [("e1", "positive")]
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from matinee.days import LAST_INSTANT, day_range, start_of
+from matinee.days import LAST_INSTANT, day_range, shifted, start_of
 
 Kind = Literal["impression", "play"]
 
@@ -51,5 +51,5 @@ def reached_days(span: Span, window: timedelta, min_delay: timedelta) -> Mapping
 
 
 def _days(span: Span, before: timedelta, after: timedelta) -> Iterator[date]:
-    first, last = (span.first + before).date(), (span.last + after).date()
+    first, last = shifted(span.first, before).date(), shifted(span.last, after).date()
     return day_range(first, last) if first <= last else iter(())

@@ -6,6 +6,7 @@ time during which the source delivered: while it is silent altogether, nothing i
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ from typing import Literal
 
 #: Arrivals are counted in steps of this length, from the end of the event day on; what came before is step 0.
 STEP = timedelta(minutes=10)
+#: What comes later than a month counts as of the last step: one wrong clock must not make a curve of centuries.
+LAST_STEP = timedelta(days=30) // STEP
 #: So many complete days are learned from.
 DAYS = 14
 #: Fewer complete days than this teach nothing.
@@ -48,9 +51,10 @@ class ArrivalCurve:
         """Learn from days that are complete, each as rows by step; None where they are too few.
 
         Args:
-            days: rows by step (0: up to the end of the day and STEP after it), a mapping a day.
+            days: rows by step (0: up to the end of the day and STEP after it), a mapping a day. Of steps beyond
+                LAST_STEP the curve has none: their rows are of the last one.
         """
-        counted = [day for day in days if sum(day.values())]
+        counted = [_within_bounds(day) for day in days if sum(day.values())]
         if len(counted) < MIN_DAYS:
             return None
         last = max(step for day in counted for step in day)
@@ -80,6 +84,13 @@ class ArrivalCurve:
         # With age the least may fall again; what holds from a step on cannot. In the end all days had all their rows.
         from_then_on = list(accumulate((one.least for one in reversed(self.by_step)), min))[::-1]
         return (bisect_left(from_then_on, share - 1e-12) + 1) * STEP
+
+
+def _within_bounds(day: Mapping[int, int]) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for step, rows in day.items():
+        found[min(max(step, 0), LAST_STEP)] += rows
+    return found
 
 
 def _cumulative(day: Mapping[int, int], last: int) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract
 from matinee.days import end_of, start_of
-from matinee.healing.arrival_curve import DAYS, STEP, ArrivalCurve, silence, usual_gap
+from matinee.healing.arrival_curve import DAYS, LAST_STEP, STEP, ArrivalCurve, silence, usual_gap
 from matinee.landing.landed_files import landing_times
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
@@ -84,5 +84,6 @@ def _rows_by_step(table: "Table", day_column: str, day: date) -> dict[int, int]:
     for batch in table.scan(row_filter=late, selected_fields=(RECEIVED,)).to_arrow_batch_reader():
         received = pc.cast(batch.column(RECEIVED), pa.int64())
         steps = pc.divide(pc.subtract(received, round(end.timestamp()) * 1_000_000), STEP // _MICROSECOND)
+        steps = pc.min_element_wise(steps, LAST_STEP)
         found.update({one["values"]: one["counts"] for one in pc.value_counts(steps).to_pylist()})
     return {0: rows - found.total(), **found}

@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame, Row
@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from matinee import faults
 from matinee.contracts.model import Contract
+from matinee.days import instant_of, start_of
 from matinee.engine.tables.spark_tables import append
 from matinee.landing import landed_files, offsets
 from matinee.landing import parse as rows_of
@@ -40,13 +41,14 @@ class Landed:
     offsets: Mapping[str, int] = field(default_factory=dict)
 
 
-def land_batch(lake: Lake, contract: Contract, lines: DataFrame, query_id: str = "") -> Landed:
+def land_batch(lake: Lake, contract: Contract, lines: DataFrame, at: datetime, query_id: str = "") -> Landed:
     """Land the records of a batch that a raw dataset and its quarantine do not hold yet.
 
     Args:
         lake: the lake.
         contract: of the raw dataset.
-        lines: file (`topic/partition`), line (the offset), payload, landed_ts.
+        lines: file (`topic/partition`), line (the offset), payload, landed_ts (when the broker got it).
+        at: when the batch is landed: no record was landed later, whatever its broker says.
         query_id: of the query of Structured Streaming; the commits name it.
 
     Raises:
@@ -58,17 +60,19 @@ def land_batch(lake: Lake, contract: Contract, lines: DataFrame, query_id: str =
         lake.ensure(table)
     good, bad = (offsets.landed_through(lake, table, dataset) for table in (dataset, QUARANTINE))
     first = {name: min(good[name], bad.get(name, good[name])) for name in good}
-    parsed = rows_of.parse(lines.where(_beyond(first)), contract).persist()
+    begun = offsets.last_streamed(lake, QUARANTINE, dataset)
+    bounded = lines.where(_beyond(first)).withColumn("landed_ts", _landed_by(at, begun))
+    parsed = rows_of.parse(bounded, contract).persist()
     try:
         parts = _parts(parsed, contract, good, bad)
         rejected = [part for part in parts if part["beyond_bad"] and part["reason"] is not None]
         new = [part for part in parts if part["beyond_good"]]
         if rejected:
-            landing = _landing(dataset, rejected, bad, query_id, _unknown(parsed, rejected))
+            landing = _landing(dataset, rejected, bad, _unknown(parsed, rejected), query_id, at)
             landed_files.commit(lake, QUARANTINE, landing, partial(_write_bad, lake, parsed, bad))
         faults.reach("stream.after_quarantine")
         if new:
-            landing = _landing(dataset, new, good, query_id, _unknown(parsed, new))
+            landing = _landing(dataset, new, good, _unknown(parsed, new), query_id, at)
             landed_files.commit(lake, dataset, landing, partial(_write_good, lake, parsed, good))
         faults.reach("stream.after_raw")
     finally:
@@ -82,9 +86,22 @@ def _beyond(reached: Mapping[str, int]) -> Column:
     return reduce(Column.__and__, below, F.lit(True))
 
 
+def _landed_by(at: datetime, begun: Landing | None) -> Column:
+    """Return when a record was landed: when the broker got it, but not later than its batch.
+
+    A record that a batch before had in hand is judged as it was then, else it could be in the quarantine and land, too.
+    """
+    limit = F.lit(at)
+    if begun is not None and begun.batch_ts:
+        limit = F.when(_beyond(begun.through), limit).otherwise(F.lit(datetime.fromisoformat(begun.batch_ts)))
+    return F.least("landed_ts", limit)
+
+
 def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: Mapping[str, int]) -> list[Row]:
     """Return what is in the batch: a row a partition, reason, and whether each table is still to get it."""
     received = F.least(rows_of.RECEIVED, "landed_ts")
+    # Of bad records any time may be said; none of these is when they were landed.
+    known = F.greatest(received, F.lit(start_of(contract.earliest_event)))
     allowed = F.make_dt_interval(secs=F.lit(contract.duration(MAX_SKEW).total_seconds()))
     by = (_beyond(good).alias("beyond_good"), _beyond(bad).alias("beyond_bad"), "file", "reason")
     return (
@@ -96,7 +113,7 @@ def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: 
             F.count_if(F.size("unknown") > 0).alias("unknown"),
             F.count_if(F.col(rows_of.event_time(contract)) > received + allowed).alias("skewed"),
             F.unix_micros(F.min("landed_ts")).alias("oldest_us"),
-            F.unix_micros(F.max(received)).alias("received_us"),
+            F.unix_micros(F.max(known)).alias("received_us"),
         )
         .orderBy("file", "reason")
         .collect()
@@ -112,7 +129,7 @@ def _landed(parts: list[Row]) -> Landed:
     return Landed(
         rows=sum(part["rows"] for part in parts),
         bad=sum(_reasons(parts).values()),
-        oldest=min((_instant(part["oldest_us"]) for part in parts), default=None),
+        oldest=min((instant_of(part["oldest_us"]) for part in parts), default=None),
         offsets=_through(parts),
     )
 
@@ -126,16 +143,12 @@ def _reasons(parts: Iterable[Row]) -> Counter[str]:
     return found
 
 
-def _instant(micros: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)
-
-
 def _through(parts: Iterable[Row]) -> dict[str, int]:
     return {part["file"]: part["last"] + 1 for part in sorted(parts, key=lambda part: int(part["last"]))}
 
 
 def _landing(
-    dataset: str, parts: list[Row], reached: Mapping[str, int], query_id: str, unknown: Mapping[str, int]
+    dataset: str, parts: list[Row], reached: Mapping[str, int], unknown: Mapping[str, int], query_id: str, at: datetime
 ) -> Landing:
     """Return what a table is to get: which offsets, how many rows good and bad."""
     through = _through(parts)
@@ -150,12 +163,13 @@ def _landing(
         rows_landed=rows_in - reasons.total(),
         rows_quarantined=reasons.total(),
         unknown_fields=dict(unknown),
-        received_ts=max(_instant(part["received_us"]) for part in parts),
+        received_ts=max(instant_of(part["received_us"]) for part in parts),
         reasons=dict(reasons),
         skewed=sum(part["skewed"] for part in parts),
         after=dict(reached),
         through={**reached, **through},
         query_id=query_id,
+        batch_ts=at.isoformat(),
     )
 
 

@@ -13,7 +13,7 @@ QUARANTINE = "raw.quarantine"
 FILE_SHA256 = "matinee.file-sha256"
 DATASET = "matinee.dataset"
 FILE = "matinee.file"
-_STREAMED = ("after", "through", "query_id")
+_STREAMED = ("after", "through", "query_id", "batch_ts")
 #: What the register does not keep: where a stream goes on, and whether it pauses, its tables say.
 ONLY_IN_SUMMARY = ("reasons", "skewed", *_STREAMED)
 
@@ -28,6 +28,8 @@ class Landing:
         reasons: how many rows are bad, by reason; skewed: how many happened too long after they were received.
         after, through: of what came by a stream: the next offset of each partition (`topic/0`), before and then.
         query_id: of what came by a stream: which query brought it.
+        batch_ts: of what came by a stream: when it was landed, in ISO 8601; empty of those who did not note it. A
+            broker may have other times than that of its records: those that their producers say.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class Landing:
     after: Mapping[str, int] = field(default_factory=dict)
     through: Mapping[str, int] = field(default_factory=dict)
     query_id: str = ""
+    batch_ts: str = ""
 
     @property
     def branch(self) -> str:

@@ -1,8 +1,10 @@
 """Rows that are landed: each typed strictly by the contract, or with the one reason why it cannot be landed.
 
 Reasons, the first that applies: `blank_line`, `incomplete_last_line`, `malformed_json`; for each field in the order of
-the contract `missing_<field>`, `wrong_type_<field>`, `blank_<field>`; `event_in_future` (more than a day after it was
-received), `before_earliest_event`, `negative_duration`; `out_of_range_<field>`, `not_allowed_<field>`.
+the contract `missing_<field>`, `wrong_type_<field>`, `blank_<field>`; `day_out_of_range` (within a year of an end of
+the calendar, where windows around the event have no days), `received_in_future` (more than AHEAD after it was landed),
+`event_in_future` (more than a day after it was received), `before_earliest_event`, `negative_duration`;
+`out_of_range_<field>`, `not_allowed_<field>`.
 
 Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. Times are
 ISO 8601 texts with an offset; digits beyond the microsecond are cut. Parquet rows take the same way, as JSON.
@@ -11,7 +13,7 @@ ISO 8601 texts with an offset; digits beyond the microsecond are cut. Parquet ro
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame, SparkSession
@@ -19,7 +21,7 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.ddl import SPARK_TYPES
 from matinee.contracts.model import Column, Contract
-from matinee.days import start_of
+from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.errors import ContractError
 from matinee.sources.files.scan import Kind, LandingFile
 
@@ -27,6 +29,8 @@ from matinee.sources.files.scan import Kind, LandingFile
 OWN_COLUMNS = frozenset({"event_day", "landing_seq", "file"})
 RECEIVED = "received_ts"
 DURATION = "duration_s"
+#: How far a producer's clock may be ahead of the landing: what it says of when it received an event is not later.
+AHEAD = timedelta(minutes=10)
 #: Reasons come first and are fewer; the rest is left to unknown fields, which a broken producer can make endless.
 NAMES_COUNTED = 200
 SAMPLE_ROWS = 100
@@ -129,8 +133,11 @@ def landed_rows(parsed: DataFrame, contract: Contract, landing_seq: int) -> Data
 
 def quarantined_rows(parsed: DataFrame, contract: Contract, dataset: str, landing_seq: int) -> DataFrame:
     """Return the bad rows of what was landed for a dataset: the columns of the quarantine's contract."""
+    can_be = F.col(RECEIVED).between(F.lit(start_of(FIRST_DAY)), F.col("landed_ts") + F.lit(AHEAD))
     own = {
         "dataset": F.lit(dataset),
+        # Outside the calendar nobody could read the row; a time after its landing is none at which it was received.
+        RECEIVED: F.when(can_be, F.col(RECEIVED)).otherwise(F.col("landed_ts")),
         "landing_seq": F.lit(landing_seq).cast("long"),
         # Bytes that are no UTF-8 are why a line is here; the table's readers must be able to read it all the same.
         "payload": F.make_valid_utf8("payload"),
@@ -227,6 +234,8 @@ def _reasons(contract: Contract, open_line: int | None, received: Expression) ->
     for field in fields:
         yield from _reasons_of_type(field)
     event = F.col(event_time(contract))
+    yield _reason("day_out_of_range", (event < F.lit(start_of(FIRST_DAY))) | (event >= F.lit(end_of(LAST_DAY))))
+    yield _reason("received_in_future", received > F.col("landed_ts") + F.lit(AHEAD))
     yield _reason("event_in_future", event > received + F.expr("INTERVAL 1 DAY"))
     yield _reason("before_earliest_event", event < F.lit(start_of(contract.earliest_event)))
     if DURATION in contract.column_names:

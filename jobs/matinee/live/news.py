@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee.contracts.model import Contract, live_name
-from matinee.days import day_range
+from matinee.days import FIRST_DAY, LAST_DAY, day_range
 from matinee.domain.pair import PAIR
 from matinee.domain.reach import Kind, Span, reached_days
 from matinee.engine.session import side_by_side
@@ -59,8 +59,9 @@ class View:
         return self.table(live_name(dataset)).where(among(day_column, days))
 
     def landed(self, kind: str) -> DataFrame:
-        """Return the rows that were landed until now."""
-        return self.table(RAW[kind]).where(F.col("landing_seq") <= self.read[RAW[kind]])
+        """Return the rows that were landed until now, but of days that landing takes no more: an older one did."""
+        landed = self.table(RAW[kind]).where(F.col("landing_seq") <= self.read[RAW[kind]])
+        return landed.where(F.col("event_day").between(F.lit(FIRST_DAY), F.lit(LAST_DAY)))
 
     def new(self, kind: str) -> DataFrame:
         """Return those of them that are new."""

@@ -189,7 +189,7 @@ def _batch(settings: Settings, checkpoint: str, holder: str, batch: DataFrame, _
     batch.persist()
     try:
         with _timed(seconds, "land"):
-            landed = _land(lake, batch, _query_id(checkpoint)).values()
+            landed = _land(lake, batch, stamp(), _query_id(checkpoint)).values()
     finally:
         batch.unpersist()
     rows, bad = (sum(getattr(one, name) for one in landed) for name in ("rows", "bad"))
@@ -224,9 +224,9 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
         record(lease.lake, replace(done, seconds=seconds, as_of=as_of, lag_s=lag_s))
 
 
-def _land(lake: Lake, batch: DataFrame, query_id: str) -> dict[str, Landed]:
+def _land(lake: Lake, batch: DataFrame, at: datetime, query_id: str) -> dict[str, Landed]:
     return {
-        dataset: land_batch(lake, lake.registry.get(dataset), batch.where(F.col("topic") == topic), query_id)
+        dataset: land_batch(lake, lake.registry.get(dataset), batch.where(F.col("topic") == topic), at, query_id)
         for topic, dataset in landable(lake.registry).items()
     }
 

@@ -9,13 +9,14 @@ and what lands while it runs is left to the next.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 
 from pyspark.sql import functions as F
 
 from matinee import __version__
 from matinee.contracts.model import Contract, InputSpec
 from matinee.contracts.stamps import Stamps, changed
+from matinee.days import instant_of
 from matinee.engine.tables.protocol import open_tables
 from matinee.ledger.ledger import History
 from matinee.ledger.model import REACHED, Buckets, InputPin, Publication, Run, State
@@ -100,11 +101,7 @@ def late_changes(lake: Lake, contract: Contract, published: Publication, after: 
         if landed.where(F.col("landing_seq") <= before.landing_seq).count() != published.rows.read:
             return None
         found = changed_by_late(landed, before.landing_seq, context).collect()
-    return [LateChange(row["profile_bucket"], _instant(row["first_us"]), _instant(row["last_us"])) for row in found]
-
-
-def _instant(micros: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return [LateChange(row["profile_bucket"], instant_of(row["first_us"]), instant_of(row["last_us"])) for row in found]
 
 
 def _republished(

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import BUCKET_COLUMN, Contract
+from matinee.days import day_of, instant_of
 from matinee.table import refs
 from matinee.table.catalog import summary_of
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
 
 LANDING_SEQ = "matinee.landing-seq"
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, order=True)
@@ -124,7 +124,7 @@ def in_buckets(table: "Table", file: "DataFile", buckets: tuple[int, ...] | None
 def file_day(table: "Table", file: "DataFile", day_column: str) -> date:
     """Return the day of a data file, from its partition."""
     value = partition_value(table, file, day_column)
-    return value if isinstance(value, date) else _EPOCH + timedelta(days=int(str(value)))
+    return value if isinstance(value, date) else day_of(int(str(value)))
 
 
 def partition_value(table: "Table", file: "DataFile", column: str) -> object:
@@ -168,8 +168,7 @@ def upper_instant(table: "Table", file: "DataFile", column: str) -> datetime | N
     bound = file.upper_bounds.get(table.schema().find_field(column).field_id)
     if bound is None:
         return None
-    micros = int(from_bytes(TimestamptzType(), bound))
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return instant_of(int(from_bytes(TimestamptzType(), bound)))
 
 
 def _highest_bound(table: "Table", column: str, snapshot_id: int | None) -> int:

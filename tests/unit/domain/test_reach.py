@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests import reference
 from tests.integration.transforms.rows import D0, D1, D2, at, landed_impression, landed_play
 
-from matinee.domain.reach import Span, reached_days
+from matinee.domain.reach import Kind, Span, reached_days
 
 Row = dict[str, Any]
 Cells = dict[tuple[str, date, int], list[Row]]
@@ -93,3 +93,10 @@ def test_a_least_delay_past_midnight_leaves_the_events_own_day_out() -> None:
 def test_a_window_shorter_than_the_delay_attributes_nothing() -> None:
     found = reached_days(Span("play", at("12:00"), at("12:00")), timedelta(minutes=1), timedelta(days=3))
     assert found["core.impression_plays"] == ()
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+@pytest.mark.parametrize("kind", ["impression", "play"])
+def test_the_reach_of_an_event_at_an_end_of_the_calendar_ends_there(kind: Kind, day: date) -> None:
+    reached = reached_days(Span.of_day(kind, day), timedelta(hours=24), timedelta(0))
+    assert {day in days for days in reached.values()} == {True}

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matinee.healing.arrival_curve import PATIENCE, STEP, ArrivalCurve, Heard, is_due, judge, silence, usual_gap
+from matinee.healing.arrival_curve import (
+    LAST_STEP,
+    PATIENCE,
+    STEP,
+    ArrivalCurve,
+    Heard,
+    is_due,
+    judge,
+    silence,
+    usual_gap,
+)
 
 MINUTES = timedelta(minutes=1)
 HOURS = timedelta(hours=1)
@@ -31,6 +41,15 @@ def test_the_curve_says_what_share_earlier_days_had_at_an_age() -> None:
 def test_too_few_days_teach_nothing() -> None:
     assert ArrivalCurve.learn(DAYS[:2]) is None
     assert judge(None, 900, 1000, 0.95, MINUTES).kind == "unknown"
+
+
+def test_rows_that_arrived_ages_later_or_before_their_day_cost_no_more_than_others() -> None:
+    wild = {-7: 1, 0: 798, 2: 120, 5: 80, 3_900_000: 1}
+    curve = ArrivalCurve.learn([*DAYS, wild])
+    assert curve is not None
+    assert len(curve.by_step) == LAST_STEP + 1
+    assert curve.shares[-1][0] == 0.799
+    assert [shares[-1] for shares in curve.shares] == [1.0] * 4
 
 
 @pytest.mark.parametrize(("days", "least"), [(3, 0.8 - 0.05 * (1 + 28 / 3)), (14, 0.65)])

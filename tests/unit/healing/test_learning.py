@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, D2, D3, NOON, at, core_play, heard, land, make_lake, pin, prepare, raw_play
 
-from matinee.healing.arrival_curve import DAYS
+from matinee.healing.arrival_curve import DAYS, LAST_STEP
 from matinee.healing.learning import arrivals, learned_curve, silent_time
 from matinee.publication.move import move_to_main
 from matinee.table.catalog import Lake
@@ -35,6 +35,11 @@ def publish(lake: Lake, day: date, *received: timedelta, generation: int = 1) ->
 def test_rows_are_counted_by_the_step_after_the_days_end_in_which_they_arrived(lake: Lake) -> None:
     publish(lake, D1, NOON, DAY, DAY + 9 * MINUTE, DAY + 10 * MINUTE, DAY + 19 * MINUTE, DAY + 25 * HOUR)
     assert arrivals(lake, "raw.plays", D2) == {D1: {0: 3, 1: 2, 150: 1}}
+
+
+def test_rows_that_were_received_in_another_century_share_the_last_step(lake: Lake) -> None:
+    publish(lake, D1, NOON, *(timedelta(days=365 * years) for years in (73, 74, 7000)))
+    assert arrivals(lake, "raw.plays", D2) == {D1: {0: 1, LAST_STEP: 3}}
 
 
 def test_a_day_that_its_producer_sent_again_counts_once(lake: Lake) -> None:
