@@ -98,6 +98,10 @@ class CommitConflictError(TransientError):
     """A reference moved between load and commit; nothing was changed."""
 
 
+class SnapshotGoneError(TransientError):
+    """A snapshot that is to be read has expired: its rows are not known any more; a new run pins what is there."""
+
+
 class LeaseHeldError(TransientError):
     """Another process does the same work now."""
 

@@ -2,7 +2,7 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,15 @@ from tests.lakes import D1, D2, D3, ids, land, land_days, raw_impression, raw_pl
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import row_hash
 from matinee.engine.tables.spark_tables import read
-from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
+from matinee.errors import AuditFailedError, InputsNotValidError, SnapshotGoneError, UsageError
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
+from matinee.ledger.pins import release
 from matinee.ledger.withdrawal import withdraw
+from matinee.maintenance import retention
+from matinee.maintenance.retention import expire, plan_expiry
+from matinee.publication import steps
+from matinee.publication.plan import Plan
 from matinee.publication.reaudit import audit_published
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run, write
@@ -22,6 +27,7 @@ from matinee.report import Report
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.registers import stamp
 from matinee.validity.validity import Validity
 
 pytestmark = pytest.mark.spark
@@ -256,3 +262,32 @@ def test_a_published_day_is_audited_again_on_what_it_had_read(settings: Settings
     verdicts = audit_published(settings, "core.plays", D1)
     assert verdicts
     assert not any(verdict.verdict == "fail" for verdict in verdicts)
+
+
+@pytest.mark.parametrize("engine", ["sail", "spark"])
+@pytest.mark.parametrize("held", [True, False])
+def test_a_pin_that_expires_while_a_run_derives_is_held_or_is_an_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, engine: str, held: bool
+) -> None:
+    settings = settings.model_copy(update={"engine": engine})
+    lake = Lake.open(settings)
+    land_days(lake, D1)
+    derive = steps.derive
+
+    def derive_late(lake: Lake, planned: Plan) -> None:
+        land(lake, "raw.plays", [raw_play(D1, "later")], seq=9, close=False)
+        if not held:
+            release(lake, planned.run.publication_id, planned.run.pinned)
+        now = stamp() + (timedelta(hours=40) if held else timedelta(days=20))
+        monkeypatch.setattr(retention, "_streamed", lambda table: (set(refs.ancestry(table)), {}))
+        expire(lake, plan_expiry(lake, "raw.plays", now))
+        derive(lake, planned)
+
+    monkeypatch.setattr(steps, "derive", derive_late)
+    if not held:
+        with pytest.raises(SnapshotGoneError, match=r"raw\.plays has expired"):
+            run(settings, RunRequest("core.plays", D1, D1))
+        return
+    run(settings, RunRequest("core.plays", D1, D1))
+    assert ids(lake, "core.plays", "play_id") == ["o1", "p1"]
+    assert set(lake.table("raw.plays").metadata.refs) == {"main"}

@@ -11,7 +11,9 @@ from matinee.table.catalog import Lake
 
 
 @click.command()
-@click.option("--clean", is_flag=True, help="Drop leftover branches of runs that died, and record them as abandoned.")
+@click.option(
+    "--clean", is_flag=True, help="Drop what runs that died left: branches, pins; they are recorded as abandoned."
+)
 @output_option
 def doctor(clean: bool, output: str) -> None:
     """Check Java, jars, engine, catalog, contracts, ledger and leftover branches; exit 1 where something needs you.
@@ -101,7 +103,7 @@ def _lake(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
                 detail = f"{record.publication_id} {record.day} recorded as {record.state.value}"
                 yield {"check": "ledger", "state": "ok", "detail": detail, "next": None}
     for leftover in leftovers(lake):
-        detail = f"{leftover.dataset}.branch_{leftover.branch}"
+        detail = leftover.spark_name
         if clean:
             drop(lake, leftover)
             yield {"check": "branches", "state": "ok", "detail": f"{detail} dropped", "next": None}

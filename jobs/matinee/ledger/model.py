@@ -120,6 +120,11 @@ class Run:
         """Return the pin of an input."""
         return next(pin for pin in self.pins if pin.dataset == dataset)
 
+    @property
+    def pinned(self) -> dict[str, int]:
+        """The snapshot of each input, by dataset."""
+        return {pin.dataset: pin.snapshot_id for pin in self.pins}
+
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry this run."""
         body = {

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from matinee.ledger import pins
 from matinee.ledger.ledger import history, record, recorded
 from matinee.ledger.model import REACHED, Publication, State
 from matinee.table import refs
@@ -13,7 +14,7 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
     """Append the missing PUBLISHED, WITHDRAWN and ABANDONED rows of a dataset.
 
     PUBLISHED, WITHDRAWN: a snapshot in `main`'s ancestry says so and no row does. ABANDONED: prepared, not in the
-    ancestry, and its branch is gone, so nothing can publish it any more.
+    ancestry, and its branch is gone, so nothing can publish it any more. What such a run still held is let go.
 
     Returns:
         The rows that were appended; empty where ledger and data agree.
@@ -32,6 +33,8 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
         elif known.state is State.PREPARED and refs.reference(table, known.run.branch) is None:
             missing.append(abandoned(known, "its branch is gone"))
     record(lake, missing)
+    for run in {one.publication_id: one.run for one in missing}.values():
+        pins.release(lake, run.publication_id, run.pinned)
     return tuple(missing)
 
 

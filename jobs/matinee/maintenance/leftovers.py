@@ -1,4 +1,4 @@
-"""Leftovers: branches of runs that died; named by `matinee doctor`, dropped by `matinee doctor --clean`."""
+"""Leftovers: branches and pins of runs that died; named by `matinee doctor`, dropped by `matinee doctor --clean`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,20 +10,25 @@ from matinee.table.catalog import Lake
 
 @dataclass(frozen=True)
 class Leftover:
-    """A working branch that no step removed: of a run that died, or of one that is still alive."""
+    """A working branch, or a pin, that no step removed: of a run that died, or of one that is still alive."""
 
     dataset: str
     branch: str
     snapshot_id: int
 
+    @property
+    def spark_name(self) -> str:
+        """The name that Spark reads it by."""
+        return f"{self.dataset}.{'tag' if self.branch.startswith(names.PIN) else 'branch'}_{self.branch}"
+
 
 def leftovers(lake: Lake) -> Iterator[Leftover]:
-    """Yield the working branches of all tables; experiments are not leftovers."""
+    """Yield the working branches and pins of all tables; experiments are not leftovers."""
     for contract in lake.registry.all():
         if not lake.exists(contract.dataset):
             continue
         for name, ref in sorted(lake.table(contract.dataset).metadata.refs.items()):
-            if name.startswith(names.WORK):
+            if name.startswith((*names.WORK, names.PIN)):
                 yield Leftover(contract.dataset, name, ref.snapshot_id)
 
 

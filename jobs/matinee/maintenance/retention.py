@@ -1,12 +1,13 @@
 """Retention: which snapshots a table still needs, decided from the ledger; expiry itself touches metadata only.
 
 A published snapshot is needed while its publication is retained (the contract's number of publications a day, for so
-many days). What retained publications and open runs pinned is needed with them. Nothing from the oldest base of an open
-branch on goes: a replay walks from there to `main`'s head, and a heal compares with it. What `main` was within the
-contract's days stays, however old it is: readers and runs that began then still read it. What a stream wrote, thousands
-of times a day, stays for an hour only; the newest commit that says how far a stream came stays as long as it is that.
-Of the quarantine nothing from the oldest landing on goes whose other rows are still to come: it is known by its
-snapshot. Data files that no snapshot knows any more are left to the removal of orphan files.
+many days). What retained publications and open runs pinned is needed with them; what a run reads before it has written
+is held by its tags, until they end. Nothing from the oldest base of an open branch on goes: a replay walks from there
+to `main`'s head, and a heal compares with it. What `main` was within the contract's days stays, however old it is:
+readers and runs that began then still read it. What a stream wrote, thousands of times a day, stays for an hour only;
+the newest commit that says how far a stream came stays as long as it is that. Of the quarantine nothing from the oldest
+landing on goes whose other rows are still to come: it is known by its snapshot. Data files that no snapshot knows any
+more are left to the removal of orphan files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from matinee.landing.model import QUARANTINE
 from matinee.ledger.ledger import history
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.open_branches import open_work
+from matinee.ledger.pins import ended
 from matinee.table import markers, names, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_errors
@@ -36,7 +38,7 @@ STREAMED = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Expiry:
-    """What can go from one table: snapshots by id, and tags of publications that are no longer retained.
+    """What can go from one table: snapshots by id, tags of publications that are no longer retained, pins that ended.
 
     `markers` stay: they say how far a stream came.
     """
@@ -57,9 +59,8 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     markers.refuse_unknown(table)
     contract = lake.registry.get(dataset)
     keep_tags = {f"{names.PUBLICATION}{kept.publication_id}" for kept in retained(lake, dataset, now)}
-    tags = tuple(
-        sorted(name for name in table.metadata.refs if name.startswith(names.PUBLICATION) and name not in keep_tags)
-    )
+    published = (name for name in table.metadata.refs if name.startswith(names.PUBLICATION))
+    tags = (*sorted(name for name in published if name not in keep_tags), *ended(table, now))
     needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags}
     needed |= _pinned(lake, dataset, now)
     streamed, newest = _streamed(table)

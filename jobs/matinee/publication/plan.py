@@ -8,6 +8,7 @@ from matinee import __version__, faults
 from matinee.contracts.model import Contract, InputSpec
 from matinee.days import day_range, end_of
 from matinee.errors import CommitConflictError, InputsNotValidError, UsageError
+from matinee.ledger import pins
 from matinee.ledger.ledger import History
 from matinee.ledger.model import Buckets, InputPin, Publication, Run, State
 from matinee.publication.branches import Branch, drop_branch, make_branch
@@ -32,7 +33,7 @@ class Plan:
 
 
 def plan(lake: Lake, request: RunRequest) -> Plan:
-    """Make the branch, then pin the inputs: what lands or is published later is not read.
+    """Make the branch, then pin the inputs and hold them: what lands or is published later is not read.
 
     Raises:
         UsageError: the dataset has no transform, or every day lies before the lake's first.
@@ -67,9 +68,15 @@ def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Bra
     derived = [spec for spec in contract.inputs if lake.registry.get(spec.dataset).transform is not None]
     for _ in range(LOOKS):
         heads = {spec.dataset: _input_head(lake, spec, request) for spec in contract.inputs}
-        run = _run_on(lake, contract, request, branch, heads)
-        if all(_input_head(lake, spec, request) == heads[spec.dataset] for spec in derived):
-            return run
+        try:
+            pins.hold(lake, branch.publication_id, heads)
+            run = _run_on(lake, contract, request, branch, heads)
+            if all(_input_head(lake, spec, request) == heads[spec.dataset] for spec in derived):
+                return run
+        except Exception:
+            pins.release(lake, branch.publication_id, heads)
+            raise
+    pins.release(lake, branch.publication_id, heads)
     raise CommitConflictError(
         f"The inputs of {contract.dataset} {request.key} were published again during each of {LOOKS} looks at them.",
         next_step="Run again when fewer writers are at work.",

@@ -6,6 +6,7 @@ from datetime import date
 
 from matinee import faults
 from matinee.contracts.stamps import Stamps, merged
+from matinee.ledger import pins
 from matinee.ledger.ledger import history, record, recorded
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned
@@ -69,7 +70,7 @@ def abandon(lake: Lake, run: Run, rows: Mapping[date, Rows], reason: str) -> Non
 
 
 def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...]:
-    """Record what reached `main`, tag its snapshot and drop the branches; a second call changes nothing.
+    """Record what reached `main`, tag its snapshot, let go the pins, drop the branches; a second call changes nothing.
 
     Returns:
         The records of the publication's days; the verdicts of audits that ran again have replaced the first ones.
@@ -85,6 +86,7 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     if refs.reference(table, tag) is None:
         table = refs.create_tag(table, tag, published.snapshot_id)
     faults.reach("publish.after_tag")
+    pins.release(lake, run.publication_id, run.pinned)
     drop_branches(table, run)
     faults.reach("publish.after_drop")
     return records
@@ -95,9 +97,10 @@ def _all_stamps(run: Run, before: Stamps, written: Stamps) -> Stamps:
 
 
 def give_up(lake: Lake, run: Run, reason: str) -> None:
-    """Record that what a run prepared will not reach `main`, and drop its branches: they would hold back expiry."""
+    """Record that what a run prepared will not reach `main`, let go its pins, and drop its branches."""
     known = history(lake, run.dataset).find(run.publication_id)
     record(lake, [abandoned(one, reason) for one in known if one.state is State.PREPARED])
+    pins.release(lake, run.publication_id, run.pinned)
     drop_branches(lake.table(run.dataset), run)
 
 

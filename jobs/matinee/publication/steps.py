@@ -14,6 +14,7 @@ from functools import partial
 from matinee import faults
 from matinee.days import parse_day
 from matinee.errors import StaleInputsError, UsageError, WithdrawnError
+from matinee.ledger import pins
 from matinee.ledger.ledger import history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication, Run, State
 from matinee.ledger.model import publication_id as identify
@@ -55,6 +56,7 @@ def write(settings: Settings, request: RunRequest) -> Report:
     Raises:
         InputsNotValidError: an input day that the run reads is not valid yet.
         NotCompleteError: without its repeats a landed day has too few rows; the branch is gone.
+        SnapshotGoneError: what it had pinned has expired all the same.
         UnknownDatasetError, UsageError, EngineUnavailableError, EngineFailedError: see there.
     """
     clock = Clock()
@@ -62,13 +64,14 @@ def write(settings: Settings, request: RunRequest) -> Report:
     with clock.part("plan"):
         recover(lake, request.dataset)
         planned = plan(lake, request)
-    with clock.part("write"):
+    with clock.part("write"), _pins_end_with_an_error(lake, planned.run):
         derive(lake, planned)
     faults.reach("write.after_commit")
     written = refs.head(lake.table(request.dataset), planned.branch)
     rows = rows_by_day(lake, planned.run, written)
     if request.experiment is None:
-        require_complete(lake, planned.run, written, rows)
+        with _pins_end_with_an_error(lake, planned.run):
+            require_complete(lake, planned.run, written, rows)
     return _report("write", planned.run, planned.branch, written, rows, clock)
 
 
@@ -93,7 +96,8 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
     with clock.part("ledger"):
         prepare(lake, run, audited, judged)
     faults.reach("audit.after_prepared")
-    raise_on_block(run, judged.verdicts)
+    with _pins_end_with_an_error(lake, run):
+        raise_on_block(run, judged.verdicts)
     report = _report("audit", run, run.branch, audited, rows_by_day(lake, run, audited), clock)
     return report.model_copy(update={"verdicts": judged.verdicts})
 
@@ -149,12 +153,25 @@ def run(settings: Settings, request: RunRequest) -> Report:
     return published.model_copy(update={"seconds": dict(seconds)})
 
 
+@contextmanager
+def _pins_end_with_an_error(lake: Lake, run: Run) -> Iterator[None]:
+    """Let go what a run holds where it ends here: another try pins anew."""
+    try:
+        yield
+    except Exception:
+        pins.release(lake, run.publication_id, run.pinned)
+        raise
+
+
 def _judge_experiment(settings: Settings, written: Report) -> Report:
     clock = Clock()
     lake = Lake.open(settings)
     experiment, snapshot_id = _written(lake, written.dataset, written.branch or "", written.publication_id or "")
-    with clock.part("audit"):
-        verdicts = audit_candidate(lake, experiment, snapshot_id).verdicts
+    try:
+        with clock.part("audit"):
+            verdicts = audit_candidate(lake, experiment, snapshot_id).verdicts
+    finally:
+        pins.release(lake, experiment.publication_id, experiment.pinned)
     return written.model_copy(
         update={"step": "experiment", "verdicts": verdicts, "seconds": {**written.seconds, **clock.seconds}}
     )

@@ -95,9 +95,15 @@ def plan_files(
     first: date | None = None,
     last: date | None = None,
 ) -> Iterable["FileScanTask"]:
-    """Return the live data files whose day is in the range, each with the deletes that belong to it."""
+    """Return the live data files whose day is in the range, each with the deletes that belong to it.
+
+    Raises:
+        SnapshotGoneError: the snapshot has expired.
+    """
     bounds = [("<=", last), (">=", first)]
     wanted = " and ".join(f"{day_column} {sign} '{day.isoformat()}'" for sign, day in bounds if day is not None)
+    if snapshot_id is not None:
+        refs.require(table, snapshot_id)
     return table.scan(row_filter=wanted or "true", snapshot_id=snapshot_id).plan_files()
 
 
@@ -143,7 +149,13 @@ def file_bucket(contract: Contract, table: "Table", file: "DataFile") -> int | N
 
 
 def landing_seq(table: "Table", snapshot_id: int | None = None) -> int:
-    """Return the highest landing number that a snapshot of a raw table holds; 0 where nothing was landed."""
+    """Return the highest landing number that a snapshot of a raw table holds; 0 where nothing was landed.
+
+    Raises:
+        SnapshotGoneError: the snapshot has expired.
+    """
+    if snapshot_id is not None:
+        refs.require(table, snapshot_id)
     for ancestor in refs.ancestry(table, snapshot_id):
         found = summary_of(table, ancestor).get(LANDING_SEQ)
         if found is not None:

@@ -6,9 +6,10 @@ each function fails with `CommitConflictError` when the reference is not what th
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from matinee.errors import CommitConflictError, UsageError
+from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
 from matinee.table.catalog import catalog_errors
 
 if TYPE_CHECKING:
@@ -39,6 +40,29 @@ def reference(table: "Table", name: str) -> int | None:
     """Return the snapshot id of a branch or tag, or None."""
     found = table.metadata.refs.get(name)
     return found.snapshot_id if found else None
+
+
+def require(table: "Table", snapshot_id: int) -> None:
+    """Refuse to read a snapshot that the table does not have: PyIceberg takes it for one without files.
+
+    Raises:
+        SnapshotGoneError: it has expired.
+    """
+    if table.metadata.snapshot_by_id(snapshot_id) is None:
+        raise SnapshotGoneError(
+            f"Snapshot {snapshot_id} of {'.'.join(table.name())} has expired: nothing can be read there any more.",
+            next_step="Run again from the start: a new run pins what is there now.",
+            facts={"table": ".".join(table.name()), "snapshot_id": snapshot_id},
+        )
+
+
+def ends(table: "Table", name: str) -> datetime | None:
+    """Return until when a tag says that it holds; None where it does not."""
+    found = table.metadata.refs.get(name)
+    snapshot = table.metadata.snapshot_by_id(found.snapshot_id) if found else None
+    if found is None or found.max_ref_age_ms is None or snapshot is None:
+        return None
+    return datetime.fromtimestamp((snapshot.timestamp_ms + found.max_ref_age_ms) / 1000, UTC)
 
 
 def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
@@ -82,6 +106,18 @@ def create_tag(table: "Table", name: str, snapshot_id: int) -> "Table":
         CommitConflictError: it exists, or the snapshot has expired.
     """
     return _set(table, name, snapshot_id, expected=None, kind="tag")
+
+
+def put_tag(table: "Table", name: str, snapshot_id: int, *, until: datetime) -> "Table":
+    """Put a tag on a snapshot that the table has, wherever the tag was, and have it say until when it holds.
+
+    Raises:
+        CommitConflictError: it was put elsewhere meanwhile, or the snapshot has expired.
+    """
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    # Iceberg counts the age of a reference from its snapshot.
+    age = int(until.timestamp() * 1000) - snapshot.timestamp_ms if snapshot else 1
+    return _set(table, name, snapshot_id, expected=reference(table, name), kind="tag", age_ms=max(age, 1))
 
 
 def move_branch(table: "Table", name: str, snapshot_id: int, *, expected: int) -> "Table":
@@ -129,7 +165,13 @@ def remove(table: "Table", name: str, *, expected: int) -> "Table":
 
 
 def _set(
-    table: "Table", name: str, snapshot_id: int, *, expected: int | None, kind: Literal["branch", "tag"]
+    table: "Table",
+    name: str,
+    snapshot_id: int,
+    *,
+    expected: int | None,
+    kind: Literal["branch", "tag"],
+    age_ms: int | None = None,
 ) -> "Table":
     from pyiceberg.table.refs import SnapshotRefType
     from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
@@ -138,7 +180,7 @@ def _set(
         ref_name=name,
         type=SnapshotRefType(kind),
         snapshot_id=snapshot_id,
-        max_ref_age_ms=None,
+        max_ref_age_ms=age_ms,
         max_snapshot_age_ms=None,
         min_snapshots_to_keep=None,
     )

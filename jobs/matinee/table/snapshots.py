@@ -11,20 +11,29 @@ if TYPE_CHECKING:
 
 
 def added_files(table: "Table", snapshot_id: int) -> list["DataFile"]:
-    """Return the data files that a snapshot itself added."""
+    """Return the data files that a snapshot itself added.
+
+    Raises:
+        SnapshotGoneError: the snapshot has expired.
+    """
     from pyiceberg.manifest import ManifestEntryStatus
 
     return [file for status, file in _entries(table, snapshot_id) if status == ManifestEntryStatus.ADDED]
 
 
 def changed_files(table: "Table", snapshot_id: int) -> list["DataFile"]:
-    """Return the data files that a snapshot itself added or deleted."""
+    """Return the data files that a snapshot itself added or deleted.
+
+    Raises:
+        SnapshotGoneError: the snapshot has expired.
+    """
     return [file for _, file in _entries(table, snapshot_id)]
 
 
 def _entries(table: "Table", snapshot_id: int) -> Iterator[tuple[object, "DataFile"]]:
     from pyiceberg.manifest import ManifestEntryStatus
 
+    refs.require(table, snapshot_id)
     snapshot = table.metadata.snapshot_by_id(snapshot_id)
     for manifest in snapshot.manifests(table.io) if snapshot else ():
         if manifest.added_snapshot_id != snapshot_id:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from matinee.contracts.model import BUCKET_COLUMN, Contract
 from matinee.errors import CommitConflictError
 from matinee.settings import Engine, Settings
+from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import Cell, Slice
 
@@ -162,7 +163,12 @@ class CatalogTables:
         self._session, self._lake = session, lake
 
     def read(self, wanted: Slice) -> DataFrame:
-        """Read the days of a range at a pinned snapshot: the table's columns."""
+        """Read the days of a range at a pinned snapshot: the table's columns.
+
+        Raises:
+            SnapshotGoneError: the snapshot has expired.
+        """
+        refs.require(self._lake.table(wanted.dataset), wanted.snapshot_id)
         day_column = self._lake.registry.get(wanted.dataset).day_column or ""
         snapshot_id, first, last = wanted.snapshot_id, wanted.first, wanted.last
         found = read(self._session, self._lake.settings, wanted.dataset, snapshot_id, day_column, first, last)
