@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.lakes import close_days, land, raw_impression
 
+from matinee.days import end_of
 from matinee.errors import InputsNotValidError, NotCompleteError
 from matinee.landing.ingest import close_through, ingest
 from matinee.publication.request import RunRequest
@@ -68,3 +69,11 @@ def test_rows_that_were_delivered_twice_make_no_day_complete(settings: Settings,
         run(settings, RunRequest("core.plays", day, day))
     close_through(settings, PLAYS, day, received)
     assert run(settings, RunRequest("core.plays", day, day)).rows.out == 50
+
+
+def test_one_row_of_2001_begins_no_lake(settings: Settings, cases: Path, tmp_path: Path) -> None:
+    day, received = date(2026, 3, 1), datetime.fromisoformat("2026-03-02T06:00:00+00:00")
+    land_case(settings, cases / "10-wrong-clocks" / "year-2001", tmp_path / "landing", received)
+    close_through(settings, None, day, received)
+    assert Validity(Lake.open(settings)).valid_from == day
+    assert run(settings, RunRequest("core.impressions", day, day)).vtts == end_of(day)

@@ -26,8 +26,9 @@ def ingest(
 ) -> None:
     """Land NDJSON, NDJSON.gz or Parquet files into DATASET (default: each file by its name), then close days.
 
-    The same bytes landed twice add nothing. Bad lines go to raw.quarantine with file, line and reason. A file whose
-    name starts with impressions, plays or manifest says by it where it belongs.
+    The same bytes landed twice add nothing; of several manifests of a day the last one landed counts. Bad lines go to
+    raw.quarantine with file, line and reason. A file whose name starts with impressions, plays or manifest says by it
+    where it belongs.
 
     \b
     Example:

@@ -20,6 +20,7 @@ COMMANDS = {
     "vtts": "matinee.cli.vtts:vtts",
     "publications": "matinee.cli.publications:publications",
     "day": "matinee.cli.day:day",
+    "lake": "matinee.cli.lake:lake",
     "backfill": "matinee.cli.backfill:backfill",
     "late": "matinee.cli.late:late",
     "heal": "matinee.cli.heal:heal",

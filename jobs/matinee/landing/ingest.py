@@ -16,22 +16,19 @@ from pyspark.sql import DataFrame, SparkSession
 
 from matinee import faults
 from matinee.contracts.registry import Registry
-from matinee.days import day_range
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_tables import append
 from matinee.errors import CommitConflictError, ConservationError, LandingRefusedError, UsageError
 from matinee.landing import landed_files
 from matinee.landing import parse as rows_of
+from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.report import Report, Rows
 from matinee.settings import Settings
-from matinee.sources.files.manifests import read_manifests
-from matinee.sources.files.scan import Found, Kind, LandingFile, find, read_lines, scan
+from matinee.sources.files.scan import Found, LandingFile, find, scan
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.files import day_sizes
-from matinee.validity.manifests import MANIFESTS, Manifest, changes, declare
-from matinee.validity.validity import Validity
+from matinee.validity.manifests import MANIFESTS, Manifest
 
 log = logging.getLogger(__name__)
 MANIFEST_WORD = "manifest"
@@ -70,7 +67,7 @@ def ingest(
     found = find(settings, named, _checked(lake.registry, dataset, named.values()), paths)
     reports: list[Report] = []
     refused: list[LandingRefusedError] = []
-    known = {one: landed_files.landed(lake, one) for one in {one.dataset for one in found}}
+    known = {one: _known(lake, one) for one in {one.dataset for one in found}}
     with ExitStack() as stack:
         engine = cache(lambda: stack.enter_context(spark_session(settings)))
         for one in found:
@@ -88,7 +85,11 @@ def ingest(
 def close_through(
     settings: Settings, dataset: str | None, day: date, received_at: datetime | None = None
 ) -> tuple[Manifest, ...]:
-    """Declare complete, with the rows that it has, every day from the first landed one through `day`.
+    """Declare complete, with the rows that it has, every day from the lake's first one through `day`.
+
+    A lake that has no first day yet begins with the first of the landed days that lead to `day` without more than a
+    week between two of them: a row of a wrong clock opens no lake years earlier. So it is with days of history that
+    were landed, and days that lie between: they are closed by a `day` among them.
 
     Args:
         settings: which lake.
@@ -100,40 +101,27 @@ def close_through(
         What was declared; days that stand so already are left out.
 
     Raises:
-        UsageError: nothing was landed up to that day.
+        UsageError: nothing was landed up to that day, or it lies beyond tomorrow.
     """
     lake = Lake.open(settings)
     chosen = _checked(lake.registry, dataset, landable(lake.registry).values())
     datasets = [chosen] if chosen else list(landable(lake.registry).values())
-    # A dataset without a table would be unreadable where a day without rows is meant.
-    sizes = {one: day_sizes(lake.ensure(one), lake.registry.get(one).day_column or "") for one in datasets}
-    landed = min((found for days in sizes.values() for found in days), default=None)
-    # One event of a wrong clock must not open the lake years earlier and hold every VTTS there.
-    first = max(landed, Validity(lake).valid_from or landed) if landed else None
-    if first is None or first > day:
-        raise UsageError(
-            f"There is no day to close: {f'the first landed day is {first}' if first else 'nothing was landed yet'}.",
-            next_step="Land events with `matinee ingest --from PATH`, or name a later day.",
-            facts={"datasets": ", ".join(datasets), "day": day},
-        )
-    at = _utc(received_at)
-    wanted = [
-        Manifest(one, closed, days[closed].rows if closed in days else 0, True, None, at)
-        for one, days in sizes.items()
-        for closed in day_range(first, day)
-    ]
-    return declare(lake, changes(lake, wanted))
+    return close(lake, datasets, day, _utc(received_at))
+
+
+def _known(lake: Lake, dataset: str) -> dict[str, Landing]:
+    """Return what was landed for a dataset: files by their SHA-256, manifests by their path."""
+    return landed_manifests(lake) if dataset == MANIFESTS else landed_files.landed(lake, dataset)
 
 
 def _ingest_file(lake: Lake, found: Found, known: dict[str, Landing], landed_at: datetime, engine: Engine) -> Report:
     file = scan(lake.settings, found.file)
+    if found.dataset == MANIFESTS:
+        known[file.file], report = _land_manifest(lake, file, known.get(file.file), landed_at)
+        return report
     if file.sha256 in known:
         return _report(known[file.sha256], already=True)
-    if found.dataset == MANIFESTS:
-        landing, report = _land_manifest(lake, file, landed_at)
-    else:
-        landing, report = _land(lake, found.dataset, file, landed_at, engine())
-    known[file.sha256] = landing
+    known[file.sha256], report = _land(lake, found.dataset, file, landed_at, engine())
     return report
 
 
@@ -207,32 +195,11 @@ def _append(lake: Lake, rows: DataFrame, target: str, landing: Landing) -> None:
         ) from error
 
 
-def _land_manifest(lake: Lake, file: LandingFile, landed_at: datetime) -> tuple[Landing, Report]:
-    if file.kind is Kind.PARQUET:
-        raise LandingRefusedError(
-            f"{file.file} is refused: a manifest is NDJSON.",
-            next_step='Write a line {"dataset", "day", "expected_rows", "closed"} for each day.',
-            facts={"file": file.file},
-        )
-    datasets = tuple(landable(lake.registry).values())
-    lines = read_lines(lake.settings, file)
-    found = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
-    added = declare(lake, changes(lake, found))
-    landing = Landing(
-        MANIFESTS,
-        file.file,
-        file.sha256,
-        rows_in=len(found),
-        rows_landed=len(found),
-        rows_quarantined=0,
-        unknown_fields={},
-        received_ts=landed_at,
-        landing_seq=added[0].landing_seq if added else 0,
-        snapshot_id=refs.head(lake.ensure(MANIFESTS)),
-    )
-    landed_files.register(lake, [landing])
-    days = tuple(sorted({one.day for one in found}))
-    return landing, _report(landing, already=not added).model_copy(update={"days": days})
+def _land_manifest(lake: Lake, file: LandingFile, known: Landing | None, landed_at: datetime) -> tuple[Landing, Report]:
+    if known is not None and known.sha256 == file.sha256:
+        return known, _report(known, already=True)
+    landing, days = land_manifest(lake, file, tuple(landable(lake.registry).values()), landed_at)
+    return landing, _report(landing, already=not days).model_copy(update={"days": days})
 
 
 def _checked(registry: Registry, dataset: str | None, known: Iterable[str]) -> str | None:

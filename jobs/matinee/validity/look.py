@@ -11,7 +11,7 @@ from matinee.ledger.model import Publication, State
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
 from matinee.table.landings import landed_time
-from matinee.validity.manifests import Manifest, declarations, newest_of
+from matinee.validity.manifests import Manifest, declarations, first_day, newest_of
 
 
 @dataclass
@@ -35,10 +35,8 @@ class Look:
 
     @cached_property
     def valid_from(self) -> date | None:
-        """The first day of the lake: from the settings, else the first that was ever closed; None: no day was."""
-        # A first day that is opened again stays the first: days before it are taken for valid.
-        closed = (one.day for one in self.declarations if one.closed)
-        return self.lake.settings.valid_from or min(closed, default=None)
+        """The first day of the lake: from the settings, else as it was declared; None: no day was ever closed."""
+        return self.lake.settings.valid_from or first_day(self.declarations)
 
     def history(self, dataset: str) -> History:
         """Return the dataset's publications."""

@@ -8,6 +8,8 @@ from matinee.table.catalog import Lake
 from matinee.table.registers import append_rows
 
 MANIFESTS = "ops.manifests"
+#: A declaration of this name is of no dataset: it says with which day the lake begins.
+BEGIN = "lake"
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,13 @@ class Manifest:
         return self.expected_rows, self.expected_distinct, self.closed, self.file is None
 
 
-def declare(lake: Lake, manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
-    """Append declarations in one commit; each gets a landing number above all earlier ones of the table."""
+def declare(lake: Lake, manifests: Iterable[Manifest], above: int = 0) -> tuple[Manifest, ...]:
+    """Append declarations in one commit; each gets a landing number above a given one and all of the table."""
     found = tuple(manifests)
     if not found:
         return ()
     start = max((known.landing_seq for known in declarations(lake)), default=0)
+    start = max(start, above)
     numbered = tuple(Manifest(**{**vars(m), "landing_seq": start + 1}) for m in found)
     append_rows(lake, MANIFESTS, map(vars, numbered))
     return numbered
@@ -50,7 +53,17 @@ def declarations(lake: Lake) -> list[Manifest]:
 
 def newest_of(found: Iterable[Manifest]) -> dict[tuple[str, date], Manifest]:
     """Return what holds of each (dataset, day), of declarations in their order."""
-    return {(manifest.dataset, manifest.day): manifest for manifest in found}
+    return {(manifest.dataset, manifest.day): manifest for manifest in found if manifest.dataset != BEGIN}
+
+
+def first_day(found: Iterable[Manifest]) -> date | None:
+    """Return the first day of the lake: that which a person named last, else the first that was ever closed.
+
+    A first day that is opened again stays the first: days before it are taken for valid.
+    """
+    listed = list(found)
+    begun = [one.day for one in listed if one.dataset == BEGIN]
+    return begun[-1] if begun else min((one.day for one in listed if one.closed), default=None)
 
 
 def declared(lake: Lake) -> dict[tuple[str, date], Manifest]:
