@@ -204,3 +204,11 @@ def test_maturing_takes_validity_from_nothing(settings: Settings) -> None:
     matured = newest(settings, JOINED, D2)
     assert (matured.run.key, matured.generation) == (str(D3), 1)
     assert all(is_valid(settings, dataset, day) for dataset in CHAIN for day in (D1, D2, D3))
+
+
+def test_the_next_days_run_leaves_a_withdrawn_day_to_a_person(settings: Settings) -> None:
+    withdraw(Lake.open(settings), newest(settings, JOINED), "a broken player")
+    assert run(settings, RunRequest(JOINED, D2, D2)).days == (D2,)
+    assert why(settings, JOINED).detail == "withdrawn: a broken player"
+    assert run(settings, RunRequest(JOINED, D1, D1)).days == (D1,)
+    assert is_valid(settings, JOINED)

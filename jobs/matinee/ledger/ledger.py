@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -19,7 +19,7 @@ from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Publica
 from matinee.report import Rows, Verdict
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows
+from matinee.table.registers import append_rows, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -60,6 +60,14 @@ class History:
 def record(lake: Lake, publications: Iterable[Publication]) -> None:
     """Append the rows of one event (all its days together) in one commit."""
     append_rows(lake, LEDGER, map(_to_row, publications))
+
+
+def noted_after(known: Iterable[Publication]) -> datetime:
+    """Return the time for a record that follows others: now, or just after them where another clock is ahead of ours.
+
+    What was recorded last of an attempt holds, on whichever machines its tries ran.
+    """
+    return max([stamp(), *(one.recorded_ts + timedelta(microseconds=1) for one in known)])
 
 
 def history(lake: Lake, dataset: str) -> History:

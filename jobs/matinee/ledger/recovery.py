@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from matinee.ledger import pins
-from matinee.ledger.ledger import history, record, recorded
+from matinee.ledger.ledger import history, noted_after, record, recorded
 from matinee.ledger.model import REACHED, Publication, State
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import stamp
 
 
 def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
@@ -40,4 +39,4 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
 
 def abandoned(publication: Publication, reason: str) -> Publication:
     """Return the record that a publication will not reach `main`."""
-    return replace(publication, state=State.ABANDONED, recorded_ts=stamp(), reason=reason)
+    return replace(publication, state=State.ABANDONED, recorded_ts=noted_after([publication]), reason=reason)

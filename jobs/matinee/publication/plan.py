@@ -120,7 +120,7 @@ def _published_days(contract: Contract, request: RunRequest, validity: Validity)
     """Return the days that the run publishes: those that its keys touch, from the lake's first day on.
 
     An earlier day whose own part of an optional input is not valid is left as it stands: deriving it without that part
-    would take from it what it has.
+    would take from it what it has. So is one that was withdrawn: a person decides when it is published again.
     """
     first, last = contract.touched_days(request.first_key, request.last_key)
     if validity.valid_from is None:
@@ -140,8 +140,14 @@ def _published_days(contract: Contract, request: RunRequest, validity: Validity)
     earliest = max(first, validity.valid_from)
     day = max(request.first_key, validity.valid_from)
     optional = [spec.dataset for spec in contract.inputs if spec.optional]
-    while day > earliest and all(validity.status(name, day - timedelta(days=1)).valid for name in optional):
-        day -= timedelta(days=1)
+    while day > earliest:
+        before = day - timedelta(days=1)
+        newest = validity.history(contract.dataset).newest(before)
+        if newest is not None and newest.state is State.WITHDRAWN:
+            break
+        if not all(validity.status(name, before).valid for name in optional):
+            break
+        day = before
     return day, last
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from matinee import faults
 from matinee.contracts.stamps import Stamps, merged
 from matinee.ledger import pins
-from matinee.ledger.ledger import history, record, recorded
+from matinee.ledger.ledger import history, noted_after, record, recorded
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned
 from matinee.publication.auditing import Judged
@@ -18,7 +18,6 @@ from matinee.publication.plan import generation
 from matinee.report import Rows, Verdict
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import stamp
 
 
 def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publication, ...]:
@@ -28,7 +27,8 @@ def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publica
     """
     blocked = any(verdict.blocks for verdict in judged.verdicts)
     contract = lake.registry.get(run.dataset)
-    published, noted = history(lake, run.dataset), stamp()
+    published = history(lake, run.dataset)
+    noted = noted_after(published.find(run.publication_id))
     before = {day: found.stamps for day in run.days if (found := published.newest(day))}
     changed = really_changed(run, before, judged.stamps)
     records = tuple(
@@ -58,7 +58,8 @@ def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publica
 
 def abandon(lake: Lake, run: Run, rows: Mapping[date, Rows], reason: str) -> None:
     """Record that days of a run are given up before they were audited, with the rows that were counted of each."""
-    contract, published, noted = lake.registry.get(run.dataset), history(lake, run.dataset), stamp()
+    contract, published = lake.registry.get(run.dataset), history(lake, run.dataset)
+    noted = noted_after(published.find(run.publication_id))
     numbers = {day: generation(contract, published, run, day, read=counted.read) for day, counted in rows.items()}
     record(
         lake,
