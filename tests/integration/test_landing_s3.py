@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tests.catalogs import aws_settings
 
-from matinee.sources.files.scan import Found, find, read_lines, scan
+from matinee.errors import LandingRefusedError
+from matinee.sources.files.scan import Found, find, read_lines, refuse_changed, scan
 
 pytestmark = pytest.mark.aws
 
@@ -26,3 +27,21 @@ def test_files_of_a_bucket_are_found_and_checked(aws_endpoint: str, tmp_path: Pa
     seen = scan(settings, both[0].file)
     assert (seen.rows, seen.ends_open, seen.uri) == (2, True, both[0].file)
     assert read_lines(settings, seen) == [b"{}", b"[]"]
+
+
+def test_an_object_that_was_replaced_after_it_was_scanned_is_seen(aws_endpoint: str, tmp_path: Path) -> None:
+    import boto3
+
+    settings = aws_settings(aws_endpoint, tmp_path)
+    bucket = settings.warehouse_uri.split("/")[2]
+    client = boto3.client("s3", endpoint_url=aws_endpoint, region_name="us-east-1")
+    for name, content in (("1", b"{}\n[]"), ("2", b"[]\n[]"), ("3", b"{}\n{}\n")):
+        client.put_object(Bucket=bucket, Key="landing/plays.jsonl", Body=content)
+        seen = scan(settings, f"s3://{bucket}/landing/plays.jsonl")
+        refuse_changed(settings, seen)
+        client.put_object(Bucket=bucket, Key="landing/plays.jsonl", Body=name.encode())
+        with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
+            refuse_changed(settings, seen)
+    client.delete_object(Bucket=bucket, Key="landing/plays.jsonl")
+    with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
+        refuse_changed(settings, seen)

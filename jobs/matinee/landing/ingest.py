@@ -25,7 +25,7 @@ from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.report import Report, Rows
 from matinee.settings import Settings
-from matinee.sources.files.scan import Found, LandingFile, find, scan
+from matinee.sources.files.scan import Found, LandingFile, find, refuse_changed, scan
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import MANIFESTS, Manifest
@@ -58,7 +58,7 @@ def ingest(
 
     Raises:
         UsageError: no file is there, or its dataset cannot be told.
-        LandingRefusedError: files are truncated, unreadable or of an unknown kind; the others were landed.
+        LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed; the others were landed.
         ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
     """
     lake = Lake.open(settings)
@@ -139,15 +139,15 @@ def _land(
         counts = rows_of.count(parsed)
         counted = (counts.good, counts.quarantined, counts.unknown_fields)
         landing = Landing(dataset, file.file, file.sha256, file.rows, *counted, at, reasons=counts.bad)
-        _check_conservation(landing, begun)
+        _check_conservation(lake, file, landing, begun)
         rows_of.check_sample(rows_of.landed_rows(parsed, contract, 0), contract)
         if counts.bad:
-            begun, _ = landed_files.commit(lake, QUARANTINE, landing, partial(_write_bad, lake, parsed))
+            begun, _ = landed_files.commit(lake, QUARANTINE, landing, partial(_write_bad, lake, file, parsed))
         faults.reach("ingest.after_quarantine")
         if begun is not None and begun.received_ts != at:
             # Another process lands the same bytes and was first: this one goes on as that one began.
             return _land(lake, dataset, file, at, spark)
-        done, is_new = landed_files.commit(lake, dataset, landing, partial(_write_good, lake, parsed))
+        done, is_new = landed_files.commit(lake, dataset, landing, partial(_write_good, lake, file, parsed))
     finally:
         parsed.unpersist()
     faults.reach("ingest.after_raw")
@@ -156,9 +156,10 @@ def _land(
     return done, _report(done, already=not is_new, reasons=counts.bad)
 
 
-def _check_conservation(landing: Landing, begun: Landing | None) -> None:
+def _check_conservation(lake: Lake, file: LandingFile, landing: Landing, begun: Landing | None) -> None:
     accounted = landing.rows_landed + landing.rows_quarantined
     if landing.rows_in != accounted or (begun and begun.rows_quarantined != landing.rows_quarantined):
+        refuse_changed(lake.settings, file)
         before = f"; an earlier try put {begun.rows_quarantined} into the quarantine" if begun else ""
         raise ConservationError(
             f"{landing.file} has {landing.rows_in} rows, of which {landing.rows_landed} are good and "
@@ -168,19 +169,18 @@ def _check_conservation(landing: Landing, begun: Landing | None) -> None:
         )
 
 
-def _write_bad(lake: Lake, parsed: DataFrame, landing: Landing) -> None:
-    contract = lake.registry.get(QUARANTINE)
-    rows = rows_of.quarantined_rows(parsed, contract, landing.dataset, landing.landing_seq)
-    _append(lake, rows, QUARANTINE, landing)
+def _write_bad(lake: Lake, file: LandingFile, parsed: DataFrame, landing: Landing) -> None:
+    contract, seq = lake.registry.get(QUARANTINE), landing.landing_seq
+    _append(lake, file, rows_of.quarantined_rows(parsed, contract, landing.dataset, seq), QUARANTINE, landing)
 
 
-def _write_good(lake: Lake, parsed: DataFrame, landing: Landing) -> None:
+def _write_good(lake: Lake, file: LandingFile, parsed: DataFrame, landing: Landing) -> None:
     contract = lake.registry.get(landing.dataset)
-    _append(lake, rows_of.landed_rows(parsed, contract, landing.landing_seq), landing.dataset, landing)
+    _append(lake, file, rows_of.landed_rows(parsed, contract, landing.landing_seq), landing.dataset, landing)
     faults.reach("ingest.after_write")
 
 
-def _append(lake: Lake, rows: DataFrame, target: str, landing: Landing) -> None:
+def _append(lake: Lake, file: LandingFile, rows: DataFrame, target: str, landing: Landing) -> None:
     try:
         append(rows, lake.settings, target, landing.branch, landing.to_summary())
     except PySparkException as error:
@@ -193,6 +193,8 @@ def _append(lake: Lake, rows: DataFrame, target: str, landing: Landing) -> None:
             next_step="Land it again: what is there already is not added twice.",
             facts={"file": landing.file, "table": target},
         ) from error
+    # By now all was read that goes to main: the rows are those of the bytes that were hashed, or none is landed.
+    refuse_changed(lake.settings, file)
 
 
 def _land_manifest(lake: Lake, file: LandingFile, known: Landing | None, landed_at: datetime) -> tuple[Landing, Report]:

@@ -52,6 +52,7 @@ class LandingFile:
         rows: lines of a text file, the last one also where it does not end; rows of a Parquet file.
         ends_open: the last line has no end: the producer may have been cut off within it.
         nanosecond_columns: Parquet columns that count nanoseconds, which Spark has no type for.
+        identity: changes whenever the file is written or replaced, also by the same bytes; none: not known.
     """
 
     file: str
@@ -61,6 +62,7 @@ class LandingFile:
     rows: int
     ends_open: bool = False
     nanosecond_columns: frozenset[str] = frozenset()
+    identity: str | None = None
 
 
 def find(settings: Settings, named: Mapping[str, str], dataset: str | None, paths: Iterable[str | Path]) -> list[Found]:
@@ -131,24 +133,63 @@ def scan(settings: Settings, file: str) -> LandingFile:
     kind = _kind(file)
     files = _filesystem(settings, file)
     uri = str(files.unstrip_protocol(file))
+    identity = _identity(files, file)
     if kind is Kind.PARQUET:
         with files.open(file, "rb") as stream:
             sha256 = _sha256(stream)
             rows, nanoseconds = _parquet(file, stream)
-        return LandingFile(file, uri, kind, sha256, rows, nanosecond_columns=nanoseconds)
+        return LandingFile(file, uri, kind, sha256, rows, nanosecond_columns=nanoseconds, identity=identity)
     digest, rows, last = hashlib.sha256(), 0, b"\n"
     with files.open(file, "rb") as stream:
         chunks = _hashed(stream, digest)
         for chunk in _unzipped(file, chunks) if kind is Kind.GZIPPED else chunks:
             rows, last = rows + chunk.count(b"\n"), chunk[-1:] or last
     ends_open = last != b"\n"
-    return LandingFile(file, uri, kind, digest.hexdigest(), rows + ends_open, ends_open)
+    return LandingFile(file, uri, kind, digest.hexdigest(), rows + ends_open, ends_open, identity=identity)
+
+
+def refuse_changed(settings: Settings, landing_file: LandingFile) -> None:
+    """Check that a file is still the one that was scanned: what was read of it since is then what was hashed.
+
+    Raises:
+        LandingRefusedError: it was written, replaced or removed meanwhile.
+    """
+    file, files = landing_file.file, _filesystem(settings, landing_file.file)
+    try:
+        same = _identity(files, file) == landing_file.identity
+        with files.open(file, "rb") as stream:
+            same = same and _sha256(stream) == landing_file.sha256
+        # A file that was replaced and brought back holds the same bytes, and others were read.
+        same = same and _identity(files, file) == landing_file.identity
+    except OSError:  # It is gone, or goes while it is read.
+        same = False
+    if not same:
+        raise _changed(landing_file)
+
+
+def _identity(files: "AbstractFileSystem", file: str) -> str:
+    files.invalidate_cache()
+    return str(files.ukey(file))
+
+
+def _changed(landing_file: LandingFile) -> LandingRefusedError:
+    return LandingRefusedError(
+        f"{landing_file.file} is refused: it was changed while it was landed.",
+        next_step="Land it again when nobody writes to it; other content belongs into a file of another name.",
+        facts={"file": landing_file.file, "sha256": landing_file.sha256},
+    )
 
 
 def read_lines(settings: Settings, landing_file: LandingFile) -> list[bytes]:
-    """Return the lines of a small text file, without their ends."""
+    """Return the lines of a small text file, without their ends.
+
+    Raises:
+        LandingRefusedError: it does not hold the bytes that were scanned any more.
+    """
     with _filesystem(settings, landing_file.file).open(landing_file.file, "rb") as stream:
         content: bytes = stream.read()
+    if hashlib.sha256(content).hexdigest() != landing_file.sha256:
+        raise _changed(landing_file)
     if landing_file.kind is Kind.GZIPPED:
         content = b"".join(_unzipped(landing_file.file, iter([content])))
     return content.removesuffix(b"\n").split(b"\n") if content else []
