@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from matinee.landing.ingest import ingest
+from matinee.landing.text import NO_TEXT
 from matinee.report import Report
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import SimulatorOptions, simulate
@@ -46,6 +47,9 @@ GOOD_IMPRESSIONS = {
     "unknown": {"ab_test": "b", "screen": {"w": 1}},
     "unknown too": {"ab_test": None, "landing_seq": 99},
     "unicode": {"title_id": "Amélie ☂"},
+    "astral": {"title_id": "a \U0001f3ac\U0001f3ac"},
+    "words of an escape": {"title_id": "\\ud83c\\\\ud83d"},
+    "half a pair elsewhere": {"note \ud83c": ["\ud83d"]},
 }
 BAD_IMPRESSIONS: list[tuple[str, bytes | dict[str, Any]]] = [
     ("blank_line", b""),
@@ -60,6 +64,11 @@ BAD_IMPRESSIONS: list[tuple[str, bytes | dict[str, Any]]] = [
     ("malformed_json", json.dumps(IMPRESSION).encode() * 2),
     ("malformed_json", json.dumps(IMPRESSION).encode() + b"," + json.dumps(IMPRESSION).encode()),
     ("malformed_json", json.dumps(IMPRESSION).encode() + b"} x"),
+    ("malformed_json", json.dumps(IMPRESSION).encode() + b',"more":' + json.dumps(IMPRESSION).encode()),
+    ("malformed_json", json.dumps(IMPRESSION).encode() + b',"end":0} x'),
+    ("malformed_json", json.dumps(IMPRESSION).encode() + b",0] x"),
+    ("malformed_json", json.dumps(IMPRESSION).encode() + b" garbage"),
+    ("malformed_json", b'{"a\\ud800":1,"a\\ud801":2}'),
     ("malformed_json", b'{"event_id":' + b"[" * 3000 + b"]" * 3000 + b"}"),
     ("missing_event_id", b"{}"),
     ("missing_event_id", {"event_id": None}),
@@ -67,6 +76,10 @@ BAD_IMPRESSIONS: list[tuple[str, bytes | dict[str, Any]]] = [
     ("missing_event_ts", {"event_ts": None}),
     ("wrong_type_event_id", {"event_id": 7}),
     ("wrong_type_profile_id", {"profile_id": ["ana"]}),
+    ("wrong_type_profile_id", {"profile_id": "ana\ud83d"}),
+    ("wrong_type_profile_id", {"profile_id": "\ude00\ud83d"}),
+    ("wrong_type_title_id", {"title_id": "\U0001f3ac\udfac"}),
+    ("wrong_type_device", {"device": "\\\udfac"}),
     ("wrong_type_row", {"row": "1"}),
     ("wrong_type_row", {"row": 1.0}),
     ("wrong_type_row", {"row": True}),
@@ -167,7 +180,8 @@ def test_good_lines_of_a_file_with_bad_ones_land(mixed: tuple[Settings, Report])
         "landing_seq": 1,
         "file": report.details["file"],
     }
-    assert rows["unicode"]["title_id"] == "Amélie ☂"
+    for name in ("unicode", "astral", "words of an escape"):
+        assert rows[name]["title_id"] == GOOD_IMPRESSIONS[name]["title_id"]
 
 
 def test_times_are_utc_and_their_day_is_the_utc_day(mixed: tuple[Settings, Report]) -> None:
@@ -185,7 +199,7 @@ def test_the_received_time_is_the_rows_own_else_the_landing_time(mixed: tuple[Se
 
 def test_unknown_fields_are_counted_by_name(mixed: tuple[Settings, Report]) -> None:
     settings, report = mixed
-    counted = {"ab_test": 2, "screen": 1, "landing_seq": 1}
+    counted = {"ab_test": 2, "screen": 1, "landing_seq": 1, f"note {NO_TEXT}": 1}
     assert json.loads(str(report.details["unknown_fields"])) == counted
     assert json.loads(rows_of(settings, "ops.landings")[0]["unknown_fields"]) == counted
 

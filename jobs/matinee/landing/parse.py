@@ -6,8 +6,9 @@ the calendar, where windows around the event have no days), `received_in_future`
 `event_in_future` (more than a day after it was received), `before_earliest_event`, `negative_duration`;
 `out_of_range_<field>`, `not_allowed_<field>`.
 
-Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. Times are
-ISO 8601 texts with an offset; digits beyond the microsecond are cut. Parquet rows take the same way, as JSON.
+Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. A text
+with half a surrogate pair is none: of different ones the engine would make the same. Times are ISO 8601 texts with an
+offset; digits beyond the microsecond are cut. Parquet rows take the same way, as JSON.
 """
 
 import re
@@ -23,6 +24,7 @@ from matinee.contracts.ddl import SPARK_TYPES
 from matinee.contracts.model import Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.errors import ContractError
+from matinee.landing.text import NO_TEXT, marked
 from matinee.sources.files.scan import Kind, LandingFile
 
 #: Columns that landing itself fills, whatever a row has under these names.
@@ -78,12 +80,13 @@ def parse(lines: DataFrame, contract: Contract, open_line: int | None = None) ->
         open_line: the line that its writer may not have ended.
     """
     fields = _fields(contract)
-    # What stands behind a first JSON value in a line would be passed over: with the line between two fields, `end` is
-    # there only if the line is one value and nothing else.
-    wrapped = F.try_parse_json(F.concat(F.lit('{"row":'), "payload", F.lit(',"end":0}')))
-    documents = lines.select(*_LINE, wrapped.alias("document"))
-    is_one_value = F.is_valid_utf8("payload") & F.try_variant_get("document", "$.end", "int").isNotNull()
-    row = F.when(is_one_value, F.try_variant_get("document", "$.row", "variant"))
+    # What stands behind a first JSON value in a line would be passed over: as one of two elements of an array, the line
+    # is followed by the other one only if it is one value and nothing else. No line holds a hash of itself.
+    end = F.xxhash64("payload")
+    document = F.try_parse_json(F.concat(F.lit("["), marked("payload"), F.lit(","), end.cast("string"), F.lit("]")))
+    documents = lines.select(*_LINE, document.alias("document"))
+    is_one_value = F.is_valid_utf8("payload") & (F.try_variant_get("document", "$[1]", "long") == end)
+    row = F.when(is_one_value, F.try_variant_get("document", "$[0]", "variant"))
     rows = documents.select(*_LINE, row.alias("row"))
     names = F.map_keys(F.try_variant_get("row", "$", "map<string,variant>")).alias("names")
     # One pass over the row finds all fields; looking each up by its path took three times as long.
@@ -213,7 +216,7 @@ def _value(field: Column) -> Expression:
     """Return the field's value where its JSON type is right, else null."""
     kind, value = F.col(f"type_{field.name}"), F.col(field.name)
     if field.type == "string":
-        is_right = kind == "STRING"
+        is_right = (kind == "STRING") & ~F.contains(value, F.lit(NO_TEXT))
     elif field.type in {"timestamptz", "date"}:
         is_right = (kind == "STRING") & value.rlike(_INSTANT if field.type == "timestamptz" else _DAY)
         value = value.try_cast(SPARK_TYPES[field.type])
