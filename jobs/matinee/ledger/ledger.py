@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -186,9 +186,8 @@ def _to_row(publication: Publication) -> dict[str, object]:
     }
 
 
-def _from_row(row: Mapping[str, object]) -> Publication:
-    parameters = json.loads(str(row["parameters"]))
-    run = Run(
+def _run_of(row: Mapping[str, object], parameters: Mapping[str, Any]) -> Run:
+    return Run(
         publication_id=str(row["publication_id"]),
         dataset=str(row["dataset"]),
         key=str(row["key"]),
@@ -205,8 +204,12 @@ def _from_row(row: Mapping[str, object]) -> Publication:
         buckets=buckets_in(parameters),
         began=parameters.get("began"),
     )
+
+
+def _from_row(row: Mapping[str, object]) -> Publication:
+    parameters = json.loads(str(row["parameters"]))
     return Publication(
-        run=run,
+        run=_run_of(row, parameters),
         day=row["day"],  # type: ignore[arg-type]
         state=State(str(row["state"])),
         generation=_int(row["generation"]) or 0,

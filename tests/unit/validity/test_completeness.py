@@ -7,7 +7,8 @@ import pytest
 from tests.lakes import D1, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.days import end_of
-from matinee.ledger.ledger import history, withdraw
+from matinee.ledger.ledger import history
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import move_to_main
 from matinee.table.catalog import Lake
 from matinee.validity.completeness import expected_by_weeks
