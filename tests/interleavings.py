@@ -1,8 +1,9 @@
 """Interleavings: whatever may happen to a lake, as rules that can follow each other in any order.
 
 Two attempts may be in flight at a time. Their steps are written, audited and published one by one, so that rows land
-and `main` moves in between; a publication may be killed half-way, or meet another one between its look at `main` and
-its commit. After every rule the judge looks at the lake.
+and `main` moves in between; a publication may be killed half-way, or meet another one, or an operator who withdraws its
+day, between its look at `main` and its commit. An operator sets `main` back, and whoever writes may have a clock that
+is minutes off. After every rule the judge looks at the lake.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from matinee import faults
-from matinee.errors import CommitConflictError, InputsNotValidError
+from matinee.errors import CommitConflictError, InputsNotValidError, UsageError, WithdrawnError
 from matinee.healing import healer
 from matinee.healing.late import stale_days
 from matinee.ledger.ledger import history
-from matinee.ledger.model import State
+from matinee.ledger.model import PUBLICATION_ID, State
 from matinee.ledger.recovery import recover
 from matinee.ledger.withdrawal import withdraw
 from matinee.maintenance import upkeep
@@ -31,7 +32,7 @@ from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 from tests.judge import CHAIN, IMPRESSIONS, PLAYS
 from tests.lakes import PLANNED, at, raw_impression, raw_play
-from tests.world import DAYS, HOURS, World, land_late, rearrange
+from tests.world import DAYS, HOURS, World, clock, land_late, rearrange
 
 MUCH_LATER = datetime(2100, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -49,9 +50,12 @@ class Attempt:
 
     dataset: str
     publication_id: str
+    days: tuple[date, ...]
     audited: bool = False
 
 
+#: Minutes by which the clock of who withdraws, or plans, is off.
+clocks = st.sampled_from((0, -5, 5))
 datasets, days, slots = st.sampled_from(CHAIN), st.sampled_from(DAYS), st.sampled_from(("a", "b"))
 
 
@@ -85,8 +89,18 @@ class Interleavings(RuleBasedStateMachine):
             rows = [raw_play(day, f"p{number}", start_ts=at(day, hour), duration_s=2.5, **received)]
         land_late(self.lake, self.judge, f"raw.{dataset.removeprefix('core.')}", rows)
 
-    @rule(slot=slots, dataset=datasets, day=days, heal=st.booleans(), race=st.booleans(), beside=st.booleans())
-    def write(self, slot: str, dataset: str, day: date, heal: bool, race: bool, beside: bool = False) -> None:
+    @rule(
+        slot=slots,
+        dataset=datasets,
+        day=days,
+        heal=st.booleans(),
+        race=st.booleans(),
+        beside=st.booleans(),
+        off=clocks,
+    )
+    def write(
+        self, slot: str, dataset: str, day: date, heal: bool, race: bool, beside: bool = False, off: int = 0
+    ) -> None:
         """An attempt begins: a rerun of a day, or its healing; perhaps the other is published while it is planned.
 
         Where it is to stand `beside` the other, it is of the same dataset.
@@ -94,9 +108,11 @@ class Interleavings(RuleBasedStateMachine):
         self.attempts.pop(slot, None)
         if beside and _other(slot) in self.attempts:
             dataset = self.attempts[_other(slot)].dataset
-        with self._planned(lambda: self._publish(_other(slot)) if race else None), suppress(InputsNotValidError):
+        other = self._planned(lambda: self._publish(_other(slot)) if race else None)
+        with other, clock(off), suppress(InputsNotValidError):
             report = steps.write(self.settings, RunRequest(dataset, day, day, attempt=slot, heal=heal))
-            self.attempts[slot] = Attempt(dataset, report.publication_id or "")
+            self.attempts[slot] = Attempt(dataset, report.publication_id or "", report.days)
+            self.judge.begins(report.publication_id or "")
 
     @precondition(lambda self: self.attempts)
     @rule(slot=slots)
@@ -107,18 +123,33 @@ class Interleavings(RuleBasedStateMachine):
         attempt.audited = True
 
     @rule(slot=slots, dataset=datasets, day=days, heal=st.booleans(), beside=st.booleans())
-    def prepare(self, slot: str, dataset: str, day: date, heal: bool, beside: bool) -> None:
+    def prepare(self, slot: str, dataset: str, day: date, heal: bool, beside: bool = False) -> None:
         """An attempt is written and audited in one go."""
         self.write(slot, dataset, day, heal=heal, race=False, beside=beside)
         if slot in self.attempts:
             self.audit(slot)
 
     @precondition(lambda self: self._is_audited("a") or self._is_audited("b"))
-    @rule(slot=slots, killed_at=st.none() | st.sampled_from(KILLS), race=st.booleans())
-    def publish(self, slot: str, killed_at: str | None, race: bool) -> None:
-        """What was audited is published; the other attempt perhaps at the same time; perhaps killed on the way."""
+    @rule(
+        slot=slots,
+        killed_at=st.none() | st.sampled_from(KILLS),
+        race=st.booleans(),
+        withdrawn=st.booleans(),
+        off=clocks,
+    )
+    def publish(self, slot: str, killed_at: str | None, race: bool, withdrawn: bool = False, off: int = 0) -> None:
+        """What was audited is published; perhaps killed on the way.
+
+        At the last moment the other attempt may be published, or an operator may withdraw what this one replaces.
+        """
         slot = slot if self._is_audited(slot) else _other(slot)
-        with self._reached({"publish.before_move": lambda: self._publish(_other(slot))} if race else {}, killed_at):
+        attempt = self.attempts[slot]
+        meanwhile: dict[str, Callable[[], None]] = {}
+        if withdrawn:
+            meanwhile = {"publish.before_move": lambda: self.withdraw(attempt.dataset, attempt.days[0], off)}
+        elif race:
+            meanwhile = {"publish.before_move": lambda: self._publish(_other(slot))}
+        with self._reached(meanwhile, killed_at):
             self._publish(slot)
 
     @rule(dataset=datasets, day=days, heal=st.booleans())
@@ -141,13 +172,34 @@ class Interleavings(RuleBasedStateMachine):
         if not self._withdrawn() and not list(stale_days(self.lake)):
             self.judge.settled(self.lake, DAYS)
 
-    @rule(dataset=datasets, day=days)
-    def withdraw(self, dataset: str, day: date) -> None:
-        """An operator declares that a day is not to be trusted."""
+    @rule(dataset=datasets, day=days, off=clocks)
+    def withdraw(self, dataset: str, day: date, off: int = 0) -> None:
+        """An operator declares that a day is not to be trusted; runs of the day that have begun must not undo that."""
         newest = history(self.lake, dataset).newest(day)
-        if newest is not None and newest.state is not State.WITHDRAWN:
-            withdrawn = withdraw(self.lake, newest, "a broken player")
-            self.judge.withdrawn[dataset, day].append(withdrawn.recorded_ts)
+        if newest is None or newest.state is State.WITHDRAWN:
+            return
+        self.judge.look(self.lake)  # What a publication has put there at this moment is withdrawn as well.
+        with clock(off):
+            withdraw(self.lake, newest, "a broken player")
+        begun = (one for one in self.attempts.values() if one.dataset == dataset and day in one.days)
+        self.judge.withdraw(dataset, day, {one.publication_id for one in begun})
+        self.judge.look(self.lake)
+
+    @rule(dataset=datasets, again=st.booleans())
+    def set_back(self, dataset: str, again: bool) -> None:
+        """An operator sets `main` back to what it was before its last publication; perhaps publishes its days anew."""
+        self.judge.look(self.lake)
+        table = self.lake.table(dataset)
+        line = [(one, summary) for one, summary in refs.summaries(table) if one in self.judge.seen[dataset]]
+        published = next((number for number, (_, summary) in enumerate(line) if PUBLICATION_ID in summary), None)
+        if published is None or published + 1 >= len(line):
+            return
+        target = line[published + 1][0]
+        refs.move_branch(table, refs.MAIN, target, expected=refs.head(table))
+        self.judge.moved_back(dataset, target)
+        self.judge.look(self.lake)
+        for day in sorted(self.judge.set_back[dataset]) if again else ():
+            self.rerun(dataset, day, heal=False)
 
     @rule(dataset=datasets)
     def recover(self, dataset: str) -> None:
@@ -203,11 +255,16 @@ class Interleavings(RuleBasedStateMachine):
         if not self._is_audited(slot):
             return
         attempt = self.attempts[slot]
-        # An attempt that went stale is written again, and its inputs may not be valid by now.
+        # An attempt that went stale is written again, and its inputs may not be valid by now; a day that was withdrawn
+        # is a person's to publish; what was on `main` before that was set back is not put there again.
         try:
             steps.publish(self.settings, attempt.dataset, attempt.publication_id)
-        except InputsNotValidError:
-            del self.attempts[slot]
+        except (InputsNotValidError, WithdrawnError):
+            self.attempts.pop(slot, None)
+        except UsageError as error:
+            if "was set back since" not in error.message:
+                raise
+            self.attempts.pop(slot, None)
         self.judge.look(self.lake)
 
     @contextmanager

@@ -50,7 +50,9 @@ class Judge:
 
     first: date
     landed: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    withdrawn: dict[tuple[str, date], list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    withdrawn: dict[tuple[str, date], set[str]] = field(default_factory=lambda: defaultdict(set))
+    set_back: dict[str, set[date]] = field(default_factory=lambda: defaultdict(set))
+    generations: dict[tuple[str, date], int] = field(default_factory=dict)
     seen: dict[str, dict[int, Days]] = field(default_factory=lambda: {name: {} for name in CHAIN})
     heads: dict[str, int] = field(default_factory=dict)
     published: set[tuple[str, date]] = field(default_factory=set)
@@ -70,7 +72,30 @@ class Judge:
             assert known or row["state"] not in ("PUBLISHED", "WITHDRAWN"), (
                 f"the ledger says {row['state']} of {row['publication_id']} {row['day']}: main never held it"
             )
-        self._vouched(Validity(lake))
+        validity = Validity(lake)
+        self._rising(validity)
+        self._vouched(validity)
+
+    def withdraw(self, dataset: str, day: date, in_flight: Iterable[str]) -> None:
+        """Note that a day is withdrawn: all that was published of it by now, and the runs that have begun.
+
+        Order alone decides: the clocks of those who withdraw and publish may differ.
+        """
+        shown = (days[day].run.publication_id for days in self.seen[dataset].values() if day in days)
+        self.withdrawn[dataset, day] |= {*shown, *in_flight}
+
+    def begins(self, publication_id: str) -> None:
+        """Note a run, perhaps under the name of one that did not reach `main`; it may undo what was said."""
+        for identities in self.withdrawn.values():
+            identities.discard(publication_id)
+
+    def moved_back(self, dataset: str, snapshot_id: int) -> None:
+        """Note that an operator has set `main` back to a snapshot that it was before."""
+        before, after = self.main(dataset), self.seen[dataset][snapshot_id]
+        self.heads[dataset] = snapshot_id
+        self.set_back[dataset] |= {
+            day for day in before if day not in after or after[day].run.publication_id != before[day].run.publication_id
+        }
 
     def complete(self, lake: Lake, dataset: str) -> None:
         """Judge what recovery leaves: nothing is on `main` that the ledger does not know."""
@@ -85,12 +110,12 @@ class Judge:
         for dataset in CHAIN:
             for day in days:
                 here = self.main(dataset).get(day)
-                if here is None or self._is_withdrawn(dataset, day, here):
+                if here is None or day in self.set_back[dataset] or self._is_withdrawn(dataset, day, here):
                     continue
                 wanted = self._derive(dataset, here.run, day, None)
                 assert _same(here.rows, wanted), f"{dataset} {day} was healed, and is not what landed makes of it"
                 reason = validity.status(dataset, day).reason
-                assert reason is None or reason.root.kind in ("withdrawn", "unpublished"), str(reason)
+                assert reason is None or reason.root.kind in ("withdrawn", "unpublished", "set_back"), str(reason)
 
     def main(self, dataset: str) -> Days:
         """Return what readers of a dataset see, by day."""
@@ -119,10 +144,13 @@ class Judge:
             self._audited(run, ledger)
             for day in day_range(run.first_day, run.last_day):
                 self._not_undone(dataset, day, run)
+                self.set_back[dataset].discard(day)
                 after[day] = Published(self._derive(dataset, run, day, run), run)
                 self.published.add((run.publication_id, day))
         elif snapshot.parent_snapshot_id is not None:
-            assert snapshot.summary.operation == Operation.REPLACE, f"main of {dataset} holds rows that nobody audited"
+            changed = any(name in summary for name in ("added-data-files", "deleted-data-files"))
+            rewritten = snapshot.summary.operation == Operation.REPLACE
+            assert rewritten or not changed, f"main of {dataset} holds rows that nobody audited"
         rows = table.scan(snapshot_id=snapshot.snapshot_id).to_arrow().to_pylist()
         for day in sorted({*after, *(row[DAY_COLUMN[dataset]] for row in rows)}):
             found = [row for row in rows if row[DAY_COLUMN[dataset]] == day]
@@ -148,8 +176,16 @@ class Judge:
             assert (verdict["severity"], verdict["verdict"]) != ("blocking", "fail"), f"{verdict['audit']} had failed"
 
     def _not_undone(self, dataset: str, day: date, run: Run) -> None:
-        later = [when for when in self.withdrawn[dataset, day] if when > run.planned_ts]
-        assert not later, f"{run.publication_id} was planned before {dataset} {day} was withdrawn, and undoes that"
+        undone = run.publication_id in self.withdrawn.get((dataset, day), ())
+        assert not undone, f"{run.publication_id} began before {dataset} {day} was withdrawn, and undoes that"
+
+    def _rising(self, validity: Validity) -> None:
+        for dataset in CHAIN:
+            for day in validity.history(dataset).by_day:
+                newest = validity.history(dataset).newest(day)
+                now, before = newest.generation if newest else 0, self.generations.get((dataset, day), 0)
+                assert now >= before, f"the generation of {dataset} {day} fell from {before} to {now}"
+                self.generations[dataset, day] = now
 
     def _derive(self, dataset: str, run: Run, day: date, pinned: Run | None) -> list[Row]:
         """Derive a day by brute force: from what `pinned` read, or from what readers of the inputs see now.
@@ -199,6 +235,8 @@ class Judge:
         here = self.main(dataset).get(day)
         if here is None:
             return "nothing was published"
+        if day in self.set_back[dataset]:
+            return "main was set back behind its newest publication"
         if self._is_withdrawn(dataset, day, here):
             return f"{dataset} {day} was withdrawn"
         for name in INPUTS[dataset]:
@@ -219,7 +257,7 @@ class Judge:
         return [one for one in (first, day) if one >= self.first]
 
     def _is_withdrawn(self, dataset: str, day: date, published: Published) -> bool:
-        return any(when > published.run.planned_ts for when in self.withdrawn.get((dataset, day), ()))
+        return published.run.publication_id in self.withdrawn.get((dataset, day), ())
 
 
 def _rows(days: Days, day: date) -> list[Row]:

@@ -28,7 +28,7 @@ STEPS = {
         "tests/e2e/test_demo_stream.py",
     ],
     "equal tables of both engines": ["tests/integration/test_engines.py"],
-    "interleavings": ["tests/integration/test_interleavings.py"],
+    "interleavings": ["tests/integration/test_interleavings.py", "tests/integration/test_broken_protocols.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],

@@ -1,11 +1,12 @@
 """A small published lake for interleavings, and the parts of its upkeep that need no Spark here."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from matinee.settings import Settings, load_settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import data_files
+from matinee.table.registers import stamp
 from tests.judge import CHAIN, DAY_COLUMN, Judge
 from tests.lakes import D1, D2, PLANNED, at, land, raw_impression, raw_play
 from tests.reference import Row
@@ -118,6 +120,20 @@ def rewrite(lake: Lake, dataset: str, day: date, branch: str) -> tuple[int, int]
             for file in _dataframe_to_data_files(table.metadata, rows, table.io):
                 change.append_data_file(file)
     return rows.num_rows, len(old)
+
+
+@contextmanager
+def clock(minutes: int) -> Iterator[None]:
+    """Let whatever is done in the block be done by a process whose clock is so many minutes off."""
+
+    def stamp_of_a_wrong_clock() -> datetime:
+        return stamp() + timedelta(minutes=minutes)
+
+    users = [found for name, found in sys.modules.items() if name.startswith("matinee.") and hasattr(found, "stamp")]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in users if minutes else ():
+            patch.setattr(module, "stamp", stamp_of_a_wrong_clock)
+        yield
 
 
 def _append(table: Table, row: Row) -> None:
