@@ -30,10 +30,14 @@ class Events:
 
     def lines(self, dataset: str, rows: int) -> str:
         """Return the text of a file: new rows, some repeats of earlier ones, at times a line that is no JSON."""
-        lines = [json.dumps(self._row(dataset)) for _ in range(rows)]
+        lines = self.clean_lines(dataset, rows)
         if self.random.random() < 0.1:
-            lines.append("cut off in the mid")
-        return "".join(f"{line}\n" for line in lines)
+            lines.append("cut off in the mid\n")
+        return "".join(lines)
+
+    def clean_lines(self, dataset: str, rows: int) -> list[str]:
+        """Return lines of new rows and some repeats; as many as were asked for, each with its end."""
+        return [f"{json.dumps(self._row(dataset))}\n" for _ in range(rows)]
 
     def _row(self, dataset: str) -> Row:
         earlier = self.sent[dataset]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 #: In the order of the summary; `unsettled` and `recomputed` are asked once, at the end.
-INVARIANTS = ("lost", "doubled", "invented", "unaudited", "ahead", "unsettled", "recomputed")
+INVARIANTS = ("lost", "doubled", "invented", "unaudited", "ahead", "fallen", "unaccounted", "unsettled", "recomputed")
 #: The keys of each day and how often each is there.
 Keys = dict[date, Counter[str]]
 

@@ -1,5 +1,6 @@
 """The truth of a soak: what was landed, read from the files themselves, by landing number."""
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,13 +15,25 @@ from matinee.table.landings import LANDING
 from tests.soak.events import RAW, keys_of
 
 Keys = Counter[tuple[date, str]]
+VERSIONS = "versions"
+
+
+def keep(folder: Path, text: str) -> None:
+    """Keep a version of a file that will be replaced, by its hash, before anybody can land it."""
+    versions = folder / VERSIONS
+    versions.mkdir(exist_ok=True)
+    (versions / hashlib.sha256(text.encode()).hexdigest()).write_text(text)
 
 
 @dataclass
 class Landed:
-    """The keys of each file that is on `main` of a raw table; `refresh` looks for new ones."""
+    """The keys of each file that is on `main` of a raw table; `refresh` looks for new ones.
+
+    `folder` has the versions of files that were replaced.
+    """
 
     lake: Lake
+    folder: Path | None = None
     files: dict[str, dict[int, Keys]] = field(default_factory=lambda: defaultdict(dict))
     twice: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     _names: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -39,7 +52,11 @@ class Landed:
             if name != landing.sha256:
                 self.twice[dataset].add(landing.landing_seq)
             if landing.landing_seq not in self.files[dataset]:
-                self.files[dataset][landing.landing_seq] = Counter(keys_of(Path(landing.file), dataset))
+                self.files[dataset][landing.landing_seq] = Counter(keys_of(self._file(landing), dataset))
+
+    def _file(self, landing: Landing) -> Path:
+        kept = self.folder / VERSIONS / landing.sha256 if self.folder else None
+        return kept if kept and kept.is_file() else Path(landing.file)
 
     def up_to(self, dataset: str, day: date, landing_seq: int) -> set[str]:
         """Return the distinct keys of a day that were landed up to a landing number, that one included."""

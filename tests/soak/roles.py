@@ -5,22 +5,25 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from threading import Timer
 
 from matinee.engine.session import spark_session
+from matinee.errors import CommitConflictError, ConservationError, LandingRefusedError, UsageError
 from matinee.healing import healer
 from matinee.healing.register import Decision
 from matinee.landing.ingest import close_through, ingest
 from matinee.ledger.ledger import history
-from matinee.ledger.model import State
+from matinee.ledger.model import PUBLICATION_ID, Run, State
 from matinee.ledger.withdrawal import withdraw
 from matinee.maintenance import compaction, upkeep
 from matinee.maintenance.slices import PlannedSlice
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
-from matinee.table import names
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from tests.soak.events import BASE_ROWS, DAYS, LANDED, RAW, Events, base
+from tests.soak.landed import keep
 from tests.soak.turns import Journal, Turn, Worker
 from tests.soak.witness import CHAIN, Witness
 
@@ -81,6 +84,35 @@ class Lander:
         return path
 
 
+class Replacer:
+    """Lands a file that somebody replaces in that moment by another of as many lines; then what it is by now."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.events = Events(desk.name, desk.random)
+        self.path = desk.folder / "landing" / f"plays-{desk.name}-current.jsonl"
+
+    def turn(self, turn: Turn) -> None:
+        """Land while it is replaced, then land again; both versions are kept for the readers."""
+        before, after = ("".join(self.events.clean_lines("raw.plays", 20)) for _ in range(2))
+        self._put(before)
+        replacing = Timer(self.desk.random.uniform(0.05, 1.0), self._put, [after])
+        replacing.start()
+        reports = []
+        # A file that changes is refused; what it is when nobody changes it any more lands.
+        with suppress(LandingRefusedError, ConservationError):
+            reports += ingest(self.desk.settings, None, [self.path], LANDED)
+        replacing.join()
+        reports += ingest(self.desk.settings, None, [self.path], LANDED)
+        turn.commits += sum(report.details["already"] == "no" for report in reports)
+
+    def _put(self, text: str) -> None:
+        keep(self.desk.folder, text)
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_text(text)
+        temporary.replace(self.path)
+
+
 class Publisher:
     """Publishes a day at random, table by table; after a kill it first runs what it was about, as a retry does."""
 
@@ -98,6 +130,9 @@ class Publisher:
         request = RunRequest(dataset, date.fromisoformat(first), date.fromisoformat(last), attempt=attempt)
         try:
             self.desk.published(replayed=run(self.desk.settings, request).replayed)
+        except UsageError as error:
+            if SET_BACK not in error.message:
+                raise
         finally:
             self.intent.unlink()
 
@@ -200,11 +235,42 @@ class Withdrawer:
             self.withdrawn = RunRequest(dataset, day, day)
 
 
+class Restorer:
+    """Sets `main` of a table back to before its last publication; at its next turn it publishes those days anew."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.lost: RunRequest | None = None
+
+    def turn(self, turn: Turn) -> None:
+        """Set back, or publish again."""
+        if self.lost is not None:
+            self.desk.published(replayed=run(self.desk.settings, self.lost).replayed)
+            self.lost = None
+            return
+        table = Lake.open(self.desk.settings).table(self.desk.random.choice(CHAIN))
+        line = list(refs.summaries(table))
+        last = next((number for number, (_, summary) in enumerate(line) if PUBLICATION_ID in summary), len(line))
+        if last + 1 >= len(line):
+            return
+        lost = Run.from_summary(line[last][1])
+        # First the word, then the move: a reader that sees the one has to know of the other.
+        publication = {"dataset": lost.dataset, "publication": lost.publication_id}
+        self.desk.journal.write("set_back", **publication)
+        try:
+            refs.move_branch(table, refs.MAIN, line[last + 1][0], expected=line[0][0])
+        except CommitConflictError:
+            self.desk.journal.write("kept", **publication)
+            raise
+        turn.commits += 1
+        self.lost = RunRequest(lost.dataset, lost.first_day, lost.last_day)
+
+
 class Reader:
     """Reads everything and checks it."""
 
     def __init__(self, desk: Desk) -> None:
-        self.witness = Witness(Lake.open(desk.settings))
+        self.witness = Witness(Lake.open(desk.settings), desk.folder)
 
     def turn(self, turn: Turn) -> None:
         """Look once at all tables."""
@@ -215,6 +281,8 @@ class Reader:
             turn.reads = self.witness.reads - before
 
 
+#: What a publication is told that was on `main` before that was set back.
+SET_BACK = "was set back since"
 #: Tables whose snapshots expire; the ledger's own do not.
 EXPIRED = (*RAW, "raw.quarantine", *CHAIN)
 #: The worker of each role, how many there are, and the seconds that one rests between two turns.
@@ -223,7 +291,9 @@ ROLES: dict[str, tuple[type[Worker], int, float]] = {
     "publisher": (Publisher, 2, 0.0),
     "healer": (Healer, 1, 0.5),
     "compactor": (Compactor, 1, 3.0),
-    "expirer": (Expirer, 1, 3.0),
+    "replacer": (Replacer, 1, 8.0),
+    "expirer": (Expirer, 2, 3.0),
     "withdrawer": (Withdrawer, 1, 10.0),
+    "restorer": (Restorer, 1, 12.0),
     "reader": (Reader, 2, 1.0),
 }

@@ -50,10 +50,10 @@ def settle(settings: Settings) -> Iterator[Violation]:
     yield from _unsettled(lake)
 
 
-def judge(settings: Settings) -> Iterator[Violation]:
+def judge(settings: Settings, folder: Path) -> Iterator[Violation]:
     """Yield what a last look finds, and the tables in which a full recompute of all days finds other rows."""
     lake = Lake.open(settings)
-    yield from Witness(lake).look()
+    yield from Witness(lake, folder).look()
     healed = {name: _rows(lake, name) for name in CHAIN}
     _publish_all(settings)
     for name in CHAIN:
@@ -61,7 +61,7 @@ def judge(settings: Settings) -> Iterator[Violation]:
         if healed[name] != again:
             sample = [*sorted(before - after)[:1], *sorted(after - before)[:1]]
             yield Violation("recomputed", name, f"{len(before ^ after)} rows are others, such as {' ▸ '.join(sample)}")
-    yield from Witness(lake).look()
+    yield from Witness(lake, folder).look()
 
 
 def _publish_all(settings: Settings) -> None:
@@ -70,12 +70,12 @@ def _publish_all(settings: Settings) -> None:
 
 
 def _restore(settings: Settings, lake: Lake) -> None:
-    """Publish again what is withdrawn, inputs first; all else is the healer's."""
+    """Publish again what is withdrawn or was set back, inputs first; all else is the healer's."""
     for name in CHAIN:
         validity = Validity(lake)
         for day in DAYS:
             reason = validity.status(name, day).reason
-            if reason is not None and reason.kind == "withdrawn":
+            if reason is not None and reason.kind in ("withdrawn", "set_back"):
                 with suppress(InputsNotValidError):
                     run(settings, RunRequest(name, day, day))
 

@@ -44,7 +44,7 @@ def soak(
         found = gather(fleet, settings.catalog, time.monotonic() - start)
     told(f"{settings.catalog}: all at rest; healing the rest, then a full recompute")
     found.violations += settle(settings)
-    found.violations += judge(settings)
+    found.violations += judge(settings, folder)
     return found
 
 

@@ -10,11 +10,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from matinee.errors import CommitConflictError, InputsNotValidError, MatineeError, StaleInputsError
+from matinee.errors import (
+    CommitConflictError,
+    InputsNotValidError,
+    MatineeError,
+    StaleInputsError,
+    WithdrawnError,
+)
 from tests.soak.invariants import Violation
 
-#: How a turn may end beside well: somebody else was first, or what it reads is not there yet.
-EXPECTED = (CommitConflictError, StaleInputsError, InputsNotValidError)
+#: How a turn may end beside well: somebody else was first, what it reads is not there yet, or an operator withdrew it.
+EXPECTED = (CommitConflictError, StaleInputsError, InputsNotValidError, WithdrawnError)
 
 
 @dataclass

@@ -7,6 +7,7 @@ ledger, what the ledger has pinned is among the landings, and whatever happened 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matinee.ledger.ledger import History, history, recorded
@@ -18,6 +19,7 @@ from matinee.validity.validity import Validity
 from tests.soak.events import RAW
 from tests.soak.invariants import Keys, Violation, differing, doubled, landed_otherwise, why_unaudited
 from tests.soak.landed import Landed
+from tests.soak.turns import Journal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,12 +39,15 @@ MORE = {ATTRIBUTIONS: ("event_ts",), JOINED: ("plays",)}
 class Witness:
     """One reader. A snapshot that it has once found to be audited is not asked again."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, folder: Path | None = None) -> None:
         self.lake = lake
-        self.landed = Landed(lake)
+        self.folder = folder
+        self.landed = Landed(lake, folder)
         self.reads = 0
         self._seen: set[int] = set()
         self._newest: dict[str, tuple[int, str]] = {}
+        self._given_up: dict[str, set[str]] = defaultdict(set)
+        self._generations: dict[tuple[str, date], int] = {}
 
     def look(self) -> Iterator[Violation]:
         """Read every table once and yield what must not be."""
@@ -51,11 +56,14 @@ class Witness:
         keys = {name: self._keys(name, rows[name]) for name in CHAIN}
         histories = {name: history(self.lake, name) for name in CHAIN}
         self.landed.refresh()
+        self._given_up = self._read_journals()
         for name in CHAIN:
-            yield from self._not_there(name, histories[name], _sequence(tables[name]))
+            yield from self._not_there(name, histories[name], sequence_of(tables[name], refs.head(tables[name])))
             yield from doubled(name, keys[name])
             yield from self._unaudited(name, tables[name])
-            yield from self._unlike_its_pins(name, keys[name], histories, tables[name])
+            yield from self._unlike_its_pins(name, keys[name], histories, tables)
+            yield from self._fallen(histories[name])
+            yield from unaccounted(name, histories[name])
         for name in RAW:
             yield from self._unlike_its_files(name, tables[name])
         yield from self._ahead(tables, rows, keys)
@@ -86,34 +94,78 @@ class Witness:
 
     def _not_there(self, dataset: str, published: History, sequence: int) -> Iterator[Violation]:
         """Yield the publication that the ledger had at the last look and that is not in the table at this one."""
+        given_up = self._given_up[dataset]
         number, identity = self._newest.get(dataset, (0, ""))
-        if number > sequence:
+        if number > sequence and identity not in given_up:
             yield Violation("ahead", dataset, f"{identity} is in the ledger as published, not on main")
-        reached = (
-            (one.head_sequence_number or 0, one.publication_id) for one in published.all() if one.state in REACHED
-        )
+        reached = [
+            (one.head_sequence_number or 0, one.publication_id)
+            for one in published.all()
+            if one.state in REACHED and one.publication_id not in given_up
+        ]
         self._newest[dataset] = max(reached, default=(0, ""))
 
+    def _read_journals(self) -> dict[str, set[str]]:
+        """Return the publications behind which an operator has set `main` back, by dataset."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for path in (self.folder / "journals").glob("restorer-*.jsonl") if self.folder else ():
+            for line in Journal(path).lines():
+                if line["kind"] == "set_back":
+                    found[line["dataset"]].add(line["publication"])
+                elif line["kind"] == "kept":
+                    found[line["dataset"]].discard(line["publication"])
+        return found
+
+    def _fallen(self, published: History) -> Iterator[Violation]:
+        """Yield the days whose generation is lower than at an earlier look."""
+        for day in published.by_day:
+            newest = published.newest(day)
+            now, before = newest.generation if newest else 0, self._generations.get((published.dataset, day), 0)
+            if now < before:
+                yield Violation("fallen", published.dataset, f"{day}: generation {before} became {now}")
+            self._generations[published.dataset, day] = max(now, before)
+
     def _unlike_its_pins(
-        self, dataset: str, keys: Keys, histories: Mapping[str, History], table: "Table"
+        self, dataset: str, keys: Keys, histories: Mapping[str, History], tables: Mapping[str, "Table"]
     ) -> Iterator[Violation]:
         """Yield the days whose keys are not those that were landed up to what their publication read."""
-        sequence = _sequence(table)
+        head = refs.head(tables[dataset])
+        sequence = sequence_of(tables[dataset], head)
         for day in sorted(keys.keys() | histories[dataset].by_day.keys()):
-            expected = self._expected(histories, dataset, day, sequence)
-            yield from differing(dataset, day, expected, keys.get(day, ()), "what was landed up to its pin")
+            expected = self._expected(histories, tables, dataset, day, (head, sequence))
+            if expected is not None:
+                yield from differing(dataset, day, expected, keys.get(day, ()), "what was landed up to its pin")
 
-    def _expected(self, histories: Mapping[str, History], dataset: str, day: date, sequence: int) -> set[str]:
-        """Return the keys that a day has at a sequence number of its table, by pins and landed files alone."""
+    def _expected(
+        self,
+        histories: Mapping[str, History],
+        tables: Mapping[str, "Table"],
+        dataset: str,
+        day: date,
+        at: tuple[int, int],
+    ) -> set[str] | None:
+        """Return the keys that a day has at a snapshot and its number, by pins and landed files alone.
+
+        What an operator has given up counts where the snapshot came from it; None where that cannot be told any more.
+        """
+        snapshot_id, sequence = at
+        line = refs.ancestry(tables[dataset], snapshot_id)
+        given_up = self._given_up[dataset] - {summary_of(tables[dataset], one).get(PUBLICATION_ID) for one in line}
         known = [one for one in histories[dataset].by_day.get(day, ()) if one.state in REACHED]
         before = [one for one in known if (one.head_sequence_number or 0) <= sequence]
-        if not before:
+        if not line and any(one.publication_id in given_up for one in before):
+            return None
+        newest = max(
+            (one for one in before if one.publication_id not in given_up),
+            key=lambda one: one.head_sequence_number or 0,
+            default=None,
+        )
+        if newest is None:
             return set()
-        newest = max(before, key=lambda one: one.head_sequence_number or 0)
         pin = newest.run.pin(self.lake.registry.get(dataset).inputs[0].dataset)
         if pin.dataset in RAW:
             return self.landed.up_to(pin.dataset, day, pin.landing_seq or 0)
-        return self._expected(histories, pin.dataset, day, pin.sequence_number)
+        return self._expected(histories, tables, pin.dataset, day, (pin.snapshot_id, pin.sequence_number))
 
     def _unlike_its_files(self, dataset: str, table: "Table") -> Iterator[Violation]:
         """Yield the landings whose rows in a raw table are not the good lines of their file."""
@@ -134,11 +186,17 @@ class Witness:
     ) -> Iterator[Violation]:
         """Yield the days that count as valid without what they are made from; nothing if `main` moved meanwhile."""
         validity = Validity(self.lake)
+        lines = {name: refs.ancestry(tables[name]) for name in CHAIN}
         days = sorted({day for name in CHAIN for day in keys[name]})
         valid = [(name, day) for name in (ATTRIBUTIONS, JOINED) for day in days if validity.status(name, day).valid]
         joined = {day: validity.history(JOINED).newest(day) for day in days}
         if any(refs.head(self.lake.table(name)) != refs.head(tables[name]) for name in CHAIN):
             return
+        for name, day in ((name, day) for name in CHAIN for day in days if validity.status(name, day).valid):
+            one = validity.history(name).newest(day)
+            oldest = sequence_of(tables[name], lines[name][-1])
+            if one and one.head_snapshot_id not in lines[name] and (one.head_sequence_number or 0) >= oldest:
+                yield Violation("ahead", name, f"{day} is valid, and main does not hold {one.publication_id}")
         plays, attributed = _plays(rows[JOINED]), _attributed(rows[ATTRIBUTIONS])
         for name, day in valid:
             source = self.lake.registry.get(name).inputs[0].dataset
@@ -150,9 +208,20 @@ class Witness:
                 yield Violation("ahead", name, f"{day} is valid with {plays[day]} plays of {won} attributed ones")
 
 
-def _sequence(table: "Table") -> int:
-    snapshot = table.current_snapshot()
+def sequence_of(table: "Table", snapshot_id: int) -> int:
+    """Return the sequence number of a snapshot; 0 where it is gone."""
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
     return (snapshot.sequence_number or 0) if snapshot else 0
+
+
+def unaccounted(dataset: str, published: History) -> Iterator[Violation]:
+    """Yield the days whose rows in are not those out and the duplicates, and those on `main` by no snapshot."""
+    for one in published.all():
+        rows = one.rows
+        if one.state in REACHED and rows.read != rows.out + rows.quarantined + rows.duplicate:
+            yield Violation("unaccounted", dataset, f"{one.publication_id} {one.day}: {rows}")
+        if one.state in REACHED and (one.head_snapshot_id is None or one.head_sequence_number is None):
+            yield Violation("unaccounted", dataset, f"{one.publication_id} {one.day} is published as no snapshot")
 
 
 def _plays(rows: "pa.Table") -> Counter[date]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.lakes import D1, D2, NOON, PLANNED, arrow, at, close_days, core_play, make_lake, prepare, raw_play
+from tests.soak.turns import Journal
 from tests.soak.witness import CHAIN, PLAYS, Witness
 
 from matinee.landing import landed_files
@@ -18,6 +19,7 @@ from matinee.ledger.recovery import recover
 from matinee.report import Verdict
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.validity import outside
 
 RAW = "raw.plays"
 PASSED = Verdict(audit="rows_kept", severity="blocking", verdict="pass")
@@ -49,12 +51,21 @@ def land(lake: Lake, path: Path, day: date, key: str) -> None:
     landed_files.commit(lake, RAW, landing, write)
 
 
-def ready(lake: Lake, day: date, rows: list[dict[str, object]], *, passed: bool = True, read_up_to: int = 2) -> Run:
+def ready(
+    lake: Lake,
+    day: date,
+    rows: list[dict[str, object]],
+    *,
+    passed: bool = True,
+    read_up_to: int = 2,
+    read: int | None = None,
+    generation: int = 1,
+) -> Run:
     """Write rows as a day and record them as prepared, with a passing verdict."""
     table = lake.table(RAW)
     sequence = table.metadata.snapshot_by_id(refs.head(table)).sequence_number
     pin = InputPin(RAW, refs.head(table), sequence, read_up_to, {day: read_up_to})
-    run = prepare(lake, PLAYS, day, rows, pins=(pin,), read=1)
+    run = prepare(lake, PLAYS, day, rows, pins=(pin,), read=read, generation=generation)
     if passed:
         [note] = history(lake, PLAYS).find(run.publication_id)
         record(lake, [replace(note, verdicts=(PASSED,), recorded_ts=PLANNED + NOON)])
@@ -140,3 +151,57 @@ def test_a_ledger_that_is_written_before_main_moves_is_ahead(lake: Lake, witness
 def test_a_landing_whose_rows_are_gone_is_lost(lake: Lake, witness: Witness) -> None:
     lake.table(RAW).delete("landing_seq = 1")
     assert found(witness) == {("lost", RAW)}
+
+
+def test_rows_that_were_read_and_are_in_no_count_are_unaccounted(lake: Lake, witness: Witness) -> None:
+    publish(lake, ready(lake, D1, [core_play(D1)], read=2))
+    assert ("unaccounted", PLAYS) in found(witness)
+
+
+def test_a_generation_that_is_lower_than_before_has_fallen(lake: Lake, witness: Witness) -> None:
+    publish(lake, ready(lake, D1, [core_play(D1)], generation=3))
+    assert found(witness) == set()
+    publish(lake, ready(lake, D1, [core_play(D1)], generation=2))
+    assert found(witness) == {("fallen", PLAYS)}
+
+
+def test_main_that_was_set_back_by_nobody_who_said_so_is_behind_the_ledger(lake: Lake, witness: Witness) -> None:
+    table = lake.table(PLAYS)
+    before = refs.head(table)
+    publish(lake, ready(lake, D1, [core_play(D1)]))
+    recover(lake, PLAYS)
+    assert found(witness) == set()
+    table = lake.table(PLAYS)
+    refs.move_branch(table, "main", before, expected=refs.head(table))
+    assert ("ahead", PLAYS) in found(witness)
+
+
+def test_a_day_that_is_valid_though_main_was_set_back_behind_its_publication_is_ahead(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = lake.table(PLAYS)
+    before = refs.head(table)
+    run = ready(lake, D1, [core_play(D1)])
+    publish(lake, run)
+    recover(lake, PLAYS)
+    told = Journal(tmp_path / "journals" / "restorer-1.jsonl")
+    told.path.parent.mkdir()
+    told.write("set_back", dataset=PLAYS, publication=run.publication_id)
+    table = lake.table(PLAYS)
+    refs.move_branch(table, "main", before, expected=refs.head(table))
+    assert found(Witness(lake, tmp_path)) == set()
+    monkeypatch.setattr(outside, "_set_back", lambda *_: set())
+    assert found(Witness(lake, tmp_path)) == {("ahead", PLAYS)}
+
+
+def test_of_a_file_that_was_replaced_the_version_counts_that_was_landed(
+    lake: Lake, witness: Witness, tmp_path: Path
+) -> None:
+    path = tmp_path / "plays-3.jsonl"
+    land(lake, path, D1, "late")
+    path.write_text(path.read_text().replace("late", "other"))
+    assert found(Witness(lake, tmp_path)) == {("lost", RAW), ("doubled", RAW)}
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (versions / f"{path.name:0<16}").write_text(path.read_text().replace("other", "late"))
+    assert found(Witness(lake, tmp_path)) == set()
