@@ -127,7 +127,7 @@ class EngineUnavailableError(TransientError):
 
 
 class CatalogUnavailableError(TransientError):
-    """The Iceberg catalog cannot be reached."""
+    """The Iceberg catalog, or the storage of its tables, cannot be reached."""
 
 
 class EngineFailedError(TransientError):

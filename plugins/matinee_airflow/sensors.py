@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from matinee.errors import TerminalError
+from matinee.errors import TerminalError, TransientError
 from matinee.settings import Settings, load_settings
 from matinee_airflow.triggers import ValidityTrigger, waits_for
 
@@ -16,24 +17,28 @@ WAIT_AT_MOST = timedelta(hours=12)
 
 
 class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
-    """Waits in the triggerer for the input days of a key; skips the run when they do not come.
+    """Waits in the triggerer for the input days of a key; fails the run when they do not come.
 
-    It does not wait for the unbroken prefix: one bad day in March does not stop December. After twelve hours the run is
-    skipped, not failed: `freshness_watch` is the alarm, and nothing was published.
+    It does not wait for the unbroken prefix: one bad day in March does not stop December. A lake that does not answer
+    is waited for like a day that has not come. After twelve hours the run fails: it has not published its days, and a
+    run that ends green has.
     """
 
     template_fields: Sequence[str] = ("key",)
     ui_color = "#f6f0db"
 
     def __init__(self, *, dataset: str, key: str = "{{ key_of(dag_run) }}", **kwargs: object) -> None:
-        super().__init__(**{"timeout": WAIT_AT_MOST, "soft_fail": True, "pool": "default_pool", **kwargs})
+        super().__init__(**{"timeout": WAIT_AT_MOST, "pool": "default_pool", **kwargs})
         self.dataset = dataset
         self.key = key
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Return at once if the inputs are valid, else wait in the triggerer."""
         settings = load_settings()
-        waiting = waits_for(settings, self.dataset, self.key)
+        try:
+            waiting = waits_for(settings, self.dataset, self.key)
+        except TransientError as error:
+            waiting = f"The lake cannot be looked at: {error}"
         if not waiting:
             log.info("The inputs of %s %s are valid.", self.dataset, self.key)
             return
@@ -43,6 +48,24 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
         )
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Mapping[str, Any]
+    ) -> object:
+        """Go on after the wait.
+
+        Raises:
+            TerminalError: the inputs did not come in time.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSensorTimeout as error:
+            hours = self.timeout / 3600
+            raise TerminalError(
+                f"The inputs of {self.dataset} {self.key} did not come within {hours:g} hours; nothing was published.",
+                next_step=f"`matinee vtts explain {self.dataset}` names what is missing; then clear this task.",
+                facts={"dataset": self.dataset, "key": self.key},
+            ) from error
 
     def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, str]) -> None:
         """End the wait.

@@ -12,6 +12,8 @@ from matinee.errors import MatineeError
 from matinee.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
+#: The longest pause between two looks at a lake that does not answer.
+LONGEST_S = 300.0
 
 
 class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
@@ -31,23 +33,34 @@ class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: the inputs are valid, or looking at them fails for good."""
-        told = ""
+        """Yield one event: the inputs are valid, or looking at them fails for good.
+
+        A lake that does not answer is looked at again, ever more rarely. What nobody foresaw is raised: the trigger has
+        crashed then, and Airflow fails the task.
+        """
+        told, failures = "", 0
         while True:
             try:
                 waiting = await asyncio.to_thread(waits_for, load_settings(), self.dataset, self.key)
+                failures = 0
             except MatineeError as error:
                 if not error.retryable:
                     yield TriggerEvent({"error": error.message, "next_step": error.next_step})
                     return
-                waiting = str(error)
+                failures += 1
+                waiting = f"The lake cannot be looked at ({failures} times in a row): {error}"
             if not waiting:
                 yield TriggerEvent({"valid": self.key})
                 return
             if waiting != told:
                 log.info("%s %s waits for:\n%s", self.dataset, self.key, waiting)
                 told = waiting
-            await asyncio.sleep(self.poll_s)
+            await asyncio.sleep(pause_s(self.poll_s, failures))
+
+
+def pause_s(poll_s: float, failures: int) -> float:
+    """Return the seconds until the next look, after so many in a row that failed."""
+    return max(poll_s, min(poll_s * 2.0**failures, LONGEST_S))
 
 
 def waits_for(settings: Settings, dataset: str, key: str) -> str:
@@ -56,16 +69,17 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
     Raises:
         MatineeError: the lake cannot be looked at.
     """
-    from matinee.table.catalog import Lake
+    from matinee.table.catalog import Lake, catalog_errors
     from matinee.validity.validity import Validity
 
-    validity = Validity(Lake.open(settings))
-    contract = validity.lake.registry.get(dataset)
-    day = parse_day(key)
-    published = contract.touched_days(day, day)
-    for spec in contract.inputs:
-        for read in () if spec.optional else day_range(*contract.input_days(spec, *published)):
-            status = validity.readable(spec, read)
-            if status.reason is not None:
-                return "\n".join(status.reason.lines())
+    with catalog_errors():
+        validity = Validity(Lake.open(settings))
+        contract = validity.lake.registry.get(dataset)
+        day = parse_day(key)
+        published = contract.touched_days(day, day)
+        for spec in contract.inputs:
+            for read in () if spec.optional else day_range(*contract.input_days(spec, *published)):
+                status = validity.readable(spec, read)
+                if status.reason is not None:
+                    return "\n".join(status.reason.lines())
     return ""

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from tests.airflow_home import HOME
 from matinee.settings import Settings, load_settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.validity.validity import Validity
+from matinee.validity.validity import DayStatus, Validity
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -102,6 +102,22 @@ def test_a_second_run_of_a_key_publishes_the_same_rows_again(bag: "DagBag", sett
     assert len(first) == 2
     assert sorted(map(repr, first)) == sorted(map(repr, second))
     assert vtts(settings, "core.plays") == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_a_storage_that_does_not_answer_for_a_while_costs_a_waiting_run_nothing(
+    bag: "DagBag", settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = Validity.status, list[int]()
+
+    def failing(self: Validity, dataset: str, day: date) -> DayStatus:
+        looks.append(1)
+        if len(looks) <= 3:
+            raise OSError("AWS Error SLOW_DOWN during GetObject operation")
+        return look(self, dataset, day)
+
+    monkeypatch.setattr(Validity, "status", failing)
+    assert set(run(bag, "plays_daily").values()) == {"success"}
+    assert len(rows(settings, "core.plays")) == 2
 
 
 def test_a_blocking_audit_turns_the_dag_red_and_leaves_main_untouched(

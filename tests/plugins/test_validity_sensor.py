@@ -12,6 +12,7 @@ from matinee.errors import TerminalError
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import Manifest, declare
+from matinee.validity.validity import DayStatus, Validity
 
 if TYPE_CHECKING:
     from matinee_airflow.sensors import ValiditySensor
@@ -101,14 +102,75 @@ def test_the_sensor_leaves_its_worker_while_it_waits(lake: Lake) -> None:
     )
 
 
-def test_a_wait_that_takes_too_long_is_skipped_and_not_failed() -> None:
+def test_a_wait_that_takes_too_long_fails_and_says_what_to_do() -> None:
     from airflow.sdk.bases.operator import TriggerFailureReason
-    from airflow.sdk.exceptions import AirflowSkipException
 
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(TerminalError, match=r"core\.plays 2026-03-01 did not come within 12 hours.*vtts explain"):
         sensor("core.plays", "2026-03-01").resume_execution(
             "__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, {}
         )
+
+
+def test_a_trigger_that_crashed_fails_the_task_and_airflow_tries_it_again() -> None:
+    from airflow.sdk import RetryAction
+    from airflow.sdk.bases.operator import TriggerFailureReason
+    from airflow.sdk.exceptions import TaskDeferralError
+
+    from matinee_airflow.retries import RETRY_POLICY
+
+    with pytest.raises(TaskDeferralError) as crashed:
+        sensor("core.plays", "2026-03-01").resume_execution(
+            "__fail__", {"error": TriggerFailureReason.TRIGGER_FAILURE, "traceback": ["KeyError: 'x'"]}, {}
+        )
+    assert RETRY_POLICY.evaluate(crashed.value, 1, 3).action is RetryAction.DEFAULT
+
+
+def test_a_lake_that_does_not_answer_at_first_is_waited_for(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    close(lake, "raw.plays", "2026-03-01")
+    blip(monkeypatch, OSError("AWS Error SLOW_DOWN during GetObject operation"))
+    with pytest.raises(TaskDeferred):
+        sensor("core.plays", "2026-03-01").execute({})
+
+
+def blip(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> None:
+    """Have the next looks at declared days fail, one error each."""
+    left, look = [*errors], Validity.status
+
+    def failing(self: Validity, dataset: str, day: date) -> DayStatus:
+        if left:
+            raise left.pop(0)
+        return look(self, dataset, day)
+
+    monkeypatch.setattr(Validity, "status", failing)
+
+
+def test_the_trigger_outlasts_a_storage_that_does_not_answer_for_a_while(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sqlalchemy.exc import InterfaceError
+
+    from matinee_airflow.triggers import ValidityTrigger
+
+    close(lake, "raw.plays", "2026-03-01")
+    gone, closed = FileNotFoundError("v2.metadata.json"), InterfaceError("", {}, Exception("closed"))
+    blip(monkeypatch, gone, closed, OSError("503"))
+
+    async def first() -> object:
+        return (await asyncio.wait_for(anext(ValidityTrigger("core.plays", "2026-03-01", 0.05).run()), 20)).payload
+
+    caplog.set_level("INFO")
+    assert asyncio.run(first()) == {"valid": "2026-03-01"}
+    told = [record.message for record in caplog.records if "cannot be looked at (" in record.message]
+    assert len(told) == 3
+
+
+def test_the_longer_a_storage_does_not_answer_the_rarer_it_is_asked() -> None:
+    from matinee_airflow.triggers import pause_s
+
+    assert [pause_s(5, failures) for failures in (0, 1, 2, 9)] == [5, 10, 20, 300]
+    assert pause_s(600, 2) == 600
 
 
 def test_the_trigger_fires_once_the_day_is_closed(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,13 +27,16 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
         step: write, audit, publish, ingest, maintain, heal, stream or parity; None: the first argument names it.
         arguments: those of the command line; None takes `sys.argv`.
     """
+    from matinee.table.catalog import catalog_errors
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args([*([step] if step else []), *given])
     settings: Settings | None = None
     try:
         settings = load_settings()
-        report = STEPS[options.step](settings, options)
+        with catalog_errors():
+            report = STEPS[options.step](settings, options)
     except MatineeError as error:
         log.error("%s: %s", type(error).__name__, error)
         report = _failed(options, error)

@@ -17,6 +17,27 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
+#: Errors of files that come again whenever the same is tried.
+_NOT_PASSING = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
+#: What AWS says where the same call may succeed later: too many at once, or credentials that are renewed by themselves.
+_AWS_PASSING = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "OperationTimeoutException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+    }
+)
+
 
 @dataclass(frozen=True)
 class Lake:
@@ -127,24 +148,39 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def catalog_errors() -> Iterator[None]:
-    """Turn the drivers' connection errors into one of ours.
+    """Turn what drivers of the catalog and of its storage raise, and what may pass, into one error of ours.
 
     Raises:
-        CatalogUnavailableError: the catalog's database or service cannot be reached.
+        CatalogUnavailableError: the catalog's database or service, or its storage, cannot be reached.
     """
-    from sqlalchemy.exc import OperationalError
-
-    # Only a lake on AWS loads botocore, and only an installation for it has it.
-    aws = sys.modules.get("botocore.exceptions")
-    kinds = (OperationalError, aws.BotoCoreError) if aws else (OperationalError,)
     try:
         yield
-    except kinds as error:
-        cause = str(getattr(error, "orig", error)).strip().splitlines()
+    except Exception as error:
+        if not _may_pass(error):
+            raise
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+        what = "storage of the lake" if isinstance(error, OSError) else "catalog"
         raise CatalogUnavailableError(
-            f"The catalog does not answer: {cause[0] if cause else type(error).__name__}.",
+            f"The {what} does not answer: {cause[0] if cause else type(error).__name__}.",
             next_step="Check that it runs and that the MATINEE_CATALOG_* settings name it, then run again.",
         ) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    from sqlalchemy import exc
+
+    if isinstance(error, OSError):
+        # Object stores and mounts say so of a file that they do not give now, too.
+        return not isinstance(error, _NOT_PASSING)
+    # Only a lake on AWS loads botocore, only one on PostgreSQL psycopg2.
+    aws, postgres = sys.modules.get("botocore.exceptions"), sys.modules.get("psycopg2")
+    if aws is not None and isinstance(error, aws.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or error.response.get("Error", {}).get("Code") in _AWS_PASSING
+    kinds = [exc.OperationalError, exc.InterfaceError, exc.TimeoutError]
+    kinds += [aws.BotoCoreError] if aws is not None else []
+    kinds += [postgres.OperationalError, postgres.InterfaceError] if postgres is not None else []
+    return isinstance(error, tuple(kinds))
 
 
 def _use_write_ahead_log(catalog: "Catalog") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.table import refs
-from matinee.table.catalog import Lake, catalog_errors, summary_of
+from matinee.table.catalog import Lake, summary_of
 from matinee.table.commits import commit_errors
 
 if TYPE_CHECKING:
@@ -23,14 +23,19 @@ def stamp() -> datetime:
 
 
 def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]]) -> None:
-    """Append rows, as its contract has them, to a register in one commit; for none there is no commit."""
+    """Append rows, as its contract has them, to a register in one commit; for none there is no commit.
+
+    Raises:
+        CommitConflictError: others appended first, each of many times; nothing was appended.
+        CatalogUnavailableError: the catalog or its storage does not answer.
+    """
     import pyarrow as pa
 
     listed = [dict(row) for row in rows]
     if not listed:
         return
     table = lake.ensure(dataset)
-    with catalog_errors():
+    with commit_errors(table):
         table.append(pa.Table.from_pylist(listed, schema=table.schema().as_arrow()))
 
 

@@ -1,0 +1,79 @@
+"""Errors of the catalog and the storage: what may pass is tried again, what will not goes through."""
+
+from pathlib import Path
+
+import psycopg2
+import pytest
+from botocore.exceptions import ClientError
+from pyiceberg.exceptions import CommitFailedException
+from sqlalchemy import exc
+from tests.lakes import D1, close_days, make_lake
+
+from matinee.errors import CatalogUnavailableError, CommitConflictError
+from matinee.report import Report
+from matinee.steps import main as entry
+from matinee.table.catalog import catalog_errors
+
+
+def aws(code: str, status: int = 400) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "GetTable")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exc.OperationalError("", {}, Exception("database is locked")),
+        exc.InterfaceError("", {}, Exception("connection already closed")),
+        exc.TimeoutError("QueuePool limit"),
+        psycopg2.InterfaceError("connection already closed"),
+        psycopg2.OperationalError("server closed the connection"),
+        OSError("When reading information for key: AWS Error SLOW_DOWN"),
+        FileNotFoundError("00002.metadata.json"),
+        ConnectionResetError("peer"),
+        aws("ThrottlingException"),
+        aws("ExpiredTokenException"),
+        aws("InternalFailure", 503),
+    ],
+    ids=repr,
+)
+def test_what_may_pass_is_tried_again(error: Exception) -> None:
+    with pytest.raises(CatalogUnavailableError) as told, catalog_errors():
+        raise error
+    assert told.value.retryable
+
+
+@pytest.mark.parametrize("error", [aws("AccessDeniedException"), PermissionError("x"), KeyError("x")], ids=repr)
+def test_what_will_not_pass_goes_through(error: Exception) -> None:
+    with pytest.raises(type(error)) as told, catalog_errors():
+        raise error
+    assert told.value is error
+
+
+def test_an_append_to_a_register_that_lost_its_race_is_a_conflict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(tmp_path)
+    close_days(lake, "raw.plays", {D1: 0})
+
+    def lose(*_: object) -> object:
+        raise CommitFailedException("Table has been updated by another process")
+
+    monkeypatch.setattr(type(lake.catalog), "commit_table", lose)
+    with pytest.raises(CommitConflictError):
+        close_days(lake, "raw.plays", {D1: 1})
+
+
+def test_a_step_whose_storage_does_not_answer_may_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Report:
+        raise OSError("AWS Error SLOW_DOWN")
+
+    monkeypatch.setenv("MATINEE_HOME", str(tmp_path))
+    monkeypatch.setitem(entry.STEPS, "publish", fail)  # type: ignore[arg-type]
+    report = tmp_path / "report.json"
+    assert entry.main("publish", ["--dataset", "core.plays", "--publication-id", "x", "--report", str(report)]) == 1
+    error = Report.read(report).error
+    assert error is not None
+    assert (error.type, error.retryable) == ("CatalogUnavailableError", True)
