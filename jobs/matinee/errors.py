@@ -66,6 +66,10 @@ class MissingTableError(TerminalError):
     """The dataset has a contract but no table in this lake yet."""
 
 
+class ForeignTableError(TerminalError):
+    """A table lies outside the warehouse: the lake was copied or moved, and to change it would change another."""
+
+
 class LandingRefusedError(TerminalError):
     """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
 

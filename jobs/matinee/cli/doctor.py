@@ -16,7 +16,7 @@ from matinee.table.catalog import Lake
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check Java, jars, engine, catalog, contracts, ledger and leftover branches; exit 1 where something needs you.
+    """Check Java, jars, engine, catalog, location, contracts, ledger, leftovers; exit 1 where something needs you.
 
     Run --clean only while no run is active: the branch of a live run looks like a leftover.
 
@@ -83,11 +83,22 @@ def _contracts(settings: Settings) -> str:
     return "; ".join(changes) + " (applied by the next run)" if changes else "tables are as their contracts say"
 
 
+def _location(settings: Settings) -> str:
+    from matinee.table.location import refuse_foreign
+
+    lake = Lake.open(settings)
+    for contract in lake.registry.all():
+        if lake.exists(contract.dataset):
+            refuse_foreign(lake.table(contract.dataset))
+    return f"all tables lie below {settings.warehouse_uri}"
+
+
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "java": _java,
     "jars": _jars,
     "engine": _engine,
     "catalog": _catalog,
+    "location": _location,
     "contracts": _contracts,
 }
 

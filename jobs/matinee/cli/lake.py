@@ -1,18 +1,18 @@
-"""`matinee lake`: what holds of the lake as a whole."""
+"""`matinee lake`: where the lake begins, and where its tables lie."""
 
 from datetime import UTC, date, datetime
 
 import click
 
 from matinee.cli.options import DAY
-from matinee.cli.output import emit_one, output_option
+from matinee.cli.output import emit, emit_one, output_option, working
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
 
 
 @click.group()
 def lake() -> None:
-    """The lake as a whole."""
+    """The lake as a whole: where it begins, and where its tables lie."""
 
 
 @lake.command()
@@ -33,3 +33,24 @@ def begin(first_day: date, output: str) -> None:
     before = begin_with(Lake.open(load_settings()), first_day, datetime.now(UTC))
     note = "it began there already" if before == first_day else "days without a publication are open from there on"
     emit_one({"first_day": first_day, "before": before, "note": note}, output)
+
+
+@lake.command()
+@output_option
+def relocate(output: str) -> None:
+    """Bring the tables of a lake that was copied or moved below the configured warehouse.
+
+    Until then its tables are the original's, and nothing is changed in them. The original has to be readable where it
+    was, and nothing may be at work in it; it is only read, and can be removed afterwards. Rows are proven equal table
+    by table; branches and tags come along.
+
+    \b
+    Example:
+      cp -a /data/lake /data/copy
+      MATINEE_HOME=/data/copy matinee lake relocate
+    """
+    from matinee.maintenance.relocation import relocate as bring
+
+    with working("Bringing the tables here …", output):
+        rows = [vars(one) for one in bring(load_settings())]
+    emit(rows, output, empty="Every table lies below the warehouse.")

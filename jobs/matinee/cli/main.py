@@ -26,6 +26,7 @@ COMMANDS = {
     "heal": "matinee.cli.heal:heal",
     "stream": "matinee.cli.stream:stream",
     "contract": "matinee.cli.contract:contract",
+    "lake": "matinee.cli.lake:lake",
 }
 
 

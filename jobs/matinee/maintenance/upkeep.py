@@ -14,6 +14,7 @@ from matinee.maintenance.retention import expire, plan_expiry
 from matinee.report import Report
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
+from matinee.table.location import refuse_foreign
 from matinee.validity.outside import changed_outside
 
 ORPHAN_AGE = timedelta(days=3)
@@ -53,7 +54,12 @@ def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
 
 
 def remove_orphans(settings: Settings, dataset: str, now: datetime) -> Report:
-    """Delete files of a table that no snapshot knows and that are older than three days."""
+    """Delete files of a table that no snapshot knows and that are older than three days.
+
+    Raises:
+        ForeignTableError: the table is another lake's.
+    """
+    refuse_foreign(Lake.open(settings).table(dataset))
     with spark_session(settings) as spark:
         removed = remove_orphan_files(spark, settings, dataset, now.astimezone(UTC) - ORPHAN_AGE)
     return Report(step="orphans", dataset=dataset, details={"files": len(removed)})

@@ -12,6 +12,7 @@ from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
+from matinee.table.location import refuse_foreign, warn_of_foreign
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -65,7 +66,7 @@ class Lake:
         return cls(settings, Registry.load(settings.sql_dir), catalog)
 
     def table(self, dataset: str) -> "Table":
-        """Load a dataset's table as it is now.
+        """Load a dataset's table as it is now; of one that lies outside the warehouse the log says so.
 
         Raises:
             UnknownDatasetError: no contract declares it.
@@ -76,13 +77,15 @@ class Lake:
         self.registry.get(dataset)
         try:
             with catalog_errors():
-                return self.catalog.load_table(dataset)
+                table = self.catalog.load_table(dataset)
         except NoSuchTableError as error:
             raise MissingTableError(
                 f"{dataset} has no table in this lake yet.",
                 next_step="Land events with `matinee ingest`, then `matinee run` its inputs and it.",
                 facts={"dataset": dataset, "home": self.settings.home},
             ) from error
+        warn_of_foreign(table)
+        return table
 
     def exists(self, dataset: str) -> bool:
         """Whether the dataset's table was made."""
@@ -94,6 +97,7 @@ class Lake:
 
         Raises:
             ContractError: the contract asks for a change that cannot be applied safely.
+            ForeignTableError: it lies outside the warehouse: whoever loads it so is about to change it.
         """
         from pyiceberg.exceptions import TableAlreadyExistsError
 
@@ -102,10 +106,15 @@ class Lake:
             with suppress(TableAlreadyExistsError):  # Another process was first; what follows is the same for both.
                 self._create(contract)
         table = self.table(dataset)
+        refuse_foreign(table)
         evolve.apply(contract, table)
         if table.current_snapshot() is None:
             _append_nothing(table)
         return table
+
+    def location(self, dataset: str) -> str:
+        """Return where a dataset's table of this lake lies."""
+        return f"{self.settings.warehouse_uri}/{dataset.replace('.', '/')}"
 
     def _create(self, contract: Contract) -> None:
         schema = iceberg_schema(contract)
@@ -114,7 +123,7 @@ class Lake:
             self.catalog.create_table(
                 contract.dataset,
                 schema,
-                location=f"{self.settings.warehouse_uri}/{contract.dataset.replace('.', '/')}",
+                location=self.location(contract.dataset),
                 partition_spec=partition_spec(contract, schema),
                 sort_order=sort_order(contract, schema),
                 properties=table_properties(contract),

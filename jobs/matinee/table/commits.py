@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError
 from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.location import refuse_foreign
 from matinee.table.refs import COMMIT_TRIES
 
 if TYPE_CHECKING:
@@ -81,8 +82,11 @@ def commit_errors(table: "Table") -> Iterator[None]:
     Raises:
         CommitConflictError: any other commit to the table came between; nothing was changed.
         CatalogUnavailableError: the catalog does not answer.
+        ForeignTableError: the table lies outside the warehouse; nothing was changed.
     """
     from pyiceberg.exceptions import CommitFailedException
+
+    refuse_foreign(table)
 
     try:
         with catalog_errors():

@@ -2,7 +2,8 @@
 
 PyIceberg's transactions keep only the first requirement of each type, so a chain of changes to references can commit
 on a stale table and drop another writer's rows. Here each change is one commit whose requirements are written out, and
-each function fails with `CommitConflictError` when the reference is not what the caller saw.
+each function fails with `CommitConflictError` when the reference is not what the caller saw, and none changes a table
+that lies outside the warehouse.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
 from matinee.table.catalog import catalog_errors
+from matinee.table.location import refuse_foreign
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -205,6 +207,7 @@ def _commit(
     from pyiceberg.exceptions import CommitFailedException
     from pyiceberg.table.update import AssertTableUUID
 
+    refuse_foreign(table)
     requirements = (requirement, AssertTableUUID(uuid=table.metadata.table_uuid))
     for _ in range(COMMIT_TRIES):
         try:
