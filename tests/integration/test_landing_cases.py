@@ -19,3 +19,12 @@ def test_ids_of_different_halves_of_surrogate_pairs_do_not_become_one(settings: 
     bad = Lake.open(settings).table("raw.quarantine").scan().to_arrow().to_pylist()
     assert sorted((row["line"], row["reason"]) for row in bad) == [(1, "wrong_type_play_id"), (2, "wrong_type_play_id")]
     assert len({row["payload"] for row in bad}) == 2
+
+
+def test_ids_of_parquet_without_the_mark_of_text_are_the_ids_that_other_files_have(settings: Settings) -> None:
+    ingest(settings, None, [CASES / "03-parquet-binary-ids"], LANDED)
+    lake = Lake.open(settings)
+    [play] = lake.table("raw.plays").scan().to_arrow().to_pylist()
+    [shown] = lake.table("raw.impressions").scan().to_arrow().to_pylist()
+    assert (play["play_id"], play["profile_id"], play["title_id"]) == ("p1", "carla", "T9")
+    assert (shown["profile_id"], shown["title_id"]) == ("carla", "T9")

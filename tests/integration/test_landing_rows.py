@@ -1,6 +1,7 @@
 """Rows of landed files on Spark: what lands, and what goes to the quarantine with which line and reason."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,33 @@ def test_parquet_lands_the_rows_that_ndjson_lands(settings: Settings, tmp_path: 
     landed = [{name: value for name, value in row.items() if name not in own} for row in rows_of(settings, "raw.plays")]
     assert len(landed) == 4
     assert landed[:2] == landed[2:]
+
+
+def test_texts_of_parquet_that_are_not_marked_as_text_land_as_text_where_they_are_utf8(
+    settings: Settings, tmp_path: Path
+) -> None:
+    start = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
+    extra = pa.struct([("notes", pa.list_(pa.binary())), ("by", pa.map_(pa.binary(), pa.binary()))])
+    columns = {
+        "play_id": pa.array([b"p\xc3\xa9", b"p\xff1", b"p\xff2", None, b""], pa.binary()),
+        "profile_id": pa.array([b"ana1"] * 5, pa.binary(4)),
+        "title_id": pa.array([b"t"] * 5, pa.large_binary()),
+        "start_ts": pa.array([start] * 5),
+        "extra": pa.array(
+            [None, {"notes": [b"x", b"\xff", None], "by": [(b"k", b"\xfe"), (b"\xff", None)]}] * 2 + [None], extra
+        ),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "plays.parquet")
+    ingest(settings, None, [tmp_path], LANDED)
+    landed = [(row["play_id"], row["profile_id"], row["title_id"]) for row in rows_of(settings, "raw.plays")]
+    assert landed == [("pé", "ana1", "t")]
+    bad = {row["line"]: row for row in rows_of(settings, "raw.quarantine")}
+    wrong = {2: "wrong_type_play_id", 3: "wrong_type_play_id", 4: "missing_play_id", 5: "blank_play_id"}
+    assert {line: row["reason"] for line, row in bad.items()} == wrong
+    payload = json.loads(bad[2]["payload"])
+    assert payload["play_id"] == NO_TEXT + b64encode(b"p\xff1").decode()
+    assert payload["extra"]["notes"][:2] == ["x", f"{NO_TEXT}/w=="]
+    assert payload["extra"]["by"]["k"] == f"{NO_TEXT}/g=="
 
 
 def test_times_of_parquet_land_whatever_their_unit(settings: Settings, tmp_path: Path) -> None:

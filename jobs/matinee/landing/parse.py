@@ -19,12 +19,13 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
 
 from matinee.contracts.ddl import SPARK_TYPES
 from matinee.contracts.model import Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.errors import ContractError
-from matinee.landing.text import NO_TEXT, marked
+from matinee.landing.text import NO_TEXT, marked, readable
 from matinee.sources.files.scan import Kind, LandingFile
 
 #: Columns that landing itself fills, whatever a row has under these names.
@@ -192,16 +193,17 @@ def _lines(spark: SparkSession, landing_file: LandingFile) -> DataFrame:
         return spark.read.text(uri, lineSep="\n").select(line, F.col("value").alias("payload"))
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     rows = spark.read.parquet(uri)
-    columns = [_parquet_column(name, landing_file) for name in rows.columns]
+    columns = [_parquet_column(field, landing_file) for field in rows.schema.fields]
     formats = {"timestampFormat": f"{_MICROSECONDS}XXX", "timestampNTZFormat": f"{_MICROSECONDS}'Z'"}
     return rows.select(line, F.to_json(F.struct(*columns), formats).alias("payload"))
 
 
-def _parquet_column(name: str, landing_file: LandingFile) -> Expression:
+def _parquet_column(field: StructField, landing_file: LandingFile) -> Expression:
+    name = field.name
     column = F.col(f"`{name.replace('`', '``')}`")
     if name in landing_file.nanosecond_columns:
         return F.timestamp_micros(F.floor(column / F.lit(1000)).cast("long")).alias(name)
-    return column
+    return readable(column, field.dataType).alias(name)
 
 
 def _type_and_text(field: Column) -> Iterator[Expression]:
