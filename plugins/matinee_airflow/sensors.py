@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from matinee.errors import TerminalError, TransientError
 from matinee.settings import Settings, load_settings
-from matinee_airflow.triggers import ValidityTrigger, waits_for
+from matinee_airflow.triggers import ValidityTrigger, matures_after, waits_for
 
 log = logging.getLogger(__name__)
 WAIT_AT_MOST = timedelta(hours=12)
@@ -20,8 +20,8 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
     """Waits in the triggerer for the input days of a key; fails the run when they do not come.
 
     It does not wait for the unbroken prefix: one bad day in March does not stop December. A lake that does not answer
-    is waited for like a day that has not come. After twelve hours the run fails: it has not published its days, and a
-    run that ends green has.
+    is waited for like a day that has not come. After twelve hours, and as long as it takes an input that it awaits
+    `mature` to be so, the run fails: it has not published its days, and a run that ends green has.
     """
 
     template_fields: Sequence[str] = ("key",)
@@ -46,7 +46,7 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
         self.defer(
             trigger=ValidityTrigger(self.dataset, self.key, poll_seconds(settings)),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
+            timeout=timedelta(seconds=self.timeout) + matures_after(settings, self.dataset),
         )
 
     def resume_execution(
@@ -60,9 +60,8 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSensorTimeout as error:
-            hours = self.timeout / 3600
             raise TerminalError(
-                f"The inputs of {self.dataset} {self.key} did not come within {hours:g} hours; nothing was published.",
+                f"The inputs of {self.dataset} {self.key} did not come in time; nothing was published.",
                 next_step=f"`matinee vtts explain {self.dataset}` names what is missing; then clear this task.",
                 facts={"dataset": self.dataset, "key": self.key},
             ) from error

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -83,3 +84,14 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
                 if status.reason is not None:
                     return "\n".join(status.reason.lines())
     return ""
+
+
+def matures_after(settings: Settings, dataset: str) -> timedelta:
+    """Return how much later than they are valid the input days of a dataset are as it waits for them: mature."""
+    from matinee.contracts.registry import Registry
+
+    registry = Registry.load(settings.sql_dir)
+    awaited = [registry.get(spec.dataset) for spec in registry.get(dataset).inputs if spec.waits_for == "mature"]
+    ahead = [one.duration(spec.lookahead) for one in awaited for spec in one.inputs]
+    # The day in which the last of what is read ahead comes has to end, too.
+    return max(ahead) + timedelta(days=1) if ahead else timedelta()

@@ -1,12 +1,14 @@
 """The sensor: which day it waits for and why, and how the wait ends."""
 
 import asyncio
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.test_worked_example import snippet
 
 from matinee.errors import TerminalError
 from matinee.settings import Settings, load_settings
@@ -105,7 +107,7 @@ def test_the_sensor_leaves_its_worker_while_it_waits(lake: Lake) -> None:
 def test_a_wait_that_takes_too_long_fails_and_says_what_to_do() -> None:
     from airflow.sdk.bases.operator import TriggerFailureReason
 
-    with pytest.raises(TerminalError, match=r"core\.plays 2026-03-01 did not come within 12 hours.*vtts explain"):
+    with pytest.raises(TerminalError, match=r"core\.plays 2026-03-01 did not come in time.*vtts explain"):
         sensor("core.plays", "2026-03-01").resume_execution(
             "__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, {}
         )
@@ -239,3 +241,18 @@ def test_the_alarm_of_a_stale_dataset_carries_its_explanation(lake: Lake, caplog
     assert "core.plays" in find.execute({"dag_run": run})
     with pytest.raises(StaleDatasetError, match=r"core\.plays 2026-03-01: no publication"):
         explain.execute({})
+
+
+@pytest.mark.parametrize(("waits_for", "longer"), [("valid", timedelta()), ("mature", timedelta(days=2))])
+def test_an_input_that_is_awaited_mature_is_given_the_time_to_be_so(
+    lake: Lake, tmp_path: Path, waits_for: str, longer: timedelta
+) -> None:
+    from matinee_airflow.triggers import matures_after
+
+    sql = tmp_path / "sql"
+    shutil.copytree(lake.settings.sql_dir, sql)
+    (sql / "features" / "title_daily").mkdir(parents=True)
+    contract = snippet("contract").replace("alias: impression_plays", f"alias: labels, waits_for: {waits_for}")
+    (sql / "features" / "title_daily" / "contract.odcs.yaml").write_text(contract)
+    # The last play of an impression may come a day after it, and the day of that play has to end.
+    assert matures_after(lake.settings.model_copy(update={"sql_dir": sql}), "features.title_daily") == longer

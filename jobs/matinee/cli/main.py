@@ -26,7 +26,6 @@ COMMANDS = {
     "heal": "matinee.cli.heal:heal",
     "stream": "matinee.cli.stream:stream",
     "contract": "matinee.cli.contract:contract",
-    "lake": "matinee.cli.lake:lake",
 }
 
 
