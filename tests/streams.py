@@ -78,6 +78,11 @@ def batch(settings: Settings, last: date = D2) -> None:
 def assert_stream_is_batch(settings: Settings) -> None:
     """Publish the landed days; every live row of the mature day is the batch's, and no live row is there twice."""
     batch(settings)
+    assert_live_is_published(settings)
+
+
+def assert_live_is_published(settings: Settings) -> None:
+    """Every live row of the first day, which is mature, is one that was published, and none is there twice."""
     for dataset in LIVE:
         mature = [row for row in rows(settings, dataset) if "2026, 3, 1)" in row]
         live = [row for row in rows(settings, live_name(dataset)) if "2026, 3, 1)" in row]

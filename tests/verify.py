@@ -27,6 +27,7 @@ STEPS = {
         "tests/integration/test_stream_kills.py",
         "tests/e2e/test_demo_stream.py",
     ],
+    "a lake of an older version": ["tests/integration/test_older_lake.py"],
     "equal tables of both engines": ["tests/integration/test_engines.py"],
     "interleavings": ["tests/integration/test_interleavings.py", "tests/integration/test_broken_protocols.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
@@ -44,9 +45,10 @@ STEPS = {
 
 
 TWO = ("-n", "2", "--dist", "worksteal")
-#: Steps that keep the whole machine busy by themselves.
+#: Steps that keep the whole machine busy by themselves, or whose tests go on with one lake.
 WORKERS = dict.fromkeys(
     [
+        "a lake of an older version",
         "the live stack, with its tasks killed",
         "the demo on PostgreSQL",
         "the demo on real events",
