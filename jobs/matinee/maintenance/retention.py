@@ -27,7 +27,7 @@ from matinee.ledger.open_branches import open_work
 from matinee.ledger.pins import ended
 from matinee.table import markers, names, refs
 from matinee.table.catalog import Lake
-from matinee.table.commits import commit_errors
+from matinee.table.removal import remove_snapshots
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -89,24 +89,12 @@ def expire(lake: Lake, expiry: Expiry) -> None:
     for tag in expiry.tags:
         found = refs.reference(table, tag)
         if found is not None:
-            table = refs.remove(table, tag, expected=found)
-    table = markers.keep(table, expiry.markers)
+            with suppress(CommitConflictError):  # Another expirer removed it; one that was moved stays.
+                refs.remove(table, tag, expected=found)
+            table = lake.table(expiry.dataset)
+    markers.keep(table, expiry.markers)
     faults.reach("expire.after_tags")
-    for _ in range(refs.COMMIT_TRIES):
-        named = {ref.snapshot_id for ref in table.metadata.refs.values()}
-        ids = [one for one in expiry.snapshot_ids if one not in named and table.metadata.snapshot_by_id(one)]
-        if not ids:
-            return
-        # PyIceberg tries a commit again only where it writes a snapshot.
-        with suppress(CommitConflictError), commit_errors(table):
-            table.maintenance.expire_snapshots().by_ids(ids).commit()
-            return
-        table = lake.table(expiry.dataset)
-    raise CommitConflictError(
-        f"Others committed to {expiry.dataset} first, {refs.COMMIT_TRIES} times.",
-        next_step="Run again: what goes is decided anew.",
-        facts={"dataset": expiry.dataset},
-    )
+    remove_snapshots(lake, expiry.dataset, expiry.snapshot_ids)
 
 
 def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:

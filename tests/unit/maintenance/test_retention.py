@@ -1,5 +1,7 @@
 """Retention: nothing goes that a retained publication, an open branch or an unread consumer needs."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -155,6 +157,67 @@ def test_expiry_that_loses_the_race_for_the_tables_metadata_tries_again(
     monkeypatch.setattr(kind, "commit_table", lose_once)
     expire(lake, expiry)
     assert kept(lake.table(PLAYS), old, head) == [False, True]
+
+
+@pytest.fixture
+def between(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Let something else happen, once, between the next commit's look at its table and the commit."""
+
+    def arrange(meanwhile: Callable[[], object]) -> None:
+        kind, left = type(lake.catalog), [meanwhile]
+        commit_table = kind.commit_table
+
+        def commit_after(*arguments: object) -> object:
+            if left:
+                left.pop()()
+            return commit_table(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(kind, "commit_table", commit_after)
+
+    return arrange
+
+
+def test_what_another_expirer_removed_meanwhile_is_gone_and_the_rest_goes(
+    lake: Lake, between: Callable[[Callable[[], object]], None]
+) -> None:
+    old, older, head = commit(lake, "a", "b", "c")
+    expiry = plan_expiry(lake, PLAYS, MUCH_LATER)
+    between(lambda: expire(lake, replace(expiry, snapshot_ids=(old,))))
+    expire(lake, expiry)
+    assert kept(lake.table(PLAYS), old, older, head) == [False, False, True]
+
+
+def test_two_expirers_of_the_same_snapshots_both_end_well(
+    lake: Lake, between: Callable[[Callable[[], object]], None]
+) -> None:
+    old, head = commit(lake, "a", "b")
+    expiry = plan_expiry(lake, PLAYS, MUCH_LATER)
+    between(lambda: expire(lake, expiry))
+    expire(lake, expiry)
+    assert kept(lake.table(PLAYS), old, head) == [False, True]
+
+
+def test_a_tag_that_another_expirer_removes_is_gone(
+    lake: Lake, between: Callable[[Callable[[], object]], None]
+) -> None:
+    old, head = commit(lake, "a", "b")
+    refs.create_tag(lake.table(PLAYS), "pub_core_plays_20260301_r1", old)
+    expiry = plan_expiry(lake, PLAYS, MUCH_LATER)
+    between(lambda: expire(lake, expiry))
+    expire(lake, expiry)
+    assert kept(lake.table(PLAYS), old, head) == [False, True]
+
+
+def test_a_branch_that_is_made_while_its_snapshot_is_to_go_keeps_it(
+    lake: Lake, between: Callable[[Callable[[], object]], None]
+) -> None:
+    old, older, head = commit(lake, "a", "b", "c")
+    expiry = plan_expiry(lake, PLAYS, MUCH_LATER)
+    between(lambda: refs.create_branch(lake.table(PLAYS), "held", old))
+    expire(lake, expiry)
+    table = lake.table(PLAYS)
+    assert refs.reference(table, "held") == old
+    assert kept(table, old, older, head) == [True, False, True]
 
 
 def test_the_quarantine_knows_a_landing_until_the_files_other_rows_have_landed(lake: Lake) -> None:
