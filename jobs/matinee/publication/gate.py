@@ -42,7 +42,8 @@ def require_complete(lake: Lake, run: Run, written: int, rows: Mapping[date, Row
     day, words = next(iter(short.items()))
     raise NotCompleteError(
         f"{run.dataset} {run.key} was derived, and {upstream.dataset} {day} is short: {words}; main is untouched.",
-        next_step=f"Land the missing files, or `matinee ingest {upstream.dataset} --close-through {day}` declares it "
+        next_step=f"Land the missing files, state `source.repeats` in the contract of {upstream.dataset} where its "
+        f"source always repeats so many, or `matinee ingest {upstream.dataset} --close-through {day}` declares it "
         "complete. It is not derived again before.",
         facts={"dataset": run.dataset, "input": upstream.dataset, "day": day, "rows": rows[day].model_dump()},
     )

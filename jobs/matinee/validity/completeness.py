@@ -49,6 +49,12 @@ class Counted:
             return self.rows
         return self.rows - (self.repeats if expected.distinct else max(0.0, self.repeats - self.usual * self.rows))
 
+    def cure(self, expected: Expectation) -> str:
+        """Return what else a person can do where repeats are what makes the day short; nothing where they are not."""
+        if self.toward(expected) == self.rows or expected.distinct:
+            return ""
+        return ", state `source.repeats` in its contract where its source always repeats so many"
+
     def words(self, expected: Expectation) -> str:
         """Return how many of how many there are, who says so, and how many do not count."""
         distinct = self.rows - self.repeats if self.toward(expected) < self.rows else self.rows

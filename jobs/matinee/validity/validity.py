@@ -110,7 +110,7 @@ class Validity(Look):
             return _invalid(contract, day, "open", detail, f"Land its manifest, or {close}")
         count = counted(self, contract.dataset, day, expected)
         if count.toward(expected) < contract.completeness_share * expected.rows:
-            return self._too_few_landed(contract, day, count.words(expected), close)
+            return self._too_few_landed(contract, day, count.words(expected), f"{count.cure(expected)}, or {close}")
         return DayStatus(contract.dataset, day, valid=True)
 
     def _too_few_landed(self, contract: Contract, day: date, count: str, close: str) -> DayStatus:
@@ -120,9 +120,9 @@ class Validity(Look):
             pin = _pin_of(newest, contract.dataset)
             if newest is not None and pin is not None and newest.rows.read > landed:
                 detail = f"thinned: {count}; {newest.publication_id} read {newest.rows.read}"
-                restore = f"Bring back what snapshot {pin.snapshot_id} holds, or {close}"
+                restore = f"Bring back what snapshot {pin.snapshot_id} holds{close}"
                 return _invalid(contract, day, "thinned", detail, restore)
-        return _invalid(contract, day, "short", f"short: {count}", f"Land the missing files, or {close}")
+        return _invalid(contract, day, "short", f"short: {count}", f"Land the missing files{close}")
 
     def _published(self, contract: Contract, day: date) -> DayStatus:
         newest = self.history(contract.dataset).newest(day)
