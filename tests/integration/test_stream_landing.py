@@ -8,9 +8,11 @@ from pyspark.sql import DataFrame, SparkSession
 from tests.lakes import ids
 
 from matinee.engine.session import spark_session
+from matinee.errors import TopicChangedError
 from matinee.landing import landed_files, micro_batch, offsets
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.model import QUARANTINE
+from matinee.live.tick import refuse_shorter
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 
@@ -49,6 +51,17 @@ def test_records_become_rows_and_what_cannot_be_read_is_quarantined(settings: Se
     assert bad_lines(lake) == [("plays/0", 2)]
     assert (done.rows, done.bad, done.offsets) == (4, 1, {"plays/0": 4})
     assert offsets.landed_through(lake, PLAYS, PLAYS) == {"plays/0": 4}
+
+
+def test_a_topic_that_is_shorter_than_what_was_landed_of_it_is_refused_where_it_has_no_identity(
+    settings: Settings,
+) -> None:
+    lake = Lake.open(settings)
+    with spark_session(settings) as spark:
+        land_batch(lake, lake.registry.get(PLAYS), batch(spark, 0, 4), LATER)
+    refuse_shorter(lake, {"plays": {"0": 4, "1": 0}})
+    with pytest.raises(TopicChangedError, match=r"plays/0 ends at offset 3, but raw.plays has its records up to 4"):
+        refuse_shorter(lake, {"plays": {"0": 3}})
 
 
 @pytest.mark.parametrize(

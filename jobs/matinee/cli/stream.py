@@ -8,7 +8,7 @@ import click
 
 from matinee.cli.options import DAY, LENGTH
 from matinee.cli.output import ERR, emit, emit_one, output_option, working
-from matinee.errors import MatineeError
+from matinee.errors import MatineeError, UsageError
 from matinee.live.register import Tick, paused, record, ticks
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
@@ -80,6 +80,25 @@ def resume(reason: str, output: str) -> None:
     """
     record(Lake.open(load_settings()), Tick("resumed", reason=reason))
     emit_one({"state": "resumed", "reason": reason}, output)
+
+
+@stream.command("accept-topics")
+@click.option("--servers", help="Kafka's brokers, host:port,…; default: MATINEE_KAFKA.")
+@output_option
+def accept_topics(servers: str | None, output: str) -> None:
+    """Take topics that were deleted and made anew from their first record on; what was landed of the old ones stays.
+
+    \b
+    Example:
+      matinee stream accept-topics --servers 127.0.0.1:9092
+    """
+    from matinee.live.topics import accept_topics as accept
+
+    settings = load_settings()
+    named = servers or settings.kafka
+    if not named:
+        raise UsageError("No brokers are named.", next_step="Give --servers HOST:PORT of Kafka's brokers.")
+    emit([{"topic": topic} for topic in accept(settings, named)], output, empty="No topic was made anew.")
 
 
 @stream.command()

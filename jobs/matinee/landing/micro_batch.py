@@ -4,7 +4,6 @@ Each table's last commit says which offsets it holds. A batch that comes again, 
 were (a lost checkpoint, a kill), adds what lies beyond them and no more; the tables may be at different offsets.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +40,18 @@ class Landed:
     offsets: Mapping[str, int] = field(default_factory=dict)
 
 
-def land_batch(lake: Lake, contract: Contract, lines: DataFrame, at: datetime, query_id: str = "") -> Landed:
+@dataclass(frozen=True)
+class _Noted:
+    """What the commits of a batch note of it: see `Landing`."""
+
+    query_id: str
+    batch_ts: str
+    topic_id: str
+
+
+def land_batch(
+    lake: Lake, contract: Contract, lines: DataFrame, at: datetime, query_id: str = "", topic_id: str = ""
+) -> Landed:
     """Land the records of a batch that a raw dataset and its quarantine do not hold yet.
 
     Args:
@@ -50,12 +60,13 @@ def land_batch(lake: Lake, contract: Contract, lines: DataFrame, at: datetime, q
         lines: file (`topic/partition`), line (the offset), payload, landed_ts (when the broker got it).
         at: when the batch is landed: no record was landed later, whatever its broker says.
         query_id: of the query of Structured Streaming; the commits name it.
+        topic_id: the identity of the topic; the commits name it.
 
     Raises:
         ConservationError: records in are not rows landed and quarantined.
         CommitConflictError: others landed each time.
     """
-    dataset = contract.dataset
+    dataset, noted = contract.dataset, _Noted(query_id, at.isoformat(), topic_id)
     for table in (dataset, QUARANTINE):
         lake.ensure(table)
     good, bad = (offsets.landed_through(lake, table, dataset) for table in (dataset, QUARANTINE))
@@ -68,11 +79,11 @@ def land_batch(lake: Lake, contract: Contract, lines: DataFrame, at: datetime, q
         rejected = [part for part in parts if part["beyond_bad"] and part["reason"] is not None]
         new = [part for part in parts if part["beyond_good"]]
         if rejected:
-            landing = _landing(dataset, rejected, bad, _unknown(parsed, rejected), query_id, at)
+            landing = _landing(dataset, rejected, bad, _unknown(parsed, rejected), noted)
             landed_files.commit(lake, QUARANTINE, landing, partial(_write_bad, lake, parsed, bad))
         faults.reach("stream.after_quarantine")
         if new:
-            landing = _landing(dataset, new, good, _unknown(parsed, new), query_id, at)
+            landing = _landing(dataset, new, good, _unknown(parsed, new), noted)
             landed_files.commit(lake, dataset, landing, partial(_write_good, lake, parsed, good))
         faults.reach("stream.after_raw")
     finally:
@@ -148,7 +159,7 @@ def _through(parts: Iterable[Row]) -> dict[str, int]:
 
 
 def _landing(
-    dataset: str, parts: list[Row], reached: Mapping[str, int], unknown: Mapping[str, int], query_id: str, at: datetime
+    dataset: str, parts: list[Row], reached: Mapping[str, int], unknown: Mapping[str, int], noted: _Noted
 ) -> Landing:
     """Return what a table is to get: which offsets, how many rows good and bad."""
     through = _through(parts)
@@ -158,7 +169,7 @@ def _landing(
     return Landing(
         dataset=dataset,
         file=name,
-        sha256=hashlib.sha256(f"{dataset}\n{name}".encode()).hexdigest(),
+        sha256=offsets.range_id(dataset, name, noted.topic_id),
         rows_in=rows_in,
         rows_landed=rows_in - reasons.total(),
         rows_quarantined=reasons.total(),
@@ -168,8 +179,7 @@ def _landing(
         skewed=sum(part["skewed"] for part in parts),
         after=dict(reached),
         through={**reached, **through},
-        query_id=query_id,
-        batch_ts=at.isoformat(),
+        **vars(noted),
     )
 
 

@@ -13,7 +13,7 @@ QUARANTINE = "raw.quarantine"
 FILE_SHA256 = "matinee.file-sha256"
 DATASET = "matinee.dataset"
 FILE = "matinee.file"
-_STREAMED = ("after", "through", "query_id", "batch_ts")
+_STREAMED = ("after", "through", "query_id", "batch_ts", "topic_id")
 #: What the register does not keep: where a stream goes on, and whether it pauses, its tables say.
 ONLY_IN_SUMMARY = ("reasons", "skewed", *_STREAMED)
 
@@ -30,6 +30,8 @@ class Landing:
         query_id: of what came by a stream: which query brought it.
         batch_ts: of what came by a stream: when it was landed, in ISO 8601; empty of those who did not note it. A
             broker may have other times than that of its records: those that their producers say.
+        topic_id: of what came by a stream: the identity of its topic; empty where the brokers tell none, or of those
+            who did not note it.
     """
 
     dataset: str
@@ -48,6 +50,7 @@ class Landing:
     through: Mapping[str, int] = field(default_factory=dict)
     query_id: str = ""
     batch_ts: str = ""
+    topic_id: str = ""
 
     @property
     def branch(self) -> str:

@@ -1,5 +1,6 @@
 """What a stream landed: up to which offset each table has the records of each partition, as its own commits say."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,18 @@ def marker_in(summary: Mapping[str, str]) -> str | None:
 
 
 def is_streamed_through(lake: Lake, landing: Landing) -> bool:
-    """Whether the rows of a range of a stream are in its raw table, perhaps as parts of other ranges."""
-    reached = landed_through(lake, landing.dataset, landing.dataset) if landing.through else {}
-    return bool(landing.through) and all(reached.get(name, 0) >= until for name, until in landing.through.items())
+    """Whether the rows of a range of a stream are in its raw table, perhaps as parts of other ranges.
+
+    Of a topic that another one came in place of, nothing more comes.
+    """
+    last = last_streamed(lake, landing.dataset, landing.dataset) if landing.through else None
+    if last is None:
+        return False
+    is_over = bool(last.topic_id) and bool(landing.topic_id) and last.topic_id != landing.topic_id
+    return is_over or all(last.through.get(name, 0) >= until for name, until in landing.through.items())
+
+
+def range_id(dataset: str, name: str, topic_id: str) -> str:
+    """Return what a range of a stream is known by, as a file is by the SHA-256 of its bytes."""
+    of_topic = f"\n{topic_id}" if topic_id else ""
+    return hashlib.sha256(f"{dataset}\n{name}{of_topic}".encode()).hexdigest()

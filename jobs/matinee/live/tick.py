@@ -30,6 +30,7 @@ from matinee.live.impressions import OUTCOMES
 from matinee.live.lease import lease_of, streaming
 from matinee.live.progress import progress
 from matinee.live.register import Tick, paused, record, ticks
+from matinee.live.topics import refuse_other_topics
 from matinee.live.upkeep import keep_small
 from matinee.settings import Settings
 from matinee.sources.kafka.records import record_stream
@@ -55,12 +56,13 @@ class Topics:
         """Run one query until it has taken what the topics held when it began.
 
         Raises:
-            TopicChangedError: a topic ends before the offset up to which its records were landed.
+            TopicChangedError: a topic is not the one whose records were landed, or ends before them.
         """
+        refuse_other_topics(lease.lake, self.servers)
         checkpoint = settings.home.absolute() / "stream"
         query = (
             record_stream(session, self.servers, sorted(landable(lease.lake.registry)))
-            .writeStream.foreachBatch(partial(_batch, settings, str(checkpoint), lease.holder))
+            .writeStream.foreachBatch(partial(_batch, settings, self.servers, str(checkpoint), lease.holder))
             .option("checkpointLocation", str(checkpoint))
             .trigger(availableNow=True)
             .start()
@@ -71,11 +73,19 @@ class Topics:
         finally:
             query.stop()
         if done is not None:
-            _refuse_shorter(lease.lake, json.loads(done.sources[0].endOffset))
+            refuse_shorter(lease.lake, json.loads(done.sources[0].endOffset))
 
 
-def _refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
-    """Check that no topic is shorter than it was: what lies below the offset that was reached counts as landed."""
+def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
+    """Check that no topic is shorter than it was: what lies below the offset that was reached counts as landed.
+
+    Args:
+        lake: the lake.
+        ends: by topic, the end of each partition.
+
+    Raises:
+        TopicChangedError: one ends before the offset up to which its records were landed.
+    """
     for topic, dataset in landable(lake.registry).items():
         for name, until in landed_through(lake, dataset, dataset).items():
             end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
@@ -177,7 +187,7 @@ def _refuse_paused(lake: Lake) -> None:
         )
 
 
-def _batch(settings: Settings, checkpoint: str, holder: str, batch: DataFrame, _: int) -> None:
+def _batch(settings: Settings, servers: str, checkpoint: str, holder: str, batch: DataFrame, _: int) -> None:
     """Do one micro-batch; runs beside the engine, in a process of its own, while `holder` has the lease."""
     session, lake = batch.sparkSession, Lake.open(settings)
     _refuse_paused(lake)
@@ -189,13 +199,16 @@ def _batch(settings: Settings, checkpoint: str, holder: str, batch: DataFrame, _
     batch.persist()
     try:
         with _timed(seconds, "land"):
-            landed = _land(lake, batch, stamp(), _query_id(checkpoint)).values()
+            landed = _land(lake, servers, batch, _query_id(checkpoint)).values()
     finally:
         batch.unpersist()
     rows, bad = (sum(getattr(one, name) for one in landed) for name in ("rows", "bad"))
     offsets = {name: until for one in landed for name, until in one.offsets.items()}
     done = Tick("ran", offsets=offsets, rows_landed=rows - bad, rows_quarantined=bad, seconds=seconds)
-    _bring_up(lease, session, done, min((one.oldest for one in landed if one.oldest), default=None))
+    # Records that were landed before, or of transactions that were aborted, are no batch.
+    _bring_up(
+        lease, session, done if rows else Tick("ran"), min((one.oldest for one in landed if one.oldest), default=None)
+    )
 
 
 def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime | None = None) -> None:
@@ -224,9 +237,11 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
         record(lease.lake, replace(done, seconds=seconds, as_of=as_of, lag_s=lag_s))
 
 
-def _land(lake: Lake, batch: DataFrame, at: datetime, query_id: str) -> dict[str, Landed]:
+def _land(lake: Lake, servers: str, batch: DataFrame, query_id: str) -> dict[str, Landed]:
+    at, ids = stamp(), refuse_other_topics(lake, servers)
+    of = {topic: batch.where(F.col("topic") == topic) for topic in landable(lake.registry)}
     return {
-        dataset: land_batch(lake, lake.registry.get(dataset), batch.where(F.col("topic") == topic), at, query_id)
+        dataset: land_batch(lake, lake.registry.get(dataset), of[topic], at, query_id, ids.get(topic, ""))
         for topic, dataset in landable(lake.registry).items()
     }
 

@@ -8,7 +8,9 @@ BATCH_RECORDS = 100_000
 
 
 def record_stream(spark: SparkSession, servers: str, topics: list[str]) -> DataFrame:
-    """Return a stream of records: `topic`, and the columns that `landing.parse` takes, each record a line.
+    """Return a stream of committed records: `topic`, and the columns that `landing.parse` takes, each record a line.
+
+    Offsets have gaps where a transaction ended or was aborted.
 
     Args:
         spark: with Kafka's connector.
@@ -24,6 +26,8 @@ def record_stream(spark: SparkSession, servers: str, topics: list[str]) -> DataF
         .option("subscribe", ",".join(topics))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
+        # What a producer took back was never sent; where that is not decided yet, the stream waits.
+        .option("kafka.isolation.level", "read_committed")
         .option("maxOffsetsPerTrigger", str(BATCH_RECORDS))
         .load()
     )

@@ -1,0 +1,86 @@
+"""Topics that are not those whose records were landed: offsets of one say nothing of another of the same name."""
+
+import shutil
+from collections.abc import Mapping
+from functools import partial
+
+from matinee.errors import TopicChangedError
+from matinee.landing import landed_files, offsets
+from matinee.landing.ingest import landable
+from matinee.landing.model import QUARANTINE, Landing
+from matinee.live.lease import streaming
+from matinee.settings import Settings
+from matinee.sources.kafka.topics import topic_ids
+from matinee.table.catalog import Lake
+from matinee.table.commits import commit_nothing
+
+
+def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
+    """Return the identity of each topic; of one that its brokers do not tell, the one that was recorded.
+
+    Raises:
+        TopicChangedError: a topic has another identity than the one whose records were landed.
+        EngineFailedError: the brokers do not answer.
+    """
+    topics = landable(lake.registry)
+    found = topic_ids(servers, sorted(topics))
+    for topic, dataset in topics.items():
+        for table in (dataset, QUARANTINE):
+            last = offsets.last_streamed(lake, table, dataset)
+            # An older version recorded none: what it landed counts as of the topic that is there.
+            recorded = last.topic_id if last else ""
+            if recorded and found.setdefault(topic, recorded) != recorded:
+                raise TopicChangedError(
+                    f"Topic {topic} is not the one whose records {table} has: it was made anew, or these are other "
+                    f"brokers (it was {recorded}, it is {found[topic]}).",
+                    next_step="Name the right brokers; or, if it was made anew, `matinee stream accept-topics` takes "
+                    "it from its first record on.",
+                    facts={"topic": topic, "recorded": recorded, "found": found[topic]},
+                )
+    return found
+
+
+def accept_topics(settings: Settings, servers: str) -> list[str]:
+    """Take the topics that were made anew from their first record on; return their names.
+
+    What the old ones had and nobody had read is not there any more; what was landed of them stays.
+
+    Raises:
+        LeaseHeldError: ticks left no time for it; try again.
+    """
+    lake = Lake.open(settings)
+    accepted = []
+    with streaming(lake):
+        topics = landable(lake.registry)
+        for topic, identity in topic_ids(servers, sorted(topics)).items():
+            dataset = topics[topic]
+            # The raw table last: until it has the new identity the topic is refused, also after a kill.
+            for table in (QUARANTINE, dataset):
+                last = offsets.last_streamed(lake, table, dataset)
+                if last is not None and last.topic_id not in ("", identity):
+                    _begin_anew(lake, table, last, topic, identity)
+                    accepted.append(topic)
+        # It goes on at offsets of the old topics, which the new ones may not have.
+        shutil.rmtree(settings.home.absolute() / "stream", ignore_errors=True)
+    return sorted(set(accepted))
+
+
+def _begin_anew(lake: Lake, table: str, last: Landing, topic: str, identity: str) -> None:
+    begun = Landing(
+        dataset=last.dataset,
+        file=f"{topic} from its first record on",
+        sha256=offsets.range_id(last.dataset, topic, identity),
+        rows_in=0,
+        rows_landed=0,
+        rows_quarantined=0,
+        unknown_fields={},
+        received_ts=last.received_ts,
+        after=last.through,
+        through=dict.fromkeys(last.through, 0),
+        topic_id=identity,
+    )
+    landed_files.commit(lake, table, begun, partial(_note, lake, table))
+
+
+def _note(lake: Lake, table: str, landing: Landing) -> None:
+    commit_nothing(lake, table, landing.branch, landing.to_summary())

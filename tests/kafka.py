@@ -1,0 +1,61 @@
+"""Kafka's own clients for tests, in a JVM beside the tests: what Spark's connector cannot do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyspark
+from py4j.java_gateway import GatewayParameters, JavaGateway, JavaObject, JVMView, launch_gateway
+
+from matinee.stack.broker import JARS
+
+
+@contextmanager
+def clients() -> Iterator[JVMView]:
+    """A JVM with Kafka's classes for the length of a block."""
+    [jar] = (Path(pyspark.__file__).parent / "jars").glob("py4j-*.jar")
+    port = launch_gateway(jarpath=str(jar), classpath=f"{JARS}/*", die_on_exit=True)
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+    try:
+        yield gateway.jvm
+    finally:
+        gateway.shutdown()
+
+
+def send_in_transaction(jvm: JVMView, servers: str, topic: str, values: list[str], *, commit: bool) -> None:
+    """Send records to the first partition of a topic in one transaction, and commit or abort it."""
+    text = "org.apache.kafka.common.serialization.StringSerializer"
+    config = {"bootstrap.servers": servers, "transactional.id": "tests", "key.serializer": text}
+    producer = jvm.org.apache.kafka.clients.producer.KafkaProducer(
+        _properties(jvm, config | {"value.serializer": text})
+    )
+    try:
+        producer.initTransactions()
+        producer.beginTransaction()
+        for value in values:
+            producer.send(jvm.org.apache.kafka.clients.producer.ProducerRecord(topic, 0, None, value)).get()
+        (producer.commitTransaction if commit else producer.abortTransaction)()
+    finally:
+        producer.close()
+
+
+def make_anew(jvm: JVMView, servers: str, topic: str) -> None:
+    """Delete a topic and make another one of the same name, with two partitions."""
+    admin = jvm.org.apache.kafka.clients.admin.Admin.create(_properties(jvm, {"bootstrap.servers": servers}))
+    try:
+        admin.deleteTopics(jvm.java.util.List.of(topic)).all().get()
+        while admin.listTopics().names().get().contains(topic):
+            pass
+        made = jvm.java.util.List.of(
+            jvm.org.apache.kafka.clients.admin.NewTopic(topic, 2, jvm.java.lang.Short.valueOf("1"))
+        )
+        admin.createTopics(made).all().get()
+    finally:
+        admin.close()
+
+
+def _properties(jvm: JVMView, config: dict[str, str]) -> JavaObject:
+    found = jvm.java.util.Properties()
+    for name, value in config.items():
+        found.setProperty(name, value)
+    return found
