@@ -2,9 +2,9 @@
 
 What changed follows from two sets of pins and the ledger: those that a published day was derived from, and those of the
 run that heals it. Of landed rows, the buckets that rows landed between the pins change. Of published days, the buckets
-that the publications between the pinned generations rewrote, as they recorded them, and those whose stamps differ under
-one generation. No clock and no old snapshot is asked, so a heal can be repeated, resumed, or done by another process,
-and what lands while it runs is left to the next.
+that the publications between the pinned generations rewrote, as they recorded them, and those whose stamps differ. No
+clock and no old snapshot is asked, so a heal can be repeated, resumed, or done by another process, and what lands while
+it runs is left to the next.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -122,9 +122,12 @@ def _republished(
 
 
 def _other_rows(published: History, day: date, before: InputPin, after: InputPin) -> Buckets:
-    """Return the buckets of an input day that hold other rows by now, under the same generation."""
+    """Return the buckets of an input day that hold other rows by now.
+
+    Some may have changed under the generation that was read, and others with the next one: so it is asked of both.
+    """
     old, new = before.stamps.get(day), after.stamps.get(day)
-    if before.days.get(day) != after.days.get(day) or old is None or new is None or old == new:
+    if old is None or new is None or old == new:
         return ()
     stamps = {one.stamp: one.stamps for one in published.by_day.get(day, ()) if one.state in REACHED}
     if old not in stamps or new not in stamps:

@@ -8,7 +8,7 @@ import pytest
 from tests.lakes import D1, core_play, make_lake, pin, prepare
 
 from matinee.contracts.stamps import day_stamp
-from matinee.ledger.ledger import history
+from matinee.ledger.ledger import history, noted_after, record
 from matinee.ledger.model import Buckets, InputPin
 from matinee.ledger.recovery import recover
 from matinee.publication import changed_buckets as module
@@ -71,3 +71,24 @@ def test_the_whole_day_is_derived_anew_where_the_cells_of_what_was_read_are_not_
     monkeypatch.setattr(module, "is_explained", lambda *_: True)
     contract = lake.registry.get(ATTRIBUTIONS)
     assert module.changed_buckets(lake, Validity(lake), contract, newest, pinned(lake, STAMPS)) is None
+
+
+def test_a_cell_that_changed_before_the_next_generation_is_derived_anew_too(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matured, restated = STAMPS | {1: "matured"}, STAMPS | {1: "matured", 2: "restated"}
+    publish(lake, PLAYS, STAMPS)
+    publish(lake, ATTRIBUTIONS, {}, pinned(lake, STAMPS))
+    publish(lake, PLAYS, matured)
+    healed = prepare(lake, PLAYS, D1, [core_play(D1)], stamps=restated, generation=2, buckets=(2,))
+    prepared = history(lake, PLAYS).prepared(healed.publication_id)
+    newest = history(lake, ATTRIBUTIONS).newest(D1)
+    assert prepared is not None
+    assert newest is not None
+    record(lake, [replace(prepared, changed=(2,), recorded_ts=noted_after([prepared]))])
+    move_to_main(lake, healed, lambda _: ())
+    monkeypatch.setattr(module, "is_explained", lambda *_: True)
+    plays, impressions = pinned(lake, restated)
+    pins = (replace(plays, days={D1: 2}), impressions)
+    contract = lake.registry.get(ATTRIBUTIONS)
+    assert module.changed_buckets(lake, Validity(lake), contract, newest, pins) == (1, 2)
