@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from matinee.ledger.compactions import proven
-from matinee.ledger.ledger import History
+from matinee.ledger.ledger import History, history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -70,9 +70,12 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     table = lake.table(published.dataset)
     kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
     line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
-    if _is_ahead(line, published):
-        return {}  # A publication came between the two looks: the next one knows its rows.
-    strange = [snapshot for snapshot in line if _is_strange(snapshot)]
+    known = _reached(published)
+    if not _named(line) <= known:
+        known = _reached(history(lake, published.dataset))
+        if _named(line) <= known:
+            return {}  # A publication came between the two looks: the next one knows its rows.
+    strange = [snapshot for snapshot in line if _is_strange(snapshot, known)]
     rearranged = proven(lake, table, (snapshot.snapshot_id for snapshot in strange))
     strange = [snapshot for snapshot in strange if snapshot.snapshot_id not in rearranged]
     lost = _set_back(line, newest)
@@ -108,9 +111,13 @@ def _set_back(line: list["Snapshot"], newest: Mapping[date, Publication]) -> set
     }
 
 
-def _is_ahead(line: list["Snapshot"], published: History) -> bool:
-    known = {record.publication_id for record in published.all() if record.state in REACHED}
-    return not {_summary(snapshot).get(PUBLICATION_ID) for snapshot in line} <= known | {None}
+def _reached(published: History) -> set[str | None]:
+    """Return the publications that the ledger knows on `main`; None stands for a commit that names none."""
+    return {None, *(record.publication_id for record in published.all() if record.state in REACHED)}
+
+
+def _named(line: list["Snapshot"]) -> set[str | None]:
+    return {_summary(snapshot).get(PUBLICATION_ID) for snapshot in line}
 
 
 def _replaces(published: Publication, commit: "Snapshot") -> bool:
@@ -118,9 +125,11 @@ def _replaces(published: Publication, commit: "Snapshot") -> bool:
     return later and published.state in REACHED and published.run.buckets is None
 
 
-def _is_strange(snapshot: "Snapshot") -> bool:
+def _is_strange(snapshot: "Snapshot", known: set[str | None]) -> bool:
+    """Whether a commit changed rows, and no publication of the ledger is its own: an experiment is in no ledger."""
     summary = _summary(snapshot)
-    return PUBLICATION_ID not in summary and any(int(summary.get(name, "0")) for name in _CHANGES)
+    named = summary.get(PUBLICATION_ID)
+    return (named is None or named not in known) and any(int(summary.get(name, "0")) for name in _CHANGES)
 
 
 def _total_rows(line: list["Snapshot"]) -> int | None:

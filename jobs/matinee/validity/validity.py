@@ -22,7 +22,7 @@ from matinee.validity.outside import OutsideChange, changed_outside
 class Reason:
     """Why a day is not valid, and what would restore it.
 
-    `kind` is one of open, short, unpublished, withdrawn, failing (withdrawn by its audits), thinned (rows are gone),
+    `kind` is one of open, short, unpublished, withdrawn, failing (by its audits), thinned (rows are gone),
     tampered (other rows than were audited), set_back (main was moved back), restated, input, immature.
     """
 
@@ -132,6 +132,7 @@ class Validity(Look):
             return _invalid(contract, day, "unpublished", "no publication", run, cause)
         reason = (
             _withdrawn(contract, newest)
+            or _failed(contract, newest)
             or self._changed_rows(contract, newest)
             or self._changed_input(contract, newest)
             or self._thinned_source(contract, newest)
@@ -256,6 +257,16 @@ def _withdrawn(contract: Contract, newest: Publication) -> Reason | None:
         return Reason("withdrawn", contract.dataset, newest.day, f"withdrawn: {newest.reason}", again)
     look = f"Mend what {', '.join(failed)} found: `matinee publications show {newest.publication_id}` has samples"
     return Reason("failing", contract.dataset, newest.day, f"withdrawn: {newest.reason}", f"{look}; then {again}")
+
+
+def _failed(contract: Contract, newest: Publication) -> Reason | None:
+    """Say so where `main` was put, past the protocol, on a branch that had failed its audits."""
+    failed = [verdict.audit for verdict in newest.verdicts if verdict.blocks]
+    if not failed:
+        return None
+    detail = f"main holds {newest.publication_id}, which failed {', '.join(failed)}"
+    again = f"Mend what failed; then `matinee run {contract.dataset} --key {newest.day}` publishes it again."
+    return Reason("failing", contract.dataset, newest.day, detail, again)
 
 
 def _invalid(

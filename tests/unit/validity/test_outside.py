@@ -1,17 +1,20 @@
 """Rows that change outside the protocol cost a day its validity: what is gone, what is new, what is another."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, arrow, at, core_play, land, make_lake, pin, prepare, raw_play
+from tests.lakes import D1, D2, arrow, at, core_play, land, make_lake, overwrite, pin, prepare, raw_play
 from tests.world import rearrange, rewrite
 
-from matinee.ledger.ledger import history
+from matinee.ledger.ledger import history, noted_after, record
+from matinee.ledger.model import Run, State
 from matinee.ledger.recovery import recover
 from matinee.maintenance.upkeep import recover_all
 from matinee.publication.move import move_to_main
+from matinee.report import Verdict
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity import outside
@@ -238,3 +241,32 @@ def test_a_publication_whose_snapshot_expired_was_on_main(lake: Lake) -> None:
     recover(lake, PLAYS)
     forget(lake)
     assert Validity(lake).status(PLAYS, D1).valid
+
+
+def test_main_that_was_put_on_a_branch_that_failed_its_audits_is_not_valid(lake: Lake) -> None:
+    plays = [core_play(D1, f"x{number}") for number in range(ROWS)]
+    run = prepare(lake, PLAYS, D1, plays, pins=(pin(lake, RAW, {D1: 1}),))
+    prepared = history(lake, PLAYS).prepared(run.publication_id)
+    assert prepared is not None
+    failed = Verdict(audit="never", severity="blocking", verdict="fail", bad_rows=ROWS)
+    record(lake, [replace(prepared, state=State.ABANDONED, verdicts=(failed,), recorded_ts=noted_after([prepared]))])
+    put(lake, run)
+    assert why(lake, PLAYS, D1).detail == f"main holds {run.publication_id}, which failed never"
+    assert Validity(lake).status(PLAYS, D2).valid
+
+
+def test_main_that_was_put_on_what_no_ledger_knows_is_tampered(lake: Lake) -> None:
+    known = history(lake, PLAYS).newest(D1)
+    assert known is not None
+    experiment, main = replace(known.run, publication_id="core_plays_experiment"), refs.head(lake.table(PLAYS))
+    table = refs.create_branch(lake.table(PLAYS), experiment.branch, main)
+    overwrite(table, experiment, [core_play(D1, f"x{number}") for number in range(ROWS)], "event_day")
+    put(lake, experiment)
+    assert why(lake, PLAYS, D1).kind == "tampered"
+    assert Validity(lake).status(PLAYS, D2).valid
+
+
+def put(lake: Lake, run: Run) -> None:
+    """Put main on the branch of a run, as no publication does."""
+    table = lake.table(PLAYS)
+    refs.move_branch(table, refs.MAIN, refs.head(table, run.branch), expected=refs.head(table))
