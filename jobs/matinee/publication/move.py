@@ -110,9 +110,10 @@ def _refuse_withdrawn(table: "Table", published: History, run: Run) -> None:
         if word is not None and run.first_day <= word.day <= run.last_day:
             raise _withdrawn(run, word.day, word.reason)
     for mine in published.find(run.publication_id):
-        # Where main was set back behind the withdrawal, the ledger still knows of it.
+        # Where main was set back behind the withdrawal, or an older version noted it, only the ledger knows of it.
         newest = published.newest(mine.day)
-        if newest and newest.state is State.WITHDRAWN and newest.generation > mine.generation:
+        later = newest is not None and (newest.generation, newest.recorded_ts) > (mine.generation, mine.recorded_ts)
+        if newest and newest.state is State.WITHDRAWN and later:
             raise _withdrawn(run, mine.day, newest.reason or "")
 
 

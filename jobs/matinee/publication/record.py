@@ -28,8 +28,9 @@ def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publica
     blocked = any(verdict.blocks for verdict in judged.verdicts)
     contract = lake.registry.get(run.dataset)
     published = history(lake, run.dataset)
-    noted = noted_after(published.find(run.publication_id))
-    before = {day: found.stamps for day in run.days if (found := published.newest(day))}
+    newest = {day: found for day in run.days if (found := published.newest(day))}
+    noted = noted_after([*published.find(run.publication_id), *newest.values()])
+    before = {day: found.stamps for day, found in newest.items()}
     changed = really_changed(run, before, judged.stamps)
     records = tuple(
         Publication(

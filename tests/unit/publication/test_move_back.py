@@ -1,5 +1,6 @@
 """Publishing where days were withdrawn, or `main` was set back: what a run began with is not undone by it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from tests.lakes import D1, D2, core_play, make_lake, prepare
 from tests.unit.publication.test_move import newest, nothing_to_audit, publish
 
 from matinee.errors import StaleInputsError, UsageError, WithdrawnError
+from matinee.ledger.ledger import noted_after, record
 from matinee.ledger.model import State
 from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import move_to_main
@@ -84,4 +86,14 @@ def test_what_was_published_and_set_back_is_not_published_by_a_retry(lake: Lake)
     publish(lake, ours)
     refs.move_branch(lake.table(PLAYS), refs.MAIN, base, expected=refs.head(lake.table(PLAYS)))
     with pytest.raises(UsageError, match="was set back since"):
+        move_to_main(lake, ours, nothing_to_audit)
+
+
+def test_a_withdrawal_that_only_the_ledger_has_is_not_undone_by_a_restatement(lake: Lake) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")], generation=1))
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")], generation=2)
+    old = newest(lake, PLAYS, D1)
+    reason = {"state": State.WITHDRAWN, "generation": 2, "reason": "doubled starts"}
+    record(lake, [replace(old, recorded_ts=noted_after([old]), **reason)])  # As older versions withdrew a day.
+    with pytest.raises(WithdrawnError):
         move_to_main(lake, ours, nothing_to_audit)
