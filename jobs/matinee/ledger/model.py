@@ -117,8 +117,8 @@ class Run:
         return Slice(self.dataset, snapshot_id, self.first_day, self.last_day, self.buckets)
 
     def pin(self, dataset: str) -> InputPin:
-        """Return the pin of an input."""
-        return next(pin for pin in self.pins if pin.dataset == dataset)
+        """Return the pin of an input; of one that its contract has named only since, a pin of no day."""
+        return next((pin for pin in self.pins if pin.dataset == dataset), InputPin(dataset, 0, 0, None, {}))
 
     @property
     def pinned(self) -> dict[str, int]:

@@ -232,7 +232,9 @@ def _healed(
 def _require_what_was_read(validity: Validity, contract: Contract, newest: Publication) -> None:
     """Refuse to heal a day without an input day that it has: labels would lose what they were made from."""
     for pin in newest.run.pins:
-        spec = next(spec for spec in contract.inputs if spec.dataset == pin.dataset)
+        spec = next((spec for spec in contract.inputs if spec.dataset == pin.dataset), None)
+        if spec is None:
+            continue  # Its contract reads that no more.
         for day in pin.days if validity.lake.registry.get(pin.dataset).transform else ():
             first, last = contract.input_days(spec, newest.day, newest.day)
             reason = validity.status(pin.dataset, day).reason

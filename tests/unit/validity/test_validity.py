@@ -7,6 +7,7 @@ import pytest
 from tests.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.days import end_of
+from matinee.healing.late import stale_days
 from matinee.ledger.ledger import history
 from matinee.ledger.model import InputPin
 from matinee.ledger.withdrawal import withdraw
@@ -152,3 +153,12 @@ def test_a_publication_of_too_few_of_the_rows_expected_by_now_is_not_valid(lake:
     reason = status(lake, PLAYS, D1).reason
     assert reason is not None
     assert (reason.kind, reason.detail) == ("short", "published from 1 of 10 rows (by manifest)")
+
+
+def test_an_input_that_the_contract_has_named_only_since_was_not_read(lake: Lake) -> None:
+    land(lake, RAW, [raw_play(D1)])
+    publish(lake, D1)
+    run = prepare(lake, "core.play_attributions", D1, [], pins=(pin(lake, PLAYS, {D1: 1}),))
+    move_to_main(lake, run, nothing_to_audit)
+    assert status(lake, "core.play_attributions", D1).valid
+    assert [one.dataset for one in stale_days(lake)] == [PLAYS]
