@@ -1,20 +1,24 @@
 """Landed manifests and `close_through`: what is declared of the days of raw datasets. No Spark."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pyiceberg.table import Table
 from tests.lakes import D1, D2, D3, arrow, at, core_play, land, make_lake, prepare, raw_play
 
 from matinee.days import end_of
 from matinee.errors import LandingRefusedError, UsageError
+from matinee.landing import declarations
 from matinee.landing.declarations import begin
 from matinee.landing.ingest import close_through, ingest
 from matinee.publication.move import move_to_main
 from matinee.table.catalog import Lake
-from matinee.validity.manifests import MANIFESTS, declared
+from matinee.validity import manifests
+from matinee.validity.manifests import MANIFESTS, Manifest, declare, declared
 from matinee.validity.validity import Validity
 
 LANDED = datetime(2026, 3, 4, tzinfo=UTC)
@@ -256,3 +260,34 @@ def test_a_day_before_the_first_landed_one_cannot_be_closed(lake: Lake) -> None:
     land(lake, "raw.plays", [raw_play(D2)], close=False)
     with pytest.raises(UsageError, match="the first landed day is 2026-03-02"):
         close_through(lake.settings, "raw.plays", D1, LANDED)
+
+
+def test_a_manifest_whose_landing_was_cut_off_does_not_undo_what_a_person_said_since(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise InterruptedError
+
+    land(lake, "raw.plays", [raw_play(D1)], close=False)
+    path = manifest(tmp_path, "manifest-1.json", ("raw.plays", D1, 5, True))
+    with monkeypatch.context() as patch:
+        patch.setattr(declarations, "register", die)
+        with pytest.raises(InterruptedError):
+            ingest(lake.settings, None, [path], LANDED)
+    close_through(lake.settings, "raw.plays", D1, LANDED)
+    ingest(lake.settings, None, [path], LANDED)
+    assert held(lake) == {("raw.plays", D1): (1, True)}
+
+
+def test_of_two_who_declare_at_once_the_later_commit_holds(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = manifests.append_rows
+
+    def race(into: Lake, dataset: str, wanted: Iterable[Mapping[str, object]], *, onto: Table) -> None:
+        monkeypatch.setattr(manifests, "append_rows", plain)
+        declare(lake, [Manifest("raw.plays", D1, 5, True, "f", LANDED + timedelta(hours=1))])
+        plain(into, dataset, wanted, onto=onto)
+
+    lake.ensure(MANIFESTS)
+    monkeypatch.setattr(manifests, "append_rows", race)
+    declare(lake, [Manifest("raw.plays", D1, 3, True, None, LANDED)])
+    assert held(lake) == {("raw.plays", D1): (3, True)}

@@ -61,9 +61,16 @@ def land_manifest(
     found = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
     look = Look(lake)
     _refuse_odd_days(look, file.file, found, landed_at)
-    numbers = [*(one.landing_seq for one in look.declarations), *(one.landing_seq for one in _landings(lake))]
+    landed = _landings(lake)
+    numbers = [*(one.landing_seq for one in look.declarations), *(one.landing_seq for one in landed)]
     newest = max(numbers, default=0)
-    added = declare(lake, changes(lake, found), above=newest)
+    # What a landing that was cut off has declared keeps its place: a person may have spoken since.
+    last = max((one.landing_seq for one in landed if one.file == file.file), default=0)
+    cut_off = [one for one in look.declarations if one.file == file.file and one.landing_seq > last]
+    said = {(one.dataset, one.day, one.words) for one in cut_off}
+    added = declare(
+        lake, [one for one in changes(lake, found) if (one.dataset, one.day, one.words) not in said], newest
+    )
     snapshot_id, rows = refs.head(lake.ensure(MANIFESTS)), len(found)
     landing = Landing(
         MANIFESTS, file.file, file.sha256, rows, rows, 0, {}, landed_at, landing_seq=newest + 1, snapshot_id=snapshot_id

@@ -22,8 +22,14 @@ def stamp() -> datetime:
     return datetime.now(UTC)
 
 
-def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]]) -> None:
+def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]], *, onto: "Table | None" = None) -> None:
     """Append rows, as its contract has them, to a register in one commit; for none there is no commit.
+
+    Args:
+        lake: the lake.
+        dataset: the register.
+        rows: what is noted.
+        onto: the register as the caller saw it: what was appended since is a conflict; default: as it is now.
 
     Raises:
         CommitConflictError: others appended first, each of many times; nothing was appended.
@@ -34,7 +40,9 @@ def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]]) 
     listed = [dict(row) for row in rows]
     if not listed:
         return
-    table = lake.ensure(dataset)
+    table = onto or lake.ensure(dataset)
+    if onto:  # A retry inside PyIceberg would append to what the caller has not seen.
+        table.metadata.properties["commit.retry.num-retries"] = "0"
     with commit_errors(table):
         table.append(pa.Table.from_pylist(listed, schema=table.schema().as_arrow()))
 

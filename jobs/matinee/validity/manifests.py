@@ -1,9 +1,12 @@
 """Landed manifests `ops.manifests`: how many rows a producer says a day has, and whether the day is closed."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from matinee.errors import CommitConflictError
+from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import append_rows
 
@@ -36,11 +39,18 @@ def declare(lake: Lake, manifests: Iterable[Manifest], above: int = 0) -> tuple[
     found = tuple(manifests)
     if not found:
         return ()
-    start = max((known.landing_seq for known in declarations(lake)), default=0)
-    start = max(start, above)
-    numbered = tuple(Manifest(**{**vars(m), "landing_seq": start + 1}) for m in found)
-    append_rows(lake, MANIFESTS, map(vars, numbered))
-    return numbered
+    for _ in range(refs.COMMIT_TRIES):
+        table = lake.ensure(MANIFESTS)  # Before the look: what comes between the two is a conflict.
+        start = max(above, *(known.landing_seq for known in declarations(lake)), 0)
+        numbered = tuple(Manifest(**{**vars(m), "landing_seq": start + 1}) for m in found)
+        with suppress(CommitConflictError):
+            append_rows(lake, MANIFESTS, map(vars, numbered), onto=table)
+            return numbered
+    raise CommitConflictError(
+        f"Others declared days first, {refs.COMMIT_TRIES} times; nothing was declared.",
+        next_step="Declare them again when fewer writers are at work.",
+        facts={"table": MANIFESTS},
+    )
 
 
 def declarations(lake: Lake) -> list[Manifest]:
