@@ -77,10 +77,12 @@ def test_labels_that_mature_leave_their_readers_valid_outdated_and_healed(tmp_pa
     assert taken(settings) == 0
     before = newest(settings, JOINED)
     publish(settings, D2, *CHAIN)
-    assert newest(settings, JOINED).generation == before.generation
-    assert newest(settings, JOINED).stamp != before.stamp
+    after = newest(settings, JOINED)
+    assert after.generation == before.generation
+    assert after.stamp != before.stamp
     assert Validity(Lake.open(settings)).status(TITLES, D1).valid
-    cause = f"{JOINED} {D1} holds other rows under generation 1 (outdated, still valid)"
+    rows = f"other rows ({(before.stamp or '')[:6]} ▸ {(after.stamp or '')[:6]})"
+    cause = f"{JOINED} {D1} holds {rows} under generation 1 (outdated, still valid)"
     assert stale(settings) == [(TITLES, D1, cause)]
     run(settings, RunRequest(TITLES, D1, D1, heal=True))
     assert (taken(settings), newest(settings, TITLES).generation) == (10, 1)

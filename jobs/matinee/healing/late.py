@@ -108,10 +108,13 @@ def _landed_since(validity: Validity, landings: Mapping[str, Mapping[date, int]]
 
 def _restated(validity: Validity, contract: Contract, newest: Publication) -> Iterator[str]:
     for now, read in _published_inputs(validity, contract, newest):
+        stamp = newest.run.pin(now.dataset).stamps.get(now.day)
         if read is not None and now.generation != read:
             yield f"{now.dataset} {now.day} went from generation {read} to {now.generation}"
-        elif read is not None and now.stamp not in (None, newest.run.pin(now.dataset).stamps.get(now.day, now.stamp)):
-            yield f"{now.dataset} {now.day} holds other rows under generation {read} (outdated, still valid)"
+        elif stamp and now.stamp and stamp != now.stamp:
+            # Both are named, so that what was decided of other rows is not taken for a decision on these.
+            rows = f"other rows ({stamp[:6]} ▸ {now.stamp[:6]})"
+            yield f"{now.dataset} {now.day} holds {rows} under generation {read} (outdated, still valid)"
 
 
 def _unread(validity: Validity, contract: Contract, newest: Publication) -> list[tuple[str, datetime]]:
