@@ -8,7 +8,7 @@ import pytest
 from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
 from matinee.contracts.model import Contract
-from matinee.errors import AuditFailedError, InputsNotValidError, UsageError
+from matinee.errors import AuditFailedError, InputsNotValidError, UsageError, WithdrawnError
 from matinee.healing import healer
 from matinee.healing.forecast import forecast
 from matinee.healing.late import stale_days
@@ -232,9 +232,10 @@ def test_a_day_that_was_withdrawn_is_not_healed(settings: Settings) -> None:
     identity = steps.write(settings, request).publication_id or ""
     steps.audit(settings, "core.plays", identity)
     withdraw(lake, newest, "doubled starts")
-    for again in (lambda: steps.publish(settings, "core.plays", identity), lambda: run(settings, request)):
-        with pytest.raises(InputsNotValidError, match=r"2026-03-01 was withdrawn \(doubled starts\)"):
-            again()
+    with pytest.raises(WithdrawnError, match=r"2026-03-01 was withdrawn after this run began \(doubled starts\)"):
+        steps.publish(settings, "core.plays", identity)
+    with pytest.raises(InputsNotValidError, match=r"2026-03-01 was withdrawn \(doubled starts\)"):
+        run(settings, request)
     assert not Validity(lake).status("core.plays", D1).valid
 
 
