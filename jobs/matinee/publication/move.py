@@ -103,17 +103,20 @@ def _refuse_withdrawn(table: "Table", published: History, run: Run) -> None:
         WithdrawnError: naming the day and the reason.
     """
     began = refs.sequence(table, run.base_snapshot_id) if run.began is None else run.began
+    before = set[tuple[str, date]]()
     for snapshot_id, summary in refs.summaries(table):
-        if refs.sequence(table, snapshot_id) <= began:
-            break
         word = Withdrawal.from_summary(summary)
-        if word is not None and run.first_day <= word.day <= run.last_day:
+        if word is None or not run.first_day <= word.day <= run.last_day:
+            continue
+        if refs.sequence(table, snapshot_id) > began:
             raise _withdrawn(run, word.day, word.reason)
+        before.add((word.publication_id, word.day))
     for mine in published.find(run.publication_id):
         # Where main was set back behind the withdrawal, or an older version noted it, only the ledger knows of it.
         newest = published.newest(mine.day)
-        later = newest is not None and (newest.generation, newest.recorded_ts) > (mine.generation, mine.recorded_ts)
-        if newest and newest.state is State.WITHDRAWN and later:
+        if newest is None or newest.state is not State.WITHDRAWN or (newest.publication_id, mine.day) in before:
+            continue
+        if (newest.generation, newest.recorded_ts) > (mine.generation, mine.recorded_ts):
             raise _withdrawn(run, mine.day, newest.reason or "")
 
 
