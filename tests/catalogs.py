@@ -38,8 +38,10 @@ def postgres_server() -> Iterator[str]:
         shutil.chown(folder, "postgres", "postgres")
     server = _start_postgres(as_user, binaries, folder, port)
     try:
+        uri = f"postgresql://matinee@127.0.0.1:{port}/postgres"
         _wait_for(port)
-        yield f"postgresql://matinee@127.0.0.1:{port}/postgres"
+        _wait_until_it_has_started(uri)
+        yield uri
     finally:
         stop = [*as_user, str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "stop"]
         subprocess.run(stop, check=False, capture_output=True, cwd="/")
@@ -54,6 +56,21 @@ def _start_postgres(as_user: list[str], binaries: Path, folder: Path, port: int)
     options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
     command = [*as_user, str(binaries / "postgres"), "-D", data, *options]
     return subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _wait_until_it_has_started(uri: str, seconds: float = 30) -> None:
+    """It listens before it answers."""
+    import psycopg2
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg2.connect(uri).close()
+            return
+        except psycopg2.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def create_database(uri: str) -> str:

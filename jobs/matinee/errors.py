@@ -110,6 +110,10 @@ class LeaseHeldError(TransientError):
     """Another process does the same work now."""
 
 
+class LeaseLostError(TransientError):
+    """Another process has taken the work over: what this one still wrote was refused."""
+
+
 class HumanNeededError(TerminalError):
     """Healing has come to its end: rows are lost, or a repair failed, and a person has to decide."""
 

@@ -13,7 +13,7 @@ from tests.lakes import ids
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.errors import CommitConflictError, LeaseHeldError, StreamPausedError, TopicChangedError
-from matinee.live.impressions import OUTCOMES
+from matinee.live.impressions import LIVE, OUTCOMES
 from matinee.live.lease import LEASE
 from matinee.live.progress import progress
 from matinee.live.register import TICKS, Tick, paused, record, ticks
@@ -23,7 +23,7 @@ from matinee.stack import processes
 from matinee.stack.broker import NAME, broker, start_broker
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.lease import hold
+from matinee.table.lease import hold, newest_number
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 IMPRESSIONS, PLAYS = "raw.impressions", "raw.plays"
@@ -123,6 +123,8 @@ def test_of_two_ticks_one_leaves_and_a_dead_one_is_taken_over(settings: Settings
     with hold(lake, TICKS, LEASE, gone):
         tick(settings, folder)
     assert ids(lake, live_name(OUTCOMES), "event_id") == ["e1"]
+    # The live tables' commits carry the number of the lease that they were made under: the third one.
+    assert {newest_number(lake.table(live_name(dataset))) for dataset in LIVE} == {3}
 
 
 @pytest.mark.slow

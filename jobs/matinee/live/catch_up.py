@@ -30,16 +30,17 @@ def bring_up(lake: Lake, session: SparkSession, lease: Lease | None = None) -> i
     Args:
         lake: the lake.
         session: of Spark.
-        lease: renewed before each step.
+        lease: renewed before each step; its number is in what a step commits.
 
     Raises:
         StreamPausedError: what comes next is not what its contract says, and nobody has resumed since it was landed.
-        CommitConflictError: others changed the live tables in each of several tries, or took the lease.
+        CommitConflictError: others changed the live tables in each of several tries.
+        LeaseLostError: another process took the lease.
     """
     ensure_current(lake)
     steps = lost = 0
     while True:
-        step = Step.next(lake, session)
+        step = Step.next(lake, session, lease)
         if step is None:
             return steps
         if lease is not None:

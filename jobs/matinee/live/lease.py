@@ -13,9 +13,8 @@ from matinee.contracts.model import live_name
 from matinee.errors import LeaseHeldError
 from matinee.live.impressions import LIVE
 from matinee.live.register import TICKS
-from matinee.table import names
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease, hold
+from matinee.table.lease import Lease, hold, newest_number
 from matinee.table.swap import drop_leftovers
 
 LEASE = "stream"
@@ -30,11 +29,13 @@ def streaming(lake: Lake, patience: timedelta = PATIENCE) -> Iterator[Lease]:
     Raises:
         LeaseHeldError: it was not free within that time.
     """
+    tables = map(lake.table, filter(lake.exists, map(live_name, LIVE)))
+    above = max(map(newest_number, tables), default=0)
     deadline = time.monotonic() + patience.total_seconds()
     with ExitStack() as stack:
         while True:
             try:
-                lease = stack.enter_context(hold(lake, TICKS, LEASE, _me(), _is_gone))
+                lease = stack.enter_context(hold(lake, TICKS, LEASE, _me(), _is_gone, above))
                 break
             except LeaseHeldError:
                 if time.monotonic() >= deadline:
@@ -45,9 +46,9 @@ def streaming(lake: Lake, patience: timedelta = PATIENCE) -> Iterator[Lease]:
         yield lease
 
 
-def lease_of(lake: Lake, holder: str) -> Lease:
+def lease_of(lake: Lake, holder: str, number: int) -> Lease:
     """Return the lease that a process holds, for another one that works for it."""
-    return Lease(lake, TICKS, f"{names.LEASE}{LEASE}", holder)
+    return Lease(lake, TICKS, LEASE, holder, number)
 
 
 def _me() -> str:

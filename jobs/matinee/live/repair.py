@@ -38,16 +38,16 @@ def repair(settings: Settings, day: date) -> None:
         UsageError: the live tables do not have that day.
     """
     lake = Lake.open(settings)
-    with streaming(lake), spark_session(settings) as session:
+    with streaming(lake) as lease, spark_session(settings) as session:
         before = {dataset: progress(lake, dataset) for dataset in LIVE}
         _refuse_missing(before, day)
         ensure_current(lake)
         for dataset, done in before.items():
             rows = _Derivation(lake, session, done).derive(dataset, day, day)
             contract = lake.registry.get(live_name(dataset))
-            with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset))) as branch:
+            with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
                 # Other days are still of who made them: what is stored of the table stays.
-                replace_days(rows, settings, contract, branch, day, day, done.to_summary())
+                replace_days(rows, settings, contract, branch, day, day, done.to_summary() | lease.to_summary())
 
 
 def _refuse_missing(before: dict[str, Progress], day: date) -> None:
@@ -90,14 +90,14 @@ def expire(settings: Settings) -> date | None:
     if not all(lake.exists(live_name(dataset)) for dataset in LIVE):
         return None
     through = _expires_through(lake, Validity(lake).vtts(OUTCOMES).mature_through)
-    with streaming(lake), spark_session(settings) as session:
+    with streaming(lake) as lease, spark_session(settings) as session:
         for dataset in LIVE:
             done = progress(lake, dataset)
             if through is not None and (done.expired is None or done.expired < through):
                 contract = lake.registry.get(live_name(dataset))
                 nothing = session.table(full_name(settings, contract.dataset)).limit(0)
-                after = replace(done, expired=through).to_summary()
-                with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset))) as branch:
+                after = replace(done, expired=through).to_summary() | lease.to_summary()
+                with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
                     replace_days(nothing, settings, contract, branch, contract.earliest_event, through, after)
                 faults.reach("parity.after_table")
     return progress(lake, OUTCOMES).expired

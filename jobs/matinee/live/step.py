@@ -26,6 +26,7 @@ from matinee.live.news import IS_LIVE, News, View, among, context, gather, held,
 from matinee.live.progress import SOURCES, Progress, next_stop, progress, watermark
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.lease import Lease
 from matinee.table.swap import swapped
 from matinee.transforms import transform_of
 
@@ -39,9 +40,14 @@ class Step:
     """One step of the live tables, on snapshots that are pinned when it begins."""
 
     def __init__(
-        self, lake: Lake, session: SparkSession, before: Mapping[str, Progress], read: Mapping[str, int]
+        self,
+        lake: Lake,
+        session: SparkSession,
+        before: Mapping[str, Progress],
+        read: Mapping[str, int],
+        lease: Lease | None,
     ) -> None:
-        self._lake, self._before = lake, before
+        self._lake, self._before, self._lease = lake, before, lease
         instants = [*(one.as_of for one in before.values()), watermark(lake, read)]
         self._as_of = max((one for one in instants if one), default=None)
         self._view = View(
@@ -54,8 +60,8 @@ class Step:
         )
 
     @classmethod
-    def next(cls, lake: Lake, session: SparkSession) -> "Step | None":
-        """Return the step that comes next; None where the live tables hold all that is landed."""
+    def next(cls, lake: Lake, session: SparkSession, lease: Lease | None = None) -> "Step | None":
+        """Return the step that comes next, under a lease; None where the live tables hold all that is landed."""
         before = {dataset: progress(lake, dataset) for dataset in LIVE}
         stops = [next_stop(lake, one.read, STEP_ROWS) for one in before.values()]
         # After a kill between the two tables the one that is behind comes first, up to where the other one is.
@@ -63,7 +69,7 @@ class Step:
         read = {name: max(read[name], *(one.read.get(name, 0) for one in before.values())) for name in SOURCES}
         if all(one.read.get(name, 0) == read[name] for one in before.values() for name in SOURCES):
             return None
-        return cls(lake, session, before, read)
+        return cls(lake, session, before, read, lease)
 
     def landings(self) -> Iterator[Landing]:
         """Yield what was landed since the live table that is farther behind, up to where the step goes."""
@@ -186,9 +192,10 @@ class Step:
         settings, day = self._lake.settings, F.col(contract.day_column or "").alias("day")
         read, made_by = self._view.read, _made_by(contract)
         after = replace(before, read=read, since=before.read, as_of=self._as_of, made_by=made_by).to_summary()
+        after |= self._lease.to_summary() if self._lease else {}
         days = [row["day"] for row in changed.select(day).distinct().collect()]
         columns = contract.column_names
-        with swapped(self._lake, contract.dataset, self._view.pins[contract.dataset]) as branch:
+        with swapped(self._lake, contract.dataset, self._view.pins[contract.dataset], self._lease) as branch:
             append(new.select(*columns), settings, contract.dataset, branch, after, spread=True)
             if days:
                 update(changed.select(*columns), settings, contract, branch, days, after)

@@ -62,7 +62,9 @@ class Topics:
         checkpoint = settings.home.absolute() / "stream"
         query = (
             record_stream(session, self.servers, sorted(landable(lease.lake.registry)))
-            .writeStream.foreachBatch(partial(_batch, settings, self.servers, str(checkpoint), lease.holder))
+            .writeStream.foreachBatch(
+                partial(_batch, settings, self.servers, str(checkpoint), (lease.holder, lease.number))
+            )
             .option("checkpointLocation", str(checkpoint))
             .trigger(availableNow=True)
             .start()
@@ -187,11 +189,11 @@ def _refuse_paused(lake: Lake) -> None:
         )
 
 
-def _batch(settings: Settings, servers: str, checkpoint: str, holder: str, batch: DataFrame, _: int) -> None:
-    """Do one micro-batch; runs beside the engine, in a process of its own, while `holder` has the lease."""
+def _batch(settings: Settings, servers: str, checkpoint: str, held: tuple[str, int], batch: DataFrame, _: int) -> None:
+    """Do one micro-batch; runs beside the engine, in a process of its own, while a holder has the lease."""
     session, lake = batch.sparkSession, Lake.open(settings)
     _refuse_paused(lake)
-    lease = lease_of(lake, holder)
+    lease = lease_of(lake, *held)
     lease.renew()
     for name, value in catalog_options(settings).items():
         session.conf.set(name, value)

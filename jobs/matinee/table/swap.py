@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from matinee.errors import CommitConflictError
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
+from matinee.table.lease import Lease
 
 
 def drop_leftovers(lake: Lake, dataset: str) -> None:
@@ -24,17 +25,29 @@ def drop_leftovers(lake: Lake, dataset: str) -> None:
 
 
 @contextmanager
-def swapped(lake: Lake, dataset: str, pin: int) -> Iterator[str]:
+def swapped(lake: Lake, dataset: str, pin: int, lease: Lease | None = None) -> Iterator[str]:
     """Yield a branch at the pin; when the block ends without an error, move `main` to what was written there.
+
+    Args:
+        lake: the lake.
+        dataset: the table.
+        pin: where `main` is.
+        lease: that the work is done under; what is written carries its number.
 
     Raises:
         CommitConflictError: `main` is not at the pin any more; nothing was changed.
+        LeaseLostError: another holds the lease, or one that held it later has moved `main`; nothing was changed.
     """
     branch = f"{names.SWAP}{uuid.uuid4().hex[:12]}"
     refs.create_branch(lake.table(dataset), branch, pin)
     try:
         yield branch
+        if lease is not None:
+            lease.renew()
         table = lake.table(dataset)
+        if lease is not None:
+            # `main` is moved from the pin or not at all, so nobody comes between this look and the move.
+            lease.refuse_overtaken(table)
         refs.publish_snapshot(table, refs.head(table, branch), expected=pin)
     finally:
         table = lake.table(dataset)

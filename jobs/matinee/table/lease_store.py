@@ -1,0 +1,175 @@
+"""Where leases stand: on AWS an object below the warehouse, else a row of the catalog's own database.
+
+An entry is written by one compare-and-swap and never removed: its number goes on from where it was.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from matinee.settings import Settings
+from matinee.table.catalog import Lake, catalog_errors
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Table
+
+TABLE = "matinee_leases"
+FOLDER = "_leases"
+#: What S3 says where the object is not the one that the condition names, or another write of it is under way.
+_OTHERS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands of a lease.
+
+    Attributes:
+        holder: names a process; empty: nobody.
+        until: when its time is over.
+        number: of the holder; each next one has a greater one.
+        version: of the entry itself, as the store gives it; None: there is no entry yet.
+    """
+
+    holder: str
+    until: datetime
+    number: int
+    version: str | None = None
+
+
+class LeaseStore(Protocol):
+    """Entries of leases by name."""
+
+    def read(self, name: str) -> Entry | None:
+        """Return the entry; None where the lease was never held."""
+
+    def write(self, name: str, entry: Entry) -> bool:
+        """Write an entry over the one of its version; False, without a change, where that is gone."""
+
+
+def store_of(lake: Lake) -> LeaseStore:
+    """Return where the leases of a lake stand."""
+    if lake.settings.catalog == "aws":
+        return LeaseObjects(lake.settings)
+    return LeaseRows(lake.catalog.engine, lake.settings.catalog_name)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class LeaseRows:
+    """Rows of a table beside those of PyIceberg's catalog; it is made when the first lease is taken."""
+
+    engine: "Engine"
+    catalog: str
+
+    def read(self, name: str) -> Entry | None:
+        from sqlalchemy import exc, inspect, select
+
+        rows = _rows()
+        wanted = select(rows.c.holder, rows.c.held_until, rows.c.number, rows.c.version)
+        wanted = wanted.where(rows.c.catalog_name == self.catalog, rows.c.name == name)
+        with catalog_errors():
+            try:
+                with self.engine.connect() as connection:
+                    found = connection.execute(wanted).first()
+            except (exc.OperationalError, exc.ProgrammingError):
+                if inspect(self.engine).has_table(TABLE):
+                    raise
+                return None
+        return Entry(found[0], datetime.fromisoformat(found[1]), found[2], str(found[3])) if found else None
+
+    def write(self, name: str, entry: Entry) -> bool:
+        from sqlalchemy import exc, insert, update
+
+        rows = _rows()
+        values = {"holder": entry.holder, "held_until": entry.until.isoformat(), "number": entry.number}
+        with catalog_errors():
+            if entry.version is None:
+                self._make()
+                first = insert(rows).values(catalog_name=self.catalog, name=name, version=1, **values)
+                try:
+                    with self.engine.begin() as connection:
+                        connection.execute(first)
+                except exc.IntegrityError:
+                    return False
+                return True
+            version = int(entry.version)
+            changed = update(rows).where(rows.c.catalog_name == self.catalog, rows.c.name == name)
+            changed = changed.where(rows.c.version == version).values(version=version + 1, **values)
+            with self.engine.begin() as connection:
+                return connection.execute(changed).rowcount == 1
+
+    def _make(self) -> None:
+        from sqlalchemy import exc, inspect
+
+        try:
+            _rows().create(self.engine, checkfirst=True)
+        except (exc.OperationalError, exc.ProgrammingError, exc.IntegrityError):
+            # Another process made it between the look and the statement.
+            if not inspect(self.engine).has_table(TABLE):
+                raise
+
+
+@cache
+def _rows() -> "Table":
+    from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text
+
+    keys = (Column(name, String(255), primary_key=True) for name in ("catalog_name", "name"))
+    texts = (Column(name, Text, nullable=False) for name in ("holder", "held_until"))
+    numbers = (Column(name, BigInteger, nullable=False) for name in ("number", "version"))
+    return Table(TABLE, MetaData(), *keys, *texts, *numbers)
+
+
+@dataclass(frozen=True)
+class LeaseObjects:
+    """Objects `<warehouse>/_leases/<name>.json`, written with If-None-Match and If-Match; a version is an ETag."""
+
+    settings: Settings
+
+    def read(self, name: str) -> Entry | None:
+        from botocore.exceptions import ClientError
+
+        with catalog_errors():
+            try:
+                found = self._client().get_object(**self._place(name))
+            except ClientError as error:
+                if _code(error) not in _OTHERS:
+                    raise
+                return None
+            body = json.loads(found["Body"].read())
+        return Entry(body["holder"], datetime.fromisoformat(body["until"]), body["number"], found["ETag"])
+
+    def write(self, name: str, entry: Entry) -> bool:
+        from botocore.exceptions import ClientError
+
+        body = {"holder": entry.holder, "until": entry.until.isoformat(), "number": entry.number}
+        condition = {"IfNoneMatch": "*"} if entry.version is None else {"IfMatch": entry.version}
+        with catalog_errors():
+            try:
+                self._client().put_object(**self._place(name), Body=json.dumps(body).encode(), **condition)
+            except ClientError as error:
+                if _code(error) not in _OTHERS:
+                    raise
+                return False
+        return True
+
+    def _place(self, name: str) -> dict[str, str]:
+        parts = urlsplit(self.settings.warehouse_uri)
+        return {"Bucket": parts.netloc, "Key": f"{parts.path.strip('/')}/{FOLDER}/{name}.json".lstrip("/")}
+
+    def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        return _s3(self.settings.aws_region, self.settings.s3_endpoint)
+
+
+def _code(error: Any) -> str:  # noqa: ANN401 - botocore has no types
+    return str(error.response.get("Error", {}).get("Code"))
+
+
+@cache
+def _s3(region: str, endpoint: str | None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    import boto3
+    from botocore.config import Config
+
+    style = Config(s3={"addressing_style": "path"}) if endpoint else None
+    return boto3.client("s3", region_name=region, endpoint_url=endpoint, config=style)
