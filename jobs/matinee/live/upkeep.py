@@ -13,7 +13,7 @@ from matinee.live.impressions import LIVE
 from matinee.live.progress import SOURCES
 from matinee.live.register import TICKS
 from matinee.maintenance.compaction import compact
-from matinee.maintenance.upkeep import expire_snapshots
+from matinee.maintenance.upkeep import expire_recovered, recover_all
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -34,8 +34,9 @@ def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
     for dataset in TABLES:
         lease.renew()
         compact(settings, dataset)
-    for dataset in (*TABLES, QUARANTINE):
-        expire_snapshots(settings, dataset, begun)
+    recover_all(settings)
+    for dataset in filter(lease.lake.exists, (*TABLES, QUARANTINE)):
+        expire_recovered(lease.lake, dataset, begun)
 
 
 def is_time(lake: Lake, dataset: str, begun: datetime) -> bool:

@@ -5,7 +5,8 @@ many days). What retained publications and open runs pinned is needed with them;
 is held by its tags, until they end. Nothing from the oldest base of an open branch on goes: a replay walks from there
 to `main`'s head, and a heal compares with it. What `main` was within the contract's days stays, however old it is:
 readers and runs that began then still read it. What a stream wrote, thousands of times a day, stays for an hour only;
-the newest commit that says how far a stream came stays as long as it is that. Of the quarantine nothing from the oldest
+the newest commit that says how far a stream came stays as long as it is that. Snapshots of registers (`ops.*`), too,
+stay for an hour: what they say stands in their rows (`table.registers`). Of the quarantine nothing from the oldest
 landing on goes whose other rows are still to come: it is known by its snapshot. Data files that no snapshot knows any
 more are left to the removal of orphan files.
 """
@@ -14,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from matinee import faults
@@ -27,6 +27,7 @@ from matinee.ledger.open_branches import open_work
 from matinee.ledger.pins import ended
 from matinee.table import markers, names, refs
 from matinee.table.catalog import Lake
+from matinee.table.registers import unread
 from matinee.table.removal import remove_snapshots
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     table = lake.table(dataset)
     markers.refuse_unknown(table)
     contract = lake.registry.get(dataset)
+    if contract.namespace == "ops":
+        return Expiry(dataset, unread(table, now), ())
     keep_tags = {f"{names.PUBLICATION}{kept.publication_id}" for kept in retained(lake, dataset, now)}
     published = (name for name in table.metadata.refs if name.startswith(names.PUBLICATION))
     tags = (*sorted(name for name in published if name not in keep_tags), *ended(table, now))
@@ -67,7 +70,7 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     needed |= set(newest.values())
     brief = (now - STREAMED).timestamp() * 1000
     horizon = min(brief, (now - timedelta(days=contract.retain_days)).timestamp() * 1000)
-    last_read, floor = _last_read_ms(table), _oldest_walked(lake, dataset, table)
+    last_read, floor = refs.last_read_ms(table), _oldest_walked(lake, dataset, table)
     ids = tuple(
         snapshot.snapshot_id
         for snapshot in table.metadata.snapshots
@@ -141,11 +144,6 @@ def _streamed(table: "Table") -> tuple[set[int], dict[str, int]]:
         elif snapshot is not None and snapshot.summary and snapshot.summary.operation == Operation.REPLACE:
             found.add(snapshot_id)
     return (found, markers_of) if markers_of else (set(), {})
-
-
-def _last_read_ms(table: "Table") -> dict[int, int]:
-    """Return until when each earlier snapshot of `main` was its head."""
-    return {before.snapshot_id: after.timestamp_ms for before, after in pairwise(table.metadata.snapshot_log)}
 
 
 def _oldest_walked(lake: Lake, dataset: str, table: "Table") -> int | None:

@@ -46,7 +46,11 @@ def _withdraw_changed(lake: Lake, dataset: str) -> int:
 def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
     """Remove the snapshots and tags that nothing needs at `now`, after bringing the ledger up to date."""
     recover_all(settings)
-    lake = Lake.open(settings)
+    return expire_recovered(Lake.open(settings), dataset, now)
+
+
+def expire_recovered(lake: Lake, dataset: str, now: datetime) -> Report:
+    """Do the same of a lake whose ledger was just brought up to date."""
     expiry = plan_expiry(lake, dataset, now)
     expire(lake, expiry)
     details: dict[str, str | int] = {"snapshots": len(expiry.snapshot_ids), "tags": len(expiry.tags)}

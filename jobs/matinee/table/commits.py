@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError
@@ -11,8 +12,35 @@ from matinee.table.refs import COMMIT_TRIES
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile, ManifestFile
-    from pyiceberg.table import Table
+    from pyiceberg.table import Table, Transaction
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update.snapshot import _OverwriteFiles
+
+
+def transaction(table: "Table") -> "Transaction":
+    """Return a transaction that copies the table's metadata once, when it commits.
+
+    PyIceberg 0.12 copies it, with each snapshot that it knows, each time that a transaction looks at it: twenty times
+    for one append.
+    """
+    return _looking_only()(table)
+
+
+@cache
+def _looking_only() -> "type[Transaction]":
+    from pyiceberg.table import Transaction
+    from pyiceberg.table.update import _apply_table_update, _TableMetadataUpdateContext
+
+    class LookingOnly(Transaction):
+        @property
+        def table_metadata(self) -> "TableMetadata":
+            # Each update makes a new metadata object of the same parts; what reads it here changes none of them.
+            found, context = self._table.metadata, _TableMetadataUpdateContext()
+            for update in self._updates:
+                found = _apply_table_update(update, found, context)
+            return found
+
+    return LookingOnly
 
 
 def replace_files(
@@ -30,8 +58,8 @@ def replace_files(
     """
     # A retry inside PyIceberg would drop the requirement on the branch.
     table.metadata.properties["commit.retry.num-retries"] = "0"
-    with commit_errors(table), table.transaction() as transaction:
-        overwrite = transaction.update_snapshot(snapshot_properties=dict(properties), branch=branch).overwrite()
+    with commit_errors(table), transaction(table) as commit:
+        overwrite = commit.update_snapshot(snapshot_properties=dict(properties), branch=branch).overwrite()
         _judge_manifests_apart(overwrite)
         with overwrite as change:
             for file in removed:

@@ -8,6 +8,7 @@ that lies outside the warehouse.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
@@ -90,6 +91,11 @@ def summaries(table: "Table", snapshot_id: int | None = None) -> Iterator[tuple[
     for one in ancestry(table, snapshot_id):
         summary = kept[one].summary
         yield one, summary.additional_properties if summary else {}
+
+
+def last_read_ms(table: "Table") -> dict[int, int]:
+    """Return until when each earlier snapshot of `main` was its head."""
+    return {before.snapshot_id: after.timestamp_ms for before, after in pairwise(table.metadata.snapshot_log)}
 
 
 def create_branch(table: "Table", name: str, snapshot_id: int) -> "Table":

@@ -1,20 +1,25 @@
-"""Registers: the tables `ops.*`, appended to a few rows at a time; their many small files are gathered here."""
+"""Registers: the tables `ops.*`, appended to a few rows at a time; many files are gathered, old snapshots expire."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from matinee.errors import CommitConflictError, ConservationError
+from matinee.errors import CommitConflictError, ConservationError, MatineeError
 from matinee.table import refs
 from matinee.table.catalog import Lake, summary_of
-from matinee.table.commits import commit_errors
+from matinee.table.commits import commit_errors, transaction
+from matinee.table.removal import remove_snapshots
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
+log = logging.getLogger(__name__)
 #: A register of fewer files than this is quick to read.
 MANY = 50
+#: How long a snapshot of a register is kept for those who read it; so many that nobody reads are worth a commit.
+GRACE, WORTH_IT = timedelta(hours=1), 25
 
 
 def stamp() -> datetime:
@@ -43,8 +48,35 @@ def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]], 
     table = onto or lake.ensure(dataset)
     if onto:  # A retry inside PyIceberg would append to what the caller has not seen.
         table.metadata.properties["commit.retry.num-retries"] = "0"
-    with commit_errors(table):
-        table.append(pa.Table.from_pylist(listed, schema=table.schema().as_arrow()))
+    with commit_errors(table), transaction(table) as change:
+        change.append(pa.Table.from_pylist(listed, schema=table.schema().as_arrow()))
+    _expire(lake, table)
+
+
+def unread(table: "Table", now: datetime) -> tuple[int, ...]:
+    """Return the snapshots of a register that nobody reads any more: no reference names them, and `main` left them long
+    ago, or never was there.
+
+    What a register says stands in its rows: its earlier snapshots are of use to who reads one, and to nobody else.
+    """
+    named = {ref.snapshot_id for ref in table.metadata.refs.values()}
+    until, end = refs.last_read_ms(table), (now - GRACE).timestamp() * 1000
+    return tuple(
+        snapshot.snapshot_id
+        for snapshot in table.metadata.snapshots
+        if snapshot.snapshot_id not in named and until.get(snapshot.snapshot_id, snapshot.timestamp_ms) < end
+    )
+
+
+def _expire(lake: Lake, table: "Table") -> None:
+    """Remove what nobody reads, once it is worth a commit: what was appended stands, whatever becomes of that."""
+    found = unread(table, stamp())
+    if len(found) < WORTH_IT:
+        return
+    try:
+        remove_snapshots(lake, ".".join(table.name()), found)
+    except MatineeError as error:
+        log.warning("%d snapshots of %s expire later: %s", len(found), ".".join(table.name()), error)
 
 
 def gather(lake: Lake, dataset: str) -> tuple[int, int]:
@@ -79,8 +111,8 @@ def _rewrite(table: "Table") -> None:
         )
     # A retry inside PyIceberg would remove rows that others appended meanwhile.
     table.metadata.properties["commit.retry.num-retries"] = "0"
-    with commit_errors(table):
-        table.overwrite(rows)
+    with commit_errors(table), transaction(table) as change:
+        change.overwrite(rows)
 
 
 def _total(table: "Table", name: str) -> int:
