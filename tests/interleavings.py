@@ -214,21 +214,21 @@ class Interleavings(RuleBasedStateMachine):
         rearrange(self.lake, dataset, day, "compact_test")
         for slot in list(self.attempts) if race else ():
             self._publish(slot)
-        table = self.lake.table(dataset)
-        found = refs.head(table, "compact_test")
+        found = refs.head(self.lake.table(dataset), "compact_test")
         with suppress(CommitConflictError):
-            refs.publish_snapshot(table, found, expected=main)
+            refs.publish_snapshot(self.lake.table(dataset), found, expected=main)
         refs.remove(self.lake.table(dataset), "compact_test", expected=found)
 
     # Of an attempt that was not audited yet the ledger knows nothing: what it read is kept for some days, not for ever.
     @precondition(lambda self: all(attempt.audited for attempt in self.attempts.values()))
     @rule(dataset=datasets | st.sampled_from(("raw.impressions", "raw.plays")))
     def expire(self, dataset: str) -> None:
-        """Snapshots go that nothing needs any more, as late as can be."""
+        """Snapshots go that nothing needs, as late as can be; branches stay, though by that clock all are dead."""
         # A step that is called again after its publication has expired finds nothing to report.
         reached = {identity for identity, _ in self.judge.published}
         self.attempts = {slot: one for slot, one in self.attempts.items() if one.publication_id not in reached}
-        upkeep.expire_snapshots(self.settings, dataset, MUCH_LATER)
+        upkeep.recover_all(self.settings)
+        upkeep.expire_recovered(self.lake, dataset, MUCH_LATER)
 
     @precondition(lambda self: self.attempts)
     @rule()

@@ -202,14 +202,15 @@ class Expirer:
         self.desk = desk
 
     def turn(self, turn: Turn) -> None:
-        """Expire snapshots and tags of one table."""
+        """Expire snapshots and tags of one table; branches stay, though by that clock all are dead."""
         lake = Lake.open(self.desk.settings)
         contract = lake.registry.get(self.desk.random.choice(EXPIRED))
         journals = (self.desk.folder / "journals").glob("*.jsonl")
         running = [since for path in journals if (since := Journal(path).busy_since()) is not None]
         horizon = datetime.fromtimestamp(min(running), UTC) - timedelta(seconds=1)
         now = horizon + timedelta(days=contract.retain_days)
-        report = upkeep.expire_snapshots(self.desk.settings, contract.dataset, now)
+        upkeep.recover_all(self.desk.settings)
+        report = upkeep.expire_recovered(lake, contract.dataset, now)
         turn.commits += bool(report.details["snapshots"] or report.details["tags"])
 
 

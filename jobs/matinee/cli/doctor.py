@@ -1,6 +1,8 @@
 """`matinee doctor`: what is wrong with this machine or lake, and what to do about it."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +10,9 @@ from matinee.cli.output import emit, output_option
 from matinee.errors import MatineeError
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
+
+if TYPE_CHECKING:
+    from matinee.maintenance.leftovers import Leftover
 
 
 @click.command()
@@ -17,6 +22,9 @@ from matinee.table.catalog import Lake
 @output_option
 def doctor(clean: bool, output: str) -> None:
     """Check Java, jars, engine, catalog, location, contracts, ledger, leftovers; exit 1 where something needs you.
+
+    A leftover holds the expiry of snapshots since the time that is named. `warning`: for longer than a run is at work.
+    The nightly upkeep drops branches on which nothing has happened for 7 days, those of failed audits after 14.
 
     Run --clean only while no run is active: the branch of a live run looks like a leftover.
 
@@ -36,9 +44,16 @@ def doctor(clean: bool, output: str) -> None:
 
 def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> dict[str, object]:
     try:
-        return {"check": name, "state": "ok", "detail": check(settings), "next": None}
+        return _row(name, "ok", check(settings))
     except MatineeError as error:
-        return {"check": name, "state": "failed", "detail": error.message, "next": error.next_step}
+        return _row(name, "failed", error.message, error.next_step)
+
+
+def _row(
+    check: str, state: str, detail: str, then: str | None = None, since: datetime | None = None
+) -> dict[str, object]:
+    moment = since.isoformat(timespec="seconds") if since else None
+    return {"check": check, "state": state, "detail": detail, "since": moment, "next": then}
 
 
 def _java(_: Settings) -> str:
@@ -107,21 +122,44 @@ def _lake(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
     from matinee.ledger.recovery import recover
     from matinee.maintenance.leftovers import clean as drop
     from matinee.maintenance.leftovers import leftovers
+    from matinee.table.registers import stamp
 
     for contract in lake.registry.all():
         if contract.transform and lake.exists(contract.dataset):
             for record in recover(lake, contract.dataset):
-                detail = f"{record.publication_id} {record.day} recorded as {record.state.value}"
-                yield {"check": "ledger", "state": "ok", "detail": detail, "next": None}
+                yield _row("ledger", "ok", f"{record.publication_id} {record.day} recorded as {record.state.value}")
+    now = stamp()
     for leftover in leftovers(lake):
-        detail = leftover.spark_name
         if clean:
             drop(lake, leftover)
-            yield {"check": "branches", "state": "ok", "detail": f"{detail} dropped", "next": None}
+            yield _row("branches", "ok", f"{leftover.spark_name} dropped")
         else:
-            yield {
-                "check": "branches",
-                "state": "open",
-                "detail": detail,
-                "next": "`matinee doctor --clean` drops it, once no run is active",
-            }
+            yield _holding(leftover, now)
+    yield from _begun(lake, now)
+
+
+def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
+    """Name the landings that were cut off between their two commits: one snapshot of each stays in the quarantine."""
+    from matinee.landing.landed_files import unfinished
+    from matinee.landing.model import QUARANTINE
+    from matinee.maintenance.leftovers import KEEP_LIVE
+
+    for landing in unfinished(lake) if lake.exists(QUARANTINE) else ():
+        state = "warning" if now - landing.received_ts > KEEP_LIVE else "open"
+        detail = f"{landing.file}: its bad rows are in {QUARANTINE}, its good ones not in {landing.dataset}"
+        then = "`matinee ingest` the same file again: it goes on from there"
+        yield _row("landings", state, detail, then, landing.received_ts)
+
+
+def _holding(leftover: "Leftover", now: datetime) -> dict[str, object]:
+    """Say what a leftover holds; a warning where it holds for longer than any run is at work."""
+    from matinee.maintenance.leftovers import KEEP_LIVE
+
+    drop = "`matinee doctor --clean` drops it, once no run is active"
+    if leftover.since is None or leftover.until is None:
+        return _row("branches", "open", leftover.spark_name, drop)
+    what = "kept to look at, an audit failed" if leftover.refused else "holds the expiry of snapshots"
+    is_long = now - leftover.since > KEEP_LIVE and not leftover.refused
+    then = f"the nightly upkeep drops it after {leftover.until:%Y-%m-%d %H:%MZ}; {drop}"
+    state, detail = "warning" if is_long else "open", f"{leftover.spark_name}: {what}"
+    return _row("branches", state, detail, then, leftover.since)

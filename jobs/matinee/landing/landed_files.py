@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.landing.model import ONLY_IN_SUMMARY, QUARANTINE, Landing, landing_in
 from matinee.landing.offsets import is_streamed_through, last_in
-from matinee.table import refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.files import landing_seq
 from matinee.table.landings import LANDINGS
@@ -100,7 +100,8 @@ def landed_after(lake: Lake, dataset: str, landing_number: int) -> list[Landing]
 
 def unfinished(lake: Lake) -> list[Landing]:
     """Return the landings whose bad rows are in the quarantine and whose other rows are not registered as landed."""
-    found = list(landed_newest(lake, QUARANTINE))
+    table = lake.table(QUARANTINE)
+    found = list({one.snapshot_id: one for one in (*_landings_of(table), *_begun(table))}.values())
     done = {(one.dataset, one.sha256) for name in {one.dataset for one in found} for one in registered(lake, name)}
     return [one for one in found if (one.dataset, one.sha256) not in done and not is_streamed_through(lake, one)]
 
@@ -190,7 +191,7 @@ def _written(table: "Table", target: str, landing: Landing, base: int) -> int:
 
 
 def _find(table: "Table", dataset: str, sha256: str) -> Landing | None:
-    found = _landings_of(table)
+    found = chain(_landings_of(table), _begun(table))
     return next((one for one in found if (one.dataset, one.sha256) == (dataset, sha256)), None)
 
 
@@ -198,6 +199,14 @@ def _landings_of(table: "Table") -> Iterator[Landing]:
     for snapshot_id, summary in refs.summaries(table):
         found = landing_in(summary, snapshot_id)
         if found is not None:
+            yield found
+
+
+def _begun(table: "Table") -> Iterator[Landing]:
+    """Yield the landings of the quarantine that expiry has tagged: `main` may not lead to them any more."""
+    for name, ref in sorted(table.metadata.refs.items()):
+        found = landing_in(summary_of(table, ref.snapshot_id), ref.snapshot_id)
+        if found is not None and name.startswith(names.BEGUN):
             yield found
 
 

@@ -57,6 +57,11 @@ class Landing:
         """The branch on which its rows wait for `main`: the same after a kill, so that no leftover stays."""
         return f"{names.LANDING}{self.sha256[:16]}"
 
+    @property
+    def tag(self) -> str:
+        """The tag on its bad rows in the quarantine, where its other rows have not come before expiry does."""
+        return f"{names.BEGUN}{self.dataset.rpartition('.')[2]}_{self.sha256[:16]}"
+
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry this landing."""
         body = {

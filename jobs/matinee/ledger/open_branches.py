@@ -1,7 +1,7 @@
 """Work in progress: the branches of runs, replays, landings, compactions and swaps that are not done: what they change.
 
 An audit branch is open until its publication is on `main`, or was judged and refused: what stands there then is kept to
-be looked at. A branch of a run that died looks like one that is at work; `matinee doctor --clean` tells them apart.
+be looked at. A branch of a run that died looks like one that is at work, until nightly upkeep drops it after a week.
 """
 
 import re

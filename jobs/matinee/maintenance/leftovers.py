@@ -1,20 +1,49 @@
-"""Leftovers: branches and pins of runs that died; named by `matinee doctor`, dropped by `matinee doctor --clean`."""
+"""Leftovers: branches and pins of runs that died: what holds expiry, since when, and until when it may.
+
+`matinee doctor` names them, `matinee doctor --clean` drops them at once. The nightly upkeep drops those whose time is
+over: nobody who lives works on one branch for a week. What audits refused stays twice as long, to be looked at. Pins
+end by themselves (`ledger.pins`).
+"""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
+from matinee.errors import CommitConflictError
+from matinee.ledger import pins
+from matinee.ledger.ledger import history
+from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
 
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+    from pyiceberg.table.refs import SnapshotRef
+
+#: How long a branch may stay on which nothing happens; that of a failed audit; longer than this no run is at work.
+KEEP, KEEP_REFUSED, KEEP_LIVE = timedelta(days=7), timedelta(days=14), pins.KEEP
+
 
 @dataclass(frozen=True)
 class Leftover:
-    """A working branch, or a pin, that no step removed: of a run that died, or of one that is still alive."""
+    """A working branch, or a pin, that no step removed: of a run that died, or of one that is still alive.
+
+    Attributes:
+        since: when the last thing happened there, or `main` left the snapshot that it is still at; None: it is where
+            `main` is, so it holds nothing yet.
+        until: when it goes by itself; None where it holds nothing.
+        refused: an audit failed there.
+    """
 
     dataset: str
     branch: str
     snapshot_id: int
+    since: datetime | None
+    until: datetime | None
+    refused: bool = False
 
     @property
     def spark_name(self) -> str:
@@ -25,11 +54,25 @@ class Leftover:
 def leftovers(lake: Lake) -> Iterator[Leftover]:
     """Yield the working branches and pins of all tables; experiments are not leftovers."""
     for contract in lake.registry.all():
-        if not lake.exists(contract.dataset):
+        if lake.exists(contract.dataset):
+            yield from leftovers_of(lake, contract.dataset)
+
+
+def leftovers_of(lake: Lake, dataset: str) -> Iterator[Leftover]:
+    """Yield those of a dataset's table."""
+    table = lake.table(dataset)
+    found = {
+        name: ref for name, ref in sorted(table.metadata.refs.items()) if name.startswith((*names.WORK, names.PIN))
+    }
+    refused = _refused(lake, dataset) if any(name.startswith(names.AUDIT) for name in found) else set()
+    for name, ref in found.items():
+        if name.startswith(names.PIN):
+            end = refs.ends(table, name)
+            yield Leftover(dataset, name, ref.snapshot_id, end - pins.KEEP if end else None, end)
             continue
-        for name, ref in sorted(lake.table(contract.dataset).metadata.refs.items()):
-            if name.startswith((*names.WORK, names.PIN)):
-                yield Leftover(contract.dataset, name, ref.snapshot_id)
+        since, is_refused = _since(table, ref), (name, ref.snapshot_id) in refused
+        until = since + (KEEP_REFUSED if is_refused else KEEP) if since else None
+        yield Leftover(dataset, name, ref.snapshot_id, since, until, is_refused)
 
 
 def clean(lake: Lake, leftover: Leftover) -> None:
@@ -41,3 +84,45 @@ def clean(lake: Lake, leftover: Leftover) -> None:
     refs.remove(lake.table(leftover.dataset), leftover.branch, expected=leftover.snapshot_id)
     if lake.registry.get(leftover.dataset).transform:
         recover(lake, leftover.dataset)
+
+
+def clean_overdue(lake: Lake, dataset: str, now: datetime) -> list[Leftover]:
+    """Drop the branches of a dataset whose time is over at `now`, but of runs that hold pins; return them."""
+    table_branches = (one for one in leftovers_of(lake, dataset) if not one.branch.startswith(names.PIN))
+    overdue = [one for one in table_branches if one.until is not None and one.until < now]
+    alive = _pinning(lake, now) if overdue else set()
+    dropped = []
+    for one in overdue:
+        if one.branch.removeprefix(names.AUDIT).removeprefix(names.REPLAY) in alive:
+            continue
+        with suppress(CommitConflictError):  # It moved: somebody is at work on it.
+            clean(lake, one)
+            dropped.append(one)
+    return dropped
+
+
+def _refused(lake: Lake, dataset: str) -> set[tuple[str, int | None]]:
+    if not lake.registry.get(dataset).transform:
+        return set()
+    records = history(lake, dataset).all()
+    return {(one.run.branch, one.audited_snapshot_id) for one in records if one.state is State.ABANDONED}
+
+
+def _since(table: "Table", ref: "SnapshotRef") -> datetime | None:
+    snapshot = table.metadata.snapshot_by_id(ref.snapshot_id)
+    if snapshot is None or ref.snapshot_id == refs.reference(table, refs.MAIN):
+        return None
+    # A branch begins at `main`'s head: one that is still there was made before `main` went on.
+    at_ms = refs.last_read_ms(table).get(ref.snapshot_id, snapshot.timestamp_ms)
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def _pinning(lake: Lake, now: datetime) -> set[str]:
+    """Return the runs that hold what they read: they are at work, or were within two days."""
+    tables = (lake.table(one.dataset) for one in lake.registry.all() if lake.exists(one.dataset))
+    return {
+        name.removeprefix(names.PIN)
+        for table in tables
+        for name in table.metadata.refs
+        if name.startswith(names.PIN) and name not in pins.ended(table, now)
+    }

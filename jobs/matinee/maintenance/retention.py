@@ -6,9 +6,9 @@ is held by its tags, until they end. Nothing from the oldest base of an open bra
 to `main`'s head, and a heal compares with it. What `main` was within the contract's days stays, however old it is:
 readers and runs that began then still read it. What a stream wrote, thousands of times a day, stays for an hour only;
 the newest commit that says how far a stream came stays as long as it is that. Snapshots of registers (`ops.*`), too,
-stay for an hour: what they say stands in their rows (`table.registers`). Of the quarantine nothing from the oldest
-landing on goes whose other rows are still to come: it is known by its snapshot. Data files that no snapshot knows any
-more are left to the removal of orphan files.
+stay for an hour: what they say stands in their rows (`table.registers`). Of the quarantine a landing is kept whose
+other rows are still to come, by a tag: it is known by its snapshot, and its file may never come again. Data files that
+no snapshot knows any more are left to the removal of orphan files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,13 +41,14 @@ STREAMED = timedelta(hours=1)
 class Expiry:
     """What can go from one table: snapshots by id, tags of publications that are no longer retained, pins that ended.
 
-    `markers` stay: they say how far a stream came.
+    `markers` stay: they say how far a stream came. `begun` are landings, by tag, whose other rows are still to come.
     """
 
     dataset: str
     snapshot_ids: tuple[int, ...]
     tags: tuple[str, ...]
     markers: Mapping[str, int] = field(default_factory=dict)
+    begun: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
@@ -63,11 +64,13 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
         return Expiry(dataset, unread(table, now), ())
     keep_tags = {f"{names.PUBLICATION}{kept.publication_id}" for kept in retained(lake, dataset, now)}
     published = (name for name in table.metadata.refs if name.startswith(names.PUBLICATION))
-    tags = (*sorted(name for name in published if name not in keep_tags), *ended(table, now))
+    begun = {one.tag: one.snapshot_id for one in unfinished(lake)} if dataset == QUARANTINE else {}
+    done = (name for name in table.metadata.refs if name.startswith(names.BEGUN) and name not in begun)
+    tags = (*sorted(name for name in published if name not in keep_tags), *ended(table, now), *sorted(done))
     needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags}
     needed |= _pinned(lake, dataset, now)
     streamed, newest = _streamed(table)
-    needed |= set(newest.values())
+    needed |= {*newest.values(), *begun.values()}
     brief = (now - STREAMED).timestamp() * 1000
     horizon = min(brief, (now - timedelta(days=contract.retain_days)).timestamp() * 1000)
     last_read, floor = refs.last_read_ms(table), _oldest_walked(lake, dataset, table)
@@ -79,14 +82,14 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
         < (brief if snapshot.snapshot_id in streamed else horizon)
         and (floor is None or (snapshot.sequence_number or 0) < floor)
     )
-    return Expiry(dataset, ids, tags, newest)
+    return Expiry(dataset, ids, tags, newest, begun)
 
 
 def expire(lake: Lake, expiry: Expiry) -> None:
     """Remove tags, then snapshots, from the table's metadata.
 
     Raises:
-        CommitConflictError: others committed first, each of many times.
+        CommitConflictError: others committed first, each of many times, or another process does the same.
     """
     table = lake.table(expiry.dataset)
     for tag in expiry.tags:
@@ -95,7 +98,10 @@ def expire(lake: Lake, expiry: Expiry) -> None:
             with suppress(CommitConflictError):  # Another expirer removed it; one that was moved stays.
                 refs.remove(table, tag, expected=found)
             table = lake.table(expiry.dataset)
-    markers.keep(table, expiry.markers)
+    table = markers.keep(table, expiry.markers)
+    for tag, snapshot_id in expiry.begun.items():
+        if refs.reference(table, tag) is None:
+            table = refs.create_tag(table, tag, snapshot_id)
     faults.reach("expire.after_tags")
     remove_snapshots(lake, expiry.dataset, expiry.snapshot_ids)
 
@@ -149,7 +155,5 @@ def _streamed(table: "Table") -> tuple[set[int], dict[str, int]]:
 def _oldest_walked(lake: Lake, dataset: str, table: "Table") -> int | None:
     """Return the sequence number of the oldest snapshot from which a walk to `main`'s head may still begin."""
     found = {work.base for work in open_work(lake, dataset) if work.base is not None}
-    if dataset == QUARANTINE:
-        found |= {landing.snapshot_id for landing in unfinished(lake)}
     snapshots = (table.metadata.snapshot_by_id(one) for one in found)
     return min((snapshot.sequence_number or 0 for snapshot in snapshots if snapshot), default=None)

@@ -1,5 +1,6 @@
 """Upkeep of the lake: recovery, expiry, orphan files. Each can be run again at any time."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 from matinee import faults
@@ -10,6 +11,7 @@ from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
 from matinee.ledger.withdrawal import withdraw
+from matinee.maintenance.leftovers import clean_overdue
 from matinee.maintenance.retention import expire, plan_expiry
 from matinee.report import Report
 from matinee.settings import Settings
@@ -17,6 +19,7 @@ from matinee.table.catalog import Lake
 from matinee.table.location import refuse_foreign
 from matinee.validity.outside import changed_outside
 
+log = logging.getLogger(__name__)
 ORPHAN_AGE = timedelta(days=3)
 
 
@@ -44,13 +47,18 @@ def _withdraw_changed(lake: Lake, dataset: str) -> int:
 
 
 def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
-    """Remove the snapshots and tags that nothing needs at `now`, after bringing the ledger up to date."""
+    """Remove branches of dead work, and snapshots and tags that nothing needs at `now`; the ledger comes first."""
     recover_all(settings)
-    return expire_recovered(Lake.open(settings), dataset, now)
+    lake = Lake.open(settings)
+    dropped = clean_overdue(lake, dataset, now)
+    for one in dropped:
+        log.warning("%s was dropped: nothing has happened there since %s", one.spark_name, one.since)
+    found = expire_recovered(lake, dataset, now)
+    return found.model_copy(update={"details": {**found.details, "branches": len(dropped)}})
 
 
 def expire_recovered(lake: Lake, dataset: str, now: datetime) -> Report:
-    """Do the same of a lake whose ledger was just brought up to date."""
+    """Remove snapshots and tags only, of a lake whose ledger was just brought up to date."""
     expiry = plan_expiry(lake, dataset, now)
     expire(lake, expiry)
     details: dict[str, str | int] = {"snapshots": len(expiry.snapshot_ids), "tags": len(expiry.tags)}

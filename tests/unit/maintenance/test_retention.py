@@ -10,7 +10,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from tests.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, pin, prepare
 
-from matinee.landing.landed_files import register
+from matinee.landing.landed_files import quarantined, register
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Publication, Run, State
@@ -234,3 +234,17 @@ def test_the_quarantine_knows_a_landing_until_the_files_other_rows_have_landed(l
     assert kept(expired(lake, QUARANTINE), first, unfinished) == [False, True]
     register(lake, [landing])
     assert kept(expired(lake, QUARANTINE), unfinished) == [False]
+
+
+def test_a_landing_whose_file_never_comes_again_holds_no_later_snapshot_and_is_still_known(lake: Lake) -> None:
+    landing = Landing("raw.plays", "f", "ab" * 32, 2, 1, 1, {}, PLANNED, landing_seq=1)
+    made = []
+    for summary in (landing.to_summary(), {LANDING_SEQ: "2"}, {LANDING_SEQ: "3"}, {LANDING_SEQ: "4"}):
+        with lake.ensure(QUARANTINE).transaction() as transaction, transaction.update_snapshot(summary).fast_append():
+            pass
+        made.append(refs.head(lake.table(QUARANTINE)))
+    assert kept(expired(lake, QUARANTINE), *made) == [True, False, False, True]
+    assert kept(expired(lake, QUARANTINE), *made) == [True, False, False, True]
+    found = quarantined(lake, "raw.plays", landing.sha256)
+    assert found is not None
+    assert found.snapshot_id == made[0]

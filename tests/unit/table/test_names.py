@@ -8,7 +8,7 @@ import matinee
 import matinee_airflow
 from matinee.table import names
 
-PREFIXES = {*names.WORK, names.EXPERIMENT, names.LEASE, names.PUBLICATION, names.MARKER, names.PIN}
+PREFIXES = {*names.WORK, names.EXPERIMENT, names.LEASE, names.PUBLICATION, names.MARKER, names.PIN, names.BEGUN}
 
 
 def test_no_other_module_writes_a_prefix() -> None:
