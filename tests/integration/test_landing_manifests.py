@@ -291,3 +291,8 @@ def test_of_two_who_declare_at_once_the_later_commit_holds(lake: Lake, monkeypat
     monkeypatch.setattr(manifests, "append_rows", race)
     declare(lake, [Manifest("raw.plays", D1, 3, True, None, LANDED)])
     assert held(lake) == {("raw.plays", D1): (3, True)}
+
+
+def test_no_landing_time_of_the_future_is_taken(lake: Lake) -> None:
+    with pytest.raises(UsageError, match="lies in the future"):
+        close_through(lake.settings, "raw.plays", date(2026, 3, 1), datetime(2099, 1, 1, tzinfo=UTC))

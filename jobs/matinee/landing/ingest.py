@@ -216,13 +216,21 @@ def _checked(registry: Registry, dataset: str | None, known: Iterable[str]) -> s
 
 
 def _utc(received_at: datetime | None) -> datetime:
+    now = datetime.now(UTC)
     if received_at is None:
-        return datetime.now(UTC)
+        return now
     if received_at.tzinfo is None:
         raise UsageError(
             f"The landing time {received_at.isoformat()} has no time zone.",
             next_step="Give it with its offset, such as 2026-03-01T12:00:00+00:00.",
             facts={"received_at": received_at},
+        )
+    if received_at > now + rows_of.AHEAD:
+        # A landing of the future would end every day before it that its history judges.
+        raise UsageError(
+            f"The landing time {received_at.isoformat()} lies in the future.",
+            next_step="Give the time at which the files came, or none: it is now then.",
+            facts={"received_at": received_at, "now": now},
         )
     return received_at.astimezone(UTC)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from matinee import faults
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import remove_orphan_files
+from matinee.errors import CommitConflictError
 from matinee.landing.landed_files import register_missing
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
@@ -41,9 +42,15 @@ def _withdraw_changed(lake: Lake, dataset: str) -> int:
     """Withdraw the days that something else than a publication has changed: the commit that shows it may expire."""
     changes = changed_outside(lake, history(lake, dataset)).values()
     found = [change for change in changes if change.newest.state is State.PUBLISHED]
+    withdrawn = 0
     for change in found:
-        withdraw(lake, change.newest, change.words)
-    return len(found)
+        try:
+            withdraw(lake, change.newest, change.words)
+            withdrawn += 1
+        except CommitConflictError as error:
+            # The day was published again meanwhile, which is looked at the next time.
+            log.warning("%s", error.message)
+    return withdrawn
 
 
 def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:

@@ -16,7 +16,7 @@ from matinee.days import day_range
 from matinee.errors import CommitConflictError, StaleInputsError, UsageError, WithdrawnError
 from matinee.ledger.compactions import proven
 from matinee.ledger.ledger import History, history
-from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, Run, State, Withdrawal
+from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Run, State, Withdrawal
 from matinee.report import Verdict
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
@@ -66,7 +66,7 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
             return found
         published = history(lake, run.dataset)
         _refuse_withdrawn(table, published, run)
-        refuse_older_inputs(published, run)
+        _refuse_older_inputs(lake, published, run)
         main = refs.head(table)
         audited = _audited(table, published, run)
         replayed = table.metadata.snapshot_by_id(audited).parent_snapshot_id != main  # type: ignore[union-attr]
@@ -128,7 +128,7 @@ def _withdrawn(run: Run, day: date, reason: str) -> WithdrawnError:
     )
 
 
-def refuse_older_inputs(published: History, run: Run) -> None:
+def _refuse_older_inputs(lake: Lake, published: History, run: Run) -> None:
     """Refuse a run that read an input older than the publication it would replace did.
 
     Raises:
@@ -138,9 +138,9 @@ def refuse_older_inputs(published: History, run: Run) -> None:
     newest = {found.publication_id: found for found in map(published.newest, days) if found}
     ours = {pin.dataset: pin for pin in run.pins}
     for other in newest.values():
-        for theirs in other.run.pins:
+        for theirs in other.run.pins if other.publication_id != run.publication_id else ():
             mine = ours.get(theirs.dataset)
-            if other.publication_id != run.publication_id and mine and mine.sequence_number < theirs.sequence_number:
+            if mine and mine.sequence_number < theirs.sequence_number and not _set_back(lake, theirs):
                 raise StaleInputsError(
                     f"{run.publication_id} read {theirs.dataset} at snapshot {mine.snapshot_id}; "
                     f"{other.publication_id}, which it would replace, read the newer {theirs.snapshot_id}.",
@@ -155,6 +155,12 @@ def _refuse_newer(table: "Table", published: History, run: Run, audited: int) ->
         newest = published.newest(day)
         if newest is not None and (newest.head_sequence_number or 0) > refs.sequence(table, audited):
             raise _stale_cells(run, newest.head_snapshot_id or 0, newest.publication_id, {day: set()})
+
+
+def _set_back(lake: Lake, pin: InputPin) -> bool:
+    """Whether `main` of an input was set back behind what a publication read there: nobody can read that any more."""
+    table = lake.table(pin.dataset)
+    return table.metadata.snapshot_by_id(pin.snapshot_id) is not None and pin.snapshot_id not in refs.ancestry(table)
 
 
 def _is_ours(table: "Table", snapshot_id: int, run: Run, parent: int) -> bool:

@@ -77,8 +77,8 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     Returns:
         The records of the publication's days; the verdicts of audits that ran again have replaced the first ones.
     """
-    noted = recorded(lake, run.dataset)
     known = history(lake, run.dataset).find(run.publication_id)
+    noted = recorded(lake, run.dataset)
     found = [one for one in known if run.first_day <= one.day <= run.last_day]
     records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
     record(lake, [one for one in records if noted[one.publication_id, one.day].state is State.PREPARED])

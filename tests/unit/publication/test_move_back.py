@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, core_play, make_lake, prepare
+from tests.lakes import D1, D2, core_play, land, make_lake, pin, prepare, raw_play
 from tests.unit.publication.test_move import newest, nothing_to_audit, publish
 
 from matinee.errors import StaleInputsError, UsageError, WithdrawnError
@@ -97,3 +97,13 @@ def test_a_withdrawal_that_only_the_ledger_has_is_not_undone_by_a_restatement(la
     record(lake, [replace(old, recorded_ts=noted_after([old]), **reason)])  # As older versions withdrew a day.
     with pytest.raises(WithdrawnError):
         move_to_main(lake, ours, nothing_to_audit)
+
+
+def test_what_an_input_held_before_it_was_set_back_is_no_newer_input(lake: Lake) -> None:
+    land(lake, "raw.plays", [raw_play(D1)])
+    older = pin(lake, "raw.plays", {D1: 1})
+    land(lake, "raw.plays", [raw_play(D1, "p2")], seq=2)
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1)], pins=(pin(lake, "raw.plays", {D1: 2}),)))
+    refs.move_branch(lake.table("raw.plays"), refs.MAIN, older.snapshot_id, expected=refs.head(lake.table("raw.plays")))
+    run = prepare(lake, PLAYS, D1, [core_play(D1, "again")], pins=(pin(lake, "raw.plays", {D1: 1}),))
+    assert move_to_main(lake, run, nothing_to_audit).snapshot_id == refs.head(lake.table(PLAYS))
