@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 from tests.interleavings import Interleavings
-from tests.judge import ATTRIBUTIONS, IMPRESSIONS, PLAYS
+from tests.judge import ATTRIBUTIONS, IMPRESSIONS, OUTCOMES, PLAYS
 from tests.lakes import D1, D2
 from tests.world import HOURS, World, world
 
@@ -120,3 +120,16 @@ def test_main_that_was_set_back_is_published_anew_with_a_generation_that_does_no
     machine.rerun(IMPRESSIONS, D1, heal=False)
     machine.judged()
     assert Validity(machine.lake).status(IMPRESSIONS, D1).valid
+
+
+def test_a_day_whose_input_was_set_back_waits_for_a_person_and_is_not_trusted(machine: Interleavings) -> None:
+    machine.rerun(IMPRESSIONS, D1, heal=False)
+    machine.rerun(OUTCOMES, D2, heal=True)
+    machine.heal(mend=True)
+    machine.rerun(OUTCOMES, D1, heal=False)
+    machine.heal(mend=False)
+    machine.set_back(ATTRIBUTIONS, again=False)
+    machine.rerun(IMPRESSIONS, D2, heal=True)
+    machine.heal(mend=False)
+    machine.judged()
+    assert not Validity(machine.lake).status(OUTCOMES, D1).valid
