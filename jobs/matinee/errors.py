@@ -98,6 +98,10 @@ class WithdrawnError(TerminalError):
     """The days were withdrawn after the run began: only a run that a person starts publishes them again."""
 
 
+class DroppedError(TerminalError):
+    """Days that were dropped, as their contract says, or days that are made from them: none is published again."""
+
+
 class CommitConflictError(TransientError):
     """A reference moved between load and commit; nothing was changed."""
 

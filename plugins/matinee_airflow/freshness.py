@@ -67,10 +67,10 @@ def stale_datasets(settings: Settings, now: datetime) -> list[str]:
     validity = Validity(Lake.open(settings))
     if validity.valid_from is None:
         return []
-    begin = start_of(validity.valid_from)
     return [
         contract.dataset
         for contract in validity.lake.registry.all()
         if contract.freshness < timedelta.max
-        and now - (validity.vtts(contract.dataset).vtts or begin) > contract.freshness
+        and (first := validity.owed_from(contract.dataset)) is not None
+        and now - (validity.vtts(contract.dataset).vtts or start_of(first)) > contract.freshness
     ]

@@ -68,6 +68,7 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
     """Return the first input day that keeps a key from running, with the chain of reasons; empty if none does.
 
     Raises:
+        DroppedError: the day, or one that it reads, was dropped: it will not come.
         MatineeError: the lake cannot be looked at.
     """
     from matinee.table.catalog import Lake, catalog_errors
@@ -77,7 +78,8 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
         validity = Validity(Lake.open(settings))
         contract = validity.lake.registry.get(dataset)
         day = parse_day(key)
-        published = contract.touched_days(day, day)
+        derivable = validity.require_derivable(contract, day)
+        published = max(contract.touched_days(day, day)[0], derivable), day
         for spec in contract.inputs:
             for read in () if spec.optional else day_range(*contract.input_days(spec, *published)):
                 status = validity.readable(spec, read)

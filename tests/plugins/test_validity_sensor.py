@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.test_worked_example import snippet
+from tests.lakes import D1, D2, land, raw_play
 
-from matinee.errors import TerminalError
+from matinee.errors import DroppedError, TerminalError
+from matinee.ledger.dropping import drop_before
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import Manifest, declare
@@ -75,6 +77,14 @@ def test_one_bad_day_does_not_stop_the_days_after_it(lake: Lake) -> None:
     close(lake, "raw.plays", "2026-03-01", rows=100)
     close(lake, "raw.plays", "2026-03-02")
     assert waiting(lake.settings, "core.plays", "2026-03-02") == ""
+
+
+def test_a_day_that_was_dropped_is_not_waited_for_and_one_that_reads_none_of_those_is(lake: Lake) -> None:
+    land(lake, "raw.plays", [raw_play(D1), raw_play(D2)])
+    drop_before(lake.table("raw.plays"), lake.registry.get("raw.plays"), D2)
+    with pytest.raises(DroppedError, match=r"core.plays 2026-03-01 is not derived again"):
+        waiting(lake.settings, "core.plays", str(D1))
+    assert waiting(lake.settings, "core.plays", str(D2)) == ""
 
 
 def test_the_join_names_the_file_at_the_end_of_the_chain(lake: Lake) -> None:

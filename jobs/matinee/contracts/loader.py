@@ -11,13 +11,13 @@ from pathlib import Path
 
 from matinee.contracts.document import Misplaced, Piece, line_of, read
 from matinee.contracts.model import COLUMN_TYPES, Column, Contract, InputSpec, PartitionField, VolumeBand
-from matinee.days import parse_day
+from matinee.days import parse_day, parse_duration
 from matinee.errors import ContractError, UsageError
 
 FILE_NAME = "contract.odcs.yaml"
 DATASET_PROPERTIES = frozenset({
     "audited", "dayColumn", "sortOrder", "profileBuckets", "inputs", "transform", "touches", "parameters",
-    "earliestEvent", "retainPublications", "live",
+    "earliestEvent", "retainPublications", "keep", "live",
 })  # fmt: skip
 COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform"})
 SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
@@ -25,6 +25,7 @@ SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DATASET = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _ENUM_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
+_DAY = timedelta(days=1)
 _UNITS = {"h": "hours", "d": "days", "m": "minutes"}
 
 
@@ -78,6 +79,7 @@ def parse(root: Piece, folder: Path) -> Contract:
         earliest_event=_day(custom["earliestEvent"]) if "earliestEvent" in custom else date(2000, 1, 1),
         retain_publications=custom["retainPublications"].whole() if "retainPublications" in custom else 3,
         retain_days=_length(levels["retention"]).days if "retention" in levels else 14,
+        keep=_keep(custom["keep"]) if "keep" in custom else None,
         volume=_volume(table),
         has_live=custom["live"].flag() if "live" in custom else False,
         is_live=False,
@@ -221,6 +223,16 @@ def _day(piece: Piece) -> date:
         return parse_day(piece.text())
     except UsageError as error:
         raise Misplaced(piece.place, "must be a day as 'YYYY-MM-DD', quoted") from error
+
+
+def _keep(piece: Piece) -> timedelta:
+    try:
+        length = parse_duration(piece.text())
+    except UsageError as error:
+        raise Misplaced(piece.place, "must be a duration such as 400d") from error
+    if length < _DAY or length % _DAY:
+        raise Misplaced(piece.place, "must be whole days, at least one: days are dropped whole")
+    return length
 
 
 def _names(stated: Piece | None) -> tuple[str, ...]:

@@ -86,6 +86,7 @@ class Contract:
         freshness: how far VTTS may lag behind the clock; `timedelta.max` where no target is declared.
         earliest_event: events of days before it are quarantined.
         retain_publications, retain_days: how many publications of a day are kept, and for how many days at least.
+        keep: for how long event days are kept, counted back from the newest valid one; None: for ever.
         has_live: whether micro-batches keep a table of it, too: `<dataset>_live`, of the same columns, unaudited.
         is_live: whether this is such a table.
         folder: where the contract, its transform and its audits stand.
@@ -111,6 +112,7 @@ class Contract:
     earliest_event: date
     retain_publications: int
     retain_days: int
+    keep: timedelta | None
     volume: VolumeBand
     has_live: bool
     is_live: bool
@@ -166,6 +168,7 @@ class Contract:
             partitions=tuple(field for field in self.partitions if field.column != BUCKET_COLUMN),
             freshness=timedelta.max,
             retain_days=0,
+            keep=None,
             has_live=False,
             is_live=True,
         )

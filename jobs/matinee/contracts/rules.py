@@ -146,6 +146,8 @@ def _promises(subject: Subject) -> Iterator[Finding]:
         yield ("slaProperties",), f"completeness is a share in (0, 1], not {contract.completeness_share}"
     if contract.retain_publications < 1:
         yield subject.custom("retainPublications"), "at least the newest publication of a day is kept"
+    if contract.keep is not None and contract.day_column is None:
+        yield subject.custom("keep"), "keep drops event days: name their dayColumn"
     if contract.transform == "transform.sql" and not (contract.folder / "transform.sql").is_file():
         yield subject.custom("transform"), "transform.sql does not stand beside the contract"
 

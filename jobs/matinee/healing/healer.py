@@ -18,6 +18,7 @@ from matinee import faults
 from matinee.days import end_of
 from matinee.errors import (
     CatalogUnavailableError,
+    DroppedError,
     EngineUnavailableError,
     HumanNeededError,
     InputsNotValidError,
@@ -236,8 +237,8 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
     request = RunRequest(stale.dataset, stale.day, stale.day, attempt="heal", heal=True)
     try:
         report = run(opened.settings, request)
-    except (InputsNotValidError, WithdrawnError) as error:
-        # Not a failure: the freshness watch tells of the input, and of a day that was withdrawn meanwhile.
+    except (DroppedError, InputsNotValidError, WithdrawnError) as error:
+        # Not a failure: the freshness watch tells of the input, and of a day that was withdrawn or dropped meanwhile.
         return None if same is not None and same.reason == str(error) else replace(decided, reason=str(error))
     except CatalogUnavailableError:
         raise  # It says nothing about the day, and nothing can be written down.

@@ -1,4 +1,7 @@
-"""What is stale: published days whose inputs have gone on, found by metadata alone, in the order of repair."""
+"""What is stale: published days whose inputs have gone on, found by metadata alone, in the order of repair.
+
+A day that reads days that were dropped is not: it would come out without their rows.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -56,7 +59,8 @@ def _stale(
     lake: Lake, validity: Validity, contract: Contract, first: date | None, last: date | None
 ) -> Iterator[StaleDay]:
     published = validity.history(contract.dataset)
-    days = [day for day in sorted(published.by_day) if not (first and day < first) and not (last and day > last)]
+    left = max(first or date.min, validity.derivable_from(contract))
+    days = [day for day in sorted(published.by_day) if day >= left and not (last and day > last)]
     landings = _landings(lake, contract, days) if days else {}
     for day in days:
         newest = published.newest(day)

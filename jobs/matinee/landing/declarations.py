@@ -192,7 +192,11 @@ def _no_beginning(look: Look, day: date, at: datetime) -> str:
     if day > at.date() + DAY:
         return f"it lies beyond tomorrow, {at.date() + DAY}"
     # What lies before the first day counts as valid: nothing that was published may slip out of sight.
-    published = {one.dataset: look.history(one.dataset) for one in registry.all() if one.transform}
-    seen = (found for known in published.values() for found in known.by_day if known.newest(found))
-    lost = min((found for found in seen if found < day), default=None)
+    kept = [one.dataset for one in registry.all() if one.transform or (one.namespace == "raw" and one.day_column)]
+    dropped = next((one for one in kept if day < look.begin(one)), None)
+    if dropped:
+        return f"{dropped} keeps its days from {look.begin(dropped)} on"
+    published = [look.history(one.dataset) for one in registry.all() if one.transform]
+    seen = ((known, found) for known in published for found in known.by_day if known.newest(found))
+    lost = min((found for known, found in seen if (known.begin or date.min) <= found < day), default=None)
     return f"{lost} was published already" if lost else ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from matinee.contracts.stamps import from_text, to_text
+from matinee.ledger.dropping import begin_of
 from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Publication, Run, State, Withdrawal, buckets_in
 from matinee.report import Rows, Verdict
 from matinee.table import refs
@@ -30,10 +31,14 @@ _VERDICTS = TypeAdapter(tuple[Verdict, ...])
 
 @dataclass(frozen=True)
 class History:
-    """The publications of one dataset, by day, oldest first; each with the last state that is known."""
+    """The publications of one dataset, by day, oldest first; each with the last state that is known.
+
+    `begin` is the first day that is left, where days were dropped: the ledger still knows what those were.
+    """
 
     dataset: str
     by_day: Mapping[date, tuple[Publication, ...]]
+    begin: date | None = None
 
     def newest(self, day: date) -> Publication | None:
         """Return the day's newest publication that reached `main` (perhaps withdrawn since), if any did."""
@@ -73,7 +78,8 @@ def noted_after(known: Iterable[Publication]) -> datetime:
 def history(lake: Lake, dataset: str) -> History:
     """Return what is known of a dataset's publications: the ledger's rows completed by `main`'s ancestry."""
     latest = recorded(lake, dataset)
-    reached, withdrawn = _on_main(lake.table(dataset)) if lake.exists(dataset) else ({}, {})
+    table = lake.table(dataset) if lake.exists(dataset) else None
+    reached, withdrawn = _on_main(table) if table else ({}, {})
     by_day: dict[date, list[Publication]] = defaultdict(list)
     for known in latest.values():
         head, word = reached.get(known.publication_id), withdrawn.get((known.publication_id, known.day))
@@ -81,7 +87,7 @@ def history(lake: Lake, dataset: str) -> History:
         now = head.record(known) if unnoted and head else known
         by_day[known.day].append(word.record(now) if word and now.state is State.PUBLISHED else now)
     ordered = {day: tuple(sorted(found, key=_age)) for day, found in by_day.items()}
-    return History(dataset, ordered)
+    return History(dataset, ordered, begin_of(table) if table else None)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from matinee import faults
 from matinee.days import day_range
-from matinee.errors import CommitConflictError, StaleInputsError, UsageError, WithdrawnError
+from matinee.errors import CommitConflictError, DroppedError, StaleInputsError, UsageError, WithdrawnError
 from matinee.ledger.compactions import proven
+from matinee.ledger.dropping import begin_of
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, InputPin, Run, State, Withdrawal
 from matinee.report import Verdict
@@ -53,6 +54,7 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
 
     Raises:
         WithdrawnError: one of the days was withdrawn after the run began.
+        DroppedError: one of the days was dropped after the run began.
         UsageError: it was published before, and `main` was set back since.
         StaleInputsError: another commit changed the same days, inputs were read older than by what is published, or
             the branch does not hold exactly what was audited.
@@ -64,6 +66,7 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
         found = _already(table, run)
         if found is not None:
             return found
+        _refuse_dropped(table, run)
         published = history(lake, run.dataset)
         _refuse_withdrawn(table, published, run)
         _refuse_older_inputs(lake, published, run)
@@ -94,6 +97,16 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
         next_step="Run again when fewer writers are at work.",
         facts={"dataset": run.dataset, "publication_id": run.publication_id},
     )
+
+
+def _refuse_dropped(table: "Table", run: Run) -> None:
+    begin = begin_of(table)
+    if begin is not None and run.first_day < begin:
+        raise DroppedError(
+            f"{run.publication_id} cannot be published: {run.dataset} {run.first_day} was dropped meanwhile.",
+            next_step=f"Nothing: {run.dataset} keeps its days from {begin} on.",
+            facts={"dataset": run.dataset, "day": run.first_day, "publication_id": run.publication_id, "begin": begin},
+        )
 
 
 def _refuse_withdrawn(table: "Table", published: History, run: Run) -> None:

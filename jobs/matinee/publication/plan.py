@@ -38,6 +38,7 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
     Raises:
         UsageError: the dataset has no transform, or every day lies before the lake's first.
         InputsNotValidError: an input day that the run reads is not valid; the reason is named.
+        DroppedError: a day, or one that it reads, was dropped.
         CommitConflictError: another live run took the same identity, or the inputs did not stand still.
     """
     contract = lake.registry.get(request.dataset).with_parameters(request.parameters)
@@ -120,7 +121,8 @@ def _published_days(contract: Contract, request: RunRequest, validity: Validity)
     """Return the days that the run publishes: those that its keys touch, from the lake's first day on.
 
     An earlier day whose own part of an optional input is not valid is left as it stands: deriving it without that part
-    would take from it what it has. So is one that was withdrawn: a person decides when it is published again.
+    would take from it what it has. So is one that was withdrawn: a person decides when it is published again; and one
+    that reads a day that was dropped.
     """
     first, last = contract.touched_days(request.first_key, request.last_key)
     if validity.valid_from is None:
@@ -135,9 +137,10 @@ def _published_days(contract: Contract, request: RunRequest, validity: Validity)
             next_step=f"Give keys from {validity.valid_from} on; days before it count as empty.",
             facts={"dataset": contract.dataset, "key": request.key, "valid_from": validity.valid_from},
         )
+    derivable = validity.require_derivable(contract, max(request.first_key, validity.valid_from))
     if request.heal:
         return request.first_key, request.last_key
-    earliest = max(first, validity.valid_from)
+    earliest = max(first, validity.valid_from, derivable)
     day = max(request.first_key, validity.valid_from)
     optional = [spec.dataset for spec in contract.inputs if spec.optional]
     while day > earliest:

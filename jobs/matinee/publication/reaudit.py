@@ -28,10 +28,16 @@ def audit_published(
             without it nothing is recorded.
 
     Raises:
-        UsageError: the day is not published, or what it read has expired.
+        UsageError: the day is not published any more, or what it read has expired.
     """
     lake = Lake.open(settings)
-    newest = history(lake, lake.registry.get(dataset).dataset).newest(day)
+    published = history(lake, lake.registry.get(dataset).dataset)
+    newest = published.newest(day)
+    if published.begin is not None and day < published.begin:
+        raise UsageError(
+            f"{dataset} {day} was dropped: there are no rows to judge.",
+            next_step=f"Name a day from {published.begin} on.",
+        )
     if newest is None:
         raise UsageError(
             f"{dataset} {day} is not published.", next_step=f"`matinee run {dataset} --key {day}` publishes it."

@@ -13,7 +13,7 @@ from functools import partial
 
 from matinee import faults
 from matinee.days import parse_day
-from matinee.errors import StaleInputsError, UsageError, WithdrawnError
+from matinee.errors import DroppedError, StaleInputsError, UsageError, WithdrawnError
 from matinee.ledger import pins
 from matinee.ledger.ledger import history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication, Run, State
@@ -107,6 +107,7 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
 
     Raises:
         WithdrawnError: one of its days was withdrawn after the run began.
+        DroppedError: one of its days was dropped after the run began.
         StaleInputsError: it went stale each of several times.
         AuditFailedError: what was written again failed an audit.
         UsageError: it was never prepared, or was abandoned.
@@ -119,7 +120,7 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
             with clock.part("publish"):
                 published = move_to_main(lake, prepared.run, partial(_audit_again, lake, prepared.run))
             break
-        except WithdrawnError as error:
+        except (DroppedError, WithdrawnError) as error:
             give_up(lake, prepared.run, error.message)
             raise
         except StaleInputsError:

@@ -49,8 +49,10 @@ def replace_files(
     removed: Iterable["DataFile"],
     added: Iterable["DataFile"],
     properties: Mapping[str, str],
+    *,
+    table_properties: Mapping[str, str] | None = None,
 ) -> None:
-    """Remove and add data files on a branch in ONE commit that carries the properties.
+    """Remove and add data files on a branch in ONE commit that carries the properties, and sets those of the table.
 
     Raises:
         CommitConflictError: any other commit to the table came between; nothing was changed.
@@ -66,6 +68,8 @@ def replace_files(
                 change.delete_data_file(file)
             for file in added:
                 change.append_data_file(file)
+        if table_properties:
+            commit.set_properties(dict(table_properties))
 
 
 def _judge_manifests_apart(overwrite: "_OverwriteFiles") -> None:

@@ -184,9 +184,11 @@ def upper_instant(table: "Table", file: "DataFile", column: str) -> datetime | N
 
 
 def _highest_bound(table: "Table", column: str, snapshot_id: int | None) -> int:
-    # Only where every landing snapshot has expired: the files' own statistics then hold the number.
+    # Only where every landing snapshot has expired: the files' own statistics then hold the number, but for files of
+    # days that were dropped.
     files = (task.file for task in table.scan(snapshot_id=snapshot_id).plan_files())
-    return max((_bound(table, file, column) for file in files), default=0)
+    dropped = int(table.properties.get(LANDING_SEQ, 0))
+    return max([dropped, *(_bound(table, file, column) for file in files)])
 
 
 def _bound(table: "Table", file: "DataFile", column: str) -> int:

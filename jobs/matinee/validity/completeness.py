@@ -107,7 +107,7 @@ def _comparable(look: Look, dataset: str, day: date) -> dict[int, int]:
     found: dict[int, int] = {}
     for week in range(1, WEEKS + 1):
         earlier = day - timedelta(weeks=week)
-        if look.valid_from is None or earlier < look.valid_from:
+        if look.valid_from is None or earlier < max(look.valid_from, look.begin(dataset)):
             break
         landed, manifest = look.landed(dataset).get(earlier, 0), look.manifests.get((dataset, earlier))
         if manifest is not None and manifest.closed:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import Contract, InputSpec
+from matinee.errors import DroppedError
+from matinee.ledger.dropping import begin_of
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import Publication, State
 from matinee.table.catalog import Lake
@@ -21,6 +23,7 @@ class Look:
     lake: Lake
     _histories: dict[str, History] = field(default_factory=dict)
     _landed: dict[str, dict[date, int]] = field(default_factory=dict)
+    _begins: dict[str, date | None] = field(default_factory=dict)
     _heard: dict[str, datetime | None] = field(default_factory=dict)
 
     @cached_property
@@ -50,11 +53,55 @@ class Look:
             contract = self.lake.registry.get(dataset)
             for reader in self.readers(dataset):
                 self.history(reader.dataset)  # First: what lands after a publication is only more than it read.
-            sizes = {}
+            sizes, self._begins[dataset] = {}, None
             if self.lake.exists(dataset):
-                sizes = day_sizes(self.lake.table(dataset), contract.day_column or "event_day")
+                table = self.lake.table(dataset)
+                sizes, self._begins[dataset] = day_sizes(table, contract.day_column or "event_day"), begin_of(table)
             self._landed[dataset] = {day: size.rows for day, size in sizes.items()}
         return self._landed[dataset]
+
+    def begin(self, dataset: str) -> date:
+        """Return the first day that is left of a dataset of which days were dropped; `date.min` where none was."""
+        if self.lake.registry.get(dataset).transform is not None:
+            return self.history(dataset).begin or date.min
+        self.landed(dataset)
+        return self._begins[dataset] or date.min
+
+    def derivable_from(self, contract: Contract) -> date:
+        """Return the first day that a run may publish: from there on no day that it reads, or it itself, was dropped.
+
+        A day before it would come out without the rows that are gone.
+        """
+        reads = (_first_reading(contract, spec, self.begin(spec.dataset)) for spec in contract.inputs)
+        return max([self.begin(contract.dataset), *reads])
+
+    def require_derivable(self, contract: Contract, day: date) -> date:
+        """Return `derivable_from`.
+
+        Raises:
+            DroppedError: the day lies before it.
+        """
+        first = self.derivable_from(contract)
+        if day < first:
+            raise DroppedError(
+                f"{contract.dataset} {day} is not derived again: it was dropped, or a day that it reads was.",
+                next_step=f"Give keys from {first} on; `matinee doctor` says which days each dataset keeps.",
+                facts={"dataset": contract.dataset, "day": day, "derivable_from": first},
+            )
+        return first
+
+    def owed_from(self, dataset: str) -> date | None:
+        """Return the first day that a dataset has to have; None: no day of the lake was ever closed.
+
+        That is the lake's first, or where days were dropped the first that can be derived again from landed rows on:
+        what cannot be mended any more is not owed.
+        """
+        return max(self.valid_from, self._mendable_from(dataset)) if self.valid_from else None
+
+    def _mendable_from(self, dataset: str) -> date:
+        contract = self.lake.registry.get(dataset)
+        reads = (_first_reading(contract, spec, self._mendable_from(spec.dataset)) for spec in contract.inputs)
+        return max([self.begin(dataset), *reads])
 
     def heard(self, dataset: str) -> datetime | None:
         """Return when something was landed for a raw dataset last."""
@@ -71,3 +118,11 @@ class Look:
         """Return the publication of a day of a raw dataset; None where it has none, or a withdrawn one."""
         found = (self.history(reader.dataset).newest(day) for reader in self.readers(dataset))
         return next((newest for newest in found if newest and newest.state is State.PUBLISHED), None)
+
+
+def _first_reading(contract: Contract, spec: InputSpec, begin: date) -> date:
+    """Return the first day of a dataset that reads no day of an input before one."""
+    day = begin
+    while contract.input_days(spec, day, day)[0] < begin:
+        day += timedelta(days=1)
+    return day

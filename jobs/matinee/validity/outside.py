@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from matinee.ledger.compactions import proven
+from matinee.ledger.dropping import begin_of, is_drop
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication
 from matinee.table import refs
@@ -61,13 +62,14 @@ class OutsideChange:
 def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]:
     """Return the published days of a dataset that were changed by something other than a publication.
 
-    A proven compaction is no change. Where all is well, a look at the table's metadata file is enough, and one at the
-    proofs where it was compacted: no manifest is read.
+    A proven compaction is no change, and days that were dropped have none. Where all is well, a look at the table's
+    metadata file is enough, and one at the proofs where it was compacted: no manifest is read.
     """
-    newest = {day: found for day in published.by_day if (found := published.newest(day))}
-    if not newest:
+    if not any(map(published.newest, published.by_day)):
         return {}
     table = lake.table(published.dataset)
+    left = begin_of(table) or date.min
+    newest = {day: found for day in published.by_day if day >= left and (found := published.newest(day))}
     kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
     line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
     known = _reached(published)
@@ -128,6 +130,8 @@ def _replaces(published: Publication, commit: "Snapshot") -> bool:
 def _is_strange(snapshot: "Snapshot", known: set[str | None]) -> bool:
     """Whether a commit changed rows, and no publication of the ledger is its own: an experiment is in no ledger."""
     summary = _summary(snapshot)
+    if is_drop(summary):
+        return False  # Had it removed other days as well, their rows would be fewer than were published.
     named = summary.get(PUBLICATION_ID)
     return (named is None or named not in known) and any(int(summary.get(name, "0")) for name in _CHANGES)
 

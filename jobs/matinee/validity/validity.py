@@ -3,7 +3,8 @@
 A day of a published dataset is valid iff its newest publication was not withdrawn and wrote the rows that `main` holds,
 its own completeness gate holds, and every input day it read is valid and still has the generation that was pinned.
 A day of a raw dataset is valid iff it is over and enough of the expected rows have landed. Days before `valid_from`
-count as empty and valid.
+count as empty and valid. A day that was dropped keeps the generation that it had: what was made from it stays valid,
+and is not made again.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ class Reason:
     """Why a day is not valid, and what would restore it.
 
     `kind` is one of open, short, unpublished, withdrawn, failing (by its audits), thinned (rows are gone),
-    tampered (other rows than were audited), set_back (main was moved back), restated, input, immature.
+    tampered (other rows than were audited), set_back (main was moved back), restated, input, immature, dropped (as an
+    input: its rows are gone).
     """
 
     kind: str
@@ -84,6 +86,9 @@ class Validity(Look):
         """Return whether a day of an input can be read as its reader's contract asks: valid, or mature as well."""
         status = self.status(spec.dataset, day)
         contract = self.lake.registry.get(spec.dataset)
+        if day < self.begin(spec.dataset):
+            detail = f"dropped: its contract keeps days from {self.begin(spec.dataset)} on"
+            return _invalid(contract, day, "dropped", detail, "Nothing: what reads it is not derived any more.")
         before = self.valid_from is None or day < self.valid_from
         if spec.waits_for == "valid" or not status.valid or before:
             return status
@@ -95,7 +100,15 @@ class Validity(Look):
     def _status(self, contract: Contract, day: date) -> DayStatus:
         if self.valid_from is not None and day < self.valid_from:
             return DayStatus(contract.dataset, day, valid=True)
+        if day < self.begin(contract.dataset):
+            return self._dropped(contract, day)
         return self._published(contract, day) if contract.transform else self._complete(contract, day)
+
+    def _dropped(self, contract: Contract, day: date) -> DayStatus:
+        newest = self.history(contract.dataset).newest(day) if contract.transform else None
+        if newest is None:
+            return DayStatus(contract.dataset, day, valid=True)
+        return DayStatus(contract.dataset, day, True, newest.generation, stamp=newest.stamp)
 
     def _complete(self, contract: Contract, day: date) -> DayStatus:
         landed, published = self.landed(contract.dataset).get(day, 0), self.published(contract.dataset, day)
@@ -160,6 +173,8 @@ class Validity(Look):
         pin = _pin_of(newest, source)
         if self.lake.registry.get(source).transform is not None or pin is None:
             return None
+        if newest.day < self.begin(source):
+            return None
         landed = self.landed(source).get(newest.day, 0)
         if landed >= newest.rows.read:
             return None
@@ -174,7 +189,7 @@ class Validity(Look):
         """Say so where a publication was made of less than its source's share of the rows that are declared by now."""
         source = contract.inputs[0].dataset
         upstream = self.lake.registry.get(source)
-        if upstream.transform is not None:
+        if upstream.transform is not None or newest.day < self.begin(source):
             return None
         declared = (source, newest.day) in self.manifests
         expected = expectation(self, source, newest.day) if declared else Unknown("")
@@ -219,22 +234,23 @@ class Validity(Look):
         return None
 
     def vtts(self, dataset: str) -> Vtts:
-        """Return the end of the unbroken run of valid days from `valid_from`, and what holds it there."""
-        if self.valid_from is None:
+        """Return the end of the unbroken run of valid days from the first that is owed, and what holds it there."""
+        first = self.owed_from(dataset)
+        if first is None:
             reason = Reason("open", dataset, date.min, "no day of this lake is closed", "Land events and manifests.")
             return Vtts(dataset, None, held_by=reason)
-        day, last = self.valid_from, None
+        day, last = first, None
         while (status := self.status(dataset, day)).valid:
             last, day = day, day + timedelta(days=1)
         reached = end_of(last) if last else None
-        return Vtts(dataset, reached, self._mature_through(dataset, last), status.reason)
+        return Vtts(dataset, reached, self._mature_through(dataset, first, last), status.reason)
 
-    def _mature_through(self, dataset: str, last: date | None) -> datetime | None:
+    def _mature_through(self, dataset: str, first: date, last: date | None) -> datetime | None:
         contract = self.lake.registry.get(dataset)
-        if last is None or self.valid_from is None or not looks_ahead(contract):
+        if last is None or not looks_ahead(contract):
             return None
         reached = None
-        for day in day_range(self.valid_from, last):
+        for day in day_range(first, last):
             newest = self.history(dataset).newest(day)
             reached = settled_through(contract, newest, day) or reached
             if not is_settled(contract, newest, day):

@@ -1,9 +1,12 @@
 """Days, durations and parameters of a contract."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
+from matinee.contracts.loader import load
 from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.errors import UsageError
@@ -122,3 +125,8 @@ def test_an_override_leaves_the_contract_as_it_is(attributions: Contract) -> Non
     attributions.with_parameters({"attribution.window": "40d"})
 
     assert attributions.parameters["attribution.window"] == "24h"
+
+
+def test_a_contract_says_for_how_long_its_days_are_kept(write_contract: Callable[..., Path]) -> None:
+    kept = load(write_contract(("customProperties:", "customProperties:\n  - property: keep\n    value: 400d")))
+    assert (kept.keep, kept.as_live().keep) == (timedelta(days=400), None)

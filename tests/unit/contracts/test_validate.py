@@ -11,6 +11,7 @@ from matinee.settings import CHECKOUT
 
 WriteContract = Callable[..., Path]
 
+KEEP = "customProperties:\n  - property: keep\n    value:"
 BY_THE_STANDARD = [
     pytest.param("id: core.ratings\n", "", 1, "'id' is a required property", id="no id"),
     pytest.param("status: active", "owner: me", 6, "ODCS knows no 'owner' here", id="a stray key"),
@@ -42,6 +43,8 @@ BY_OUR_RULES = [
     pytest.param('"24h"', '"24h"\n      source.repeats: "2"', 55, "not a share in [0, 1)", id="no share"),
     pytest.param('"24h"', '"24h"\n      source.delay: "3"', 55, "not a duration such as 10m", id="no delay"),
     pytest.param("partitionKeyPosition: 1", "partitionKeyPosition: 2", 29, "must be 1 to 1", id="a gap"),
+    pytest.param("customProperties:", f"{KEEP} soon", 42, "must be a duration such as 400d", id="no length to keep"),
+    pytest.param("customProperties:", f"{KEEP} 36h", 42, "must be whole days, at least one", id="half a day to keep"),
     pytest.param("value: 36", "value: soon", 38, "must be a whole number", id="no service level"),
 ]
 
