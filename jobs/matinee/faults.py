@@ -41,6 +41,9 @@ Point = Literal[
     "compact.after_record",
     "compact.after_move",
     "expire.after_tags",
+    "pin.after_record",
+    "pin.after_tag",
+    "pin.after_end",
 ]
 POINTS: tuple[str, ...] = get_args(Point)
 

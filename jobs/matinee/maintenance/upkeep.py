@@ -10,6 +10,7 @@ from matinee.errors import CommitConflictError
 from matinee.landing.landed_files import register_missing
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
+from matinee.ledger.pinned_sets import end_overdue
 from matinee.ledger.recovery import recover
 from matinee.ledger.withdrawal import withdraw
 from matinee.maintenance.leftovers import clean_overdue
@@ -54,12 +55,17 @@ def _withdraw_changed(lake: Lake, dataset: str) -> int:
 
 
 def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
-    """Remove branches of dead work, and snapshots and tags that nothing needs at `now`; the ledger comes first."""
+    """Remove branches of dead work, and snapshots and tags that nothing needs at `now`.
+
+    The ledger comes first, and the end of pinned sets.
+    """
     recover_all(settings)
     lake = Lake.open(settings)
     dropped = clean_overdue(lake, dataset, now)
     for one in dropped:
         log.warning("%s was dropped: nothing has happened there since %s", one.spark_name, one.since)
+    for ended in end_overdue(lake, now):
+        log.info("The pinned set %s has ended: it was held through %s", ended.pin_id, ended.until)
     found = expire_recovered(lake, dataset, now)
     return found.model_copy(update={"details": {**found.details, "branches": len(dropped)}})
 

@@ -5,5 +5,5 @@ AUDIT, REPLAY, LANDING, COMPACT, SWAP = WORK = ("audit_", "replay_", "landing_",
 #: Other branches: the rows of an experiment, the holder of a lease.
 EXPERIMENT, LEASE = "experiment_", "lease_"
 #: Tags: a retained publication, the newest commit of a kind that expiry keeps, what a run that is at work reads, a
-#: landing whose other rows are still to come.
-PUBLICATION, MARKER, PIN, BEGUN = "pub_", "marker_", "pin_", "begun_"
+#: landing whose other rows are still to come, a pinned set that somebody holds.
+PUBLICATION, MARKER, PIN, BEGUN, SET = "pub_", "marker_", "pin_", "begun_", "set_"

@@ -32,6 +32,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "ops.heals",
         "ops.landings",
         "ops.manifests",
+        "ops.pins",
         "ops.publications",
         "ops.stream_parity",
         "ops.stream_ticks",

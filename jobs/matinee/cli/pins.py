@@ -1,0 +1,98 @@
+"""`matinee pin` and `matinee pins`: published snapshots that somebody holds, whatever expires."""
+
+import getpass
+from datetime import UTC, date, datetime
+
+import click
+
+from matinee.cli.options import DAY
+from matinee.cli.output import emit, emit_one, output_option
+from matinee.ledger.pinned_sets import PinnedSet, held, missing
+from matinee.settings import load_settings
+from matinee.table.catalog import Lake
+
+
+@click.command()
+@click.argument("datasets", metavar="DATASET...", nargs=-1, required=True)
+@click.option("--until", required=True, type=DAY, help="Last day on which it is held; the upkeep after it ends it.")
+@click.option("--why", required=True, help="What for; `pins list` and `doctor` say so.")
+@output_option
+def pin(datasets: tuple[str, ...], until: date, why: str, output: str) -> None:
+    """Hold one consistent set of published snapshots of the DATASETs, all of one moment, whatever expires.
+
+    A training that takes weeks reads the same rows from its first epoch to its last: `read_as` names each table as it
+    is held. Days that the set has are not dropped by `keep` meanwhile. The same call again changes nothing.
+
+    \b
+    Example:
+      matinee pin core.impressions core.impression_plays --until 2026-06-30 --why "training of model 7"
+      matinee query "SELECT count(*) FROM core.impression_plays.tag_set_20260601_1"
+    """
+    from matinee.maintenance.pinning import pin as hold
+
+    lake = Lake.open(load_settings())
+    _show(hold(lake, datasets, until, why, _user(), datetime.now(UTC)), output)
+
+
+@click.group()
+def pins() -> None:
+    """Pinned sets: published snapshots that somebody holds (`matinee pin`)."""
+
+
+@pins.command(name="list")
+@output_option
+def list_(output: str) -> None:
+    """Show what is held, by whom, why and until when; `incomplete`: the call that made it was cut off.
+
+    \b
+    Example:
+      matinee pins list --output json
+    """
+    lake = Lake.open(load_settings())
+    rows = []
+    for one in held(lake):
+        named = _datasets(one) if output == "json" else list(one.snapshots)
+        rows.append({**_facts(one), "datasets": named, "incomplete": missing(lake, one)})
+    emit(rows, output, empty="Nothing is pinned.")
+
+
+@pins.command()
+@click.argument("pin_id", metavar="PIN")
+@output_option
+def end(pin_id: str, output: str) -> None:
+    """End the set PIN: its snapshots expire like any other from now on.
+
+    \b
+    Example:
+      matinee pins end 20260601_1
+    """
+    from matinee.maintenance.pinning import end as end_set
+
+    found = end_set(Lake.open(load_settings()), pin_id)
+    emit_one({**_facts(found), "state": "ended", "datasets": list(found.snapshots)}, output)
+
+
+def _show(one: PinnedSet, output: str) -> None:
+    if output == "json":
+        emit_one({**_facts(one), "datasets": _datasets(one)}, output)
+        return
+    emit_one(_facts(one), output)
+    emit(_datasets(one), output)
+
+
+def _facts(one: PinnedSet) -> dict[str, object]:
+    return {"pin": one.pin_id, "until": one.until, "why": one.why, "holder": one.holder, "since": one.since}
+
+
+def _datasets(one: PinnedSet) -> list[dict[str, object]]:
+    return [
+        {"dataset": dataset, "snapshot": snapshot_id, "read_as": f"{dataset}.tag_{one.tag}"}
+        for dataset, snapshot_id in one.snapshots.items()
+    ]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A container may run as a user that has no name.
+        return "unknown"

@@ -1,0 +1,182 @@
+"""Pinned sets: published snapshots of one moment that somebody holds, whatever expires, until a day.
+
+The register `ops.pins` says what is held, tags on the tables hold it. A set is recorded before its first tag is put,
+and its end before the first tag is removed, so whoever comes next knows what a process that died was about to do, and
+does it (`settle`).
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from matinee import faults
+from matinee.days import end_of
+from matinee.errors import CommitConflictError, SnapshotGoneError
+from matinee.table import names, refs
+from matinee.table.catalog import Lake
+from matinee.table.registers import append_rows, stamp
+
+log = logging.getLogger(__name__)
+PINS = "ops.pins"
+_HELD, _ENDED = "HELD", "ENDED"
+
+
+@dataclass(frozen=True)
+class PinnedSet:
+    """What is held: the snapshot of each dataset; `until` is the last day, included."""
+
+    pin_id: str
+    snapshots: Mapping[str, int]
+    until: date
+    why: str
+    holder: str
+    since: datetime
+
+    @property
+    def tag(self) -> str:
+        """The tag that holds it on each table."""
+        return f"{names.SET}{self.pin_id}"
+
+    @property
+    def ends(self) -> datetime:
+        """The first instant at which it is not held any more."""
+        return end_of(self.until)
+
+
+def held(lake: Lake) -> list[PinnedSet]:
+    """Return the sets that have not ended, oldest first."""
+    rows = _rows(lake)
+    ended = {row["pin_id"] for row in rows if row["state"] == _ENDED}
+    found: dict[str, list[dict[str, object]]] = {}
+    for row in rows:
+        if row["pin_id"] not in ended:
+            found.setdefault(str(row["pin_id"]), []).append(row)
+    return [_from_rows(of_set) for _, of_set in sorted(found.items(), key=lambda one: _from_rows(one[1]).since)]
+
+
+def missing(lake: Lake, one: PinnedSet) -> list[str]:
+    """Return the datasets of a set on which its tag is not: of one that is being made, or was cut off."""
+    return [name for name, snapshot in one.snapshots.items() if refs.reference(lake.table(name), one.tag) != snapshot]
+
+
+def hold(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder: str) -> PinnedSet:
+    """Record a set and put its tags; the same set again is the one that is held already.
+
+    Raises:
+        SnapshotGoneError: one of the snapshots has expired; nothing is held.
+        CommitConflictError: others recorded sets first, each of many times.
+    """
+    wanted = _recorded(lake, snapshots, until, why, holder)
+    faults.reach("pin.after_record")
+    try:
+        _put_tags(lake, wanted)
+    except SnapshotGoneError:
+        end(lake, wanted)
+        raise
+    return wanted
+
+
+def end(lake: Lake, one: PinnedSet) -> None:
+    """Record that a set has ended, and remove its tags."""
+    append_rows(lake, PINS, _to_rows(one, _ENDED))
+    faults.reach("pin.after_end")
+    for dataset in one.snapshots:
+        _remove_tag(lake, dataset, one.tag)
+
+
+def settle(lake: Lake) -> None:
+    """Bring the tags to what the register says: those of a set that was cut off are put, those of an ended one go."""
+    if not lake.exists(PINS):
+        return
+    # Before the look at the register: a tag is put after its set was recorded.
+    tags = list(_tags(lake))
+    now = held(lake)
+    for one in now:
+        try:
+            _put_tags(lake, one)
+        except SnapshotGoneError as error:
+            log.warning("The pinned set %s ends: %s", one.pin_id, error.message)
+            end(lake, one)
+    known = {one.tag for one in now}
+    for dataset, tag in tags:
+        if tag not in known:
+            _remove_tag(lake, dataset, tag)
+
+
+def end_overdue(lake: Lake, now: datetime) -> list[PinnedSet]:
+    """Settle, then end the sets whose last day is over at `now`; return them."""
+    settle(lake)
+    overdue = [one for one in held(lake) if one.ends <= now]
+    for one in overdue:
+        end(lake, one)
+    return overdue
+
+
+def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder: str) -> PinnedSet:
+    for _ in range(refs.COMMIT_TRIES):
+        table = lake.ensure(PINS)  # Before the look: what comes between the two is a conflict.
+        for one in held(lake):
+            if (one.snapshots, one.until, one.why) == (snapshots, until, why):
+                return one
+        since = stamp()
+        made = {str(row["pin_id"]) for row in _rows(lake) if str(row["pin_id"]).startswith(f"{since:%Y%m%d}_")}
+        new = PinnedSet(f"{since:%Y%m%d}_{len(made) + 1}", dict(snapshots), until, why, holder, since)
+        with suppress(CommitConflictError):
+            append_rows(lake, PINS, _to_rows(new, _HELD), onto=table)
+            return new
+    raise CommitConflictError(
+        f"Others pinned first, {refs.COMMIT_TRIES} times; nothing is held.",
+        next_step="Pin again.",
+        facts={"table": PINS},
+    )
+
+
+def _put_tags(lake: Lake, one: PinnedSet) -> None:
+    for dataset, snapshot_id in one.snapshots.items():
+        table = lake.table(dataset)
+        if refs.reference(table, one.tag) == snapshot_id:
+            continue
+        refs.require(table, snapshot_id)
+        with suppress(CommitConflictError):  # Another process does the same, or expiry was first: the next look tells.
+            refs.put_tag(table, one.tag, snapshot_id, until=one.ends)
+        refs.require(lake.table(dataset), snapshot_id)
+        faults.reach("pin.after_tag")
+
+
+def _remove_tag(lake: Lake, dataset: str, tag: str) -> None:
+    table = lake.table(dataset)
+    found = refs.reference(table, tag)
+    if found is not None:
+        with suppress(CommitConflictError):  # Another process removes it.
+            refs.remove(table, tag, expected=found)
+
+
+def _tags(lake: Lake) -> Iterator[tuple[str, str]]:
+    for contract in lake.registry.all():
+        if contract.transform and lake.exists(contract.dataset):
+            found = lake.table(contract.dataset).metadata.refs
+            yield from ((contract.dataset, name) for name in sorted(found) if name.startswith(names.SET))
+
+
+def _rows(lake: Lake) -> list[dict[str, object]]:
+    return lake.table(PINS).scan().to_arrow().to_pylist() if lake.exists(PINS) else []
+
+
+def _to_rows(one: PinnedSet, state: str) -> list[dict[str, object]]:
+    shared = {"pin_id": one.pin_id, "until": one.until, "why": one.why, "holder": one.holder, "state": state}
+    recorded = one.since if state == _HELD else stamp()
+    return [
+        shared | {"dataset": dataset, "snapshot_id": snapshot_id, "recorded_ts": recorded}
+        for dataset, snapshot_id in one.snapshots.items()
+    ]
+
+
+def _from_rows(rows: list[dict[str, object]]) -> PinnedSet:
+    snapshots = {str(row["dataset"]): int(str(row["snapshot_id"])) for row in rows}
+    first = rows[0]
+    since: datetime = first["recorded_ts"]  # type: ignore[assignment]
+    until: date = first["until"]  # type: ignore[assignment]
+    pin_id, why, holder = (str(first[name]) for name in ("pin_id", "why", "holder"))
+    return PinnedSet(pin_id, snapshots, until, why, holder, since.astimezone(UTC))
