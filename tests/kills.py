@@ -20,6 +20,7 @@ KILLED_IN = {
     "recover": "test_upkeep_kills",
     "compact": "test_compaction",
     "expire": "test_upkeep_kills",
+    "drop": "test_pin_kills",
     "pin": "test_pin_kills",
     "stream": "test_stream_kills",
     "parity": "test_stream_kills",

@@ -41,6 +41,7 @@ Point = Literal[
     "compact.after_record",
     "compact.after_move",
     "expire.after_tags",
+    "drop.after_commit",
     "pin.after_record",
     "pin.after_tag",
     "pin.after_end",

@@ -1,21 +1,28 @@
-"""kill -9 while a set is pinned or ended: the next call finishes it."""
+"""kill -9 while a set is pinned or ended, or days are dropped: the next call finishes it."""
 
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from tests.kills import die, points_of
-from tests.lakes import D1, D2, D3, core_play, land, make_lake, pin, prepare, raw_play
+from tests.lakes import D1, D2, D3, core_play, ids, land, make_lake, pin, prepare, raw_play
 
+from matinee.days import end_of
+from matinee.ledger.dropping import begin_of
 from matinee.ledger.model import Run
 from matinee.ledger.pinned_sets import end_overdue, held, hold, missing
+from matinee.maintenance import upkeep
 from matinee.maintenance.pinning import pin as pin_set
 from matinee.publication.move import drop_branches, move_to_main
+from matinee.settings import CHECKOUT
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 RAW, PLAYS, ATTRIBUTIONS = "raw.plays", "core.plays", "core.play_attributions"
 UNTIL, NOW = date(2099, 1, 1), datetime(2026, 3, 10, tzinfo=UTC)
+JOB = str(CHECKOUT / "jobs" / "maintain.py")
 PIN = ("-m", "matinee.cli.main", "pin", PLAYS, ATTRIBUTIONS, "--until", str(UNTIL), "--why", "model 7")
 
 
@@ -66,3 +73,22 @@ def test_the_end_of_a_set_that_was_cut_off_is_finished_by_the_next_call(lake: La
     assert (held(lake), tagged(lake)) == ([], [PLAYS, ATTRIBUTIONS])
     end_overdue(lake, NOW)
     assert tagged(lake) == []
+
+
+@pytest.mark.parametrize("point", points_of("drop"))
+def test_a_drop_that_was_killed_leaves_days_that_are_gone_and_not_owed(
+    lake: Lake, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = shutil.copytree(CHECKOUT / "sql", tmp_path / "sql")
+    contract = sql / "core" / "plays" / "contract.odcs.yaml"
+    kept = "customProperties:\n  - property: keep\n    value: 2d\n  - property: dayColumn"
+    contract.write_text(contract.read_text().replace("customProperties:\n  - property: dayColumn", kept))
+    assert "keep" in contract.read_text()
+    monkeypatch.setenv("MATINEE_SQL_DIR", str(sql))
+    settings = lake.settings.model_copy(update={"sql_dir": sql})
+    arguments = ("--what", "expire", "--dataset", PLAYS, "--now", NOW.isoformat())
+    die(settings, point, tmp_path / "marker", JOB, *arguments)
+    again = upkeep.expire_snapshots(settings, PLAYS, NOW)
+    assert again.details["days_dropped"] == 0
+    assert (begin_of(lake.table(PLAYS)), ids(lake, PLAYS, "play_id")) == (D2, ["p2", "p3"])
+    assert Validity(Lake.open(settings)).vtts(PLAYS).vtts == end_of(D3)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from matinee.cli.findings import finding, kept, pinned
 from matinee.cli.output import emit, output_option
 from matinee.errors import MatineeError
 from matinee.settings import Settings, load_settings
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check Java, jars, engine, catalog, location, contracts, ledger, leftovers; exit 1 where something needs you.
+    """Check Java, jars, engine, catalog, contracts, ledger, leftovers, what is held; exit 1 where something needs you.
 
     A leftover holds the expiry of snapshots since the time that is named. `warning`: for longer than a run is at work.
     The nightly upkeep drops branches on which nothing has happened for 7 days, those of failed audits after 14.
+    `pins` are sets that somebody holds (`matinee pin`); `keep` says which days a contract ended, and who still needs
+    days that it would end.
 
     Run --clean only while no run is active: the branch of a live run looks like a leftover.
 
@@ -44,16 +47,9 @@ def doctor(clean: bool, output: str) -> None:
 
 def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> dict[str, object]:
     try:
-        return _row(name, "ok", check(settings))
+        return finding(name, "ok", check(settings))
     except MatineeError as error:
-        return _row(name, "failed", error.message, error.next_step)
-
-
-def _row(
-    check: str, state: str, detail: str, then: str | None = None, since: datetime | None = None
-) -> dict[str, object]:
-    moment = since.isoformat(timespec="seconds") if since else None
-    return {"check": check, "state": state, "detail": detail, "since": moment, "next": then}
+        return finding(name, "failed", error.message, error.next_step)
 
 
 def _java(_: Settings) -> str:
@@ -127,15 +123,17 @@ def _lake(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
     for contract in lake.registry.all():
         if contract.transform and lake.exists(contract.dataset):
             for record in recover(lake, contract.dataset):
-                yield _row("ledger", "ok", f"{record.publication_id} {record.day} recorded as {record.state.value}")
+                yield finding("ledger", "ok", f"{record.publication_id} {record.day} recorded as {record.state.value}")
     now = stamp()
     for leftover in leftovers(lake):
         if clean:
             drop(lake, leftover)
-            yield _row("branches", "ok", f"{leftover.spark_name} dropped")
+            yield finding("branches", "ok", f"{leftover.spark_name} dropped")
         else:
             yield _holding(leftover, now)
     yield from _begun(lake, now)
+    yield from pinned(lake, now)
+    yield from kept(lake, now)
 
 
 def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
@@ -148,7 +146,7 @@ def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
         state = "warning" if now - landing.received_ts > KEEP_LIVE else "open"
         detail = f"{landing.file}: its bad rows are in {QUARANTINE}, its good ones not in {landing.dataset}"
         then = "`matinee ingest` the same file again: it goes on from there"
-        yield _row("landings", state, detail, then, landing.received_ts)
+        yield finding("landings", state, detail, then, landing.received_ts)
 
 
 def _holding(leftover: "Leftover", now: datetime) -> dict[str, object]:
@@ -157,9 +155,9 @@ def _holding(leftover: "Leftover", now: datetime) -> dict[str, object]:
 
     drop = "`matinee doctor --clean` drops it, once no run is active"
     if leftover.since is None or leftover.until is None:
-        return _row("branches", "open", leftover.spark_name, drop)
+        return finding("branches", "open", leftover.spark_name, drop)
     what = "kept to look at, an audit failed" if leftover.refused else "holds the expiry of snapshots"
     is_long = now - leftover.since > KEEP_LIVE and not leftover.refused
     then = f"the nightly upkeep drops it after {leftover.until:%Y-%m-%d %H:%MZ}; {drop}"
     state, detail = "warning" if is_long else "open", f"{leftover.spark_name}: {what}"
-    return _row("branches", state, detail, then, leftover.since)
+    return finding("branches", state, detail, then, leftover.since, leftover.until)

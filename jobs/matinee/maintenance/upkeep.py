@@ -1,4 +1,4 @@
-"""Upkeep of the lake: recovery, expiry, orphan files. Each can be run again at any time."""
+"""Upkeep of the lake: recovery, days and snapshots that go, orphan files. Each can be run again at any time."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from matinee.ledger.model import State
 from matinee.ledger.pinned_sets import end_overdue
 from matinee.ledger.recovery import recover
 from matinee.ledger.withdrawal import withdraw
+from matinee.maintenance.drops import drop
 from matinee.maintenance.leftovers import clean_overdue
 from matinee.maintenance.retention import expire, plan_expiry
 from matinee.report import Report
@@ -55,19 +56,24 @@ def _withdraw_changed(lake: Lake, dataset: str) -> int:
 
 
 def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
-    """Remove branches of dead work, and snapshots and tags that nothing needs at `now`.
+    """Remove branches of dead work, days that the contract's `keep` ends, and what nothing needs at `now`.
 
-    The ledger comes first, and the end of pinned sets.
+    The ledger comes first, and the end of pinned sets. Snapshots and tags go last: they hold the files of the days.
     """
     recover_all(settings)
     lake = Lake.open(settings)
-    dropped = clean_overdue(lake, dataset, now)
-    for one in dropped:
+    dead = clean_overdue(lake, dataset, now)
+    for one in dead:
         log.warning("%s was dropped: nothing has happened there since %s", one.spark_name, one.since)
     for ended in end_overdue(lake, now):
         log.info("The pinned set %s has ended: it was held through %s", ended.pin_id, ended.until)
+    dropped = drop(lake, dataset, now)
+    for need in dropped.needed if dropped and dropped.kept else ():
+        log.warning("%s keeps days from %s on for %s", dataset, need.first, need.who)
     found = expire_recovered(lake, dataset, now)
-    return found.model_copy(update={"details": {**found.details, "branches": len(dropped)}})
+    days, rows, kept = (dropped.days, dropped.rows, dropped.kept) if dropped else (0, 0, 0)
+    details = {"branches": len(dead), "days_dropped": days, "rows_dropped": rows, "days_needed": kept}
+    return found.model_copy(update={"details": {**found.details, **details}})
 
 
 def expire_recovered(lake: Lake, dataset: str, now: datetime) -> Report:

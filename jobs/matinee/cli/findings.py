@@ -1,0 +1,58 @@
+"""What `matinee doctor` tells, row by row, and the rows on what is held and what `keep` has dropped."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from matinee.contracts.model import Contract
+from matinee.ledger.dropping import begin_of, last_drop
+from matinee.ledger.pinned_sets import held, missing
+from matinee.maintenance.drops import plan_drop
+from matinee.table.catalog import Lake
+
+
+def finding(
+    check: str,
+    state: str,
+    detail: str,
+    then: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> dict[str, object]:
+    """Return a row: what was found, since when and until when it holds, and what to do next."""
+    times = (one.isoformat(timespec="seconds") if one else None for one in (since, until))
+    named = dict(zip(("since", "until"), times, strict=True))
+    return {"check": check, "state": state, "detail": detail, **named, "next": then}
+
+
+def pinned(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
+    """Say what is pinned, by whom, why and until when; a warning where a set is not whole, or its time is over."""
+    for one in held(lake):
+        lacking, is_over = missing(lake, one), one.ends <= now
+        detail = f"{one.pin_id}: {', '.join(one.snapshots)} held by {one.holder} ({one.why})"
+        then = f"`matinee pins end {one.pin_id}` ends it sooner"
+        if lacking:
+            detail, then = f"{detail}; not yet {', '.join(lacking)}", "the next `matinee pin` or upkeep completes it"
+        elif is_over:
+            then = "the nightly upkeep ends it"
+        yield finding("pins", "warning" if lacking or is_over else "ok", detail, then, one.since, one.ends)
+
+
+def kept(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
+    """Say which days are left of each dataset whose days have an end, and which could not be dropped, and why."""
+    for contract in lake.registry.all():
+        if contract.keep is not None and lake.exists(contract.dataset):
+            yield from _kept(lake, contract, contract.keep.days, now)
+
+
+def _kept(lake: Lake, contract: Contract, days: int, now: datetime) -> Iterator[dict[str, object]]:
+    name, table = contract.dataset, lake.table(contract.dataset)
+    begin, last, planned = begin_of(table), last_drop(table), plan_drop(lake, contract.dataset, now)
+    words = f"days before {begin} were dropped" if begin else "none was dropped yet"
+    taken = f"; the last drop took {last[1]} rows" if last else ""
+    tonight = f"the next upkeep drops {planned.days} days" if planned and planned.days else None
+    yield finding("keep", "ok", f"{name} keeps {days} days: {words}{taken}", tonight, last[0] if last else None)
+    if planned is None or not planned.kept:
+        return
+    for need in planned.needed:
+        detail = f"{name}: days from {need.first} on, before {planned.first}, are not dropped: {need.who} needs them"
+        yield finding("keep", "open", detail, need.next_step, until=need.until)
