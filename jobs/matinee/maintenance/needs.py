@@ -48,7 +48,9 @@ def needs(lake: Lake, contract: Contract, table: "Table", before: date, now: dat
 def _sets(lake: Lake, contract: Contract, table: "Table", before: date, now: datetime) -> Iterator[Need]:
     for one in held(lake):
         snapshot_id = one.snapshots.get(contract.dataset)
-        first = _first_day(contract, table, snapshot_id, before) if snapshot_id is not None and one.ends > now else None
+        if snapshot_id is None or one.ends <= now or table.metadata.snapshot_by_id(snapshot_id) is None:
+            continue  # Of a set that was cut off a snapshot may have expired: the next call ends it.
+        first = _first_day(contract, table, snapshot_id, before)
         if first is not None:
             who = f"the pinned set {one.pin_id} of {one.holder} ({one.why})"
             yield Need(first, who, one.ends, f"`matinee pins end {one.pin_id}`, if it is needed no more.")
@@ -61,9 +63,8 @@ def _runs(lake: Lake, contract: Contract, table: "Table", before: date, now: dat
         if not name.startswith(names.PIN) or name in ended:
             continue
         run = name.removeprefix(names.PIN)
-        first = _first_read(lake.registry, contract.dataset, run) or _first_day(
-            contract, table, ref.snapshot_id, before
-        )
+        first = _first_read(lake.registry, contract.dataset, run)
+        first = first or _first_day(contract, table, ref.snapshot_id, before)
         if first is not None:
             yield Need(first, f"the run {run}", refs.ends(table, name), "Nothing: it goes once the run has ended.")
 
@@ -90,9 +91,8 @@ def _live(lake: Lake, contract: Contract) -> Iterator[Need]:
         first = min(day_sizes(lake.table(name), live.day_column or ""), default=None)
         reads = _reads(lake.registry, live, contract.dataset, first) if first else None
         if reads is not None:
-            yield Need(
-                reads, f"the live table {name}", None, "Nothing: its days end as `live.keep` of its contract says."
-            )
+            end = "Nothing: its days end as `live.keep` of its contract says."
+            yield Need(reads, f"the live table {name}", None, end)
 
 
 def _reads(registry: Registry, contract: Contract, dataset: str, day: date) -> date | None:

@@ -126,6 +126,15 @@ def test_a_pinned_set_keeps_its_days_until_it_ends(lake: Lake) -> None:
     assert (found.days, found.needed) == (1, ())
 
 
+def test_a_set_that_was_cut_off_and_whose_snapshot_has_expired_keeps_nothing(lake: Lake) -> None:
+    gone = refs.head(lake.table(PLAYS))
+    held = hold(lake, {PLAYS: gone}, date(2026, 3, 12), "model 7", "me")
+    refs.remove(lake.table(PLAYS), held.tag, expected=gone)
+    publish(lake, D3)
+    lake.table(PLAYS).maintenance.expire_snapshots().by_ids([gone]).commit()
+    assert dropped(lake).days == 1
+
+
 def test_a_run_keeps_the_days_that_it_reads(lake: Lake) -> None:
     run = "core_play_attributions_20260301_r1"
     pins.hold(lake, run, {PLAYS: refs.head(lake.table(PLAYS))})
