@@ -24,6 +24,8 @@ KILLED_IN = {
     "pin": "test_pin_kills",
     "stream": "test_stream_kills",
     "parity": "test_stream_kills",
+    "lake": "test_upgrade",
+    "upgrade": "test_upgrade",
 }
 
 

@@ -70,6 +70,10 @@ class ForeignTableError(TerminalError):
     """A table lies outside the warehouse: the lake was copied or moved, and to change it would change another."""
 
 
+class LakeFormatError(TerminalError):
+    """The lake has a newer format than this version knows, or an older one than it writes."""
+
+
 class LandingRefusedError(TerminalError):
     """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
 

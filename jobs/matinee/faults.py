@@ -45,6 +45,9 @@ Point = Literal[
     "pin.after_record",
     "pin.after_tag",
     "pin.after_end",
+    "lake.after_table",
+    "upgrade.after_lease",
+    "upgrade.after_table",
 ]
 POINTS: tuple[str, ...] = get_args(Point)
 

@@ -2,7 +2,8 @@
 
 The older version does all that leaves something behind: a landing that was cut off before and one after its rows
 reached `main`, an open branch before and one after its audit, a publication that is not in the ledger, a lease of a
-dead healer, and a stream that died between its two live tables. The tests go on with that lake, in this order.
+dead healer, and a stream that died between its two live tables. The lake is read as it is and upgraded; the tests go on
+with it in this order.
 """
 
 import json
@@ -17,16 +18,18 @@ from tests.older import Older, unpack_wheel
 
 from matinee.cli.main import main
 from matinee.contracts.model import live_name
-from matinee.errors import LeaseHeldError
+from matinee.errors import LakeFormatError, LeaseHeldError
 from matinee.healing import healer
 from matinee.healing.late import stale_days
 from matinee.landing.ingest import ingest
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
+from matinee.ledger.withdrawal import withdraw
 from matinee.live.impressions import LIVE
 from matinee.live.tick import Folder, tick
-from matinee.maintenance import upkeep
+from matinee.maintenance import upgrade, upkeep
+from matinee.maintenance.compaction import compact
 from matinee.maintenance.leftovers import clean, leftovers
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run
@@ -127,6 +130,27 @@ def test_nothing_that_was_published_is_late(call: Call) -> None:
     assert call("late", "scan") == []
 
 
+def test_nothing_is_landed_before_the_upgrade(settings: Settings, lake: Lake, landing: Path) -> None:
+    before = lake.table("raw.plays").metadata_location
+    with pytest.raises(LakeFormatError, match="matinee lake upgrade"):
+        ingest(settings, None, [landing / "later"])
+    assert lake.table("raw.plays").metadata_location == before
+
+
+def test_the_upgrade_waits_for_the_lease_of_a_dead_healer(
+    lake: Lake, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LeaseHeldError):
+        upgrade.upgrade(lake)
+    later = stamp() + lease.TIME
+    monkeypatch.setattr(upgrade, "stamp", lambda: later)
+    steps = call("lake", "upgrade")
+    assert isinstance(steps, list)
+    assert [step["step"] for step in steps if step["dataset"] == "ops.lake"] == ["format 1 -> 2"]
+    assert any(step["step"].startswith("remove branch lease_") for step in steps)
+    assert call("lake", "upgrade") == []
+
+
 def test_landings_that_were_cut_off_are_finished_with_no_row_lost_or_doubled(
     settings: Settings, lake: Lake, landing: Path
 ) -> None:
@@ -162,15 +186,19 @@ def test_the_next_days_are_published(settings: Settings, lake: Lake) -> None:
     assert vtts == {datetime(2026, 3, 5, tzinfo=UTC)}
 
 
-def test_the_lease_of_a_dead_healer_ends_and_what_is_late_is_healed(
-    settings: Settings, lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_day_is_withdrawn_and_published_again(settings: Settings, lake: Lake) -> None:
+    newest = history(lake, PLAYS).newest(D1)
+    assert newest is not None
+    withdraw(lake, newest, "doubled starts")
+    assert not Validity(lake).status(PLAYS, D1).valid
+    for dataset in streams.CHAIN:
+        run(settings, RunRequest(dataset, D1, D4))
+    assert {Validity(lake).vtts(dataset).vtts for dataset in streams.CHAIN} == {datetime(2026, 3, 5, tzinfo=UTC)}
+
+
+def test_what_is_late_is_healed(settings: Settings, lake: Lake, landing: Path) -> None:
     streams.drop_files(landing, "late", plays=[streams.play(30, noon(D1, 30), title_id="never shown")])
     ingest(settings, None, [landing / "plays_late.jsonl"])
-    with pytest.raises(LeaseHeldError):
-        healer.apply(settings)
-    later = stamp() + lease.TIME
-    monkeypatch.setattr(lease, "stamp", lambda: later)
     healer.apply(settings)
     assert "p30" in ids(lake, PLAYS, "play_id")
     assert list(stale_days(lake)) == []
@@ -197,3 +225,16 @@ def test_what_dead_runs_have_left_can_be_cleaned(lake: Lake) -> None:
         assert leftover.branch in {"audit_core_plays_20260302_begun", "audit_core_impressions_20260302_moved"}
         clean(lake, leftover)
     assert {Validity(lake).vtts(dataset).vtts for dataset in streams.CHAIN} == {datetime(2026, 3, 5, tzinfo=UTC)}
+
+
+def test_small_files_are_compacted_and_no_row_changes(settings: Settings, lake: Lake) -> None:
+    for number in range(5):
+        name, minute = f"small{number}", 40 + number
+        streams.drop_files(
+            settings.home, name, plays=[streams.play(40 + number, noon(D4, minute), title_id="never shown")]
+        )
+        ingest(settings, None, [settings.home / f"plays_{name}.jsonl"])
+    before = ids(lake, "raw.plays", "play_id")
+    report = compact(settings, "raw.plays")
+    assert int(report.details["files_after"]) < int(report.details["files_before"])
+    assert ids(lake, "raw.plays", "play_id") == before

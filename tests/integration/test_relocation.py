@@ -7,13 +7,14 @@ import pytest
 from tests.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee.errors import ForeignTableError
-from matinee.maintenance.relocation import relocate
+from matinee.maintenance.relocation import RELOCATING, relocate
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run, write
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import data_files
+from matinee.table.lake_format import CURRENT, LAKE, number
 from matinee.validity.validity import Validity
 
 pytestmark = [pytest.mark.spark, pytest.mark.embedded]
@@ -51,3 +52,11 @@ def test_a_copied_lake_is_a_lake_of_its_own_once_it_is_relocated(settings: Setti
     assert ids(copy, PLAYS, "play_id") == ["later", "o1", "o2", "p1", "p2"]
     assert Validity(copy).status(PLAYS, D1).valid
     assert refs.reference(copy.table(PLAYS), f"audit_{identity}") is None
+
+
+def test_a_relocation_that_was_killed_before_it_named_the_last_table_is_finished(settings: Settings) -> None:
+    lake = Lake.open(settings)
+    land_days(lake, D1)
+    lake.catalog.rename_table(LAKE, f"{LAKE}{RELOCATING}")
+    assert list(relocate(settings)) == []
+    assert number(Lake.open(settings)) == CURRENT

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check Java, jars, engine, catalog, contracts, ledger, leftovers, what is held; exit 1 where something needs you.
+    """Check Java, jars, engine, catalog, format, location, contracts, ledger, leftovers, what is held; exit 1 if needed.
 
     A leftover holds the expiry of snapshots since the time that is named. `warning`: for longer than a run is at work.
     The nightly upkeep drops branches on which nothing has happened for 7 days, those of failed audits after 14.
@@ -81,6 +81,14 @@ def _catalog(settings: Settings) -> str:
     return f"{settings.catalog} at {settings.warehouse_uri}, {len(tables)} tables"
 
 
+def _format(settings: Settings) -> str:
+    from matinee.table.lake_format import CURRENT, number, refuse_older
+
+    lake = Lake.open(settings)
+    refuse_older(lake.catalog)
+    return f"format {number(lake) or CURRENT}, which this version writes"
+
+
 def _contracts(settings: Settings) -> str:
     from matinee.contracts import evolve
 
@@ -109,6 +117,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "jars": _jars,
     "engine": _engine,
     "catalog": _catalog,
+    "format": _format,
     "location": _location,
     "contracts": _contracts,
 }

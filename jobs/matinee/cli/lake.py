@@ -1,4 +1,4 @@
-"""`matinee lake`: where the lake begins, and where its tables lie."""
+"""`matinee lake`: the lake as a whole: where it begins, where its tables lie, its format."""
 
 from datetime import UTC, date, datetime
 
@@ -12,7 +12,7 @@ from matinee.table.catalog import Lake
 
 @click.group()
 def lake() -> None:
-    """The lake as a whole: where it begins, and where its tables lie."""
+    """The lake as a whole: where it begins, where its tables lie, its format."""
 
 
 @lake.command()
@@ -54,3 +54,25 @@ def relocate(output: str) -> None:
     with working("Bringing the tables here …", output):
         rows = [vars(one) for one in bring(load_settings())]
     emit(rows, output, empty="Every table lies below the warehouse.")
+
+
+@lake.command()
+@click.option("--dry-run", is_flag=True, help="Print the steps; change nothing.")
+@output_option
+def upgrade(dry_run: bool, output: str) -> None:
+    """Bring a lake that an older version wrote to the format of this one; until then it is only read.
+
+    Stop first whatever writes to it: Airflow (`make down`), the stream, a healer. It can be run again at any time; one
+    that was killed is finished by the next. An older version must not be started on the lake afterwards.
+
+    \b
+    Example:
+      matinee lake upgrade --dry-run
+      matinee lake upgrade
+    """
+    from matinee.maintenance import upgrade as upgrades
+
+    opened = Lake.open(load_settings())
+    steps = upgrades.plan(opened) if dry_run else upgrades.upgrade(opened)
+    state = "to do" if dry_run else "done"
+    emit([{**vars(step), "state": state} for step in steps], output, empty="The lake has the current format.")

@@ -52,7 +52,8 @@ def relocate(settings: Settings) -> Iterator[Relocated]:
         ConservationError: a file lies outside its table, has another size, or rows are not those of the original; the
             table is left as it was.
     """
-    lake = Lake.open(settings)
+    # Whatever its format: it is copied as it is. One that was killed may have left the lake without `ops.lake`.
+    lake = Lake.open_any(settings)
     with spark_session(settings) as spark, catalog_errors():
         for contract in lake.registry.all():
             dataset = contract.dataset

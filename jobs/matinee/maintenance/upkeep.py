@@ -19,6 +19,7 @@ from matinee.maintenance.retention import expire, plan_expiry
 from matinee.report import Report
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
+from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
 from matinee.validity.outside import changed_outside
 
@@ -89,8 +90,11 @@ def remove_orphans(settings: Settings, dataset: str, now: datetime) -> Report:
 
     Raises:
         ForeignTableError: the table is another lake's.
+        LakeFormatError: the lake has an older format.
     """
-    refuse_foreign(Lake.open(settings).table(dataset))
+    lake = Lake.open(settings)
+    refuse_older(lake.catalog)
+    refuse_foreign(lake.table(dataset))
     with spark_session(settings) as spark:
         removed = remove_orphan_files(spark, settings, dataset, now.astimezone(UTC) - ORPHAN_AGE)
     return Report(step="orphans", dataset=dataset, details={"files": len(removed)})

@@ -12,6 +12,7 @@ from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
+from matinee.table import lake_format
 from matinee.table.location import refuse_foreign, warn_of_foreign
 
 if TYPE_CHECKING:
@@ -50,7 +51,20 @@ class Lake:
 
     @classmethod
     def open(cls, settings: Settings) -> "Lake":
-        """Open the catalog; the embedded one is made on first use.
+        """Open the catalog of a lake of a format that this version knows; the embedded one is made on first use.
+
+        Raises:
+            CatalogUnavailableError: the catalog does not answer.
+            LakeFormatError: the lake has a newer format.
+        """
+        lake = cls.open_any(settings)
+        with catalog_errors():
+            lake_format.look(lake)
+        return lake
+
+    @classmethod
+    def open_any(cls, settings: Settings) -> "Lake":
+        """Open the catalog, whatever it holds.
 
         Raises:
             CatalogUnavailableError: the catalog does not answer.
@@ -98,11 +112,15 @@ class Lake:
         Raises:
             ContractError: the contract asks for a change that cannot be applied safely.
             ForeignTableError: it lies outside the warehouse: whoever loads it so is about to change it.
+            LakeFormatError: the lake has an older format, likewise.
         """
         from pyiceberg.exceptions import TableAlreadyExistsError
 
+        lake_format.refuse_older(self.catalog)
         contract = self.registry.get(dataset)
         if not self.exists(dataset):
+            if dataset != lake_format.LAKE:
+                lake_format.begin(self)
             with suppress(TableAlreadyExistsError):  # Another process was first; what follows is the same for both.
                 self._create(contract)
         table = self.table(dataset)
@@ -119,7 +137,7 @@ class Lake:
     def _create(self, contract: Contract) -> None:
         schema = iceberg_schema(contract)
         with catalog_errors():
-            self._ensure_namespace(contract.namespace)
+            self.ensure_namespace(contract.namespace)
             self.catalog.create_table(
                 contract.dataset,
                 schema,
@@ -129,7 +147,8 @@ class Lake:
                 properties=table_properties(contract),
             )
 
-    def _ensure_namespace(self, name: str) -> None:
+    def ensure_namespace(self, name: str) -> None:
+        """Make a namespace if it is missing."""
         from pyiceberg.exceptions import NamespaceAlreadyExistsError
         from sqlalchemy.exc import IntegrityError
 

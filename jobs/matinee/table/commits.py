@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError
 from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
 from matinee.table.refs import COMMIT_TRIES
 
@@ -119,6 +120,7 @@ def commit_errors(table: "Table") -> Iterator[None]:
     from pyiceberg.exceptions import CommitFailedException
 
     refuse_foreign(table)
+    refuse_older(table.catalog)
 
     try:
         with catalog_errors():

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from matinee.errors import CommitConflictError, LeaseHeldError, LeaseLostError, MatineeError
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
+from matinee.table.lake_format import refuse_older
 from matinee.table.lease_store import Entry, store_of
 from matinee.table.location import refuse_foreign
 from matinee.table.registers import stamp
@@ -154,7 +155,8 @@ def newest_number(table: "Table") -> int:
 
 
 def _take(lake: Lake, dataset: str, name: str, holder: str, is_gone: Callable[[str], bool], above: int) -> Lease:
-    _refuse_older(lake, dataset, name, is_gone)
+    refuse_older(lake.catalog)
+    _refuse_branch(lake, dataset, name, is_gone)
     lease, store = Lease(lake, dataset, name, holder, above + 1), store_of(lake)
     found = store.read(lease.key)
     if found is not None:
@@ -167,7 +169,7 @@ def _take(lake: Lake, dataset: str, name: str, holder: str, is_gone: Callable[[s
     return lease
 
 
-def _refuse_older(lake: Lake, dataset: str, name: str, is_gone: Callable[[str], bool]) -> None:
+def _refuse_branch(lake: Lake, dataset: str, name: str, is_gone: Callable[[str], bool]) -> None:
     """Leave the work to a process of an older version that is at it; remove the branch of one that died."""
     if not lake.exists(dataset):
         return

@@ -4,6 +4,7 @@ An entry is written by one compare-and-swap and never removed: its number goes o
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,7 +15,7 @@ from matinee.settings import Settings
 from matinee.table.catalog import Lake, catalog_errors
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine, Table
+    from sqlalchemy import ColumnElement, Engine, Table
 
 TABLE = "matinee_leases"
 FOLDER = "_leases"
@@ -48,6 +49,9 @@ class LeaseStore(Protocol):
     def write(self, name: str, entry: Entry) -> bool:
         """Write an entry over the one of its version; False, without a change, where that is gone."""
 
+    def entries(self) -> Mapping[str, Entry]:
+        """Return the entries of all leases that were ever held, by name."""
+
 
 def store_of(lake: Lake) -> LeaseStore:
     """Return where the leases of a lake stand."""
@@ -64,20 +68,28 @@ class LeaseRows:
     catalog: str
 
     def read(self, name: str) -> Entry | None:
+        return self._select(_rows().c.name == name).get(name)
+
+    def entries(self) -> Mapping[str, Entry]:
+        from sqlalchemy import true
+
+        return self._select(true())
+
+    def _select(self, condition: "ColumnElement[bool]") -> dict[str, Entry]:
         from sqlalchemy import exc, inspect, select
 
         rows = _rows()
-        wanted = select(rows.c.holder, rows.c.held_until, rows.c.number, rows.c.version)
-        wanted = wanted.where(rows.c.catalog_name == self.catalog, rows.c.name == name)
+        wanted = select(rows.c.name, rows.c.holder, rows.c.held_until, rows.c.number, rows.c.version)
+        wanted = wanted.where(rows.c.catalog_name == self.catalog, condition)
         with catalog_errors():
             try:
                 with self.engine.connect() as connection:
-                    found = connection.execute(wanted).first()
+                    found = connection.execute(wanted).all()
             except (exc.OperationalError, exc.ProgrammingError):
                 if inspect(self.engine).has_table(TABLE):
                     raise
-                return None
-        return Entry(found[0], datetime.fromisoformat(found[1]), found[2], str(found[3])) if found else None
+                return {}
+        return {one[0]: Entry(one[1], datetime.fromisoformat(one[2]), one[3], str(one[4])) for one in found}
 
     def write(self, name: str, entry: Entry) -> bool:
         from sqlalchemy import exc, insert, update
@@ -153,6 +165,15 @@ class LeaseObjects:
                     raise
                 return False
         return True
+
+    def entries(self) -> Mapping[str, Entry]:
+        folder = self._place("")
+        prefix = folder["Key"].removesuffix(".json")
+        with catalog_errors():
+            pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=folder["Bucket"], Prefix=prefix)
+            keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+        names = [key.removeprefix(prefix).removesuffix(".json") for key in keys]
+        return {name: entry for name in names if (entry := self.read(name)) is not None}
 
     def _place(self, name: str) -> dict[str, str]:
         parts = urlsplit(self.settings.warehouse_uri)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
 from matinee.table.catalog import catalog_errors
+from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
 
 if TYPE_CHECKING:
@@ -214,6 +215,7 @@ def _commit(
     from pyiceberg.table.update import AssertTableUUID
 
     refuse_foreign(table)
+    refuse_older(table.catalog)
     requirements = (requirement, AssertTableUUID(uuid=table.metadata.table_uuid))
     for _ in range(COMMIT_TRIES):
         try:

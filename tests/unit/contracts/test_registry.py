@@ -30,6 +30,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "core.plays",
         "ops.compactions",
         "ops.heals",
+        "ops.lake",
         "ops.landings",
         "ops.manifests",
         "ops.pins",

@@ -1,0 +1,160 @@
+"""The format of the lake: a number in `ops.lake` that says what tables and commits of the lake mean.
+
+A version of the package whose tables or commits older versions would take for something else raises the number. Code
+reads lakes of its own format and of older ones, changes lakes of its own only, and refuses newer ones.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from matinee import __version__, faults
+from matinee.errors import CommitConflictError, LakeFormatError
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
+
+    from matinee.table.catalog import Lake
+
+log = logging.getLogger(__name__)
+LAKE = "ops.lake"
+#: 1: before `ops.lake`; leases are branches `lease_…` of tables. 2: leases stand beside the catalog.
+FIRST, CURRENT = 1, 2
+#: The table property of `ops.lake` that holds the number.
+PROPERTY = "matinee.format"
+#: In the properties of an open catalog whose lake has an older format: its number.
+_OLDER = "matinee.older-format"
+#: Lakes that this process has seen in the current format; a number never falls.
+_seen = set[tuple[str, ...]]()
+
+
+def look(lake: "Lake") -> None:
+    """Look at the format of a lake that is opened: once a process, where it is the current one.
+
+    Raises:
+        LakeFormatError: it is newer than this code.
+    """
+    properties = lake.catalog.properties
+    key = (lake.catalog.name, properties.get("uri", ""), properties["warehouse"])
+    if key in _seen:
+        return
+    found = number(lake)
+    if found == CURRENT:
+        _seen.add(key)
+    elif found is not None and found > CURRENT:
+        raise _newer(lake, found)
+    elif found is not None:
+        properties[_OLDER] = str(found)
+        _warn(key, found)
+
+
+def refuse_older(catalog: "Catalog") -> None:
+    """Refuse to change a lake that was opened in an older format; called by all that commits or removes files.
+
+    Raises:
+        LakeFormatError: its next step is the upgrade.
+    """
+    found = catalog.properties.get(_OLDER)
+    if found is not None:
+        raise LakeFormatError(
+            f"This lake has format {found}, this version writes {CURRENT}: nothing was changed.",
+            next_step="Stop what an older version has started, then `matinee lake upgrade` (first with --dry-run).",
+            facts={"format": int(found), "current": CURRENT},
+        )
+
+
+@contextmanager
+def upgrading(catalog: "Catalog") -> Iterator[None]:
+    """Let a block change a lake of an older format; that it has the current one is the block's to record."""
+    found = catalog.properties.pop(_OLDER, None)
+    try:
+        yield
+    except BaseException:
+        catalog.properties |= {_OLDER: found} if found is not None else {}
+        raise
+
+
+def number(lake: "Lake") -> int | None:
+    """Return the format of the lake as it is now; None where it has no table yet."""
+    table = _table(lake)
+    if table is not None and PROPERTY in table.properties:
+        return int(table.properties[PROPERTY])
+    others = lake.registry.contracts.keys() - {LAKE}
+    return FIRST if any(name in others for name in known_tables(lake)) else None
+
+
+def begin(lake: "Lake") -> None:
+    """Give a lake without a table the current format; called before any table is made.
+
+    Raises:
+        LakeFormatError: a newer version has upgraded it since it was opened.
+    """
+    found = number(lake)
+    if found is None:
+        record(lake, CURRENT)
+    elif found > CURRENT:
+        raise _newer(lake, found)
+
+
+def record(lake: "Lake", reached: int) -> None:
+    """Record a format: the number and its row, in one commit; for one that is there already there is no commit.
+
+    Raises:
+        CommitConflictError: others committed first.
+    """
+    import pyarrow as pa
+
+    from matinee.table.commits import commit_errors, transaction
+    from matinee.table.registers import stamp
+
+    table = lake.ensure(LAKE)
+    faults.reach("lake.after_table")
+    if table.properties.get(PROPERTY) == str(reached):
+        return
+    row = {"format": reached, "code_version": __version__, "recorded_ts": stamp()}
+    with suppress(CommitConflictError), commit_errors(table), transaction(table) as change:
+        change.set_properties({PROPERTY: str(reached)})
+        change.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
+    if lake.table(LAKE).properties.get(PROPERTY) != str(reached):
+        raise CommitConflictError(
+            "Others committed to ops.lake first.", next_step="Run again.", facts={"format": reached}
+        )
+
+
+def known_tables(lake: "Lake") -> list[str]:
+    """Return the tables that the catalog knows in the namespaces of the contracts."""
+    from pyiceberg.exceptions import NoSuchNamespaceError
+
+    found: list[str] = []
+    for namespace in sorted({contract.namespace for contract in lake.registry.all()}):
+        with suppress(NoSuchNamespaceError):
+            found += (".".join(name) for name in lake.catalog.list_tables(namespace))
+    return sorted(found)
+
+
+def _table(lake: "Lake") -> "Table | None":
+    from pyiceberg.exceptions import NoSuchTableError
+
+    try:
+        return lake.catalog.load_table(LAKE)
+    except NoSuchTableError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _warn(_: tuple[str, ...], found: int) -> None:
+    log.warning("This lake has format %d and is only read: `matinee lake upgrade` brings it to %d.", found, CURRENT)
+
+
+def _newer(lake: "Lake", found: int) -> LakeFormatError:
+    rows = lake.catalog.load_table(LAKE).scan(selected_fields=("format", "code_version")).to_arrow().to_pylist()
+    versions = [row["code_version"] for row in rows if row["format"] == found]
+    least = versions[0] if versions else "that brought it there"
+    return LakeFormatError(
+        f"This lake has format {found}; version {__version__} knows formats up to {CURRENT}.",
+        next_step=f"Install at least version {least} of matinee.",
+        facts={"format": found, "current": CURRENT, "version": __version__},
+    )
