@@ -26,6 +26,8 @@ KILLED_IN = {
     "parity": "test_stream_kills",
     "lake": "test_upgrade",
     "upgrade": "test_upgrade",
+    "backup": "test_backup",
+    "restore": "test_backup",
 }
 
 

@@ -74,6 +74,14 @@ class LakeFormatError(TerminalError):
     """The lake has a newer format than this version knows, or an older one than it writes."""
 
 
+class CatalogLostError(TerminalError):
+    """The warehouse holds a lake that the catalog does not know: the catalog was lost, or is restored in part."""
+
+
+class RestoreRefusedError(TerminalError):
+    """A backup is not restored: it cannot be read, is of another warehouse, or what it names is not there."""
+
+
 class LandingRefusedError(TerminalError):
     """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
 

@@ -48,6 +48,8 @@ Point = Literal[
     "lake.after_table",
     "upgrade.after_lease",
     "upgrade.after_table",
+    "backup.after_write",
+    "restore.after_table",
 ]
 POINTS: tuple[str, ...] = get_args(Point)
 

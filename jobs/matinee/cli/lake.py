@@ -1,6 +1,7 @@
-"""`matinee lake`: the lake as a whole: where it begins, where its tables lie, its format."""
+"""`matinee lake`: the lake as a whole: where it begins, where its tables lie, its format, its backup."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import click
 
@@ -12,7 +13,7 @@ from matinee.table.catalog import Lake
 
 @click.group()
 def lake() -> None:
-    """The lake as a whole: where it begins, where its tables lie, its format."""
+    """The lake as a whole: where it begins, where its tables lie, its format, its backup."""
 
 
 @lake.command()
@@ -76,3 +77,44 @@ def upgrade(dry_run: bool, output: str) -> None:
     steps = upgrades.plan(opened) if dry_run else upgrades.upgrade(opened)
     state = "to do" if dry_run else "done"
     emit([{**vars(step), "state": state} for step in steps], output, empty="The lake has the current format.")
+
+
+@lake.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@output_option
+def backup(folder: Path, output: str) -> None:
+    """Write to DIR what would be lost with the catalog: its tables, their pointers, the numbers of leases.
+
+    Writers may be at work. The backup in DIR is replaced, whole or not at all; nobody but its owner can read it. Rows
+    and metadata lie in the warehouse, which needs copies of its own. Keep DIR elsewhere than the catalog.
+
+    \b
+    Example:
+      matinee lake backup /backups/lake
+    """
+    from matinee.maintenance import backup as backups
+
+    taken = backups.take(Lake.open(load_settings()), datetime.now(UTC))
+    file = backups.write(taken, folder)
+    emit_one({"file": file, "tables": len(taken.tables), "leases": len(taken.leases)}, output)
+
+
+@lake.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--take", multiple=True, metavar="FILE", help="Metadata file to take, where a table has two newest ones.")
+@output_option
+def restore(folder: Path, take: tuple[str, ...], output: str) -> None:
+    """Bring a lost catalog back from the backup in DIR and from what was committed after it.
+
+    Stop all writers first. The catalog has to be empty, or to have what would be restored. What was published stays
+    published, and no lease is held. It can be run again at any time; one that was killed is finished by the next.
+
+    \b
+    Example:
+      matinee lake restore /backups/lake
+    """
+    from matinee.maintenance import backup as backups
+    from matinee.maintenance.restoration import restore as bring_back
+
+    found = bring_back(Lake.open_any(load_settings()), backups.read(folder), take)
+    emit([vars(one) for one in found], output, empty="The backup has no table.")

@@ -56,6 +56,7 @@ class Lake:
         Raises:
             CatalogUnavailableError: the catalog does not answer.
             LakeFormatError: the lake has a newer format.
+            CatalogLostError: the catalog does not know the tables of the warehouse.
         """
         lake = cls.open_any(settings)
         with catalog_errors():

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from matinee import __version__, faults
-from matinee.errors import CommitConflictError, LakeFormatError
+from matinee.errors import CatalogLostError, CommitConflictError, LakeFormatError
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -36,6 +36,7 @@ def look(lake: "Lake") -> None:
 
     Raises:
         LakeFormatError: it is newer than this code.
+        CatalogLostError: the catalog does not know the tables of the warehouse.
     """
     properties = lake.catalog.properties
     key = (lake.catalog.name, properties.get("uri", ""), properties["warehouse"])
@@ -78,10 +79,16 @@ def upgrading(catalog: "Catalog") -> Iterator[None]:
 
 
 def number(lake: "Lake") -> int | None:
-    """Return the format of the lake as it is now; None where it has no table yet."""
+    """Return the format of the lake as it is now; None where it has no table yet.
+
+    Raises:
+        CatalogLostError: the catalog does not know the tables of the warehouse.
+    """
     table = _table(lake)
     if table is not None and PROPERTY in table.properties:
         return int(table.properties[PROPERTY])
+    if table is None:
+        _refuse_lost(lake)
     others = lake.registry.contracts.keys() - {LAKE}
     return FIRST if any(name in others for name in known_tables(lake)) else None
 
@@ -91,6 +98,7 @@ def begin(lake: "Lake") -> None:
 
     Raises:
         LakeFormatError: a newer version has upgraded it since it was opened.
+        CatalogLostError: the catalog does not know the tables of the warehouse.
     """
     found = number(lake)
     if found is None:
@@ -142,6 +150,19 @@ def _table(lake: "Lake") -> "Table | None":
         return lake.catalog.load_table(LAKE)
     except NoSuchTableError:
         return None
+
+
+def _refuse_lost(lake: "Lake") -> None:
+    from matinee.table.metadata_files import newest
+
+    if any(PROPERTY in file.metadata.properties for file in newest(lake.catalog, lake.location(LAKE))):
+        raise CatalogLostError(
+            f"The catalog does not know {LAKE}, and {lake.settings.warehouse_uri} has one: the catalog was lost, or "
+            "comes back only in part.",
+            next_step="Stop all writers, then `matinee lake restore DIR` with the newest backup; or correct the "
+            "MATINEE_CATALOG_* settings if they name another catalog.",
+            facts={"warehouse": lake.settings.warehouse_uri},
+        )
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, PLANNED, close_days, ids, land, make_lake, raw_play
 
-from matinee.errors import LakeFormatError
+from matinee.errors import CatalogLostError, LakeFormatError
 from matinee.ledger.pins import hold
 from matinee.maintenance import upkeep
 from matinee.table import lake_format, refs
@@ -108,3 +108,26 @@ def test_a_lake_of_a_newer_format_is_refused_with_the_version_to_install(
     lake_format.record(lake, CURRENT + 1)
     with pytest.raises(LakeFormatError, match=r"Install at least version 7\.5\.0"):
         make_lake(lake.settings.home)
+
+
+def test_a_catalog_that_was_lost_is_not_taken_for_a_new_lake(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").unlink()
+    with pytest.raises(CatalogLostError, match="matinee lake restore"):
+        make_lake(tmp_path)
+
+
+def test_a_process_that_has_seen_the_lake_makes_no_table_in_a_lost_catalog(lake: Lake, tmp_path: Path) -> None:
+    make_lake(tmp_path)
+    (tmp_path / "catalog.db").unlink()
+    blind = make_lake(tmp_path)
+    with pytest.raises(CatalogLostError):
+        blind.ensure(RAW)
+    assert not blind.exists(RAW)
+
+
+def test_a_number_that_was_not_recorded_yet_makes_no_lake_lost(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    lake._create(lake.registry.get(LAKE))
+    (tmp_path / "catalog.db").unlink()
+    make_lake(tmp_path).ensure(RAW)
+    assert lake_format.number(make_lake(tmp_path)) == CURRENT

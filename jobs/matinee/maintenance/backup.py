@@ -1,0 +1,133 @@
+"""Backup: what would be lost with the catalog: which tables there are, where their pointers stand, and the leases.
+
+Rows, metadata and registers lie in the warehouse, which has copies of its own; the backup names their newest state. It
+is taken while others write: of each table it holds one state, and `maintenance.restoration` goes on from there.
+"""
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from matinee import __version__, faults
+from matinee.errors import RestoreRefusedError
+from matinee.table import lake_format
+from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.lease_store import store_of
+from matinee.table.location import is_own, refuse_foreign
+
+FILE = "catalog.json"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pointer(_Frozen):
+    """Where a table is: its identity, its folder and the metadata file that the catalog points at."""
+
+    dataset: str
+    uuid: str
+    location: str
+    metadata_file: str
+
+
+class Backup(_Frozen):
+    """What stands in a backup.
+
+    Attributes:
+        backup_version: of this form.
+        code_version: that took it.
+        taken_ts: when.
+        warehouse: of the tables.
+        tables: their pointers.
+        leases: the number of each lease's last holder; who holds it is not kept.
+    """
+
+    backup_version: Literal[1] = 1
+    code_version: str
+    taken_ts: datetime
+    warehouse: str
+    tables: tuple[Pointer, ...]
+    leases: dict[str, int]
+
+
+def take(lake: Lake, taken_ts: datetime) -> Backup:
+    """Return the backup of a lake as it is now.
+
+    Raises:
+        ForeignTableError: a table that has a contract lies outside the warehouse.
+    """
+    with catalog_errors():
+        names = lake_format.known_tables(lake)
+        found = tuple(pointer for name in names if (pointer := _pointer(lake, name)) is not None)
+        leases = {name: entry.number for name, entry in sorted(store_of(lake).entries().items())}
+        return Backup(
+            code_version=__version__,
+            taken_ts=taken_ts,
+            warehouse=lake.settings.warehouse_uri,
+            tables=found,
+            leases=leases,
+        )
+
+
+def _pointer(lake: Lake, dataset: str) -> Pointer | None:
+    table = lake.catalog.load_table(dataset)
+    if dataset in lake.registry.contracts:
+        refuse_foreign(table)
+    elif not is_own(table):
+        return None  # Another's, in a catalog that serves others, too.
+    uuid = str(table.metadata.table_uuid)
+    return Pointer(dataset=dataset, uuid=uuid, location=table.location(), metadata_file=table.metadata_location)
+
+
+def write(backup: Backup, folder: Path) -> Path:
+    """Write a backup to a folder, over the one that is there, whole or not at all; only its owner can read it."""
+    body = backup.model_dump(mode="json")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target, waiting = folder / FILE, folder / f".{FILE}.{os.getpid()}"
+    with suppress(FileNotFoundError):
+        waiting.unlink()
+    with os.fdopen(os.open(waiting, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        json.dump({"sha256": _checksum(body), "backup": body}, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    faults.reach("backup.after_write")
+    waiting.replace(target)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    return target
+
+
+def read(folder: Path) -> Backup:
+    """Read the backup of a folder.
+
+    Raises:
+        RestoreRefusedError: there is none, it is not whole, or a later version took it in a form of its own.
+    """
+    file = folder / FILE
+    try:
+        found = json.loads(file.read_text())
+        body = found["backup"]
+        if found["sha256"] != _checksum(body):
+            raise ValueError("its checksum is not that of its content")
+        return Backup.model_validate(body)
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise RestoreRefusedError(
+            f"{file} is no backup that can be read: {cause}.",
+            next_step="Name the folder of another backup, or install the version that took this one.",
+            facts={"file": file},
+        ) from error
+
+
+def _checksum(body: object) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,157 @@
+"""Restoration: a catalog that was lost comes back from its backup and from what was committed after it.
+
+Each commit leaves a metadata file below its table, so the newest file of the backed-up table is where the lost pointer
+was, or where a commit was about to move it: a file whose writer died just before that counts as committed, which
+recovery takes as it takes a kill after a commit. Where two files are the newest, one lost the race: the catalog alone
+knew which, and a person has to say.
+
+Nothing is written before all that is to be registered is known. `ops.lake` comes last: until then the lake counts as
+lost, and nobody writes to it. A restoration that was killed is finished by the next.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+from matinee import faults
+from matinee.errors import RestoreRefusedError
+from matinee.maintenance.backup import Backup, Pointer
+from matinee.table import lake_format
+from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.lease_store import Entry, store_of
+from matinee.table.location import is_below, is_own
+from matinee.table.metadata_files import MetadataFile, name_of, newest, version_of
+
+#: Greater than the number of holders that a lease can have had since the backup: one a second for 31 years.
+RISE = 10**9
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A table that came back.
+
+    Attributes:
+        dataset: the table.
+        metadata_file: that the catalog points at now.
+        commits: after the backup; None: the table was made after it.
+        registered: False where the catalog had it already.
+    """
+
+    dataset: str
+    metadata_file: str
+    commits: int | None
+    registered: bool
+
+
+def restore(lake: Lake, backup: Backup, take: Collection[str] = ()) -> list[Restored]:
+    """Bring a lost catalog back.
+
+    Args:
+        lake: opened by `Lake.open_any`; its catalog has no table, or only such as this would register.
+        backup: the newest that there is.
+        take: names of metadata files that are right, where a table has two newest ones.
+
+    Raises:
+        RestoreRefusedError: the catalog has another table, the backup is of another warehouse, the files of a table are
+            not there, or two of them are the newest; nothing was changed.
+        CatalogUnavailableError: the catalog or the storage does not answer.
+    """
+    _refuse_other_warehouse(lake, backup)
+    with catalog_errors():
+        found = _there_already(lake, list(_plan(lake, backup, take)))
+        missing = [one for one in found if one.registered]
+        if missing:
+            _restore_leases(lake, backup)
+        for one in sorted(missing, key=lambda one: one.dataset == lake_format.LAKE):
+            lake.ensure_namespace(one.dataset.rsplit(".", 1)[0])
+            lake.catalog.register_table(one.dataset, one.metadata_file)
+            faults.reach("restore.after_table")
+    return found
+
+
+def _plan(lake: Lake, backup: Backup, take: Collection[str]) -> Iterator[Restored]:
+    """Yield each table that was backed up or that a contract declares, if its files are there."""
+    pointers = {pointer.dataset: pointer for pointer in backup.tables}
+    for dataset in sorted({*pointers, *lake.registry.contracts}):
+        pointer = pointers.get(dataset)
+        file = _newest(lake, dataset, pointer, take)
+        if file is not None:
+            commits = version_of(file.path) - version_of(pointer.metadata_file) if pointer else None
+            yield Restored(dataset, file.path, commits, registered=True)
+
+
+def _newest(lake: Lake, dataset: str, pointer: Pointer | None, take: Collection[str]) -> MetadataFile | None:
+    location = pointer.location if pointer else lake.location(dataset)
+    files = newest(lake.catalog, location, lambda file: pointer is None or _goes_on(file, pointer))
+    if len(files) > 1:
+        names = [file.name for file in files]
+        files = [file for file in files if file.name in take]
+        if len(files) != 1:
+            raise _two_newest(dataset, location, names)
+    if pointer is not None and not files:
+        raise RestoreRefusedError(
+            f"{location} has neither the metadata of {dataset} that was backed up nor any later: nothing was restored.",
+            next_step="Bring the files of the warehouse back first, then restore again.",
+            facts={"dataset": dataset, "metadata_file": pointer.metadata_file},
+        )
+    return files[0] if files else None
+
+
+def _goes_on(file: MetadataFile, pointer: Pointer) -> bool:
+    """Whether a metadata file is the one that was backed up, or one that was committed on top of it."""
+    if str(file.metadata.table_uuid) != pointer.uuid:
+        return False
+    saved = name_of(pointer.metadata_file)
+    commits = version_of(file.path) - version_of(saved)
+    log = [name_of(entry.metadata_file) for entry in file.metadata.metadata_log]
+    # The log names the files that a file was built on, one a version; the oldest are dropped from it.
+    return file.name == saved or (commits > 0 and (saved in log or len(log) < commits))
+
+
+def _there_already(lake: Lake, planned: list[Restored]) -> list[Restored]:
+    """Mark what the catalog has already.
+
+    Raises:
+        RestoreRefusedError: it has a table that would not be restored so.
+    """
+    wanted = {one.dataset: name_of(one.metadata_file) for one in planned}
+    has = {name: lake.catalog.load_table(name) for name in lake_format.known_tables(lake)}
+    for name, table in has.items():
+        if name_of(table.metadata_location) != wanted.get(name) and (name in wanted or is_own(table)):
+            raise RestoreRefusedError(
+                f"The catalog has {name} at {table.metadata_location}, the restored one would be "
+                f"{wanted.get(name, 'none')}: nothing was restored.",
+                next_step="Restore into an empty catalog: name another by MATINEE_CATALOG_*, or drop the tables of "
+                "this one (their files stay) if it is known to be wrong.",
+                facts={"dataset": name, "metadata_file": table.metadata_location},
+            )
+    return [replace(one, registered=one.dataset not in has) for one in planned]
+
+
+def _restore_leases(lake: Lake, backup: Backup) -> None:
+    """Let nobody hold a lease, and let the next number be greater than any that was given before."""
+    store = store_of(lake)
+    known = store.entries()
+    for name, number in backup.leases.items():
+        entry = known.get(name)
+        if entry is None or entry.number < number + RISE:
+            version = entry.version if entry else None
+            store.write(name, Entry("", backup.taken_ts, number + RISE, version))
+
+
+def _refuse_other_warehouse(lake: Lake, backup: Backup) -> None:
+    here = lake.settings.warehouse_uri
+    if not (is_below(here, backup.warehouse) and is_below(backup.warehouse, here)):
+        raise RestoreRefusedError(
+            f"The backup is of the warehouse {backup.warehouse}, this lake's is {here}: nothing was restored.",
+            next_step=f"Restore with MATINEE_WAREHOUSE={backup.warehouse}; if the lake was moved or copied, name its "
+            "new place afterwards and run `matinee lake relocate`.",
+            facts={"backup": backup.warehouse, "warehouse": here},
+        )
+
+
+def _two_newest(dataset: str, location: str, names: list[str]) -> RestoreRefusedError:
+    return RestoreRefusedError(
+        f"{dataset} has two newest metadata files, of which one lost the race for the catalog: {', '.join(names)}.",
+        next_step="Look which one holds the commit that was reported as done, and restore again with --take FILE.",
+        facts={"dataset": dataset, "location": location, "files": names},
+    )

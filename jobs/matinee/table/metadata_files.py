@@ -1,0 +1,94 @@
+"""Metadata files of a table, found below its location without its catalog.
+
+Each commit writes a file `<version>-<uuid>.metadata.json`, one version above the file that it replaces, and the catalog
+then moves its pointer there. A file that lost that race, or whose writer died before it, stays beside the others: the
+pointer never went there, and no later file builds on it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from matinee.table.catalog import catalog_errors
+from matinee.table.location import is_below
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table.metadata import TableMetadata
+
+_NAME = re.compile(r"(\d+)-.+\.metadata\.json")
+
+
+@dataclass(frozen=True)
+class MetadataFile:
+    """A metadata file: where it lies, and its content."""
+
+    path: str
+    metadata: "TableMetadata"
+
+    @property
+    def name(self) -> str:
+        """The name, which no other file has, however its path is written."""
+        return name_of(self.path)
+
+
+def name_of(path: str) -> str:
+    """Return the name of the file that a path leads to."""
+    return path.rpartition("/")[2]
+
+
+def version_of(path: str) -> int:
+    """Return the version that a metadata file is named by; -1 where it is named otherwise."""
+    found = _NAME.fullmatch(name_of(path))
+    return int(found[1]) if found else -1
+
+
+def newest(
+    catalog: "Catalog", location: str, accept: Callable[[MetadataFile], bool] = lambda _: True
+) -> list[MetadataFile]:
+    """Return the metadata files of the highest version below a location; more than one, where writers met.
+
+    Args:
+        catalog: says how its storage is reached; its tables are not asked for.
+        location: of the table; files that were copied there from another location are passed over.
+        accept: which of the files count.
+
+    Raises:
+        CatalogUnavailableError: the storage does not answer.
+    """
+    paths = sorted(_paths(catalog, location), key=version_of, reverse=True)
+    for _, same in groupby(paths, key=version_of):
+        contents = ((path, read_metadata(catalog, path)) for path in same)
+        read = (MetadataFile(path, content) for path, content in contents if content is not None)
+        here = (file for file in read if is_below(file.metadata.location, location, links=False))
+        if found := [file for file in here if accept(file)]:
+            return found
+    return []
+
+
+def read_metadata(catalog: "Catalog", path: str) -> "TableMetadata | None":
+    """Return what a metadata file says; None where it was written in part only, so that no pointer ever went there."""
+    from pyiceberg.exceptions import ValidationError
+    from pyiceberg.io import load_file_io
+    from pyiceberg.serializers import FromInputFile
+
+    with catalog_errors():
+        file = load_file_io(properties=catalog.properties, location=path).new_input(path)
+        try:
+            return FromInputFile.table_metadata(file)
+        except (ValidationError, ValueError):  # Cut off between two values, or within a character.
+            return None
+
+
+def _paths(catalog: "Catalog", location: str) -> list[str]:
+    from pyarrow.fs import FileSelector
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    folder = f"{location.rstrip('/')}/metadata"
+    io = PyArrowFileIO(catalog.properties)
+    scheme, netloc, path = io.parse_location(folder, catalog.properties)
+    with catalog_errors():
+        listed = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, allow_not_found=True))
+    return [f"{folder}/{found.base_name}" for found in listed if version_of(found.base_name) >= 0]
