@@ -1,16 +1,28 @@
 """The catalog is lost, and the lake comes back: from its backup, and from what was committed after it."""
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.catalogs import aws_settings, postgres_settings
 from tests.kills import die, points_of
-from tests.lakes import D1, D2, D3, PLANNED, core_play, ids, land, make_lake, prepare, raw_play
+from tests.lakes import D2, D3, core_play, ids, land, make_lake, prepare, raw_play
+from tests.lost_catalogs import (
+    PLAYS,
+    RAW,
+    WORK,
+    Drill,
+    filled,
+    hashes,
+    lose,
+    lose_glue,
+    lose_postgres,
+    numbers,
+    pointers,
+    publish_day,
+    saved,
+)
 
 from matinee.cli.main import main
 from matinee.contracts.ddl import iceberg_schema
@@ -20,23 +32,13 @@ from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
 from matinee.maintenance import backup as backups
 from matinee.maintenance.restoration import restore
-from matinee.publication.move import drop_branches, move_to_main
-from matinee.settings import Settings, load_settings
+from matinee.publication.move import move_to_main
+from matinee.settings import load_settings
 from matinee.table import lake_format, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
 from matinee.table.lease import Lease, hold
 from matinee.table.lease_store import store_of
-
-PLAYS, RAW, WORK = "core.plays", "raw.plays", "ops.heals/work"
-
-
-@dataclass(frozen=True)
-class Drill:
-    """A lake, and how its catalog is lost."""
-
-    settings: Settings
-    lose: Callable[[], None]
 
 
 @pytest.fixture(
@@ -58,69 +60,10 @@ def drill(request: pytest.FixtureRequest, tmp_path: Path) -> Drill:
     return Drill(settings, lambda: lose(settings))
 
 
-def lose(settings: Settings) -> None:
-    for file in settings.home.glob("catalog.db*"):
-        file.unlink()
-    lake_format._seen.clear()
-
-
-def lose_postgres(settings: Settings) -> None:
-    from sqlalchemy import text
-
-    with Lake.open(settings).catalog.engine.begin() as connection:  # type: ignore[attr-defined]
-        connection.execute(text("DROP TABLE iceberg_tables, iceberg_namespace_properties, matinee_leases"))
-    lake_format._seen.clear()
-
-
-def lose_glue(settings: Settings) -> None:
-    lake = Lake.open(settings)
-    for name in lake_format.known_tables(lake):
-        lake.catalog.drop_table(name)
-    lake_format._seen.clear()
-
-
-def publish_day(lake: Lake, day: object, play_id: str) -> None:
-    run = prepare(lake, PLAYS, day, [core_play(day, play_id)], attempt=play_id)  # type: ignore[arg-type]
-    move_to_main(lake, run, lambda _: ())
-    recover(lake, PLAYS)
-    drop_branches(lake.table(PLAYS), run)
-
-
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     """An embedded lake with a published day."""
     return filled(make_lake(tmp_path / "home"))
-
-
-def filled(lake: Lake) -> Lake:
-    land(lake, RAW, [raw_play(D1)])
-    publish_day(lake, D1, "p1")
-    with hold(lake, "ops.heals", "work", "before"):
-        pass
-    return lake
-
-
-def saved(lake: Lake) -> backups.Backup:
-    """The backup, written and read again."""
-    folder = lake.settings.home.parent / "backup"
-    backups.write(backups.take(lake, PLANNED), folder)
-    return backups.read(folder)
-
-
-def hashes(lake: Lake) -> dict[str, str]:
-    """A hash of each table's rows, whatever their order."""
-    tables = {name: lake.table(name).scan().to_arrow().to_pylist() for name in lake_format.known_tables(lake)}
-    return {
-        name: hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest() for name, rows in tables.items()
-    }
-
-
-def pointers(lake: Lake) -> dict[str, str]:
-    return {name: lake.table(name).metadata_location for name in lake_format.known_tables(lake)}
-
-
-def numbers(lake: Lake) -> dict[str, int]:
-    return {name: entry.number for name, entry in store_of(lake).entries().items()}
 
 
 def test_the_lake_comes_back_with_what_was_committed_after_the_backup(drill: Drill) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check Java, jars, engine, catalog, format, location, contracts, ledger, leftovers, what is held; exit 1 if needed.
+    """Check Java, jars, engine, catalog, format, contracts, ledger, leftovers, what is held; exit 1 if one needs you.
 
     A leftover holds the expiry of snapshots since the time that is named. `warning`: for longer than a run is at work.
     The nightly upkeep drops branches on which nothing has happened for 7 days, those of failed audits after 14.
