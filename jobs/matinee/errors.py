@@ -86,6 +86,10 @@ class LandingRefusedError(TerminalError):
     """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
 
 
+class FileChangedError(LandingRefusedError):
+    """A landing file is no longer the one that was read: nothing of it was landed."""
+
+
 class ConservationError(TerminalError):
     """Rows in are not rows landed or published, quarantined and duplicate: nothing may be lost silently."""
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 Point = Literal[
-    "ingest.after_quarantine",
     "ingest.after_write",
+    "ingest.after_prepared",
+    "ingest.after_quarantine",
     "ingest.after_raw",
     "stream.after_quarantine",
     "stream.after_raw",

@@ -2,19 +2,24 @@
 
 import gzip
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.kills import die, points_of
 
 from matinee.errors import CommitConflictError, LandingRefusedError, UnknownDatasetError, UsageError
+from matinee.landing import lander
+from matinee.landing.batches import prepared, settle_idle
 from matinee.landing.ingest import ingest
-from matinee.landing.landed_files import register_missing, registered
+from matinee.landing.landed_files import landed_after, registered
 from matinee.landing.model import QUARANTINE
 from matinee.report import Report
 from matinee.settings import Settings
+from matinee.sources.files.scan import scan
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import landing_seq
@@ -27,6 +32,8 @@ LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
 GOOD = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"%s"}\n'
 NOON = "2026-03-01T12:00:00Z"
 POINTS, FAST = points_of("ingest"), "ingest.after_quarantine"
+#: Up to here no table has a row of the batch.
+BEFORE = ("ingest.after_write", "ingest.after_prepared")
 #: Lands what the first argument names, at the time that the second says.
 LAND = (
     "import sys; from datetime import datetime; from matinee.landing.ingest import ingest;"
@@ -44,19 +51,23 @@ def play(name: str, start: str = NOON) -> str:
     return GOOD % (name, start)
 
 
+def rows(settings: Settings, dataset: str) -> list[dict[str, Any]]:
+    lake = Lake.open(settings)
+    return list(lake.table(dataset).scan().to_arrow().to_pylist()) if lake.exists(dataset) else []
+
+
 def plays(settings: Settings) -> list[str]:
-    rows = Lake.open(settings).table(PLAYS).scan().to_arrow()
-    return sorted(rows["play_id"].to_pylist())
+    return sorted(row["play_id"] for row in rows(settings, PLAYS))
 
 
 def bad_lines(settings: Settings) -> list[tuple[int, str]]:
-    rows = Lake.open(settings).table(QUARANTINE).scan().to_arrow().to_pylist()
-    return sorted((row["line"], row["reason"]) for row in rows)
+    return sorted((row["line"], row["reason"]) for row in rows(settings, QUARANTINE))
 
 
 def branches(settings: Settings) -> set[str]:
     lake = Lake.open(settings)
-    return {name for dataset in (PLAYS, QUARANTINE) for name in lake.table(dataset).metadata.refs}
+    made = filter(lake.exists, (PLAYS, QUARANTINE))
+    return {name for dataset in made for name in lake.table(dataset).metadata.refs}
 
 
 def already(report: Report) -> bool:
@@ -105,7 +116,7 @@ def test_the_same_bytes_are_known_by_the_register_where_their_snapshot_expired(
     settings: Settings, tmp_path: Path
 ) -> None:
     paths = [write(tmp_path / f"plays-{number}.jsonl", play(str(number))) for number in (1, 2)]
-    [first, _] = ingest(settings, PLAYS, paths, LANDED)
+    [first], _ = (ingest(settings, PLAYS, [path], LANDED) for path in paths)
     table = Lake.open(settings).table(PLAYS)
     table.maintenance.expire_snapshots().by_ids([first.snapshot_id or 0]).commit()
     assert already(ingest(settings, PLAYS, paths[:1], LANDED)[0])
@@ -147,17 +158,72 @@ def test_a_landing_that_was_killed_is_completed_by_the_next(settings: Settings, 
     path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n", play("late", "2026-03-03T00:00:00Z"))
     die(settings, point, tmp_path / "marker", "-c", LAND, str(path), LANDED.isoformat())
     quarantined = [(2, "malformed_json"), (3, "event_in_future")]
-    assert bad_lines(settings) == quarantined
+    assert bad_lines(settings) == ([] if point in BEFORE else quarantined)
     lake = Lake.open(settings)
-    assert (plays(settings) if lake.exists(PLAYS) else []) == (["a"] if point == "ingest.after_raw" else [])
+    assert plays(settings) == (["a"] if point == "ingest.after_raw" else [])
     assert registered(lake, PLAYS) == []
-    ingest(settings, None, [path], datetime(2026, 3, 4, tzinfo=UTC))
+    later = LANDED + timedelta(hours=1)
+    ingest(settings, None, [path], later)
     assert plays(settings) == ["a"]
     assert bad_lines(settings) == quarantined
     assert branches(settings) == {refs.MAIN}
     [landing] = registered(lake, PLAYS)
-    assert (landing.rows_in, landing.rows_landed, landing.rows_quarantined) == (3, 1, 2)
-    assert landing.received_ts == LANDED
+    assert (landing.rows_in, landing.rows_landed, landing.rows_quarantined, landing.landing_seq) == (3, 1, 2, 1)
+    # What was prepared is completed as it was; before that nothing is known of the landing.
+    assert landing.received_ts == (later if point == "ingest.after_write" else LANDED)
+
+
+@pytest.mark.parametrize("point", [p if p == FAST else pytest.param(p, marks=pytest.mark.slow) for p in POINTS[:3]])
+@pytest.mark.parametrize("content", [None, "other\n"], ids=["gone", "changed"])
+def test_a_landing_that_was_killed_leaves_no_row_where_its_file_is_not_what_it_was(
+    settings: Settings, tmp_path: Path, point: str, content: str | None
+) -> None:
+    path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
+    die(settings, point, tmp_path / "marker", "-c", LAND, str(path), LANDED.isoformat())
+    path.unlink() if content is None else path.write_text(content)
+    ingest(settings, None, [write(tmp_path / "plays-2.jsonl", play("b"), "{}\n")], LANDED)
+    assert plays(settings) == ["b"]
+    assert bad_lines(settings) == [(2, "missing_play_id")]
+    assert prepared(Lake.open(settings), PLAYS) == []
+    assert [one.landing_seq for one in registered(Lake.open(settings), PLAYS)] == [1]
+
+
+def test_two_landers_of_folders_that_overlap_land_each_file_once(settings: Settings, tmp_path: Path) -> None:
+    make_tables(settings)
+    paths = [write(tmp_path / f"plays-{number}.jsonl", play(str(number)), f"oops {number}\n") for number in range(6)]
+    with ThreadPoolExecutor(2) as pool:
+        reports = [*pool.map(lambda some: ingest(settings, None, some, LANDED), (paths[:4], paths[2:]))]
+    assert plays(settings) == [str(number) for number in range(6)]
+    assert bad_lines(settings) == [(2, "malformed_json")] * 6
+    assert sum(not already(report) for some in reports for report in some) == 6
+    assert sorted(one.landing_seq for one in registered(Lake.open(settings), PLAYS)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_file_that_is_known_is_not_read_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, copy = (write(tmp_path / f"plays-{name}.jsonl", play("a")) for name in ("1", "copy"))
+    time.sleep(2.1)  # A file younger than two seconds is read again.
+    ingest(settings, None, [path, copy], LANDED)
+    read: list[str] = []
+    monkeypatch.setattr(lander, "scan", lambda _, file: read.append(file) or scan(settings, file))
+    assert all(already(report) for report in ingest(settings, None, [tmp_path], LANDED))
+    assert read == []
+    path.touch()
+    assert already(ingest(settings, None, [path], LANDED)[0])
+    assert read == [str(path)]
+    assert [one.rows_in for one in registered(Lake.open(settings), PLAYS)] == [1]
+
+
+def test_many_files_are_one_commit(settings: Settings, tmp_path: Path) -> None:
+    for number in range(20):
+        write(tmp_path / f"plays-{number:02d}.jsonl", play(f"{number:02d}"))
+    ingest(settings, None, [tmp_path], LANDED)
+    table = Lake.open(settings).table(PLAYS)
+    rows = table.scan().to_arrow().to_pylist()
+    assert {row["play_id"]: row["landing_seq"] - 1 for row in rows} == {f"{n:02d}": n for n in range(20)}
+    assert len(list(refs.summaries(table))) == 2
+    assert [one.landing_seq for one in landed_after(Lake.open(settings), PLAYS, 17)] == [18, 19, 20]
 
 
 def test_a_landing_that_was_not_registered_is_registered_before_its_snapshot_goes(
@@ -167,9 +233,9 @@ def test_a_landing_that_was_not_registered_is_registered_before_its_snapshot_goe
     lake = Lake.open(settings)
     before = registered(lake, PLAYS)
     lake.catalog.drop_table(LANDINGS)
-    assert register_missing(lake, PLAYS) == before
+    assert settle_idle(lake, PLAYS) == 1
     assert registered(lake, PLAYS) == before
-    assert register_missing(lake, PLAYS) == []
+    assert settle_idle(lake, PLAYS) == 0
 
 
 def make_tables(settings: Settings) -> None:

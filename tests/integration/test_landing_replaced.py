@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import time
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -9,14 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.integration.test_landing_commits import LANDED, NOON, PLAYS, bad_lines, branches, play, plays, write
+from tests.integration.test_landing_commits import LANDED, NOON, PLAYS, bad_lines, play, plays, write
 
 from matinee.errors import LandingRefusedError
 from matinee.landing import ingest as steps
+from matinee.landing import lander, parts
 from matinee.landing.ingest import ingest
 from matinee.settings import Settings
 from matinee.sources.files.scan import LandingFile, scan
-from matinee.table import refs
 from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
@@ -33,7 +35,8 @@ def replaced(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
             Path(f"{file}.new").rename(file)
         return found
 
-    monkeypatch.setattr(steps, "scan", then_replace)
+    for module in (lander, steps):
+        monkeypatch.setattr(module, "scan", then_replace)
 
 
 def parquet(*names: str) -> bytes:
@@ -60,18 +63,17 @@ def test_a_file_that_is_replaced_after_it_was_hashed_is_refused_and_lands_whole_
     with pytest.raises(LandingRefusedError, match=r"plays-current.* is refused: it was changed while it was landed"):
         ingest(settings, None, [path], LANDED)
     assert plays(settings) == []
-    assert branches(settings) == {refs.MAIN}
     assert [ingest(settings, None, [path], LANDED)[0].rows.out, plays(settings)] == [2, ["new1", "new2"]]
 
 
-def test_the_bad_rows_of_a_replaced_file_are_not_quarantined(
+def test_a_file_of_a_folder_that_is_replaced_is_left_for_later_and_the_others_land(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
     write(tmp_path / "plays-2.jsonl", play("b"))
     replaced(monkeypatch, f"{play('c')}OOPS\n".encode())
-    with pytest.raises(LandingRefusedError, match=r"1 of 2 files were refused: .*plays-1.jsonl"):
-        ingest(settings, None, [tmp_path], LANDED)
+    [changed, _] = ingest(settings, None, [tmp_path], LANDED)
+    assert changed.details["note"] == "is still written to: it lands the next time"
     assert (plays(settings), bad_lines(settings)) == (["b"], [])
     ingest(settings, None, [path], LANDED)
     assert (plays(settings), bad_lines(settings)) == (["b", "c"], [(2, "malformed_json")])
@@ -87,19 +89,20 @@ def test_a_file_that_is_replaced_by_a_longer_one_is_refused_as_changed(
     assert not Lake.open(settings).exists(PLAYS)
 
 
-def test_a_file_that_is_replaced_once_its_rows_are_written_is_refused_before_they_are_on_main(
+def test_a_parquet_file_that_is_replaced_and_brought_back_is_refused(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(tmp_path / "plays-1.jsonl", play("a"))
-    content, appended = path.read_bytes(), steps.append
+    path, read = tmp_path / "plays-1.parquet", parts.read_rows
+    path.write_bytes(parquet("a"))
 
-    def then_bring_back(*values: object) -> None:
-        appended(*values)  # type: ignore[arg-type]
-        path.unlink()
-        path.write_bytes(content)
+    def from_another(settings: Settings, file: LandingFile) -> Iterator[pa.RecordBatch]:
+        path.write_bytes(parquet("b"))
+        for batch in read(settings, file):
+            path.write_bytes(parquet("a"))
+            yield batch
 
-    replaced(monkeypatch, play("b").encode())
-    monkeypatch.setattr(steps, "append", then_bring_back)
+    time.sleep(2.1)  # A file younger than two seconds is known by its bytes alone.
+    monkeypatch.setattr(parts, "read_rows", from_another)
     with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
         ingest(settings, None, [path], LANDED)
     assert plays(settings) == []

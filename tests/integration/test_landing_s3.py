@@ -6,7 +6,8 @@ import pytest
 from tests.catalogs import aws_settings
 
 from matinee.errors import LandingRefusedError
-from matinee.sources.files.scan import Found, find, read_lines, refuse_changed, scan
+from matinee.sources.files.read import Lines, read_blocks, read_lines
+from matinee.sources.files.scan import find, scan
 
 pytestmark = pytest.mark.aws
 
@@ -21,12 +22,13 @@ def test_files_of_a_bucket_are_found_and_checked(aws_endpoint: str, tmp_path: Pa
         client.put_object(Bucket=bucket, Key=f"landing/{name}", Body=b"{}\n[]")
     named = {"plays": "raw.plays"}
     folder = f"s3://{bucket}/landing"
-    both = [Found(f"{folder}/plays-{number}.jsonl", "raw.plays") for number in (1, 2)]
-    assert find(settings, named, None, [folder]) == both
-    assert find(settings, named, None, [f"{folder}/plays-*"]) == both
-    seen = scan(settings, both[0].file)
-    assert (seen.rows, seen.ends_open, seen.uri) == (2, True, both[0].file)
-    assert read_lines(settings, seen) == [b"{}", b"[]"]
+    both = [(f"{folder}/plays-{number}.jsonl", "raw.plays") for number in (1, 2)]
+    found = find(settings, named, None, [folder])
+    assert [(one.file, one.dataset) for one in found] == both
+    assert find(settings, named, None, [f"{folder}/plays-*"]) == found
+    seen = scan(settings, found[0].file)
+    assert seen.identity == found[0].identity != ""
+    assert list(read_blocks(settings, seen)) == [Lines(1, [b"{}", b"[]"], is_open=True)]
 
 
 def test_an_object_that_was_replaced_after_it_was_scanned_is_seen(aws_endpoint: str, tmp_path: Path) -> None:
@@ -38,10 +40,10 @@ def test_an_object_that_was_replaced_after_it_was_scanned_is_seen(aws_endpoint: 
     for name, content in (("1", b"{}\n[]"), ("2", b"[]\n[]"), ("3", b"{}\n{}\n")):
         client.put_object(Bucket=bucket, Key="landing/plays.jsonl", Body=content)
         seen = scan(settings, f"s3://{bucket}/landing/plays.jsonl")
-        refuse_changed(settings, seen)
+        read_lines(settings, seen)
         client.put_object(Bucket=bucket, Key="landing/plays.jsonl", Body=name.encode())
         with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
-            refuse_changed(settings, seen)
+            read_lines(settings, seen)
     client.delete_object(Bucket=bucket, Key="landing/plays.jsonl")
     with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
-        refuse_changed(settings, seen)
+        read_lines(settings, seen)

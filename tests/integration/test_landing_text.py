@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from matinee.landing.text import NO_TEXT, marked
+from matinee.landing.escapes import marked
+from matinee.landing.text import NO_TEXT
 
 pytestmark = pytest.mark.spark
 #: What escapes are made of, and what looks like one.

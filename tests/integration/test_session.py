@@ -2,11 +2,14 @@
 
 import gc
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.catalogs import postgres_settings
 
+import matinee
 from matinee.engine import options
 from matinee.engine.session import side_by_side, spark_session
 from matinee.errors import CommitConflictError
@@ -81,3 +84,16 @@ def test_sessions_give_their_connections_to_the_catalog_back_and_open_them_again
             time.sleep(0.2)
         assert _connections(settings.catalog_uri.get_secret_value()) == 0
         assert spark.table("lake.core.impressions").count() == 0
+
+
+def test_what_runs_in_the_engines_tasks_is_the_package_of_who_asks(settings: Settings) -> None:
+    def where(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        import pyarrow as pa
+
+        import matinee
+
+        for batch in batches:
+            yield pa.record_batch({"file": [matinee.__file__] * batch.num_rows})
+
+    with spark_session(settings) as spark:
+        assert spark.range(1).mapInArrow(where, "file string").collect()[0]["file"] == matinee.__file__

@@ -11,7 +11,8 @@ from tests.lakes import ids
 
 from matinee.engine.session import spark_session
 from matinee.errors import EngineFailedError, TopicChangedError
-from matinee.landing import landed_files, offsets
+from matinee.landing import offsets
+from matinee.landing.batches import unfinished
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.model import QUARANTINE
 from matinee.live.tick import Topics, tick
@@ -73,12 +74,12 @@ def test_a_topic_that_was_made_anew_stops_the_stream_until_it_is_accepted(settin
     assert ids(lake, PLAYS, "play_id") == ["p1"]
     assert accept_topics(settings, servers) == ["plays"]
     assert accept_topics(settings, servers) == []
-    assert landed_files.unfinished(lake) == []
+    assert unfinished(lake) == []
     tick(settings, Topics(servers))
     assert ids(lake, PLAYS, "play_id") == sorted(["p1", *(f"p{number}" for number in range(10, 30))])
     assert len(ids(lake, QUARANTINE, "payload")) == 2
     assert ids(lake, "raw.impressions", "event_id") == ["e1"]
-    assert landed_files.unfinished(lake) == []
+    assert unfinished(lake) == []
 
 
 def test_a_lake_that_noted_no_identity_goes_on_with_the_topic_that_is_there(settings: Settings, servers: str) -> None:

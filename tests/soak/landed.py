@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from matinee.landing.landed_files import registered
+from matinee.landing.batches import prepared_as
+from matinee.landing.landed_files import landed_after, registered
 from matinee.landing.model import Landing
-from matinee.table import refs
-from matinee.table.catalog import Lake, summary_of
-from matinee.table.landings import LANDING
+from matinee.table.catalog import Lake
 from tests.soak.events import RAW, keys_of
 
 Keys = Counter[tuple[date, str]]
@@ -64,8 +63,6 @@ class Landed:
         return {key for keys in found for of, key in keys if of == day}
 
     def _in_history(self, dataset: str) -> Iterator[Landing]:
-        table = self.lake.table(dataset)
-        for snapshot_id in refs.ancestry(table):
-            summary = summary_of(table, snapshot_id)
-            if LANDING in summary:
-                yield Landing.from_summary(summary, snapshot_id)
+        for landing in landed_after(self.lake, dataset, 0):
+            one_file = landing.first_seq in (0, landing.landing_seq)
+            yield from (landing,) if one_file else prepared_as(self.lake, landing.batch_id).landings

@@ -146,16 +146,23 @@ def _lake(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
 
 
 def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
-    """Name the landings that were cut off between their two commits: one snapshot of each stays in the quarantine."""
-    from matinee.landing.landed_files import unfinished
+    """Name the landings that were cut off before their last commit."""
+    from matinee.landing.batches import prepared, unfinished
     from matinee.landing.model import QUARANTINE
     from matinee.maintenance.leftovers import KEEP_LIVE
 
     for landing in unfinished(lake) if lake.exists(QUARANTINE) else ():
         state = "warning" if now - landing.received_ts > KEEP_LIVE else "open"
         detail = f"{landing.file}: its bad rows are in {QUARANTINE}, its good ones not in {landing.dataset}"
-        then = "`matinee ingest` the same file again: it goes on from there"
+        then = "the next landing for the dataset completes it, or takes its bad rows back"
         yield finding("landings", state, detail, then, landing.received_ts)
+    for contract in lake.registry.all():
+        for batch in prepared(lake, contract.dataset) if contract.namespace == "raw" and contract.day_column else ():
+            begun = batch.landings[0].received_ts
+            state = "warning" if now - begun > KEEP_LIVE else "open"
+            detail = f"{len(batch.landings)} files of {contract.dataset} are prepared and not committed"
+            then = "the next landing for the dataset, or the nightly upkeep, completes them or lands them anew"
+            yield finding("landings", state, detail, then, begun)
 
 
 def _holding(leftover: "Leftover", now: datetime) -> dict[str, object]:

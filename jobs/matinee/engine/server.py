@@ -133,9 +133,12 @@ def _command(settings: Settings, port: int) -> list[str]:
 def _environment() -> dict[str, str]:
     # spark-submit finds its own home by the first `python3` on the path: it must be the one that has pyspark.
     folder = str(Path(sys.executable).parent)
+    # Its workers stand in folders of their own: there a relative path would lead to another package, or to none.
+    ours = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return os.environ | {
         "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in ours),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
 

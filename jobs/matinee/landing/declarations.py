@@ -12,9 +12,10 @@ from datetime import date, datetime, timedelta
 from matinee.days import day_range
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.landing.landed_files import register
-from matinee.landing.model import Landing
+from matinee.landing.model import Landing, from_row
 from matinee.sources.files.manifests import read_manifests
-from matinee.sources.files.scan import Kind, LandingFile, read_lines
+from matinee.sources.files.read import read_lines
+from matinee.sources.files.scan import Kind, LandingFile
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
@@ -36,8 +37,7 @@ def _landings(lake: Lake) -> list[Landing]:
     if not lake.exists(LANDINGS):
         return []
     rows = lake.table(LANDINGS).scan(row_filter=f"dataset = '{MANIFESTS}'").to_arrow().to_pylist()
-    found = (Landing(**{**row, "unknown_fields": {}}) for row in rows)
-    return sorted(found, key=lambda one: (one.landing_seq, one.received_ts, one.sha256))
+    return sorted(map(from_row, rows), key=lambda one: (one.landing_seq, one.received_ts, one.sha256))
 
 
 def land_manifest(

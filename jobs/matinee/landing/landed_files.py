@@ -1,28 +1,30 @@
-"""Landings: which files are in the raw tables, known by the SHA-256 in the snapshot that each of them made.
+"""Landings: which files and which ranges of a stream are in the raw tables.
 
-A file makes one snapshot of `raw.quarantine` (only if it has bad rows), then one of its raw table, each written on a
-branch and moved to `main` by compare-and-swap: so landing numbers are unique and rise, and a file whose landing was cut
-off between the two is completed, never added twice. `ops.landings` keeps what the snapshots say for after they expired.
+Files are known by `ops.landings`, where each stands once its rows are in; `landing.batches` sees to that. A range of a
+stream makes one snapshot of `raw.quarantine` (only if it has bad rows), then one of its raw table, each written on a
+branch and moved to `main` by compare-and-swap: so landing numbers are unique and rise. Versions before this one landed
+files so, too, one at a time.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matinee.errors import CommitConflictError, ConservationError
-from matinee.landing.model import ONLY_IN_SUMMARY, QUARANTINE, Landing, landing_in
+from matinee.landing.model import QUARANTINE, Landing, from_row, landing_in, to_row
 from matinee.landing.offsets import is_streamed_through, last_in
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
+from matinee.table.commits import remove_rows
 from matinee.table.files import landing_seq
 from matinee.table.landings import LANDINGS
 from matinee.table.registers import append_rows
 
 if TYPE_CHECKING:
+    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table
 
 TRIES = 20
@@ -31,23 +33,47 @@ TRIES = 20
 Write = Callable[[Landing], None]
 
 
-def landed(lake: Lake, dataset: str) -> dict[str, Landing]:
-    """Return every landing of a dataset by its SHA-256; those that died before they were registered are so now."""
-    found = [*registered(lake, dataset), *register_missing(lake, dataset)]
-    return {one.sha256: one for one in found}
+def landed(lake: Lake, dataset: str, sha256s: Collection[str]) -> dict[str, Landing]:
+    """Return which of some contents were landed for a dataset, by their SHA-256."""
+    found = map(from_row, _rows(lake, dataset, "sha256", sha256s))
+    return {one.sha256: one for one in sorted(found, key=lambda one: one.landing_seq)}
 
 
-def quarantined(lake: Lake, dataset: str, sha256: str) -> Landing | None:
-    """Return the landing whose bad rows are in the quarantine; a landing that was cut off goes on as it began."""
-    return _find(lake.table(QUARANTINE), dataset, sha256) if lake.exists(QUARANTINE) else None
+def seen(lake: Lake, dataset: str, files: Collection[str]) -> dict[tuple[str, str], str]:
+    """Return the SHA-256 of each of some files that was landed, or found to hold what was, by file and identity."""
+    found = map(from_row, _rows(lake, dataset, "file", files))
+    return {(one.file, one.identity): one.sha256 for one in found if one.identity}
 
 
-def registered(lake: Lake, dataset: str) -> list[Landing]:
-    """Return the rows of `ops.landings` for a dataset, by landing number, one a file."""
+def note_seen(lake: Lake, found: Iterable[tuple[Landing, str, str]]) -> None:
+    """Note that a content that was landed was found again, in a file of an identity: it need not be read again.
+
+    Its row has no landing number and counts no rows: nothing was added.
+    """
+    nothing = {"rows_in": 0, "rows_landed": 0, "rows_quarantined": 0, "unknown_fields": "{}", "landing_seq": 0}
+    rows = ({**to_row(one), "file": file, "identity": identity, **nothing} for one, file, identity in found)
+    append_rows(lake, LANDINGS, rows)
+
+
+def _rows(lake: Lake, dataset: str, column: str, values: Collection[str]) -> list[dict[str, Any]]:
+    if not lake.exists(LANDINGS) or not values:
+        return []
+    return list(lake.table(LANDINGS).scan(_among(dataset, column, values)).to_arrow().to_pylist())
+
+
+def _among(dataset: str, column: str, values: Collection[str]) -> "BooleanExpression":
+    from pyiceberg.expressions import And, EqualTo, In
+
+    # mypy's plugin for pydantic does not know the constructors that PyIceberg writes by hand.
+    return And(EqualTo("dataset", dataset), In(column, sorted(values)))  # type: ignore[call-arg, misc]
+
+
+def registered(lake: Lake, dataset: str, after: int = 0) -> list[Landing]:
+    """Return the rows of `ops.landings` for a dataset beyond a number, by landing number, one a file."""
     if not lake.exists(LANDINGS):
         return []
-    rows = lake.table(LANDINGS).scan(row_filter=f"dataset = '{dataset}'").to_arrow().to_pylist()
-    found = [Landing(**{**row, "unknown_fields": json.loads(row["unknown_fields"])}) for row in rows]
+    wanted = f"dataset = '{dataset}' and landing_seq > {after}"
+    found = map(from_row, lake.table(LANDINGS).scan(row_filter=wanted).to_arrow().to_pylist())
     return sorted({one.sha256: one for one in found}.values(), key=lambda one: one.landing_seq)
 
 
@@ -60,25 +86,22 @@ def landing_times(lake: Lake, dataset: str, since: datetime) -> list[datetime]:
     return sorted(set(rows["received_ts"].to_pylist()))
 
 
-def register(lake: Lake, landings: list[Landing]) -> None:
+def register(lake: Lake, landings: Sequence[Landing]) -> None:
     """Append rows to `ops.landings` in one commit. A landing that two processes register has two equal rows."""
-    rows = [{**vars(one), "unknown_fields": json.dumps(dict(one.unknown_fields), sort_keys=True)} for one in landings]
-    for row in rows:
-        for name in ONLY_IN_SUMMARY:
-            del row[name]
-    append_rows(lake, LANDINGS, rows)
+    append_rows(lake, LANDINGS, map(to_row, landings))
 
 
 def register_missing(lake: Lake, dataset: str) -> list[Landing]:
-    """Register the landings of a raw dataset that died before they did so; before every expiry of its snapshots.
+    """Register the files that older versions landed, and died before they did so; before their snapshots expire.
 
     Returns:
         What was appended to `ops.landings`.
     """
     if not lake.exists(dataset):
         return []
-    known = {one.sha256 for one in registered(lake, dataset)}
-    missing = [one for one in reversed(list(landed_newest(lake, dataset))) if one.sha256 not in known]
+    found = [one for one in landed_newest(lake, dataset) if not one.through and not one.batch_id]
+    known = landed(lake, dataset, {one.sha256 for one in found})
+    missing = [one for one in reversed(found) if one.sha256 not in known]
     register(lake, missing)
     return missing
 
@@ -91,19 +114,54 @@ def landed_newest(lake: Lake, target: str) -> Iterator[Landing]:
 def landed_after(lake: Lake, dataset: str, landing_number: int) -> list[Landing]:
     """Return the landings of a raw dataset after a number, oldest first: from its snapshots, and from the register."""
     newer = list(takewhile(lambda one: one.landing_seq > landing_number, landed_newest(lake, dataset)))[::-1]
-    if newer and newer[0].landing_seq == landing_number + 1:
+    firsts = [one.first_seq or one.landing_seq for one in newer]
+    if newer and firsts[0] == landing_number + 1 and firsts == [one.landing_seq for one in newer]:
         return newer
-    first = newer[0].landing_seq if newer else landing_seq(lake.table(dataset)) + 1
-    older = (one for one in registered(lake, dataset) if landing_number < one.landing_seq < first)
-    return [*(older if first > landing_number + 1 else ()), *newer]
+    noted = registered(lake, dataset, landing_number)
+    first = firsts[0] if newer else landing_seq(lake.table(dataset)) + 1
+    found = [one for one in noted if one.landing_seq < first]
+    for one in newer:
+        files = [file for file in noted if one.batch_id and file.batch_id == one.batch_id]
+        # Of a batch that is not registered yet its commit tells, as of one landing.
+        found += files or [one]
+    return found
 
 
-def unfinished(lake: Lake) -> list[Landing]:
-    """Return the landings whose bad rows are in the quarantine and whose other rows are not registered as landed."""
+def cut_off(lake: Lake) -> list[Landing]:
+    """Return the landings of files whose bad rows older versions left in the quarantine, without their other rows."""
     table = lake.table(QUARANTINE)
-    found = list({one.snapshot_id: one for one in (*_landings_of(table), *_begun(table))}.values())
-    done = {(one.dataset, one.sha256) for name in {one.dataset for one in found} for one in registered(lake, name)}
-    return [one for one in found if (one.dataset, one.sha256) not in done and not is_streamed_through(lake, one)]
+    told = (one for one in (*_landings_of(table), *_begun(table)) if not one.batch_id and not one.through)
+    found = list({one.snapshot_id: one for one in told}.values())
+    files = {name: {one.sha256 for one in found if one.dataset == name} for name in {one.dataset for one in found}}
+    done = {(name, sha256) for name, known in files.items() for sha256 in landed(lake, name, known)}
+    return [one for one in found if (one.dataset, one.sha256) not in done]
+
+
+def streamed_in_part(lake: Lake) -> list[Landing]:
+    """Return the ranges of streams whose bad rows are in the quarantine and whose other rows are still to come."""
+    table = lake.table(QUARANTINE)
+    told = (one for one in (*_landings_of(table), *_begun(table)) if one.through)
+    found = {one.snapshot_id: one for one in told}.values()
+    return [one for one in found if not is_streamed_through(lake, one)]
+
+
+def take_back(lake: Lake, landings: Sequence[Landing]) -> None:
+    """Remove the bad rows of landings of a dataset that will not be completed from the quarantine.
+
+    Raises:
+        CommitConflictError: others committed first, each of many times.
+    """
+    from pyiceberg.expressions import And
+    from pyiceberg.expressions.parser import parse
+
+    numbers = [one.landing_seq for one in landings]
+    numbered = parse(f"landing_seq >= {min(numbers)} and landing_seq <= {max(numbers)}")
+    wanted = And(_among(landings[0].dataset, "file", {one.file for one in landings}), numbered)
+    for _ in range(refs.COMMIT_TRIES):
+        with suppress(CommitConflictError):
+            remove_rows(lake.table(QUARANTINE), wanted, {})
+            return
+    raise _conflict(QUARANTINE, landings[0], f"others committed first, {refs.COMMIT_TRIES} times")
 
 
 def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Landing, bool]:

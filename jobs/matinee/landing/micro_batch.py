@@ -19,7 +19,9 @@ from matinee.days import instant_of, start_of
 from matinee.engine.tables.spark_tables import append
 from matinee.landing import landed_files, offsets
 from matinee.landing import parse as rows_of
+from matinee.landing.batches import landing
 from matinee.landing.checks import MAX_SKEW
+from matinee.landing.judge import RECEIVED, event_time
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.table.catalog import Lake
 
@@ -65,10 +67,18 @@ def land_batch(
     Raises:
         ConservationError: records in are not rows landed and quarantined.
         CommitConflictError: others landed each time.
+        LeaseHeldError: others landed all the time.
     """
-    dataset, noted = contract.dataset, _Noted(query_id, at.isoformat(), topic_id)
-    for table in (dataset, QUARANTINE):
+    noted = _Noted(query_id, at.isoformat(), topic_id)
+    for table in (contract.dataset, QUARANTINE):
         lake.ensure(table)
+    # Files that are landed meanwhile would take the same landing numbers.
+    with landing(lake, contract.dataset):
+        return _land_batch(lake, contract, lines, at, noted)
+
+
+def _land_batch(lake: Lake, contract: Contract, lines: DataFrame, at: datetime, noted: _Noted) -> Landed:
+    dataset = contract.dataset
     good, bad = (offsets.landed_through(lake, table, dataset) for table in (dataset, QUARANTINE))
     first = {name: min(good[name], bad.get(name, good[name])) for name in good}
     begun = offsets.last_streamed(lake, QUARANTINE, dataset)
@@ -79,12 +89,12 @@ def land_batch(
         rejected = [part for part in parts if part["beyond_bad"] and part["reason"] is not None]
         new = [part for part in parts if part["beyond_good"]]
         if rejected:
-            landing = _landing(dataset, rejected, bad, _unknown(parsed, rejected), noted)
-            landed_files.commit(lake, QUARANTINE, landing, partial(_write_bad, lake, parsed, bad))
+            told = _landing(dataset, rejected, bad, _unknown(parsed, rejected), noted)
+            landed_files.commit(lake, QUARANTINE, told, partial(_write_bad, lake, parsed, bad))
         faults.reach("stream.after_quarantine")
         if new:
-            landing = _landing(dataset, new, good, _unknown(parsed, new), noted)
-            landed_files.commit(lake, dataset, landing, partial(_write_good, lake, parsed, good))
+            told = _landing(dataset, new, good, _unknown(parsed, new), noted)
+            landed_files.commit(lake, dataset, told, partial(_write_good, lake, parsed, good))
         faults.reach("stream.after_raw")
     finally:
         parsed.unpersist()
@@ -110,7 +120,7 @@ def _landed_by(at: datetime, begun: Landing | None) -> Column:
 
 def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: Mapping[str, int]) -> list[Row]:
     """Return what is in the batch: a row a partition, reason, and whether each table is still to get it."""
-    received = F.least(rows_of.RECEIVED, "landed_ts")
+    received = F.least(RECEIVED, "landed_ts")
     # Of bad records any time may be said; none of these is when they were landed.
     known = F.greatest(received, F.lit(start_of(contract.earliest_event)))
     allowed = F.make_dt_interval(secs=F.lit(contract.duration(MAX_SKEW).total_seconds()))
@@ -122,7 +132,7 @@ def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: 
             F.max("line").alias("last"),
             F.count("*").alias("rows"),
             F.count_if(F.size("unknown") > 0).alias("unknown"),
-            F.count_if(F.col(rows_of.event_time(contract)) > received + allowed).alias("skewed"),
+            F.count_if(F.col(event_time(contract)) > received + allowed).alias("skewed"),
             F.unix_micros(F.min("landed_ts")).alias("oldest_us"),
             F.unix_micros(F.max(known)).alias("received_us"),
         )
@@ -133,7 +143,7 @@ def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: 
 
 def _unknown(parsed: DataFrame, parts: Iterable[Row]) -> Mapping[str, int]:
     """Return how many records have fields that the contract lacks, by field; a look of its own where some do."""
-    return rows_of.count(parsed).unknown_fields if any(part["unknown"] for part in parts) else {}
+    return rows_of.unknown_fields(parsed) if any(part["unknown"] for part in parts) else {}
 
 
 def _landed(parts: list[Row]) -> Landed:

@@ -1,9 +1,12 @@
 """A landing: what became of one file, or of one range of a stream, and how a commit's summary carries it."""
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from matinee.table import names
 from matinee.table.files import LANDING_SEQ
@@ -13,14 +16,20 @@ QUARANTINE = "raw.quarantine"
 FILE_SHA256 = "matinee.file-sha256"
 DATASET = "matinee.dataset"
 FILE = "matinee.file"
+#: The snapshot property that names a batch of files.
+BATCH = "matinee.batch-id"
 _STREAMED = ("after", "through", "query_id", "batch_ts", "topic_id")
+#: Of a batch of files.
+_BATCHED = ("batch_id", "first_seq")
 #: What the register does not keep: where a stream goes on, and whether it pauses, its tables say.
-ONLY_IN_SUMMARY = ("reasons", "skewed", *_STREAMED)
+ONLY_IN_SUMMARY = ("reasons", "skewed", "first_seq", *_STREAMED)
 
 
 @dataclass(frozen=True)
 class Landing:
     """What became of one file that was landed for a dataset; numbered once it is committed.
+
+    A commit that brought several files tells of all of them as of one: `in_all`.
 
     Attributes:
         rows_in: lines or rows of the file; `rows_landed + rows_quarantined`.
@@ -32,6 +41,9 @@ class Landing:
             broker may have other times than that of its records: those that their producers say.
         topic_id: of what came by a stream: the identity of its topic; empty where the brokers tell none, or of those
             who did not note it.
+        batch_id: of files: the batch that they were committed with; empty of those that older versions landed.
+        first_seq: of a commit of files: the first of its numbers; `landing_seq` is the last.
+        identity: of a file: changes whenever it is written or replaced; empty: not known.
     """
 
     dataset: str
@@ -51,6 +63,26 @@ class Landing:
     query_id: str = ""
     batch_ts: str = ""
     topic_id: str = ""
+    batch_id: str = ""
+    first_seq: int = 0
+    identity: str = ""
+
+    @classmethod
+    def in_all(cls, landings: Sequence["Landing"]) -> "Landing":
+        """Return what became of the files of a batch together: what their commit says."""
+        first, last = landings[0], landings[-1]
+        is_one = len(landings) == 1
+        return replace(
+            last,
+            file=first.file if is_one else f"{first.file} and {len(landings) - 1} more",
+            sha256=first.sha256 if is_one else hashlib.sha256(first.batch_id.encode()).hexdigest(),
+            rows_in=sum(one.rows_in for one in landings),
+            rows_landed=sum(one.rows_landed for one in landings),
+            rows_quarantined=sum(one.rows_quarantined for one in landings),
+            unknown_fields=dict(sum((Counter(one.unknown_fields) for one in landings), Counter())),
+            reasons=dict(sum((Counter(one.reasons) for one in landings), Counter())),
+            first_seq=first.landing_seq,
+        )
 
     @property
     def branch(self) -> str:
@@ -73,12 +105,14 @@ class Landing:
             "reasons": dict(self.reasons),
             "skewed": self.skewed,
             **({name: getattr(self, name) for name in _STREAMED} if self.through else {}),
+            **({name: getattr(self, name) for name in _BATCHED} if self.batch_id else {}),
         }
         return {
             LANDING_SEQ: str(self.landing_seq),
             FILE_SHA256: self.sha256,
             DATASET: self.dataset,
             FILE: self.file,
+            **({BATCH: self.batch_id} if self.batch_id else {}),
             LANDING: json.dumps(body, sort_keys=True, separators=(",", ":")),
         }
 
@@ -99,3 +133,70 @@ class Landing:
 def landing_in(summary: Mapping[str, str], snapshot_id: int) -> Landing | None:
     """Return the landing that a snapshot's summary tells of, if it does."""
     return Landing.from_summary(summary, snapshot_id) if LANDING in summary else None
+
+
+def to_row(landing: Landing) -> dict[str, object]:
+    """Return a landing as the register keeps it."""
+    row = {name: value for name, value in vars(landing).items() if name not in ONLY_IN_SUMMARY}
+    own = {"unknown_fields": json.dumps(dict(landing.unknown_fields), sort_keys=True)}
+    return {**row, **own, **{name: row[name] or None for name in ("batch_id", "identity")}}
+
+
+def from_row(row: Mapping[str, Any]) -> Landing:
+    """Read what `to_row` returned; older versions' rows have neither batch nor identity."""
+    own = {"unknown_fields": json.loads(row["unknown_fields"])}
+    return Landing(**{**row, **own, **{name: row.get(name) or "" for name in ("batch_id", "identity")}})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files that are landed together.
+
+    Attributes:
+        batch_id: names it in its commits.
+        dataset: the raw dataset.
+        landings: one a file, by number.
+        good, bad: the data files of their rows, for the raw table and for the quarantine.
+    """
+
+    batch_id: str
+    dataset: str
+    landings: tuple[Landing, ...]
+    good: tuple[str, ...]
+    bad: tuple[str, ...]
+
+    @property
+    def first_seq(self) -> int:
+        """The number of its first file."""
+        return self.landings[0].landing_seq
+
+    @property
+    def last_seq(self) -> int:
+        """The number of its last file."""
+        return self.landings[-1].landing_seq
+
+    def to_row(self, state: str, noted_ts: datetime) -> dict[str, object]:
+        """Return a row of `ops.landing_batches`: the batch is in a state since an instant."""
+        body = {"landings": [to_row(one) for one in self.landings], "good": self.good, "bad": self.bad}
+        return {
+            "batch_id": self.batch_id,
+            "dataset": self.dataset,
+            "state": state,
+            "first_seq": self.first_seq,
+            "last_seq": self.last_seq,
+            "body": json.dumps(body, sort_keys=True, default=_text),
+            "noted_ts": noted_ts,
+        }
+
+    @classmethod
+    def from_row(cls, row: dict[str, str]) -> "Batch":
+        """Read what `to_row` returned."""
+        body = json.loads(row["body"])
+        landings = (
+            from_row({**one, "received_ts": datetime.fromisoformat(one["received_ts"])}) for one in body["landings"]
+        )
+        return cls(row["batch_id"], row["dataset"], tuple(landings), tuple(body["good"]), tuple(body["bad"]))
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,42 +1,129 @@
-"""What is no text: bytes and escapes that stand for no characters. The engine would make the same `?` of all."""
+"""What a producer sent as text: one JSON object a row, read strictly in plain Python, and what is no text at all.
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StructType
+Strict is what RFC 8259 allows and no more: one object, nothing but white space around it, no name twice in an object at
+any depth, UTF-8. Lengths and depths that no producer needs are refused, too.
+"""
+
+import json
+import re
+import sys
+from base64 import b64encode
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any, NoReturn, TypeAlias
 
 #: Stands where no characters do: noncharacters, which no producer sends, around words.
 NO_TEXT = "\ufdd0no text\ufdd0"
-_PAIR = "\ufdd1"
-_HIGH, _LOW = "[dD][89abAB][0-9a-fA-F]{2}", "[dD][c-fC-F][0-9a-fA-F]{2}"
-#: A backslash that an even number of others stands before: it begins an escape, the others are pairs of their own.
-_ESCAPE = r"((?<!\\)(?:\\\\)*+)\\u"
+#: The longest line (bytes), text and name (characters), the most digits of a number, the deepest object or array.
+MAX_LINE, MAX_TEXT, MAX_NAME, MAX_DIGITS, MAX_DEPTH = 1 << 27, 20_000_000, 50_000, 1000, 999
+_HALF = re.compile("[\ud800-\udfff]")
+# Java's `^\s*$`: a last end of line may follow, of those that Unicode knows.
+_BLANK = re.compile("[ \t\n\x0b\f\r]*[\x85\u2028\u2029]?\\Z")
+_NO_DIGITS = re.compile(r"[^0-9]")
+_DEEPER = Lock()
 
 
-def readable(value: Column, kind: DataType) -> Column:
-    """Return a value with each of its byte arrays as the text that they are in UTF-8, else as NO_TEXT and Base64.
+class Number(str):
+    """A JSON number as it was written: that decides what it can be."""
 
-    Parquet writes text as bytes, and not every producer marks them as text.
+    __slots__ = ()
+
+
+Json: TypeAlias = bool | str | Number | list[Any] | dict[str, Any] | None
+
+
+def read_object(text: str) -> dict[str, Json] | None:
+    """Return the JSON object that a text is, numbers as `Number`; None: it is no object, not one value, or no JSON.
+
+    Names and texts have NO_TEXT for each half of a surrogate pair.
     """
-    if isinstance(kind, BinaryType):
-        text = value.cast("string")
-        return F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit(NO_TEXT), F.base64(value)))
-    if isinstance(kind, ArrayType):
-        return F.transform(value, lambda one: readable(one, kind.elementType))
-    if isinstance(kind, MapType):
-        keys = F.transform_keys(value, lambda key, _: readable(key, kind.keyType))
-        return F.transform_values(keys, lambda _, one: readable(one, kind.valueType))
-    if isinstance(kind, StructType):
-        fields = (readable(value.getField(one.name), one.dataType).alias(one.name) for one in kind.fields)
-        return F.when(value.isNotNull(), F.struct(*fields))
+    has_halves = "\\ud" in text or "\\uD" in text
+    decoder = _MARKING if has_halves else _PLAIN
+    try:
+        value = decoder.decode(text)
+    except RecursionError:
+        value = _read_deep(decoder, text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and _is_within_limits(text, value) else None
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text is white space and nothing else."""
+    # Most texts are not, and Python's own look is the faster one; what it takes for white space is more than Java's.
+    return not text or (text.isspace() and _BLANK.match(text) is not None)
+
+
+def text_of(value: bytes) -> str:
+    """Return bytes as the text that they are in UTF-8, else as NO_TEXT and Base64."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return NO_TEXT + b64encode(value).decode()
+
+
+def has_half(text: str) -> bool:
+    """Whether a text holds half a surrogate pair, or the mark of one."""
+    return not text.isascii() and (NO_TEXT in text or _HALF.search(text) is not None)
+
+
+def _read_deep(decoder: json.JSONDecoder, text: str) -> Json:
+    # The reader calls itself for each level: how deep a line may be must not depend on who asks.
+    with _DEEPER:
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(before + 2 * MAX_DEPTH)
+        try:
+            value: Json = decoder.decode(text)
+        except (RecursionError, ValueError):
+            return None
+        finally:
+            sys.setrecursionlimit(before)
     return value
 
 
-def marked(json: str) -> Column:
-    """Return a column of JSON with NO_TEXT for each escape of half a surrogate pair; whole pairs stay as they are."""
-    column = F.col(json)
-    kept = F.regexp_replace(column, rf"{_ESCAPE}({_HIGH})\\u({_LOW})", f"$1{_PAIR}$2$3")
-    without_halves = F.regexp_replace(kept, rf"{_ESCAPE}(?:{_HIGH}|{_LOW})", f"$1{NO_TEXT}")
-    found = F.regexp_replace(without_halves, rf"{_PAIR}({_HIGH})({_LOW})", r"\\u$1\\u$2")
-    # Hardly a line has such escapes, and to look for a few bytes costs next to nothing.
-    has_escapes = F.contains(column, F.lit("\\ud")) | F.contains(column, F.lit("\\uD"))
-    return F.when(has_escapes, found).otherwise(column)
+def _is_within_limits(text: str, value: Json) -> bool:
+    if len(text) <= MAX_NAME and text.count("[") + text.count("{") <= MAX_DEPTH:
+        return True
+    depth, level = 0, [value]
+    while level:
+        texts = [one for one in level if isinstance(one, str)]
+        names = [name for one in level if isinstance(one, dict) for name in one]
+        if max(map(len, texts), default=0) > MAX_TEXT or max(map(len, names), default=0) > MAX_NAME:
+            return False
+        depth += any(isinstance(one, dict | list) for one in level)
+        level = [inner for one in level for inner in _inner(one)]
+    return depth <= MAX_DEPTH
+
+
+def _inner(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _number(text: str) -> Number:
+    if len(text) > MAX_DIGITS and len(_NO_DIGITS.sub("", text)) > MAX_DIGITS:
+        raise ValueError(text)
+    return Number(text)
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(pairs)
+    return found
+
+
+def _marked(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    # Different halves are the same name to the engine, so to everybody.
+    return _object([(_HALF.sub(NO_TEXT, name), value) for name, value in pairs])
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
+_PLAIN, _MARKING = (
+    json.JSONDecoder(object_pairs_hook=hook, parse_float=_number, parse_int=_number, parse_constant=_no_number)
+    for hook in (_object, _marked)
+)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from matinee import faults
 from matinee.errors import CommitConflictError
-from matinee.landing.landed_files import unfinished
+from matinee.landing.batches import unfinished
 from matinee.landing.model import QUARANTINE
 from matinee.ledger.ledger import history
 from matinee.ledger.model import Publication, Run, State

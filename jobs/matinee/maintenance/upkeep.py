@@ -7,7 +7,7 @@ from matinee import faults
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import remove_orphan_files
 from matinee.errors import CommitConflictError
-from matinee.landing.landed_files import register_missing
+from matinee.landing.batches import settle_idle
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.ledger.pinned_sets import end_overdue
@@ -37,7 +37,7 @@ def recover_all(settings: Settings) -> Report:
             faults.reach("recover.after_rows")
             appended += _withdraw_changed(lake, contract.dataset)
         elif lake.exists(contract.dataset) and contract.namespace == "raw" and contract.day_column:
-            appended += len(register_missing(lake, contract.dataset))
+            appended += settle_idle(lake, contract.dataset)
     return Report(step="recover", dataset="ops.publications", details={"rows_appended": appended})
 
 

@@ -9,9 +9,10 @@ from matinee.errors import CommitConflictError
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
-from matinee.table.refs import COMMIT_TRIES
+from matinee.table.refs import COMMIT_TRIES, MAIN
 
 if TYPE_CHECKING:
+    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.table import Table, Transaction
     from pyiceberg.table.metadata import TableMetadata
@@ -71,6 +72,58 @@ def replace_files(
                 change.append_data_file(file)
         if table_properties:
             commit.set_properties(dict(table_properties))
+
+
+def append_files(table: "Table", added: Iterable["DataFile"], properties: Mapping[str, str]) -> None:
+    """Add data files to `main` in one commit that carries the properties; for no file there is a commit as well.
+
+    Raises:
+        CommitConflictError: any other commit to the table came between; nothing was changed.
+        CatalogUnavailableError: the catalog does not answer.
+    """
+    # A retry inside PyIceberg would drop the requirement on `main`.
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    with commit_errors(table), transaction(table) as commit:
+        update = commit.update_snapshot(snapshot_properties=dict(properties))
+        with update.merge_append() as append:
+            for file in added:
+                append.append_data_file(file)
+
+
+def written_file(table: "Table", path: str) -> "DataFile":
+    """Return a Parquet file of a table's own columns as a data file: its statistics and partition, by its footer.
+
+    Raises:
+        OSError: it is not there.
+    """
+    from pyiceberg.io.pyarrow import parquet_file_to_data_file
+
+    return parquet_file_to_data_file(table.io, table.metadata, path)
+
+
+def remove_rows(table: "Table", row_filter: "BooleanExpression", properties: Mapping[str, str]) -> int:
+    """Remove the rows of `main` that a filter takes, in one commit; their files are written anew without them.
+
+    Returns:
+        How many rows went; for none there is no commit.
+
+    Raises:
+        CommitConflictError: any other commit to the table came between; nothing was changed.
+        CatalogUnavailableError: the catalog does not answer.
+    """
+    from pyiceberg.expressions import AlwaysTrue, Not
+    from pyiceberg.expressions.visitors import bind
+    from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files, expression_to_pyarrow
+
+    tasks = list(table.scan(row_filter).plan_files())
+    if not tasks:
+        return 0
+    rows = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue()).to_table(tasks)
+    kept = rows.filter(expression_to_pyarrow(bind(table.schema(), Not(row_filter), case_sensitive=True)))
+    if kept.num_rows < rows.num_rows:
+        added = list(_dataframe_to_data_files(table.metadata, kept, table.io)) if kept.num_rows else []
+        replace_files(table, MAIN, [task.file for task in tasks], added, properties)
+    return int(rows.num_rows - kept.num_rows)
 
 
 def _judge_manifests_apart(overwrite: "_OverwriteFiles") -> None:

@@ -31,6 +31,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "ops.compactions",
         "ops.heals",
         "ops.lake",
+        "ops.landing_batches",
         "ops.landings",
         "ops.manifests",
         "ops.pins",

@@ -1,16 +1,14 @@
-"""Landing files before a row is read: which are found, and whether they are whole."""
+"""Landing files before a row is read: which are found, and by what each is known."""
 
-import gzip
 import hashlib
+import time
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.settings import Settings, load_settings
-from matinee.sources.files.scan import find, read_lines, scan
+from matinee.sources.files.scan import find, scan
 
 NAMED = {"impressions": "raw.impressions", "plays": "raw.plays", "manifest": "ops.manifests"}
 TWO_LINES = b'{"a":1}\n{"a":2}\n'
@@ -83,68 +81,19 @@ def test_a_file_whose_name_tells_no_dataset_needs_one(embedded: Settings, tmp_pa
         find(embedded, NAMED, None, [path])
 
 
-@pytest.mark.parametrize(
-    ("content", "rows", "ends_open"),
-    [(TWO_LINES, 2, False), (TWO_LINES[:-1], 2, True), (b"", 0, False), (b"\n\n", 2, False), (b'{"a', 1, True)],
-)
-@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
-def test_lines_are_counted_and_an_open_end_is_seen(
-    embedded: Settings, tmp_path: Path, ending: str, content: bytes, rows: int, ends_open: bool
+def test_a_file_is_known_by_its_bytes_and_once_it_is_not_young_by_what_lies_there(
+    embedded: Settings, tmp_path: Path
 ) -> None:
-    path = tmp_path / f"plays.{ending}"
-    path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    path = tmp_path / "plays.jsonl"
+    path.write_bytes(TWO_LINES)
     seen = scan(embedded, str(path))
-    assert (seen.rows, seen.ends_open) == (rows, ends_open)
-    assert seen.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_a_gzip_of_several_members_is_read_to_its_end(embedded: Settings, tmp_path: Path) -> None:
-    path = tmp_path / "plays.jsonl.gz"
-    path.write_bytes(gzip.compress(TWO_LINES) + gzip.compress(b'{"a":3}'))
-    seen = scan(embedded, str(path))
-    assert (seen.rows, seen.ends_open) == (3, True)
-    assert read_lines(embedded, seen) == [b'{"a":1}', b'{"a":2}', b'{"a":3}']
-
-
-PACKED = gzip.compress(TWO_LINES)
-
-
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (PACKED[:-4], "cut off"),
-        (PACKED[:14], "cut off"),
-        (b"", "cut off"),
-        (PACKED[:-8] + b"\0" * 8, "damaged"),
-        (TWO_LINES, "damaged"),
-        (PACKED + PACKED[:9], "cut off"),
-    ],
-    ids=["checksum missing", "content missing", "empty", "wrong checksum", "no gzip", "second member cut"],
-)
-def test_a_gzip_that_is_not_whole_is_refused(embedded: Settings, tmp_path: Path, content: bytes, why: str) -> None:
-    path = tmp_path / "plays.jsonl.gz"
-    path.write_bytes(content)
-    with pytest.raises(LandingRefusedError, match=f"plays.jsonl.gz is refused whole: its gzip is {why}"):
-        scan(embedded, str(path))
-
-
-def test_a_parquet_file_says_its_rows_and_its_nanosecond_columns(embedded: Settings, tmp_path: Path) -> None:
-    path = tmp_path / "plays.parquet"
-    times = {"ns": pa.array([1], pa.timestamp("ns", "UTC")), "us": pa.array([1], pa.timestamp("us", "UTC"))}
-    pq.write_table(pa.table({"play_id": ["p"], **times}), path)
-    seen = scan(embedded, str(path))
-    assert (seen.rows, seen.nanosecond_columns) == (1, {"ns"})
-
-
-@pytest.mark.parametrize("damage", ["footer", "pages", "other bytes"])
-def test_an_unreadable_parquet_file_is_refused(embedded: Settings, tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "plays.parquet"
-    pq.write_table(pa.table({"play_id": [f"p{n}" for n in range(500)]}), path, compression="zstd")
-    whole = path.read_bytes()
-    changed = {"footer": whole[:-6], "pages": whole[:4] + b"\xff" * 40 + whole[44:], "other bytes": TWO_LINES}
-    path.write_bytes(changed[damage])
-    with pytest.raises(LandingRefusedError, match="its Parquet is not readable"):
-        scan(embedded, str(path))
+    assert (seen.sha256, seen.size) == (hashlib.sha256(TWO_LINES).hexdigest(), len(TWO_LINES))
+    assert seen.identity == ""
+    time.sleep(2.1)
+    [found] = find(embedded, NAMED, None, [path])
+    assert scan(embedded, str(path)).identity == found.identity != ""
+    path.touch()
+    assert find(embedded, NAMED, None, [path])[0].identity != found.identity
 
 
 def test_a_file_of_an_unknown_kind_is_refused(embedded: Settings, tmp_path: Path) -> None:

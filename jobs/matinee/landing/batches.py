@@ -1,0 +1,254 @@
+"""Batches: files that are landed together, exactly once: all rows of a batch are in the lake, or none is.
+
+A landing holds the landing lease of its dataset. It writes data files that no snapshot names, notes the batch as
+prepared in `ops.landing_batches`, commits the bad rows to the quarantine and the others to the raw table, then appends
+its files to `ops.landings`. Who takes the lease next settles what a landing that was cut off has left: a batch that is
+in the raw table's `main` is registered; of another one whose files are still there the commits are made up for, with
+the same numbers; one whose files are gone or changed is abandoned, and its bad rows leave the quarantine.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from matinee import faults
+from matinee.errors import CommitConflictError, ConservationError, LandingRefusedError, LeaseHeldError
+from matinee.landing import landed_files
+from matinee.landing.model import BATCH, QUARANTINE, Batch, Landing
+from matinee.sources.files.scan import scan
+from matinee.table import commits, refs
+from matinee.table.catalog import Lake
+from matinee.table.files import LANDING_SEQ, landing_seq
+from matinee.table.holders import hold_patiently
+from matinee.table.lease import Lease
+from matinee.table.registers import append_rows, stamp
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+log = logging.getLogger(__name__)
+BATCHES = "ops.landing_batches"
+PREPARED, ABANDONED = "prepared", "abandoned"
+LEASE = "landing"
+#: A landing takes minutes at most; who comes meanwhile waits.
+PATIENCE = timedelta(minutes=20)
+
+
+@contextmanager
+def landing(lake: Lake, dataset: str) -> Iterator[Lease]:
+    """Hold the landing lease of a raw dataset for a block; what was cut off before is settled first.
+
+    Raises:
+        LeaseHeldError: another process landed for it all the time.
+        CatalogUnavailableError: the catalog does not answer.
+    """
+    with hold_patiently(lake, dataset, LEASE, PATIENCE) as lease:
+        settle(lake, dataset)
+        yield lease
+
+
+def commit(lake: Lake, batch: Batch) -> list[Landing]:
+    """Note a batch as prepared and commit its rows, if nothing was landed since it was numbered.
+
+    Returns:
+        Its landings, with the snapshot that holds their rows.
+
+    Raises:
+        CommitConflictError: a stream landed meanwhile; the batch is abandoned.
+        ConservationError: the data files do not hold the rows that were counted; nothing was committed.
+    """
+    faults.reach("ingest.after_write")
+    append_rows(lake, BATCHES, [batch.to_row(PREPARED, stamp())])
+    faults.reach("ingest.after_prepared")
+    try:
+        return _complete(lake, batch)
+    except CommitConflictError:
+        abandon(lake, batch)
+        raise
+
+
+def settle_idle(lake: Lake, dataset: str) -> int:
+    """Do what `settle` does, where nobody lands for the dataset; who does so has done that."""
+    try:
+        with hold_patiently(lake, dataset, LEASE, timedelta(0)):
+            return settle(lake, dataset)
+    except LeaseHeldError as error:
+        log.info("%s", error.message)
+        return 0
+
+
+def settle(lake: Lake, dataset: str) -> int:
+    """Complete or abandon what landings that were cut off have left; whoever calls holds the landing lease.
+
+    Returns:
+        How many rows were appended to `ops.landings`.
+    """
+    if not lake.exists(dataset):
+        return 0
+    table = lake.table(dataset)
+    registered = _register_newest(lake, table)
+    for batch in _open(lake, dataset, landing_seq(table)):
+        if _is_unchanged(lake, batch):
+            try:
+                registered += len(_complete(lake, batch))
+                continue
+            except (CommitConflictError, OSError) as error:
+                log.warning("The batch %s is landed anew: %s", batch.batch_id, error)
+        abandon(lake, batch)
+    for one in _cut_off(lake) if lake.exists(QUARANTINE) else ():
+        if one.dataset == dataset:
+            abandon(lake, Batch(one.sha256, dataset, (one,), (), ()))
+    return registered
+
+
+def unfinished(lake: Lake) -> list[Landing]:
+    """Return the landings whose bad rows are in the quarantine and whose other rows are not in their raw table.
+
+    These are ranges of streams, and files of older versions; batches are settled before anything expires.
+    """
+    return [*_cut_off(lake), *landed_files.streamed_in_part(lake)]
+
+
+def _cut_off(lake: Lake) -> list[Landing]:
+    found = landed_files.cut_off(lake)
+    return [one for one in found if not _noted(lake, one.sha256, ABANDONED)]
+
+
+def _register_newest(lake: Lake, table: "Table") -> int:
+    """Append the files of the newest batch to `ops.landings`, where the landing died before it did so."""
+    dataset = ".".join(table.name())
+    newest = next((one for one in landed_files.landed_newest(lake, dataset) if not one.through), None)
+    if newest is None or not newest.batch_id:
+        return len(landed_files.register_missing(lake, dataset))
+    known = landed_files.registered(lake, dataset, newest.landing_seq - 1)
+    if any(one.batch_id == newest.batch_id for one in known):
+        return 0
+    return len(_register(lake, prepared_as(lake, newest.batch_id), newest.snapshot_id))
+
+
+def prepared(lake: Lake, dataset: str) -> list[Batch]:
+    """Return the batches of a raw dataset whose rows are not in its table, oldest first."""
+    return _open(lake, dataset, landing_seq(lake.table(dataset))) if lake.exists(dataset) else []
+
+
+def prepared_as(lake: Lake, batch_id: str) -> Batch:
+    """Return a batch as it was noted before its first commit.
+
+    Raises:
+        ConservationError: the note is gone.
+    """
+    rows = _noted(lake, batch_id, PREPARED)
+    if not rows:
+        raise ConservationError(
+            f"A commit of raw rows names the batch {batch_id}, of which {BATCHES} has no row.",
+            next_step=f"Bring {BATCHES} back to a snapshot that has it; the rows themselves are in the lake.",
+            facts={"batch_id": batch_id},
+        )
+    return Batch.from_row(rows[0])
+
+
+def abandon(lake: Lake, batch: Batch) -> None:
+    """Take the bad rows of a batch out of the quarantine, and note that no row of the batch will come.
+
+    Raises:
+        CommitConflictError: others committed to the quarantine first, each of many times.
+    """
+    log.warning(
+        "A landing of %s that was cut off is taken back, its files land anew: %s",
+        batch.dataset,
+        Landing.in_all(batch.landings).file,
+    )
+    with_bad = [one for one in batch.landings if one.rows_quarantined]
+    if with_bad and lake.exists(QUARANTINE):
+        landed_files.take_back(lake, with_bad)
+    append_rows(lake, BATCHES, [batch.to_row(ABANDONED, stamp())])
+
+
+def _noted(lake: Lake, batch_id: str, state: str) -> list[dict[str, str]]:
+    if not lake.exists(BATCHES):
+        return []
+    found = lake.table(BATCHES).scan(f"batch_id = '{batch_id}' and state = '{state}'").to_arrow()
+    return list(found.to_pylist())
+
+
+def _open(lake: Lake, dataset: str, landed: int) -> list[Batch]:
+    if not lake.exists(BATCHES):
+        return []
+    rows = lake.table(BATCHES).scan(f"dataset = '{dataset}' and last_seq > {landed}").to_arrow().to_pylist()
+    over = {row["batch_id"] for row in rows if row["state"] == ABANDONED}
+    # Where main was set back, what was landed is not landed anew: somebody wanted those rows to go.
+    over |= {one.batch_id for one in landed_files.registered(lake, dataset, landed)} if rows else set()
+    found = {row["batch_id"]: row for row in rows if row["batch_id"] not in over}
+    return [Batch.from_row(row) for row in sorted(found.values(), key=lambda row: (row["noted_ts"], row["batch_id"]))]
+
+
+def _is_unchanged(lake: Lake, batch: Batch) -> bool:
+    """Whether the files of a batch are still those that were read."""
+    try:
+        return all(scan(lake.settings, one.file).sha256 == one.sha256 for one in batch.landings)
+    except LandingRefusedError:
+        return False
+
+
+def _complete(lake: Lake, batch: Batch) -> list[Landing]:
+    in_all = Landing.in_all(batch.landings)
+    if batch.bad and _in_main(lake.table(QUARANTINE), batch.batch_id) is None:
+        _add(lake, QUARANTINE, batch.bad, in_all, in_all.rows_quarantined)
+    faults.reach("ingest.after_quarantine")
+    snapshot_id = _add(lake, batch.dataset, batch.good, in_all, in_all.rows_landed)
+    faults.reach("ingest.after_raw")
+    return _register(lake, batch, snapshot_id)
+
+
+def _register(lake: Lake, batch: Batch, snapshot_id: int) -> list[Landing]:
+    done = [replace(one, snapshot_id=snapshot_id) for one in batch.landings]
+    landed_files.register(lake, done)
+    return done
+
+
+def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: int) -> int:
+    """Add data files to `main` of a table in one commit; return its snapshot.
+
+    Args:
+        lake: the lake.
+        target: the raw table, or the quarantine.
+        paths: of the data files.
+        landing: of the batch.
+        rows: how many they hold.
+    """
+    for _ in range(refs.COMMIT_TRIES):
+        table = lake.table(target)
+        newest = landing_seq(table)
+        if target != QUARANTINE and newest >= landing.first_seq:
+            break
+        files = [commits.written_file(table, path) for path in paths]
+        if sum(file.record_count for file in files) != rows:
+            raise _lost(target, landing, rows, sum(file.record_count for file in files))
+        # In the quarantine commits of all datasets are numbered on, as those of a stream are.
+        number = newest + 1 if target == QUARANTINE else landing.landing_seq
+        try:
+            commits.append_files(table, files, {**landing.to_summary(), LANDING_SEQ: str(number)})
+        except CommitConflictError:
+            continue
+        return refs.head(table)
+    raise CommitConflictError(
+        f"{landing.file} could not be added to {target}: others landed first.",
+        next_step="Land it again: what is there already is not added twice.",
+        facts={"file": landing.file, "table": target},
+    )
+
+
+def _in_main(table: "Table", batch_id: str) -> int | None:
+    """Return the snapshot of `main` that a batch made, as long as it is kept."""
+    return next((one for one, summary in refs.summaries(table) if summary.get(BATCH) == batch_id), None)
+
+
+def _lost(target: str, landing: Landing, counted: int, written: int) -> ConservationError:
+    return ConservationError(
+        f"{written} rows of {landing.file} were written for {target}, {counted} were counted.",
+        next_step="Nothing of it was committed. Land it again; report it where that happens again.",
+        facts={"file": landing.file, "table": target, "written": written, "counted": counted},
+    )

@@ -1,0 +1,144 @@
+"""The judge of one row: typed by the contract, or the one reason why it cannot be landed. Complete, in plain Python.
+
+Reasons, the first that applies: `blank_line`, `incomplete_last_line`, `malformed_json`; for each field in the order of
+the contract `missing_<field>`, `wrong_type_<field>`, `blank_<field>`; `day_out_of_range` (within a year of an end of
+the calendar, where windows around the event have no days), `received_in_future` (more than AHEAD after it was landed),
+`event_in_future` (more than a day after it was received), `before_earliest_event`, `negative_duration`;
+`out_of_range_<field>`, `not_allowed_<field>`.
+
+Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. A text
+with half a surrogate pair is none: of different ones the engine would make the same. Times are ISO 8601 texts with an
+offset; digits beyond the microsecond are cut. Parquet rows take the same way, as JSON.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import cache
+from typing import NamedTuple
+
+from matinee.contracts.model import Column, Contract
+from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
+from matinee.landing.text import MAX_LINE, Json, is_blank, read_object
+from matinee.landing.values import DAY_US, Value, micros, value_of
+
+#: Columns that landing itself fills, whatever a row has under these names.
+OWN_COLUMNS = frozenset({"event_day", "landing_seq", "file"})
+RECEIVED = "received_ts"
+DURATION = "duration_s"
+#: How far a producer's clock may be ahead of the landing: what it says of when it received an event is not later.
+AHEAD = timedelta(minutes=10)
+AHEAD_US = AHEAD // timedelta(microseconds=1)
+
+
+class Judged(NamedTuple):
+    """One row: its reason (None: it is good), its names that the contract lacks (None: it is no object), its values.
+
+    `values` has every field of the contract that is right by its type, also where the row is bad, and the received
+    time: the row's own, else when it was landed.
+    """
+
+    reason: str | None
+    unknown: list[str] | None
+    values: dict[str, Value | None]
+
+
+def landed_fields(contract: Contract) -> tuple[Column, ...]:
+    """Return the columns that a producer fills."""
+    return tuple(column for column in contract.columns if column.name not in OWN_COLUMNS)
+
+
+def event_time(contract: Contract) -> str:
+    """Return the column that says when an event happened."""
+    return next(one.name for one in landed_fields(contract) if one.type == "timestamptz" and one.name != RECEIVED)
+
+
+class Judge:
+    """Judges rows of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._fields = landed_fields(contract)
+        self._names = frozenset(field.name for field in self._fields)
+        self._bounded = [
+            field for field in self._fields if (field.minimum, field.maximum, field.enum) != (None, None, ())
+        ]
+        self._event = event_time(contract)
+        self._first, self._end = micros(start_of(FIRST_DAY)), micros(end_of(LAST_DAY))
+        self._earliest = micros(start_of(contract.earliest_event))
+
+    def judge(self, line: bytes, landed: int, *, is_open: bool = False) -> Judged:
+        """Judge a line.
+
+        Args:
+            line: one line of a file, or one record, without its end.
+            landed: when it was landed, in microseconds since 1970.
+            is_open: its writer may not have ended it.
+        """
+        text = _text(line)
+        found = None if text is None else read_object(text)
+        if found is None:
+            return Judged(_no_object(text, is_open=is_open), None, {RECEIVED: landed})
+        values = {field.name: value_of(field.type, found.get(field.name)) for field in self._fields}
+        reason = next(self._reasons(found, values, landed), None)
+        unknown = sorted(found.keys() - self._names)
+        if values[RECEIVED] is None:
+            values[RECEIVED] = landed
+        return Judged(reason, unknown, values)
+
+    def _reasons(self, found: Mapping[str, Json], values: Mapping[str, Value | None], landed: int) -> Iterator[str]:
+        for field in self._fields:
+            name, value = field.name, values[field.name]
+            if value is None:
+                if found.get(name) is not None:
+                    yield f"wrong_type_{name}"
+                elif field.required and name != RECEIVED:
+                    yield f"missing_{name}"
+            elif field.required and isinstance(value, str) and is_blank(value):
+                # An identifier of nothing would make one profile or title of all that have none.
+                yield f"blank_{name}"
+        yield from self._reasons_of_time(values, landed)
+        duration = values.get(DURATION)
+        if isinstance(duration, int | float) and duration < 0:
+            yield "negative_duration"
+        for field in self._bounded:
+            yield from _reasons_of_range(field, values[field.name])
+
+    def _reasons_of_time(self, values: Mapping[str, Value | None], landed: int) -> Iterator[str]:
+        event, received = values[self._event], values[RECEIVED]
+        received = received if isinstance(received, int) else landed
+        if isinstance(event, int) and not self._first <= event < self._end:
+            yield "day_out_of_range"
+        if received > landed + AHEAD_US:
+            yield "received_in_future"
+        if isinstance(event, int) and event > received + DAY_US:
+            yield "event_in_future"
+        if isinstance(event, int) and event < self._earliest:
+            yield "before_earliest_event"
+
+
+@cache
+def judge_of(contract: Contract) -> Judge:
+    """Return the judge of a contract's rows: one a process."""
+    return Judge(contract)
+
+
+def _text(line: bytes) -> str | None:
+    try:
+        return line.decode() if len(line) <= MAX_LINE else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _no_object(text: str | None, *, is_open: bool) -> str:
+    if text is not None and is_blank(text):
+        return "blank_line"
+    return "incomplete_last_line" if is_open else "malformed_json"
+
+
+def _reasons_of_range(field: Column, value: Value | None) -> Iterator[str]:
+    if isinstance(value, int | float):
+        if field.minimum is not None and value < field.minimum:
+            yield f"out_of_range_{field.name}"
+        if field.maximum is not None and value > field.maximum:
+            yield f"out_of_range_{field.name}"
+    if field.enum and value is not None and value not in field.enum:
+        yield f"not_allowed_{field.name}"

@@ -1,0 +1,190 @@
+"""The landing of files of a raw dataset: what is new among them becomes batches."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+
+from matinee.contracts.ddl import iceberg_schema
+from matinee.errors import CommitConflictError, FileChangedError, LandingRefusedError
+from matinee.landing import batches, landed_files
+from matinee.landing.model import QUARANTINE, Batch, Landing
+from matinee.landing.parts import Part, Target, Written
+from matinee.landing.workers import write_parts
+from matinee.settings import Settings
+from matinee.sources.files.read import changed
+from matinee.sources.files.scan import Found, Kind, LandingFile, filesystem, identity, refused, scan
+from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.files import landing_seq
+from matinee.table.lease import Lease
+
+#: So many files are looked at under one lease; of so many bytes is a batch, and what one process writes at a time.
+FILES, BATCH_BYTES, PART_BYTES = 2_000, 1 << 30, 64 << 20
+#: Less than this is read and written by this process alone: another one costs more.
+FEW_BYTES = 16 << 20
+#: What a gzipped file holds is about so many times larger.
+GZIP_RATIO = 8
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file: it was landed, now or before, is left for later, or was refused."""
+
+    file: str
+    dataset: str
+    landing: Landing | None = None
+    is_new: bool = False
+    is_later: bool = False
+    refused: LandingRefusedError | None = None
+    days: tuple[date, ...] = ()
+
+
+def land(lake: Lake, dataset: str, files: Sequence[Found], landed_at: datetime) -> Iterator[Outcome]:
+    """Land files of a raw dataset and yield what became of each, in their order.
+
+    Raises:
+        LeaseHeldError: another process landed for the dataset all the time.
+        CommitConflictError: others committed first, each of several times.
+        ConservationError: rows were lost or doubled on the way; nothing of their batch was landed.
+    """
+    for first in range(0, len(files), FILES):
+        with batches.landing(lake, dataset) as lease:
+            yield from _land_some(_Landing(lake, dataset, landed_at, lease), files[first : first + FILES])
+
+
+@dataclass(frozen=True)
+class _Landing:
+    """What a landing is of: the lease is held while it works."""
+
+    lake: Lake
+    dataset: str
+    landed_at: datetime
+    lease: Lease
+
+
+def _land_some(work: _Landing, files: Sequence[Found]) -> Iterator[Outcome]:
+    lake, dataset = work.lake, work.dataset
+    seen = landed_files.seen(lake, dataset, {one.file for one in files})
+    fresh = [one for one in files if (one.file, one.identity) not in seen]
+    with ThreadPoolExecutor(lake.settings.spark_cores) as pool:
+        read = dict(zip(fresh, pool.map(partial(_scanned, lake.settings), fresh), strict=True))
+    contents = {one: found.sha256 for one, found in read.items() if isinstance(found, LandingFile)}
+    contents |= {one: seen[one.file, one.identity] for one in files if one not in read}
+    known = landed_files.landed(lake, dataset, set(contents.values()))
+    new: dict[str, LandingFile] = {}
+    for found in read.values():
+        if isinstance(found, LandingFile) and found.sha256 not in known:
+            new.setdefault(found.sha256, found)
+    done, refused = _land_new(work, [*new.values()])
+    again = [
+        (landing, found.file, found.identity)
+        for found in read.values()
+        if isinstance(found, LandingFile) and found.identity
+        for landing in (known.get(found.sha256), done.get(found.sha256))
+        if landing is not None and (landing.file, landing.identity) != (found.file, found.identity)
+    ]
+    landed_files.note_seen(lake, again)
+    for one in files:
+        error = read.get(one)
+        sha256 = contents.get(one, "")
+        landing = done.get(sha256) or known.get(sha256)
+        if landing is not None:
+            yield Outcome(one.file, dataset, landing, is_new=sha256 in done and done[sha256].file == one.file)
+        else:
+            why = error if isinstance(error, LandingRefusedError) else refused[new[sha256].file]
+            is_later = isinstance(why, FileChangedError) and not one.is_named
+            yield Outcome(one.file, dataset, is_later=is_later, refused=None if is_later else why)
+
+
+def _scanned(settings: Settings, found: Found) -> LandingFile | LandingRefusedError:
+    try:
+        file = scan(settings, found.file)
+        # Its writer may be at it still: what it has written so far is no file.
+        is_written = not found.is_named and identity(filesystem(settings, file.file), file.file) != found.identity
+    except LandingRefusedError as error:
+        return error
+    except OSError as error:
+        return refused(found.file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk.")
+    return changed(file) if is_written else file
+
+
+def _land_new(
+    work: _Landing, files: Sequence[LandingFile]
+) -> tuple[dict[str, Landing], dict[str, LandingRefusedError]]:
+    """Land files whose contents are new; return the landings by SHA-256, and why files were refused, by file."""
+    done: dict[str, Landing] = {}
+    refused: dict[str, LandingRefusedError] = {}
+    for some in _by_bytes(files, BATCH_BYTES):
+        for tries_left in reversed(range(TRIES)):
+            work.lease.renew()
+            written = _written(work, some)
+            refused |= {str(error.facts["file"]): error for error in written.refused}
+            if not written.landings:
+                break
+            try:
+                done |= {one.sha256: one for one in _commit(work, written)}
+                break
+            except CommitConflictError:
+                if not tries_left:
+                    raise
+    return done, refused
+
+
+def _commit(work: _Landing, written: Written) -> list[Landing]:
+    batch_id = uuid.uuid4().hex
+    landings = tuple(replace(one, batch_id=batch_id) for one in written.landings)
+    work.lake.ensure(QUARANTINE)  # Also where nothing is bad: its readers find no rows, not no table.
+    table = work.lake.ensure(work.dataset)
+    if landing_seq(table) >= landings[0].landing_seq:
+        raise CommitConflictError(
+            f"A stream landed in {work.dataset} meanwhile.",
+            next_step="Land the files again.",
+            facts={"dataset": work.dataset},
+        )
+    batch = Batch(batch_id, work.dataset, landings, tuple(written.good), tuple(written.bad))
+    return batches.commit(work.lake, batch)
+
+
+def _written(work: _Landing, files: Sequence[LandingFile]) -> Written:
+    """Write the rows of files to data files: by this process, or, where that pays, by several."""
+    lake, contract = work.lake, work.lake.registry.get(work.dataset)
+    number = landing_seq(lake.table(work.dataset)) if lake.exists(work.dataset) else 0
+    numbered = {file: number for number, file in enumerate(files, number + 1)}
+    good, bad = (_target(lake, one) for one in (work.dataset, QUARANTINE))
+    size = sum(map(_text_bytes, files))
+    parts = [
+        Part(lake.settings, contract, tuple((numbered[one], one) for one in some), work.landed_at, good, bad)
+        for some in _by_bytes(files, min(PART_BYTES, max(size // lake.settings.spark_cores + 1, FEW_BYTES)))
+    ]
+    with catalog_errors():
+        return write_parts(lake.settings, parts)
+
+
+def _target(lake: Lake, dataset: str) -> Target:
+    from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+    contract = lake.registry.get(dataset)
+    table = lake.ensure(dataset) if lake.exists(dataset) else None
+    schema = table.schema() if table else iceberg_schema(contract)
+    folder = f"{table.location() if table else lake.location(dataset)}/data"
+    return Target(schema_to_pyarrow(schema), folder, tuple(field.column for field in contract.partitions))
+
+
+def _by_bytes(files: Sequence[LandingFile], limit: int) -> Iterator[list[LandingFile]]:
+    """Yield the files in groups of about so many bytes; a larger one is alone."""
+    some, size = list[LandingFile](), 0
+    for one in files:
+        if some and size + _text_bytes(one) > limit:
+            yield some
+            some, size = [], 0
+        some.append(one)
+        size += _text_bytes(one)
+    if some:
+        yield some
+
+
+def _text_bytes(file: LandingFile) -> int:
+    return file.size * (GZIP_RATIO if file.kind is Kind.GZIPPED else 1)

@@ -1,0 +1,131 @@
+"""Parsed rows as columns: what was proven and what was judged of one batch, put together in its order.
+
+A parsed row has `file`, `line`, `landed_ts`, `reason` (null: it is good), `payload` (of a bad one: its text as UTF-8),
+`unknown` (names that the contract lacks; null: it is no object), the fields of the contract, `event_day`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from matinee.contracts.model import Contract
+from matinee.landing.judge import RECEIVED, Judged, event_time, judge_of, landed_fields
+from matinee.landing.rules import Flags, Numbers, arrow_type, flags, keeps
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What was proven of the rows of a batch.
+
+    Attributes:
+        is_good: whether each row has the shape that the contract wants.
+        columns: of the contract's fields, one value a row; of a row that is not proven any.
+        unknown: of the rows that have some, by their place, the names that the contract lacks.
+    """
+
+    is_good: Flags
+    columns: "dict[str, pa.Array]"
+    unknown: dict[int, list[str]]
+
+
+@cache
+def parsed_schema(contract: Contract) -> "pa.Schema":
+    """Return the columns of parsed rows."""
+    import pyarrow as pa
+
+    about = {"file": pa.string(), "line": pa.int64(), "landed_ts": arrow_type("timestamptz"), "reason": pa.string()}
+    names = {"payload": pa.string(), "unknown": pa.list_(pa.string())}
+    fields = {field.name: arrow_type(field.type) for field in landed_fields(contract)}
+    return pa.schema(about | names | fields | {"event_day": pa.date32()})
+
+
+def about_rows(
+    file: str, first: int, count: int, landed_at: datetime, open_line: int | None = None
+) -> "pa.RecordBatch":
+    """Return `file`, `line`, `landed_ts` and `is_open` of rows that follow each other in a file."""
+    import pyarrow as pa
+
+    lines = np.arange(first, first + count)
+    columns = {
+        "file": pa.repeat(file, count),
+        "line": pa.array(lines),
+        "landed_ts": pa.repeat(pa.scalar(landed_at, arrow_type("timestamptz")), count),
+        "is_open": pa.array(lines == open_line if open_line is not None else np.zeros(count, bool)),
+    }
+    return pa.record_batch(columns)
+
+
+def put_together(
+    contract: Contract,
+    about: "pa.RecordBatch",
+    proven: Proven,
+    texts_of: Callable[[Sequence[int]], Sequence[bytes]],
+) -> "pa.RecordBatch":
+    """Return parsed rows; those that are not proven, or may break a rule, are judged.
+
+    Args:
+        contract: of a raw dataset.
+        about: `file`, `line` and `landed_ts` of each row, and `is_open`: its writer may not have ended it.
+        proven: what the rows' columns are, and which have the shape that the contract wants.
+        texts_of: returns the JSON of the rows at some places.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    landed: Numbers = about["landed_ts"].cast(pa.int64()).to_numpy()
+    received = proven.columns[RECEIVED]
+    columns = proven.columns | {RECEIVED: pc.coalesce(received, about["landed_ts"])}
+    places = np.flatnonzero(~(proven.is_good & keeps(contract, columns, landed))).tolist()
+    texts, judge = dict(zip(places, texts_of(places), strict=True)) if places else {}, judge_of(contract)
+    is_open = flags(about["is_open"])
+    judged = {
+        place: judge.judge(text, int(landed[place]), is_open=bool(is_open[place])) for place, text in texts.items()
+    }
+    bad = {place: one.reason for place, one in judged.items() if one.reason is not None}
+    found = {name: about[name] for name in ("file", "line", "landed_ts")}
+    found["reason"] = _sparse(bad, about.num_rows)
+    found["payload"] = _sparse({place: texts[place].decode(errors="replace") for place in bad}, about.num_rows)
+    found["unknown"] = _unknown(proven, judged, about.num_rows)
+    found |= {name: _replaced(column, name, judged) for name, column in columns.items()}
+    found["event_day"] = found[event_time(contract)].cast(pa.date32())
+    return pa.record_batch(found, schema=parsed_schema(contract))
+
+
+def _replaced(column: "pa.Array", name: str, judged: Mapping[int, Judged]) -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not judged:
+        return column
+    is_judged = np.zeros(len(column), bool)
+    is_judged[list(judged)] = True
+    values = pa.array([one.values.get(name) for one in judged.values()], column.type)
+    return pc.replace_with_mask(column, pa.array(is_judged), values)
+
+
+def _sparse(texts: Mapping[int, str], count: int) -> "pa.Array":
+    import pyarrow as pa
+
+    if not texts:
+        return pa.nulls(count, pa.string())
+    return pa.array([texts.get(place) for place in range(count)], pa.string())
+
+
+def _unknown(proven: Proven, judged: Mapping[int, Judged], count: int) -> "pa.Array":
+    import pyarrow as pa
+
+    if not judged and not proven.unknown:
+        return pa.ListArray.from_arrays(np.zeros(count + 1, np.int32), pa.array([], pa.string()))
+    found: list[list[str] | None] = [[]] * count
+    for place, names in proven.unknown.items():
+        found[place] = names
+    for place, one in judged.items():
+        found[place] = one.unknown
+    return pa.array(found, pa.list_(pa.string()))

@@ -1,0 +1,171 @@
+"""Rows of Parquet as parsed rows: columns that hold what the contract wants are taken whole, all else as JSON text.
+
+What is no column of the contract's type, or a value that may break a rule, is judged as the JSON that it would be.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from matinee.contracts.model import Column, Contract
+from matinee.landing.judge import landed_fields
+from matinee.landing.parsed import Proven, about_rows, put_together
+from matinee.landing.row_text import holds_bytes, row_texts
+from matinee.landing.rules import Flags, Numbers, arrow_type, flags, times
+from matinee.landing.text import MAX_TEXT, text_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NONCHARACTER = "\ufdd0"
+#: The years 1000 to 2999, in days since 1970: others are the judge's.
+_FIRST_DAY, _END_DAY = -354_285, 376_200
+_A_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
+
+
+def parse_rows(
+    contract: Contract, file: str, rows: "pa.RecordBatch", first_row: int, landed_at: datetime
+) -> "pa.RecordBatch":
+    """Return rows of one file as parsed rows.
+
+    Args:
+        contract: of a raw dataset.
+        file: where they stand.
+        rows: with the columns of the file.
+        first_row: the number of the first of them.
+        landed_at: the received time of rows that state none.
+    """
+    return parse_numbered_rows(contract, about_rows(file, first_row, rows.num_rows, landed_at), rows)
+
+
+def parse_numbered_rows(contract: Contract, about: "pa.RecordBatch", rows: "pa.RecordBatch") -> "pa.RecordBatch":
+    """Return rows as parsed rows; `about` has `file`, `line`, `landed_ts` and `is_open` (false) of each."""
+    import pyarrow as pa
+
+    def texts(places: Sequence[int]) -> list[bytes]:
+        try:
+            return row_texts(rows.take(list(places)))
+        except pa.ArrowNotImplementedError:
+            # Views of text cannot be taken out of their column yet.
+            found = row_texts(rows)
+            return [found[place] for place in places]
+
+    return put_together(contract, about, _proven(contract, rows), texts)
+
+
+def _proven(contract: Contract, rows: "pa.RecordBatch") -> Proven:
+    import pyarrow as pa
+
+    names = rows.schema.names
+    # Of a name that stands twice, both values would be one field's.
+    good = np.full(rows.num_rows, len(set(names)) == len(names))
+    columns = {}
+    for field in landed_fields(contract):
+        if names.count(field.name) == 1:
+            columns[field.name], is_right = _taken(field, _stored(rows[field.name]))
+            good &= is_right
+        else:
+            columns[field.name] = pa.nulls(rows.num_rows, arrow_type(field.type))
+    others = [place for place, name in enumerate(names) if name not in columns]
+    for place in others:
+        if _may_repeat_names(rows.schema.field(place).type):
+            good &= flags(rows.column(place).is_null())
+    return Proven(good, columns, _unknown(rows, others))
+
+
+def _unknown(rows: "pa.RecordBatch", places: Sequence[int]) -> dict[int, list[str]]:
+    """Return the names of the columns at some places in which each row has a value, of the rows that have some."""
+    order = sorted(places, key=lambda place: rows.schema.names[place])
+    if not order or not rows.num_rows:
+        return {}
+    there = np.stack([flags(rows.column(place).is_valid()) for place in order], axis=1)
+    kinds, kind_of = np.unique(there, axis=0, return_inverse=True)
+    names = [[rows.schema.names[place] for place in np.array(order)[kind]] for kind in kinds]
+    return {row: names[kind] for row, kind in enumerate(kind_of.ravel().tolist()) if names[kind]}
+
+
+def _stored(column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    if isinstance(column.type, pa.BaseExtensionType):
+        return _stored(column.storage)
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _taken(field: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
+    """Return a column by the contract's type, null where its values may have none; and which rows are surely right."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    kind = column.type
+    found = pa.nulls(len(column), arrow_type(field.type))
+    if holds_bytes(kind) and field.type in {"string", "timestamptz", "date"}:
+        found = _texts(column) if field.type == "string" else times(_texts(column), field.type)
+    elif field.type == "timestamptz" and kinds.is_timestamp(kind):
+        found = _instants(column)
+    elif field.type in {"int", "long"} and kinds.is_integer(kind):
+        found = _cast(column, arrow_type(field.type))
+    elif field.type == "double" and (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)):
+        found = _reals(column)
+    elif (field.type == "boolean" and kinds.is_boolean(kind)) or (field.type == "date" and kinds.is_date32(kind)):
+        found = column
+    return found, flags(column.is_null()) | flags(found.is_valid())
+
+
+def _cast(column: "pa.Array", kind: "pa.DataType") -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid:
+        # One value that does not fit: the judge finds which.
+        return pa.nulls(len(column), kind)
+
+
+def _texts(column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    content = column.cast(pa.binary())
+    try:
+        texts = content.cast(pa.string())
+    except pa.ArrowInvalid:
+        texts = pa.array([None if one is None else text_of(one) for one in content.to_pylist()], pa.string())
+    is_odd = pc.or_(pc.match_substring(texts, _NONCHARACTER), pc.greater(pc.binary_length(texts), MAX_TEXT))
+    return pc.if_else(is_odd, None, texts) if is_odd.true_count else texts
+
+
+def _reals(column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as kinds
+
+    if kinds.is_float32(column.type) or kinds.is_decimal(column.type):
+        # By their text: 0.1 is to stay 0.1.
+        column = column.cast(pa.string())
+    reals = column.cast(pa.float64(), safe=False)
+    # Minus zero is zero.
+    return pc.if_else(pc.is_finite(reals), pc.add(reals, 0.0), None)
+
+
+def _instants(column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    unit = column.type.unit
+    ticks: Numbers = column.cast(pa.int64()).fill_null(0).to_numpy()
+    days = ticks // _A_DAY[unit]
+    is_right = flags(column.is_valid()) & (days >= _FIRST_DAY) & (days < _END_DAY)
+    micros = ticks // 1000 if unit == "ns" else np.where(is_right, ticks, 0) * (_A_DAY["us"] // _A_DAY[unit])
+    return pa.array(micros, arrow_type("timestamptz"), mask=~is_right)
+
+
+def _may_repeat_names(kind: "pa.DataType") -> bool:
+    """Whether an object of a value of a type may have a name twice."""
+    import pyarrow.types as kinds
+
+    inner = [kind.field(number) for number in range(kind.num_fields)]
+    if kinds.is_struct(kind) and len({one.name for one in inner}) < len(inner):
+        return True
+    return kinds.is_map(kind) or kinds.is_union(kind) or any(_may_repeat_names(one.type) for one in inner)

@@ -1,0 +1,129 @@
+"""The rules of a contract over whole columns: which rows surely keep them. What may break one is the judge's.
+
+Columns are Arrow arrays of the types of `arrow_type`; flags are arrays of booleans, one a row.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from matinee.contracts.model import Column, Contract
+from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
+from matinee.landing.judge import AHEAD_US, DURATION, RECEIVED, event_time, landed_fields
+from matinee.landing.values import DAY_US, micros
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
+
+_MONTH_AND_DAY = (
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+)
+# A leap year is one of four, but for full centuries: those are the judge's.
+_LEAP_DAY = r"\d\d(?:0[48]|[2468][048]|[13579][26])-02-29"
+_DATE = rf"^(?:[12]\d{{3}}-{_MONTH_AND_DAY}|[12]{_LEAP_DAY[2:]})"
+_CLOCK = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-7]):?[0-5]\d)$"
+#: Characters of an instant to the microsecond in UTC: longer ones may have digits to cut.
+_TO_THE_MICROSECOND = 27
+
+
+@cache
+def arrow_type(kind: str) -> "pa.DataType":
+    """Return the Arrow type of a column's type."""
+    import pyarrow as pa
+
+    return {
+        "string": pa.string(),
+        "int": pa.int32(),
+        "long": pa.int64(),
+        "double": pa.float64(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+        "timestamptz": pa.timestamp("us", "UTC"),
+    }[kind]
+
+
+def flags(values: "pa.Array") -> Flags:
+    """Return booleans as flags; null is false."""
+    found: Flags = values.fill_null(False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def times(texts: "pa.Array", kind: str) -> "pa.Array":
+    """Return the instants or days that texts surely are; null: a text may be none."""
+    import pyarrow.compute as pc
+
+    is_time = pc.match_substring_regex(texts, _DATE + (_CLOCK if kind == "timestamptz" else "$"))
+    if not pc.all(is_time, min_count=0).as_py():
+        texts = pc.if_else(is_time, texts, None)
+    longest = pc.max(pc.binary_length(texts)).as_py() or 0
+    if kind == "timestamptz" and longest > _TO_THE_MICROSECOND:
+        texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
+    return texts.cast(arrow_type(kind))
+
+
+def keeps(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers) -> Flags:
+    """Return which rows keep every rule of a contract.
+
+    Args:
+        contract: of a raw dataset.
+        columns: of its fields; the received time has no nulls.
+        landed: when each row was landed, in microseconds since 1970.
+    """
+    good = _times_keep(contract, columns, landed)
+    for field in landed_fields(contract):
+        column = columns[field.name]
+        if field.required and column.null_count:
+            good &= flags(column.is_valid())
+        if field.required and field.type == "string":
+            good &= _is_written(column)
+        _drop_out_of_range(field, column, good)
+    return good
+
+
+def _times_keep(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers) -> Flags:
+    event, received = columns[event_time(contract)], _micros(columns[RECEIVED])
+    at, first = _micros(event), micros(start_of(max(FIRST_DAY, contract.earliest_event)))
+    good = (at >= first) & (at < micros(end_of(LAST_DAY))) & (at <= received + DAY_US) & (received <= landed + AHEAD_US)
+    if event.null_count:
+        good &= flags(event.is_valid())
+    if DURATION in columns:
+        import pyarrow.compute as pc
+
+        good &= ~flags(pc.less(columns[DURATION], 0))
+    return good
+
+
+def _drop_out_of_range(field: Column, column: "pa.Array", good: Flags) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if field.minimum is not None:
+        good &= ~flags(pc.less(column, field.minimum))
+    if field.maximum is not None:
+        good &= ~flags(pc.greater(column, field.maximum))
+    if field.enum:
+        good &= flags(pc.or_kleene(column.is_null(), pc.is_in(column, pa.array(field.enum))))
+
+
+def _micros(times: "pa.Array") -> Numbers:
+    import pyarrow as pa
+
+    found: Numbers = times.cast(pa.int64()).fill_null(0).to_numpy()
+    return found
+
+
+def _is_written(texts: "pa.Array") -> Flags:
+    """Return which texts begin with what is no white space, nor an end of line of Unicode (C2 85, E2 80 A8, A9)."""
+    _, ends, content = texts.buffers()
+    offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    if not content or not content.size:
+        return np.zeros(len(texts), bool)
+    data = np.frombuffer(content, np.uint8)
+    first = data[np.minimum(offsets[:-1], data.size - 1)]
+    written: Flags = (offsets[1:] > offsets[:-1]) & (first > 0x20) & (first != 0xC2) & (first != 0xE2)
+    return written

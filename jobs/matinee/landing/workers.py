@@ -1,0 +1,97 @@
+"""Workers: who writes the parts of a batch: this process, processes beside it, or on a cluster the tasks of the engine.
+
+The code is the same everywhere, and only what it returns comes back: no row goes through this process.
+"""
+
+import multiprocessing
+import os
+import pickle
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from matinee.errors import EngineFailedError
+from matinee.landing.parts import Part, Written, write_part
+from matinee.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
+    """Write the parts of a batch, and return what came of all of them.
+
+    Raises:
+        ConservationError: rows were lost or doubled on the way; no snapshot knows any of them.
+        EngineFailedError: a process died, or on a cluster a task failed too often.
+    """
+    if settings.task_mode != "connect":
+        return _together(_by_engine(settings, parts))
+    workers = min(settings.spark_cores, len(parts))
+    if workers < 2:
+        return _together(map(write_part, parts))
+    # They are forked from a process that has read the code, and nothing else, once.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([write_part.__module__])
+    try:
+        with ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
+            return _together(pool.map(write_part, parts))
+    except BrokenProcessPool as error:
+        raise EngineFailedError(
+            f"One of the {workers} processes that wrote landed rows died: perhaps memory ran out.",
+            next_step="Land again; where that recurs, lower MATINEE_SPARK_CORES or give the machine more memory.",
+            facts={"workers": workers, "parts": len(parts)},
+        ) from error
+
+
+def _together(parts: Iterable[Written]) -> Written:
+    found = Written()
+    for one in parts:
+        found.landings += one.landings
+        found.good += one.good
+        found.bad += one.bad
+        found.refused += one.refused
+    return found
+
+
+def _by_engine(settings: Settings, parts: Sequence[Part]) -> list[Written]:
+    from matinee.engine.session import spark_session
+
+    with spark_session(settings) as spark:
+        rows = [(number, pickle.dumps(_without_secrets(part))) for number, part in enumerate(parts)]
+        frame = spark.createDataFrame(rows, "number int, part binary").repartitionByRange(len(parts), "number")
+        written = frame.mapInArrow(_write, "number int, written binary").orderBy("number").collect()
+    return [pickle.loads(row["written"]) for row in written]  # noqa: S301 - of this program's own tasks
+
+
+def _without_secrets(part: Part) -> Part:
+    """Return a part as the engine may see it: its plans are logged, and no task needs the catalog."""
+    hidden = {"catalog_uri": SecretStr("postgresql://")} if part.settings.catalog_uri else {}
+    return replace(part, settings=part.settings.model_copy(update=hidden))
+
+
+def _write(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+    """Write the parts that a task of the engine is given: of a task that is tried again only one result counts."""
+    import pyarrow as pa
+
+    for batch in batches:
+        parts = map(pickle.loads, batch["part"].to_pylist())  # noqa: S301 - of this program alone
+        written = [pickle.dumps(write_part(part)) for part in parts]
+        yield pa.record_batch({"number": batch["number"], "written": pa.array(written, pa.binary())})
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that it works for dies: nobody else would."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,155 @@
+"""Reading landing files: blocks of lines or of rows, never more of a file in memory than one of them.
+
+What is read of a text file is hashed as it is read: it is what was scanned, or the file is refused. A Parquet file is
+not read from front to back: it is hashed again when it was read.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from matinee.errors import FileChangedError, LandingRefusedError
+from matinee.settings import Settings
+from matinee.sources.files.scan import CHUNK_BYTES, Kind, LandingFile, filesystem, identity, refused
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_GZIP = 16 + zlib.MAX_WBITS
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: Lines and rows are handed on in blocks of about so many bytes, or of so many rows.
+BLOCK_BYTES, BLOCK_ROWS = 16 << 20, 1 << 16
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a file, without their ends.
+
+    Attributes:
+        first: the number of the first one, from 1.
+        is_open: the last one has no end: the producer may have been cut off within it.
+    """
+
+    first: int
+    lines: list[bytes]
+    is_open: bool = False
+
+
+def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
+    """Yield the lines of a text file; a byte order mark at its start is no part of them.
+
+    Raises:
+        LandingRefusedError: it is a truncated or damaged gzip, or does not hold the bytes that were scanned any more:
+            what was yielded before is of no use.
+    """
+    first, held, size = 1, list[bytes](), 0
+    for position, chunk in enumerate(_content(settings, file)):
+        held.append(chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk)
+        size += len(chunk)
+        if size >= block_bytes and b"\n" in chunk:
+            whole, _, rest = b"".join(held).rpartition(b"\n")
+            lines = whole.split(b"\n")
+            yield Lines(first, lines)
+            first, held, size = first + len(lines), [rest], len(rest)
+    left = b"".join(held)
+    if left:
+        lines = left.removesuffix(b"\n").split(b"\n")
+        yield Lines(first, lines, is_open=not left.endswith(b"\n"))
+
+
+def read_lines(settings: Settings, file: LandingFile) -> list[bytes]:
+    """Return the lines of a small text file.
+
+    Raises:
+        LandingRefusedError: see `read_blocks`.
+    """
+    return [line for block in read_blocks(settings, file) for line in block.lines]
+
+
+def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch"]:
+    """Yield the rows of a Parquet file.
+
+    Raises:
+        LandingRefusedError: it is no readable Parquet, or was changed meanwhile: what was yielded before is of no use.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = filesystem(settings, file.file)
+    try:
+        before = identity(files, file.file)
+        with files.open(file.file, "rb") as stream:
+            yield from pq.ParquetFile(stream).iter_batches(BLOCK_ROWS)
+        same = _is_same(settings, file, before)
+    except (pa.ArrowException, OSError) as error:
+        if not _is_same(settings, file, file.identity):
+            raise changed(file) from error
+        cause = str(error).strip().splitlines() or [type(error).__name__]
+        raise refused(file.file, f"its Parquet is not readable ({cause[0]})", "Write it again.") from error
+    if not same:
+        raise changed(file)
+
+
+def _is_same(settings: Settings, file: LandingFile, known: str) -> bool:
+    """Whether a file holds the bytes that were scanned, and was not written since it was looked at."""
+    files = filesystem(settings, file.file)
+    try:
+        with files.open(file.file, "rb") as stream:
+            same = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+        # A file that was replaced and brought back holds the same bytes, and others were read.
+        return same and known in ("", identity(files, file.file))
+    except OSError:  # It is gone, or goes while it is read.
+        return False
+
+
+def changed(file: LandingFile) -> FileChangedError:
+    """Return the error that a file is not the one that was scanned."""
+    return FileChangedError(
+        f"{file.file} is refused: it was changed while it was landed.",
+        next_step="Land it again when nobody writes to it; other content belongs into a file of another name.",
+        facts={"file": file.file, "sha256": file.sha256},
+    )
+
+
+def _content(settings: Settings, file: LandingFile) -> Iterator[bytes]:
+    """Yield the content of a text file, unzipped; at its end the bytes are known to be those that were scanned."""
+    digest = hashlib.sha256()
+    try:
+        with filesystem(settings, file.file).open(file.file, "rb") as stream:
+            chunks = _hashed(stream, digest)
+            yield from _unzipped(file.file, chunks) if file.kind is Kind.GZIPPED else chunks
+    except OSError as error:
+        raise changed(file) from error
+    except LandingRefusedError as error:
+        if not _is_same(settings, file, file.identity):
+            raise changed(file) from error
+        raise
+    if digest.hexdigest() != file.sha256:
+        raise changed(file)
+
+
+def _hashed(stream: IO[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK_BYTES):
+        digest.update(chunk)
+        yield chunk
+
+
+def _unzipped(file: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the content of a gzip of one or several members, each checked against its own checksum."""
+    member = zlib.decompressobj(_GZIP)
+    for chunk in chunks:
+        left, is_full = chunk, False
+        while left or (is_full and not member.eof):
+            if member.eof:
+                member = zlib.decompressobj(_GZIP)
+            try:
+                content = member.decompress(left, CHUNK_BYTES)
+            except zlib.error as error:
+                raise refused(file, f"its gzip is damaged ({error})", "Fetch it again from its producer.") from error
+            left, is_full = member.unconsumed_tail or member.unused_data, len(content) == CHUNK_BYTES
+            if content:
+                yield content
+    if not member.eof:
+        raise refused(file, "its gzip is cut off", "Fetch it again from its producer.")

@@ -1,0 +1,55 @@
+"""The fast way and the judge say the same of lines that producers got wrong in every way that we know of."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from tests.mutations import lines
+from tests.unit.landing.test_lines import LANDED
+
+from matinee.contracts.model import Column, Contract
+from matinee.contracts.registry import Registry
+from matinee.landing.judge import judge_of, landed_fields
+from matinee.landing.lines import parse_lines
+from matinee.landing.values import micros
+from matinee.settings import CHECKOUT
+
+IMPRESSIONS, PLAYS = (Registry.load(CHECKOUT / "sql").get(name) for name in ("raw.impressions", "raw.plays"))
+#: Of every type that a column may have, with every rule.
+OTHERS = [
+    Column("count", "long", required=False, doc="", minimum=-5),
+    Column("is_new", "boolean", required=True, doc=""),
+    Column("released", "date", required=False, doc=""),
+    Column("kind", "string", required=False, doc="", enum=("a", "tv")),
+]
+CONTRACTS = [IMPRESSIONS, PLAYS, replace(PLAYS, dataset="raw.others", columns=(*PLAYS.columns, *OTHERS))]
+PIECE = 10_000
+_AS_NUMBERS = {"timestamptz": pa.int64(), "date": pa.int32()}
+
+
+def check(contract: Contract, seed: int, count: int) -> None:
+    """Compare both ways, row by row, to the bit."""
+    judge, mutated = judge_of(contract), list(lines(contract, seed, count))
+    found = parse_lines(contract, "f", mutated, 1, LANDED)
+    judged = [judge.judge(line, micros(LANDED)) for line in mutated]
+    assert found["reason"].to_pylist() == [one.reason for one in judged]
+    assert found["unknown"].to_pylist() == [one.unknown for one in judged]
+    for field in landed_fields(contract):
+        column = found[field.name]
+        values = column.cast(_AS_NUMBERS[field.type]) if field.type in _AS_NUMBERS else column
+        # By their text: minus zero is not zero, and 1.0 not 1.
+        wanted = [repr(one.values.get(field.name)) for one in judged]
+        assert [repr(value) for value in values.to_pylist()] == wanted, field.name
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.dataset)
+def test_both_ways_say_the_same(contract: Contract) -> None:
+    check(contract, 1, 3000)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.dataset)
+def test_both_ways_say_the_same_of_a_million_lines(contract: Contract) -> None:
+    for seed in range(2, 36):
+        check(contract, seed, PIECE)

@@ -1,0 +1,123 @@
+"""Reading landing files: lines and rows as they were scanned, or a refusal."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from matinee.errors import FileChangedError, LandingRefusedError
+from matinee.settings import Settings, load_settings
+from matinee.sources.files.read import Lines, read_blocks, read_lines, read_rows
+from matinee.sources.files.scan import LandingFile, scan
+
+TWO_LINES = b'{"a":1}\n{"a":2}\n'
+PACKED = gzip.compress(TWO_LINES)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Settings:
+    return load_settings(home=tmp_path / "lake", catalog="embedded")
+
+
+def scanned(settings: Settings, path: Path, content: bytes) -> LandingFile:
+    path.write_bytes(content)
+    return scan(settings, str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "blocks"),
+    [
+        (TWO_LINES, [Lines(1, [b'{"a":1}', b'{"a":2}'])]),
+        (TWO_LINES[:-1], [Lines(1, [b'{"a":1}', b'{"a":2}'], is_open=True)]),
+        (b"", []),
+        (b"\n\n", [Lines(1, [b"", b""])]),
+        (b'{"a', [Lines(1, [b'{"a'], is_open=True)]),
+        (b"\xef\xbb\xbf{}\r\n", [Lines(1, [b"{}\r"])]),
+        (b"\xef\xbb\xbf", []),
+    ],
+)
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+def test_lines_are_numbered_and_an_open_end_is_told(
+    embedded: Settings, tmp_path: Path, ending: str, content: bytes, blocks: list[Lines]
+) -> None:
+    written = gzip.compress(content) if ending.endswith("gz") else content
+    file = scanned(embedded, tmp_path / f"plays.{ending}", written)
+    assert list(read_blocks(embedded, file)) == blocks
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+def test_a_large_file_comes_in_blocks_of_whole_lines(embedded: Settings, tmp_path: Path, ending: str) -> None:
+    lines = [b"%d" % number * (number % 7) for number in range(700_000)]
+    content = b"\n".join(lines)
+    written = gzip.compress(content, 1) if ending.endswith("gz") else content
+    blocks = list(read_blocks(embedded, scanned(embedded, tmp_path / f"plays.{ending}", written), 1 << 20))
+    assert len(blocks) > 5
+    assert [line for block in blocks for line in block.lines] == lines
+    assert [block.first for block in blocks[1:]] == [block.first + len(block.lines) for block in blocks[:-1]]
+    assert [block.is_open for block in blocks] == [False] * (len(blocks) - 1) + [True]
+
+
+def test_a_small_gzip_of_much_content_is_unzipped_piece_by_piece(embedded: Settings, tmp_path: Path) -> None:
+    content = (b" " * 999 + b"\n") * 50_000
+    file = scanned(embedded, tmp_path / "plays.jsonl.gz", gzip.compress(content))
+    assert sum(len(block.lines) for block in read_blocks(embedded, file, 1 << 20)) == 50_000
+
+
+def test_a_gzip_of_several_members_is_read_to_its_end(embedded: Settings, tmp_path: Path) -> None:
+    content = gzip.compress(TWO_LINES) + gzip.compress(b'{"a":3}')
+    file = scanned(embedded, tmp_path / "plays.jsonl.gz", content)
+    assert read_lines(embedded, file) == [b'{"a":1}', b'{"a":2}', b'{"a":3}']
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (PACKED[:-4], "cut off"),
+        (PACKED[:14], "cut off"),
+        (b"", "cut off"),
+        (PACKED[:-8] + b"\0" * 8, "damaged"),
+        (TWO_LINES, "damaged"),
+        (PACKED + PACKED[:9], "cut off"),
+    ],
+    ids=["checksum missing", "content missing", "empty", "wrong checksum", "no gzip", "second member cut"],
+)
+def test_a_gzip_that_is_not_whole_is_refused(embedded: Settings, tmp_path: Path, content: bytes, why: str) -> None:
+    file = scanned(embedded, tmp_path / "plays.jsonl.gz", content)
+    with pytest.raises(LandingRefusedError, match=f"plays.jsonl.gz is refused whole: its gzip is {why}"):
+        read_lines(embedded, file)
+
+
+@pytest.mark.parametrize("damage", ["footer", "pages", "other bytes"])
+def test_an_unreadable_parquet_file_is_refused(embedded: Settings, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "plays.parquet"
+    pq.write_table(pa.table({"play_id": [f"p{n}" for n in range(500)]}), path, compression="zstd")
+    whole = path.read_bytes()
+    changed = {"footer": whole[:-6], "pages": whole[:4] + b"\xff" * 40 + whole[44:], "other bytes": TWO_LINES}
+    file = scanned(embedded, path, changed[damage])
+    with pytest.raises(LandingRefusedError, match="its Parquet is not readable"):
+        list(read_rows(embedded, file))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
+@pytest.mark.parametrize("change", ["replaced", "gone", "broken"])
+def test_a_file_that_is_not_what_was_scanned_any_more_is_refused_as_changed(
+    embedded: Settings, tmp_path: Path, ending: str, change: str
+) -> None:
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "one")
+    pq.write_table(pa.table({"a": [2]}), tmp_path / "two")
+    contents = {
+        "jsonl": (TWO_LINES, TWO_LINES + b"{}\n"),
+        "jsonl.gz": (PACKED, gzip.compress(b"{}\n")),
+        "parquet": ((tmp_path / "one").read_bytes(), (tmp_path / "two").read_bytes()),
+    }
+    old, new = contents[ending]
+    path = tmp_path / f"plays.{ending}"
+    file = scanned(embedded, path, old)
+    if change == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(new if change == "replaced" else new[:-1])
+    with pytest.raises(FileChangedError, match="it was changed while it was landed"):
+        list(read_rows(embedded, file) if ending == "parquet" else read_blocks(embedded, file))

@@ -1,0 +1,54 @@
+"""Holders of leases: who died on this machine is known to have died, of others nothing is known."""
+
+import os
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from matinee.errors import LeaseHeldError
+from matinee.settings import load_settings
+from matinee.table.catalog import Lake
+from matinee.table.holders import _is_gone, _me, hold_patiently
+
+
+def test_this_process_is_not_gone() -> None:
+    assert not _is_gone(_me())
+
+
+def test_a_process_that_ended_is_gone_and_so_is_one_whose_number_was_taken_again() -> None:
+    started = psutil.Process().create_time()
+    assert _is_gone(f"{socket.gethostname()}/{os.getpid()}/{started - 60:.2f}")
+    assert _is_gone(f"{socket.gethostname()}/999999999/1.00")
+
+
+def test_of_another_machine_nothing_is_known() -> None:
+    assert not _is_gone("another/999999999/1.00")
+
+
+def test_who_comes_meanwhile_waits_and_then_has_it(tmp_path: Path) -> None:
+    lake = Lake.open(load_settings(home=tmp_path, catalog="embedded"))
+
+    def work(_: int) -> float:
+        with hold_patiently(lake, "raw.plays", "landing", timedelta(minutes=1)):
+            began = time.monotonic()
+            time.sleep(0.1)
+            return began
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = sorted(pool.map(work, (1, 2)))
+    assert second - first >= 0.1
+
+
+def test_who_has_waited_long_enough_is_told_who_holds_it(tmp_path: Path) -> None:
+    lake = Lake.open(load_settings(home=tmp_path, catalog="embedded"))
+    with (
+        hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
+        pytest.raises(LeaseHeldError, match=f"'landing' is held by {socket.gethostname()}"),
+        hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
+    ):
+        pass
