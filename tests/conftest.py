@@ -70,15 +70,18 @@ def aws_endpoint() -> Iterator[str]:
 
 
 def new_lake(catalog: str, request: pytest.FixtureRequest, home: Path) -> Settings:
-    """Settings of a new lake on a catalog, with the session's engine."""
+    """Settings of a new lake on a catalog, without an engine."""
     if catalog == "postgres":
-        found = postgres_settings(request.getfixturevalue("postgres_uri"), home)
-    elif catalog == "aws":
-        found = aws_settings(request.getfixturevalue("aws_endpoint"), home)
-    else:
-        found = load_settings(home=home, catalog="embedded", spark_remote=None)
+        return postgres_settings(request.getfixturevalue("postgres_uri"), home)
+    if catalog == "aws":
+        return aws_settings(request.getfixturevalue("aws_endpoint"), home)
+    return load_settings(home=home, catalog="embedded", spark_remote=None)
+
+
+def with_engine(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """The same with the session's engine."""
     engine = ENGINE or ("sail" if request.node.get_closest_marker("quick") else "spark")
-    return found.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote"), "engine": engine})
+    return settings.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote"), "engine": engine})
 
 
 @pytest.fixture
@@ -88,7 +91,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
         pytest.skip("moto's Glue accepts stale commits (tests/integration/test_glue.py)")
     if CATALOG != "embedded" and request.node.get_closest_marker("embedded"):
         pytest.skip("looks into files or homes of the embedded lake")
-    return new_lake(CATALOG, request, tmp_path / "home")
+    return with_engine(new_lake(CATALOG, request, tmp_path / "home"), request)
 
 
 @pytest.fixture(
@@ -98,9 +101,15 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
         pytest.param("aws", marks=pytest.mark.aws),
     ]
 )
-def any_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """A new lake on each catalog in turn."""
+def any_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """A new lake on each catalog in turn, without an engine."""
     return new_lake(request.param, request, tmp_path / "home")
+
+
+@pytest.fixture
+def any_settings(any_catalog: Settings, request: pytest.FixtureRequest) -> Settings:
+    """A new lake on each catalog in turn."""
+    return with_engine(any_catalog, request)
 
 
 @pytest.fixture(scope="session")

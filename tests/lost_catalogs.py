@@ -1,8 +1,6 @@
 """Lakes whose catalog is lost: what fills them, what loses the catalog, and what has to be as it was."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from matinee.ledger.recovery import recover
 from matinee.maintenance import backup as backups
@@ -17,33 +15,25 @@ from tests.lakes import D1, PLANNED, core_play, land, prepare, raw_play
 PLAYS, RAW, WORK = "core.plays", "raw.plays", "ops.heals/work"
 
 
-@dataclass(frozen=True)
-class Drill:
-    """A lake, and how its catalog is lost."""
-
-    settings: Settings
-    lose: Callable[[], None]
-
-
 def lose(settings: Settings) -> None:
-    for file in settings.home.glob("catalog.db*"):
-        file.unlink()
+    """Lose the catalog of a lake: no table, and no lease, is known to it any more."""
+    if settings.catalog == "embedded":
+        for file in settings.home.glob("catalog.db*"):
+            file.unlink()
+    elif settings.catalog == "postgres":
+        _lose_postgres(Lake.open(settings))
+    else:
+        lake = Lake.open(settings)
+        for name in lake_format.known_tables(lake):
+            lake.catalog.drop_table(name)
     lake_format._seen.clear()
 
 
-def lose_postgres(settings: Settings) -> None:
+def _lose_postgres(lake: Lake) -> None:
     from sqlalchemy import text
 
-    with Lake.open(settings).catalog.engine.begin() as connection:  # type: ignore[attr-defined]
+    with lake.catalog.engine.begin() as connection:  # type: ignore[attr-defined]
         connection.execute(text("DROP TABLE iceberg_tables, iceberg_namespace_properties, matinee_leases"))
-    lake_format._seen.clear()
-
-
-def lose_glue(settings: Settings) -> None:
-    lake = Lake.open(settings)
-    for name in lake_format.known_tables(lake):
-        lake.catalog.drop_table(name)
-    lake_format._seen.clear()
 
 
 def publish_day(lake: Lake, day: object, play_id: str) -> None:

@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterator
 
 from matinee.contracts.model import Column, Contract
-from matinee.landing.judge import landed_fields
-from matinee.landing.text import NO_TEXT
+from matinee.landing.parsing.judge import landed_fields
+from matinee.landing.parsing.text import NO_TEXT
 
 _TEXTS = [
     '"a"',

@@ -5,19 +5,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.catalogs import aws_settings, postgres_settings
 from tests.kills import die, points_of
 from tests.lakes import D2, D3, core_play, ids, land, make_lake, prepare, raw_play
 from tests.lost_catalogs import (
     PLAYS,
     RAW,
     WORK,
-    Drill,
     filled,
     hashes,
     lose,
-    lose_glue,
-    lose_postgres,
     numbers,
     pointers,
     publish_day,
@@ -33,31 +29,12 @@ from matinee.ledger.recovery import recover
 from matinee.maintenance import backup as backups
 from matinee.maintenance.restoration import restore
 from matinee.publication.move import move_to_main
-from matinee.settings import load_settings
+from matinee.settings import Settings
 from matinee.table import lake_format, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
 from matinee.table.lease import Lease, hold
 from matinee.table.lease_store import store_of
-
-
-@pytest.fixture(
-    params=[
-        "embedded",
-        pytest.param("postgres", marks=pytest.mark.postgres),
-        pytest.param("aws", marks=pytest.mark.aws),
-    ]
-)
-def drill(request: pytest.FixtureRequest, tmp_path: Path) -> Drill:
-    home = tmp_path / "home"
-    if request.param == "postgres":
-        settings = postgres_settings(request.getfixturevalue("postgres_uri"), home)
-        return Drill(settings, lambda: lose_postgres(settings))
-    if request.param == "aws":
-        settings = aws_settings(request.getfixturevalue("aws_endpoint"), home)
-        return Drill(settings, lambda: lose_glue(settings))
-    settings = load_settings(home=home, catalog="embedded", spark_remote=None)
-    return Drill(settings, lambda: lose(settings))
 
 
 @pytest.fixture
@@ -66,21 +43,21 @@ def lake(tmp_path: Path) -> Lake:
     return filled(make_lake(tmp_path / "home"))
 
 
-def test_the_lake_comes_back_with_what_was_committed_after_the_backup(drill: Drill) -> None:
-    lake = filled(Lake.open(drill.settings))
+def test_the_lake_comes_back_with_what_was_committed_after_the_backup(any_catalog: Settings) -> None:
+    lake = filled(Lake.open(any_catalog))
     backup = saved(lake)
     land(lake, RAW, [raw_play(D2, "p2")], seq=2)
     publish_day(lake, D2, "p2")
     lake.ensure("core.impressions")
     run = prepare(lake, PLAYS, D3, [core_play(D3, "p3")], attempt="open")
     before = hashes(lake), pointers(lake), recorded(lake, PLAYS)
-    drill.lose()
+    lose(any_catalog)
     with pytest.raises(CatalogLostError):
-        Lake.open(drill.settings)
+        Lake.open(any_catalog)
 
-    restored = restore(Lake.open_any(drill.settings), backup)
+    restored = restore(Lake.open_any(any_catalog), backup)
 
-    lake = Lake.open(drill.settings)
+    lake = Lake.open(any_catalog)
     assert (hashes(lake), pointers(lake), recorded(lake, PLAYS)) == before
     assert {one.dataset for one in restored if one.commits is None} == {"core.impressions"}
     assert recover(lake, PLAYS) == ()

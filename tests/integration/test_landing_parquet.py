@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from matinee.landing.ingest import ingest
-from matinee.landing.text import NO_TEXT
+from matinee.landing.parsing.text import NO_TEXT
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 

@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 from tests.mutations import lines
 
 from matinee.contracts.registry import Registry
-from matinee.landing.lines import parse_lines
-from matinee.landing.parse import parse
+from matinee.landing.parsing.lines import parse_lines
+from matinee.landing.records import parse
 from matinee.settings import CHECKOUT
 
 pytestmark = pytest.mark.spark

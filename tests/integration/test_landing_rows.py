@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from matinee.landing.ingest import ingest
-from matinee.landing.text import NO_TEXT
+from matinee.landing.parsing.text import NO_TEXT
 from matinee.report import Report
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import SimulatorOptions, simulate

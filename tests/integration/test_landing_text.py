@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from matinee.landing.escapes import marked
-from matinee.landing.text import NO_TEXT
+from matinee.landing.parsing.text import NO_TEXT
 
 pytestmark = pytest.mark.spark
 #: What escapes are made of, and what looks like one.

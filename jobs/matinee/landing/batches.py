@@ -58,14 +58,14 @@ def commit(lake: Lake, batch: Batch) -> list[Landing]:
 
     Raises:
         CommitConflictError: a stream landed meanwhile; the batch is abandoned.
-        ConservationError: the data files do not hold the rows that were counted; nothing was committed.
+        ConservationError: the data files do not hold the rows that were counted; the batch is abandoned.
     """
     faults.reach("ingest.after_write")
     append_rows(lake, BATCHES, [batch.to_row(PREPARED, stamp())])
     faults.reach("ingest.after_prepared")
     try:
         return _complete(lake, batch)
-    except CommitConflictError:
+    except (CommitConflictError, ConservationError):
         abandon(lake, batch)
         raise
 
@@ -95,7 +95,7 @@ def settle(lake: Lake, dataset: str) -> int:
             try:
                 registered += len(_complete(lake, batch))
                 continue
-            except (CommitConflictError, OSError) as error:
+            except (CommitConflictError, ConservationError, OSError) as error:
                 log.warning("The batch %s is landed anew: %s", batch.batch_id, error)
         abandon(lake, batch)
     for one in _cut_off(lake) if lake.exists(QUARANTINE) else ():
@@ -225,8 +225,9 @@ def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: 
         if target != QUARANTINE and newest >= landing.first_seq:
             break
         files = [commits.written_file(table, path) for path in paths]
-        if sum(file.record_count for file in files) != rows:
-            raise _lost(target, landing, rows, sum(file.record_count for file in files))
+        written = sum(file.record_count for file in files)
+        if written != rows:
+            raise _lost(target, landing, counted=rows, written=written)
         # In the quarantine commits of all datasets are numbered on, as those of a stream are.
         number = newest + 1 if target == QUARANTINE else landing.landing_seq
         try:
@@ -246,7 +247,7 @@ def _in_main(table: "Table", batch_id: str) -> int | None:
     return next((one for one, summary in refs.summaries(table) if summary.get(BATCH) == batch_id), None)
 
 
-def _lost(target: str, landing: Landing, counted: int, written: int) -> ConservationError:
+def _lost(target: str, landing: Landing, *, counted: int, written: int) -> ConservationError:
     return ConservationError(
         f"{written} rows of {landing.file} were written for {target}, {counted} were counted.",
         next_step="Nothing of it was committed. Land it again; report it where that happens again.",

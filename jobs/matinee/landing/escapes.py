@@ -3,7 +3,7 @@
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from matinee.landing.text import NO_TEXT
+from matinee.landing.parsing.text import NO_TEXT
 
 _PAIR = "\ufdd1"
 _HIGH, _LOW = "[dD][89abAB][0-9a-fA-F]{2}", "[dD][c-fC-F][0-9a-fA-F]{2}"

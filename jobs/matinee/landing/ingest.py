@@ -12,9 +12,9 @@ from pathlib import Path
 from matinee.contracts.registry import Registry
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.landing.declarations import close, land_manifest, landed_manifests
-from matinee.landing.judge import AHEAD
 from matinee.landing.lander import Outcome, land
 from matinee.landing.model import Landing
+from matinee.landing.parsing.judge import AHEAD
 from matinee.report import Report, Rows
 from matinee.settings import Settings
 from matinee.sources.files.scan import Found, find, scan

@@ -18,11 +18,11 @@ from matinee.contracts.model import Contract
 from matinee.days import instant_of, start_of
 from matinee.engine.tables.spark_tables import append
 from matinee.landing import landed_files, offsets
-from matinee.landing import parse as rows_of
+from matinee.landing import records as rows_of
 from matinee.landing.batches import landing
 from matinee.landing.checks import MAX_SKEW
-from matinee.landing.judge import RECEIVED, event_time
 from matinee.landing.model import QUARANTINE, Landing
+from matinee.landing.parsing.judge import RECEIVED, event_time
 from matinee.table.catalog import Lake
 
 

@@ -15,10 +15,10 @@ from matinee.contracts.ddl import COMPRESSION_LEVEL, DICTIONARY_BYTES
 from matinee.contracts.model import Contract
 from matinee.days import FIRST_DAY, start_of
 from matinee.errors import ConservationError, LandingRefusedError
-from matinee.landing.judge import AHEAD, RECEIVED
-from matinee.landing.lines import parse_lines
 from matinee.landing.model import Landing
-from matinee.landing.rows import parse_rows
+from matinee.landing.parsing.judge import AHEAD, RECEIVED
+from matinee.landing.parsing.lines import parse_lines
+from matinee.landing.parsing.rows import parse_rows
 from matinee.settings import Settings
 from matinee.sources.files.read import changed, read_blocks, read_rows
 from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, refused
@@ -138,9 +138,11 @@ class _Tally:
     unknown: Counter[str] = field(default_factory=Counter)
 
     def add(self, table: "pa.Table") -> None:
+        import pyarrow.compute as pc
+
         self.rows_in += table.num_rows
         self.reasons += _counted(table["reason"].drop_null())
-        self.unknown += _counted(_flat(table["unknown"]))
+        self.unknown += _counted(pc.list_flatten(table["unknown"]))
 
     def landing(self, part: Part, number: int, file: LandingFile) -> Landing:
         bad = self.reasons.total()
@@ -162,12 +164,6 @@ class _Tally:
 
 def _counted(values: "pa.ChunkedArray") -> Counter[str]:
     return Counter({str(one["values"]): int(one["counts"]) for one in values.value_counts().to_pylist()})
-
-
-def _flat(lists: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    import pyarrow.compute as pc
-
-    return pc.list_flatten(lists)
 
 
 def _numbered(table: "pa.Table", number: int) -> "pa.Table":

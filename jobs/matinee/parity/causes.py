@@ -26,7 +26,7 @@ from matinee.contracts.model import Contract, live_name
 from matinee.days import day_range, reach_ahead, reach_back
 from matinee.domain.pair import PAIR
 from matinee.engine.tables.spark_tables import days_between, full_name
-from matinee.landing.judge import RECEIVED, event_time
+from matinee.landing.parsing.judge import RECEIVED, event_time
 from matinee.ledger.model import Publication
 from matinee.live.impressions import ATTRIBUTIONS, CORE, HOLDS, RAW
 from matinee.live.progress import Progress, is_progress

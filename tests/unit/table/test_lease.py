@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.catalogs import aws_settings, postgres_settings
 from tests.lakes import make_lake
 
 from matinee.errors import LeaseHeldError, LeaseLostError
+from matinee.settings import Settings
 from matinee.table import lease as leases
 from matinee.table import lease_store, names, refs
 from matinee.table.catalog import Lake
@@ -23,19 +23,9 @@ TABLE = "ops.heals"
 Later = Callable[[timedelta], datetime]
 
 
-@pytest.fixture(
-    params=[
-        "embedded",
-        pytest.param("postgres", marks=pytest.mark.postgres),
-        pytest.param("aws", marks=pytest.mark.aws),
-    ]
-)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
-    if request.param == "postgres":
-        return Lake.open(postgres_settings(request.getfixturevalue("postgres_uri"), tmp_path))
-    if request.param == "aws":
-        return Lake.open(aws_settings(request.getfixturevalue("aws_endpoint"), tmp_path))
-    return make_lake(tmp_path)
+@pytest.fixture
+def lake(any_catalog: Settings) -> Lake:
+    return Lake.open(any_catalog)
 
 
 @pytest.fixture

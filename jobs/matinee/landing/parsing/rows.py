@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from matinee.contracts.model import Column, Contract
-from matinee.landing.judge import landed_fields
-from matinee.landing.parsed import Proven, about_rows, put_together
-from matinee.landing.row_text import holds_bytes, row_texts
-from matinee.landing.rules import Flags, Numbers, arrow_type, flags, times
-from matinee.landing.text import MAX_TEXT, text_of
+from matinee.landing.parsing.judge import landed_fields
+from matinee.landing.parsing.parsed import Proven, about_rows, put_together
+from matinee.landing.parsing.row_text import holds_bytes, row_texts
+from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, flags, times
+from matinee.landing.parsing.text import MAX_TEXT, text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

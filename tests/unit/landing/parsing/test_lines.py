@@ -10,12 +10,12 @@ import pytest
 
 from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
-from matinee.landing import lines as landing_lines
-from matinee.landing.judge import judge_of
-from matinee.landing.lines import parse_lines
-from matinee.landing.strict import prover_of
-from matinee.landing.text import NO_TEXT
-from matinee.landing.values import micros
+from matinee.landing.parsing import lines as landing_lines
+from matinee.landing.parsing.judge import judge_of
+from matinee.landing.parsing.lines import parse_lines
+from matinee.landing.parsing.strict import prover_of
+from matinee.landing.parsing.text import NO_TEXT
+from matinee.landing.parsing.values import micros
 from matinee.settings import CHECKOUT
 
 PLAYS, IMPRESSIONS = map(Registry.load(CHECKOUT / "sql").get, ("raw.plays", "raw.impressions"))

@@ -1,4 +1,4 @@
-"""Records of a stream as parsed rows, by the engine: reasons and what is strict are those of `matinee.landing.judge`.
+"""Records of a stream as parsed rows, by the engine: reasons and what is strict are those of `landing.parsing.judge`.
 
 The engine's own functions judge them: a worker of Python for each session would stay as long as a server of sessions.
 """
@@ -13,9 +13,9 @@ from matinee.contracts.ddl import SPARK_TYPES
 from matinee.contracts.model import Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.escapes import marked
-from matinee.landing.judge import AHEAD, DURATION, RECEIVED, event_time, landed_fields
+from matinee.landing.parsing.judge import AHEAD, DURATION, RECEIVED, event_time, landed_fields
+from matinee.landing.parsing.text import NO_TEXT
 from matinee.landing.parts import NAMES_COUNTED
-from matinee.landing.text import NO_TEXT
 
 _LINE = ("file", "line", "landed_ts", "payload")
 _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})$"

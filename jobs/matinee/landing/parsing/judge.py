@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from matinee.contracts.model import Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
-from matinee.landing.text import MAX_LINE, Json, is_blank, read_object
-from matinee.landing.values import DAY_US, Value, micros, value_of
+from matinee.landing.parsing.text import MAX_LINE, Json, is_blank, read_object
+from matinee.landing.parsing.values import DAY_US, Value, micros, value_of
 
 #: Columns that landing itself fills, whatever a row has under these names.
 OWN_COLUMNS = frozenset({"event_day", "landing_seq", "file"})

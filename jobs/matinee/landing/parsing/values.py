@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
-from matinee.landing.text import Json, Number, has_half
+from matinee.landing.parsing.text import Json, Number, has_half
 
 Value: TypeAlias = str | int | float | bool
 

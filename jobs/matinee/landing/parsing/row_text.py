@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from matinee.landing.text import text_of
+from matinee.landing.parsing.text import text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from matinee.contracts.model import Contract
-from matinee.landing.judge import RECEIVED, Judged, event_time, judge_of, landed_fields
-from matinee.landing.rules import Flags, Numbers, arrow_type, flags, keeps
+from matinee.landing.parsing.judge import RECEIVED, Judged, event_time, judge_of, landed_fields
+from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, flags, keeps
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract
-from matinee.landing.parsed import about_rows, parsed_schema, put_together
-from matinee.landing.strict import prover_of
+from matinee.landing.parsing.parsed import about_rows, parsed_schema, put_together
+from matinee.landing.parsing.strict import prover_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

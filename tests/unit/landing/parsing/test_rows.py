@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.unit.landing.test_lines import IMPRESSIONS, LANDED, PLAYS, SHOWN
+from tests.unit.landing.parsing.test_lines import IMPRESSIONS, LANDED, PLAYS, SHOWN
 
 from matinee.contracts.model import Contract
-from matinee.landing.lines import parse_lines
-from matinee.landing.row_text import row_texts
-from matinee.landing.rows import parse_rows
-from matinee.landing.text import NO_TEXT
+from matinee.landing.parsing.lines import parse_lines
+from matinee.landing.parsing.row_text import row_texts
+from matinee.landing.parsing.rows import parse_rows
+from matinee.landing.parsing.text import NO_TEXT
 
 START = datetime(2026, 3, 1, 12, 5, 0, 123456, tzinfo=UTC)
 MICROS = 1772366700123456

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from matinee.landing.text import NO_TEXT, read_object, text_of
+from matinee.landing.parsing.text import NO_TEXT, read_object, text_of
 
 #: What escapes are made of, and what looks like one.
 PIECES = st.sampled_from(

@@ -11,8 +11,8 @@ import numpy as np
 
 from matinee.contracts.model import Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
-from matinee.landing.judge import AHEAD_US, DURATION, RECEIVED, event_time, landed_fields
-from matinee.landing.values import DAY_US, micros
+from matinee.landing.parsing.judge import AHEAD_US, DURATION, RECEIVED, event_time, landed_fields
+from matinee.landing.parsing.values import DAY_US, micros
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from matinee.contracts.model import Column, Contract
-from matinee.landing.judge import landed_fields
-from matinee.landing.parsed import Proven
-from matinee.landing.rules import Flags, Numbers, arrow_type, flags, times
+from matinee.landing.parsing.judge import landed_fields
+from matinee.landing.parsing.parsed import Proven
+from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, flags, times
 
 if TYPE_CHECKING:
     import pyarrow as pa

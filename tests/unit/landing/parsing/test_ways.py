@@ -5,13 +5,13 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 from tests.mutations import lines
-from tests.unit.landing.test_lines import LANDED
+from tests.unit.landing.parsing.test_lines import LANDED
 
 from matinee.contracts.model import Column, Contract
 from matinee.contracts.registry import Registry
-from matinee.landing.judge import judge_of, landed_fields
-from matinee.landing.lines import parse_lines
-from matinee.landing.values import micros
+from matinee.landing.parsing.judge import judge_of, landed_fields
+from matinee.landing.parsing.lines import parse_lines
+from matinee.landing.parsing.values import micros
 from matinee.settings import CHECKOUT
 
 IMPRESSIONS, PLAYS = (Registry.load(CHECKOUT / "sql").get(name) for name in ("raw.impressions", "raw.plays"))
