@@ -20,9 +20,17 @@ from matinee.settings import load_settings
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d"]),
     help="Landing time (UTC) of rows without one; default: now.",
 )
+@click.option("--rehash", is_flag=True, help="Read files that are known by their times, too; say which differ.")
+@click.option("--archive-to", metavar="DIR", help="Move what is landed there; nothing is overwritten.")
 @output_option
 def ingest(
-    dataset: str | None, sources: tuple[str, ...], close_through: date | None, received_at: datetime | None, output: str
+    dataset: str | None,
+    sources: tuple[str, ...],
+    close_through: date | None,
+    received_at: datetime | None,
+    rehash: bool,
+    archive_to: str | None,
+    output: str,
 ) -> None:
     """Land NDJSON, NDJSON.gz or Parquet files into DATASET (default: each file by its name), then close days.
 
@@ -34,6 +42,7 @@ def ingest(
     Example:
       matinee ingest --from landing/
       matinee ingest raw.plays --from 'landing/plays-*.jsonl.gz' --close-through 2026-03-03
+      matinee ingest --from landing/ --rehash --archive-to landed/
     """
     from matinee.landing.ingest import close_through as close
     from matinee.landing.ingest import ingest as land
@@ -54,7 +63,7 @@ def ingest(
                     "quarantined": report.rows.quarantined,
                     "note": report.details.get("note"),
                 }
-                for report in land(settings, dataset, sources, at)
+                for report in land(settings, dataset, sources, at, rehash=rehash, archive_to=archive_to)
             ]
         if close_through is not None:
             closed = close(settings, dataset, close_through, at)

@@ -23,6 +23,7 @@ COMMANDS = {
     "pins": "matinee.cli.pins:pins",
     "day": "matinee.cli.day:day",
     "lake": "matinee.cli.lake:lake",
+    "landing": "matinee.cli.landing:landing",
     "backfill": "matinee.cli.backfill:backfill",
     "late": "matinee.cli.late:late",
     "heal": "matinee.cli.heal:heal",

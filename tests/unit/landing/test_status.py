@@ -1,0 +1,127 @@
+"""What `matinee landing status` says of files, what `--rehash` notices, and where `--archive-to` puts them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.kills import die
+from tests.lakes import make_lake
+
+from matinee.cli.main import main
+from matinee.errors import LandingRefusedError
+from matinee.landing.ingest import ingest
+from matinee.landing.landed_files import note_seen, registered
+from matinee.landing.status import status
+from matinee.settings import Settings
+from matinee.sources.files.scan import filesystem, identity
+from matinee.table.catalog import Lake
+
+LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
+PLAY = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"2026-03-01T12:00:00Z"}\n'
+LAND = "import sys; from matinee.landing.ingest import ingest; from matinee.settings import load_settings;"
+LAND += "ingest(load_settings(), None, [sys.argv[1]])"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return make_lake(tmp_path / "home").settings
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "plays-1.jsonl").write_text(PLAY % "a")
+    return tmp_path / "landing"
+
+
+def states(settings: Settings, *paths: Path) -> dict[str, str]:
+    return {Path(one.file).name: one.state for one in status(Lake.open(settings), None, paths)}
+
+
+def notes(settings: Settings, folder: Path, *, rehash: bool = False, archive_to: Path | None = None) -> dict[str, str]:
+    target = str(archive_to) if archive_to else None
+    reports = ingest(settings, None, [folder], LANDED, rehash=rehash, archive_to=target)
+    return {Path(str(one.details["file"])).name: str(one.details["note"]) for one in reports}
+
+
+def test_each_file_has_a_state(settings: Settings, folder: Path) -> None:
+    ingest(settings, None, [folder], LANDED)
+    (folder / "plays-copy.jsonl").write_text(PLAY % "a")
+    (folder / "plays-new.jsonl").write_text(PLAY % "b")
+    (folder / "plays-bad.jsonl.gz").write_bytes(b"no gzip")
+    (folder / "plays-bad.parquet").write_bytes(b"no Parquet")
+    assert states(settings, folder) == {
+        "plays-1.jsonl": "landed",
+        "plays-copy.jsonl": "copy",
+        "plays-new.jsonl": "new",
+        "plays-bad.jsonl.gz": "refused",
+        "plays-bad.parquet": "refused",
+    }
+    assert len(Lake.open(settings).table("raw.plays").scan().to_arrow()) == 1
+
+
+def test_a_landing_that_was_cut_off_is_prepared_until_the_next(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    die(settings, "ingest.after_prepared", tmp_path / "marker", "-c", LAND, str(folder))
+    assert states(settings) == {"plays-1.jsonl": "prepared"}
+    ingest(settings, None, [folder], LANDED)
+    assert states(settings) == {}
+
+
+def test_the_command_shows_them(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MATINEE_HOME", str(settings.home))
+    main(["landing", "status", "--from", str(folder), "--output", "json"])
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["state"], row["file"]) == ("new", str(folder / "plays-1.jsonl"))
+
+
+def test_rehash_notices_other_bytes_behind_the_same_times(settings: Settings, folder: Path) -> None:
+    ingest(settings, None, [folder], LANDED)
+    lake, file = Lake.open(settings), folder / "plays-1.jsonl"
+    file.write_text(PLAY % "b")
+    # As if the disk had turned a bit: the register knows the file as it is now by the bytes that were landed.
+    now = identity(filesystem(settings, str(file)), str(file))
+    note_seen(lake, [(registered(lake, "raw.plays")[0], str(file), now)])
+    assert notes(settings, folder) == {"plays-1.jsonl": "was there already: nothing was added"}
+    assert "other bytes" in notes(settings, folder, rehash=True)["plays-1.jsonl"]
+    assert sorted(lake.table("raw.plays").scan().to_arrow()["play_id"].to_pylist()) == ["a", "b"]
+
+
+def test_landed_files_are_archived_and_nothing_is_overwritten(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "landed"
+    assert "moved to" in notes(settings, folder, archive_to=archive)["plays-1.jsonl"]
+    assert [one.name for one in archive.iterdir()] == ["plays-1.jsonl"]
+    assert list(folder.iterdir()) == []
+    (folder / "plays-1.jsonl").write_text(PLAY % "b")
+    assert "is there already" in notes(settings, folder, archive_to=archive)["plays-1.jsonl"]
+    assert (archive / "plays-1.jsonl").read_text() == PLAY % "a"
+    assert (folder / "plays-1.jsonl").read_text() == PLAY % "b"
+
+
+def test_a_file_that_was_refused_is_not_archived(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    (folder / "plays-bad.jsonl.gz").write_bytes(b"no gzip")
+    with pytest.raises(LandingRefusedError):
+        notes(settings, folder, archive_to=tmp_path / "landed")
+    assert [one.name for one in folder.iterdir()] == ["plays-bad.jsonl.gz"]
+    assert [one.name for one in (tmp_path / "landed").iterdir()] == ["plays-1.jsonl"]
+
+
+def test_a_file_that_is_written_to_after_it_was_landed_is_not_archived(
+    settings: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matinee.landing import ingest as steps
+
+    archive = steps.archive
+
+    def later(*arguments: object) -> str:
+        (folder / "plays-1.jsonl").write_text(PLAY % "b")
+        return archive(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(steps, "archive", later)
+    assert "written to since" in notes(settings, folder, archive_to=tmp_path / "landed")["plays-1.jsonl"]
+    assert list((tmp_path / "landed").iterdir()) == []
+    assert (folder / "plays-1.jsonl").read_text() == PLAY % "b"
