@@ -24,13 +24,13 @@ from matinee.table.catalog import Lake
 pytestmark = pytest.mark.spark
 
 
-def replaced(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    """Let a producer put another file into the place of the first one that is landed, right after it was scanned."""
+def replaced(monkeypatch: pytest.MonkeyPatch, path: Path, content: bytes) -> None:
+    """Let a producer put another file into the place of one, right after it was scanned for the first time."""
     tries = count()
 
     def then_replace(settings: Settings, file: str) -> LandingFile:
         found = scan(settings, file)
-        if next(tries) == 0:
+        if file == str(path) and next(tries) == 0:
             Path(f"{file}.new").write_bytes(content)
             Path(f"{file}.new").rename(file)
         return found
@@ -59,7 +59,7 @@ def test_a_file_that_is_replaced_after_it_was_hashed_is_refused_and_lands_whole_
     old, new = contents[ending]
     path = tmp_path / f"plays-current.{ending}"
     path.write_bytes(old)
-    replaced(monkeypatch, new)
+    replaced(monkeypatch, path, new)
     with pytest.raises(LandingRefusedError, match=r"plays-current.* is refused: it was changed while it was landed"):
         ingest(settings, None, [path], LANDED)
     assert plays(settings) == []
@@ -71,7 +71,7 @@ def test_a_file_of_a_folder_that_is_replaced_is_left_for_later_and_the_others_la
 ) -> None:
     path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
     write(tmp_path / "plays-2.jsonl", play("b"))
-    replaced(monkeypatch, f"{play('c')}OOPS\n".encode())
+    replaced(monkeypatch, path, f"{play('c')}OOPS\n".encode())
     [changed, _] = ingest(settings, None, [tmp_path], LANDED)
     assert changed.details["note"] == "is still written to: it lands the next time"
     assert (plays(settings), bad_lines(settings)) == (["b"], [])
@@ -83,7 +83,7 @@ def test_a_file_that_is_replaced_by_a_longer_one_is_refused_as_changed(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "plays-1.jsonl", play("a"))
-    replaced(monkeypatch, f"{play('b')}{play('c')}".encode())
+    replaced(monkeypatch, path, f"{play('b')}{play('c')}".encode())
     with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
         ingest(settings, None, [path], LANDED)
     assert not Lake.open(settings).exists(PLAYS)
@@ -113,7 +113,7 @@ def test_a_manifest_that_is_replaced_after_it_was_hashed_declares_nothing(
 ) -> None:
     line = '{"dataset":"raw.plays","day":"2026-03-01","expected_rows":%d,"closed":true}\n'
     path = write(tmp_path / "manifest-1.json", line % 1)
-    replaced(monkeypatch, (line % 2).encode())
+    replaced(monkeypatch, path, (line % 2).encode())
     with pytest.raises(LandingRefusedError, match=r"manifest-1.json is refused: it was changed"):
         ingest(settings, None, [path], LANDED)
     ingest(settings, None, [path], LANDED)
