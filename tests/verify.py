@@ -39,6 +39,7 @@ STEPS = {
     "the real sets on Sail": ["tests/integration/test_real_sets.py"],
     "the cycle on PostgreSQL": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
     "the cycle on Glue and S3": ["tests/integration/test_cycle.py", "tests/integration/test_protocol.py"],
+    "a day of ticks": ["tests/integration/test_day_of_ticks.py"],
     "a soak of each catalog": ["tests/integration/test_soak.py"],
     "the other slow tests": ["tests", "-m", "slow", "--ignore=tests/e2e", "--ignore=tests/integration"],
 }
@@ -52,6 +53,7 @@ WORKERS = dict.fromkeys(
         "the live stack, with its tasks killed",
         "the demo on PostgreSQL",
         "the demo on real events",
+        "a day of ticks",
         "a soak of each catalog",
     ],
     (),

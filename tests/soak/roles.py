@@ -208,7 +208,7 @@ class Expirer:
         journals = (self.desk.folder / "journals").glob("*.jsonl")
         running = [since for path in journals if (since := Journal(path).busy_since()) is not None]
         horizon = datetime.fromtimestamp(min(running), UTC) - timedelta(seconds=1)
-        now = horizon + timedelta(days=contract.retain_days)
+        now = horizon + contract.retain
         upkeep.recover_all(self.desk.settings)
         report = upkeep.expire_recovered(lake, contract.dataset, now)
         turn.commits += bool(report.details["snapshots"] or report.details["tags"])

@@ -63,7 +63,7 @@ def show(dataset: str, output: str) -> None:
         "parameters": dict(found.parameters),
         "completeness": found.completeness_share,
         "freshness": found.freshness,
-        "retention": f"{found.retain_publications} publications a day, {found.retain_days} days",
+        "retention": f"{found.retain_publications} publications a day, {found.retain}",
         "checks": [check.name for check in compile_checks(found).checks],
     }
     ddl = create_statement(found, settings.catalog_name)

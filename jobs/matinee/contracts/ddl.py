@@ -102,6 +102,8 @@ def table_properties(contract: Contract) -> dict[str, str]:
     if contract.is_live:
         # Then a delete file stands for one data file, and is not looked at any more when that was compacted.
         modes["write.delete.granularity"] = "file"
+    # Registers get many small commits, each with a metadata file.
+    versions = "20" if contract.namespace == "ops" else "100"
     buckets = {PROFILE_BUCKETS: str(contract.profile_buckets)} if contract.profile_buckets else {}
     return {
         "format-version": "2",
@@ -114,10 +116,9 @@ def table_properties(contract: Contract) -> dict[str, str]:
         # Runs of other keys commit to other branches of the same table all the time: losing that race is no conflict.
         "commit.retry.num-retries": "20",
         "commit.retry.max-wait-ms": "2000",
-        # Ledgers grow by one small commit after another.
         "commit.manifest-merge.enabled": "true",
         "write.metadata.delete-after-commit.enabled": "true",
-        "write.metadata.previous-versions-max": "100",
+        "write.metadata.previous-versions-max": versions,
         **modes,
         **buckets,
     }

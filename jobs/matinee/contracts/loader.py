@@ -78,7 +78,7 @@ def parse(root: Piece, folder: Path) -> Contract:
         freshness=_length(levels["freshness"]) if "freshness" in levels else timedelta.max,
         earliest_event=_day(custom["earliestEvent"]) if "earliestEvent" in custom else date(2000, 1, 1),
         retain_publications=custom["retainPublications"].whole() if "retainPublications" in custom else 3,
-        retain_days=_length(levels["retention"]).days if "retention" in levels else 14,
+        retain=_length(levels["retention"]) if "retention" in levels else timedelta(days=14),
         keep=_keep(custom["keep"]) if "keep" in custom else None,
         volume=_volume(table),
         has_live=custom["live"].flag() if "live" in custom else False,

@@ -85,7 +85,7 @@ class Contract:
         completeness_share: the share of the expected rows from which on a day counts as complete, in (0, 1].
         freshness: how far VTTS may lag behind the clock; `timedelta.max` where no target is declared.
         earliest_event: events of days before it are quarantined.
-        retain_publications, retain_days: how many publications of a day are kept, and for how many days at least.
+        retain_publications, retain: how many publications of a day are kept, and for how long at least.
         keep: for how long event days are kept, counted back from the newest valid one; None: for ever.
         has_live: whether micro-batches keep a table of it, too: `<dataset>_live`, of the same columns, unaudited.
         is_live: whether this is such a table.
@@ -111,7 +111,7 @@ class Contract:
     freshness: timedelta
     earliest_event: date
     retain_publications: int
-    retain_days: int
+    retain: timedelta
     keep: timedelta | None
     volume: VolumeBand
     has_live: bool
@@ -167,7 +167,7 @@ class Contract:
             transform=None,
             partitions=tuple(field for field in self.partitions if field.column != BUCKET_COLUMN),
             freshness=timedelta.max,
-            retain_days=0,
+            retain=timedelta(0),
             keep=None,
             has_live=False,
             is_live=True,

@@ -1,6 +1,7 @@
 """Upkeep of the tables that a stream writes to all day: small files are gathered, old snapshots go, between two ticks.
 
-The nightly upkeep does the same; by then a tick would have to open thousands of files.
+The nightly upkeep does the same; by then a tick would have to open thousands of files. The register of ticks keeps
+itself small.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from matinee.contracts.model import live_name
 from matinee.landing.model import QUARANTINE
 from matinee.live.impressions import LIVE
 from matinee.live.progress import SOURCES
-from matinee.live.register import TICKS
 from matinee.maintenance.compaction import compact
 from matinee.maintenance.upkeep import expire_recovered, recover_all
 from matinee.settings import Settings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: It is time after so many steps.
 STEPS = 40
-TABLES = (*SOURCES, *map(live_name, LIVE), TICKS)
+TABLES = (*SOURCES, *map(live_name, LIVE), QUARANTINE)
 
 
 def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
@@ -35,7 +35,7 @@ def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
         lease.renew()
         compact(settings, dataset)
     recover_all(settings)
-    for dataset in filter(lease.lake.exists, (*TABLES, QUARANTINE)):
+    for dataset in filter(lease.lake.exists, TABLES):
         expire_recovered(lease.lake, dataset, begun)
 
 

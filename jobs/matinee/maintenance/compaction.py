@@ -46,16 +46,18 @@ RECENT_COMMITS = 20
 def compact(settings: Settings, dataset: str) -> Report:
     """Rewrite the cells of a dataset that are worth it, best first; those with an open branch are left alone.
 
-    A register (`ops.*`) is gathered as a whole (`table.registers`). A slice during each of whose tries `main` moved is
-    given up: the next night finds it again.
+    Of what is not kept by day, as registers and the quarantine, small files are gathered (`table.registers`). A slice
+    during each of whose tries `main` moved is given up: the next night finds it again.
 
     Raises:
         ConservationError: the rows of a slice are not the same after the rewrite; `main` did not move.
-        CommitConflictError: others appended to a register all the time.
+        CommitConflictError: others committed to what is not kept by day all the time.
     """
     lake = Lake.open(settings)
     contract = lake.registry.get(dataset)
-    if contract.namespace == "ops":
+    if not lake.exists(dataset):
+        return _report(dataset, [], 0)
+    if contract.day_column is None:
         before, after = gather(lake, dataset)
         return Report(step="compact", dataset=dataset, details={"files_before": before, "files_after": after})
     planned = plan_compaction(lake, contract)
@@ -90,9 +92,7 @@ def _report(dataset: str, done: list[Compaction], given_up: int) -> Report:
 
 
 def plan_compaction(lake: Lake, contract: Contract) -> list[PlannedSlice]:
-    """Return the slices of a dataset that are worth it now, best first; none of a dataset that is not kept by day."""
-    if contract.day_column is None or not lake.exists(contract.dataset):
-        return []
+    """Return the slices of a dataset kept by day that are worth it now, best first."""
     limit = slice_bytes(_commits_of_others(lake, contract.dataset), compactions.measured(lake, contract.dataset))
     return plan_slices(free_cells(lake, contract), limit)
 

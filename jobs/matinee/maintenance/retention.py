@@ -1,14 +1,14 @@
 """Retention: which snapshots a table still needs, decided from the ledger; expiry itself touches metadata only.
 
 A published snapshot is needed while its publication is retained (the contract's number of publications a day, for so
-many days). What retained publications and open runs pinned is needed with them; what a run reads before it has written
+long). What retained publications and open runs pinned is needed with them; what a run reads before it has written
 is held by its tags, until they end. Nothing from the oldest base of an open branch on goes: a replay walks from there
-to `main`'s head, and a heal compares with it. What `main` was within the contract's days stays, however old it is:
-readers and runs that began then still read it. What a stream wrote, thousands of times a day, stays for an hour only;
-the newest commit that says how far a stream came stays as long as it is that. Snapshots of registers (`ops.*`), too,
-stay for an hour: what they say stands in their rows (`table.registers`). Of the quarantine a landing is kept whose
-other rows are still to come, by a tag: it is known by its snapshot, and its file may never come again. Data files that
-no snapshot knows any more are left to the removal of orphan files.
+to `main`'s head, and a heal compares with it. What `main` was within the contract's time stays, however old it is:
+readers and runs that began then still read it (of raw tables an hour: what a run reads is pinned). What a stream wrote,
+thousands of times a day, stays for an hour only; the newest commit that says how far a stream came stays as long as it
+is that. Snapshots of registers (`ops.*`), too, stay for an hour: what they say stands in their rows. Of the quarantine
+a landing is kept whose other rows are still to come, by a tag: it is known by its snapshot, and its file may never come
+again. With the snapshots of registers the files go that nothing else knows, of other tables with the orphan files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from matinee.ledger.pins import ended
 from matinee.table import markers, names, refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import unread
-from matinee.table.removal import remove_snapshots
+from matinee.table.removal import remove_snapshots, remove_with_files
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -72,7 +72,7 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     streamed, newest = _streamed(table)
     needed |= {*newest.values(), *begun.values()}
     brief = (now - STREAMED).timestamp() * 1000
-    horizon = min(brief, (now - timedelta(days=contract.retain_days)).timestamp() * 1000)
+    horizon = min(brief, (now - contract.retain).timestamp() * 1000)
     last_read, floor = refs.last_read_ms(table), _oldest_walked(lake, dataset, table)
     ids = tuple(
         snapshot.snapshot_id
@@ -103,7 +103,8 @@ def expire(lake: Lake, expiry: Expiry) -> None:
         if refs.reference(table, tag) is None:
             table = refs.create_tag(table, tag, snapshot_id)
     faults.reach("expire.after_tags")
-    remove_snapshots(lake, expiry.dataset, expiry.snapshot_ids)
+    is_register = lake.registry.get(expiry.dataset).namespace == "ops"
+    (remove_with_files if is_register else remove_snapshots)(lake, expiry.dataset, expiry.snapshot_ids)
 
 
 def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:
@@ -111,7 +112,7 @@ def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:
     contract = lake.registry.get(dataset)
     if contract.transform is None:
         return
-    horizon = now - timedelta(days=contract.retain_days)
+    horizon = now - contract.retain
     for records in history(lake, dataset).by_day.values():
         reached = [record for record in records if record.state in (State.PUBLISHED, State.WITHDRAWN)]
         reached.sort(key=lambda record: record.head_sequence_number or 0, reverse=True)

@@ -1,25 +1,27 @@
-"""Registers: the tables `ops.*`, appended to a few rows at a time; many files are gathered, old snapshots expire."""
+"""Registers: the tables `ops.*`, appended to a few rows at a time; small files are gathered, old snapshots expire."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError, MatineeError
 from matinee.table import refs
-from matinee.table.catalog import Lake, summary_of
-from matinee.table.commits import commit_errors, transaction
-from matinee.table.removal import remove_snapshots
+from matinee.table.catalog import Lake, catalog_errors, summary_of
+from matinee.table.commits import commit_errors, replace_files, transaction
+from matinee.table.removal import remove_with_files
 
 if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
 log = logging.getLogger(__name__)
-#: A register of fewer files than this is quick to read.
-MANY = 50
+#: So many small files of a partition are rewritten into one. A file that is not small is left as it is, and so much is
+#: rewritten at once: what that costs does not grow with what the table holds.
+MANY, SMALL_BYTES, AT_ONCE_BYTES = 10, 4 * 2**20, 16 * 2**20
 #: How long a snapshot of a register is kept for those who read it; so many that nobody reads are worth a commit.
-GRACE, WORTH_IT = timedelta(hours=1), 25
+GRACE, WORTH_IT = timedelta(hours=1), 5
 
 
 def stamp() -> datetime:
@@ -50,7 +52,7 @@ def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]], 
         table.metadata.properties["commit.retry.num-retries"] = "0"
     with commit_errors(table), transaction(table) as change:
         change.append(pa.Table.from_pylist(listed, schema=table.schema().as_arrow()))
-    _expire(lake, table)
+    _keep_small(lake, table)
 
 
 def unread(table: "Table", now: datetime) -> tuple[int, ...]:
@@ -68,52 +70,73 @@ def unread(table: "Table", now: datetime) -> tuple[int, ...]:
     )
 
 
-def _expire(lake: Lake, table: "Table") -> None:
-    """Remove what nobody reads, once it is worth a commit: what was appended stands, whatever becomes of that."""
-    found = unread(table, stamp())
-    if len(found) < WORTH_IT:
-        return
+def _keep_small(lake: Lake, table: "Table") -> None:
+    """Gather and expire, where it is worth a commit: what was appended stands, whatever becomes of that."""
+    dataset = ".".join(table.name())
     try:
-        remove_snapshots(lake, ".".join(table.name()), found)
+        if int(summary_of(table, refs.head(table))["total-data-files"]) % MANY == 0:
+            gather(lake, dataset)
+        found = unread(table, stamp())
+        if len(found) >= WORTH_IT:
+            remove_with_files(lake, dataset, found)
     except MatineeError as error:
-        log.warning("%d snapshots of %s expire later: %s", len(found), ".".join(table.name()), error)
+        log.warning("Small files or old snapshots of %s go later: %s", dataset, error)
 
 
 def gather(lake: Lake, dataset: str) -> tuple[int, int]:
-    """Rewrite a register's rows into one file a partition, in one commit; return the numbers of files before and after.
+    """Rewrite the small files of each partition that has many into one; a commit a partition.
+
+    Returns:
+        How many files the table had, and has.
 
     Raises:
-        CommitConflictError: others appended first, each of many times; nothing was changed.
-        ConservationError: the rows that were read are not those that the table says it has; nothing was changed.
+        CommitConflictError: others committed first, each of many times; what was rewritten until then stands.
+        ConservationError: the rows that were read are not those that the files say they have; nothing was changed.
     """
-    for _ in range(refs.COMMIT_TRIES):
+    before, lost = None, 0
+    while lost < refs.COMMIT_TRIES:
         table = lake.table(dataset)
-        files = _total(table, "total-data-files")
-        if files < MANY:
-            return files, files
-        with suppress(CommitConflictError):
-            _rewrite(table)
-            return files, _total(lake.table(dataset), "total-data-files")
+        with catalog_errors():
+            files = [task.file for task in table.scan().plan_files()]
+        before, small = len(files) if before is None else before, _many_small(files)
+        if not small:
+            return before, len(files)
+        try:
+            _rewrite(table, small)
+        except CommitConflictError:
+            lost += 1
     raise CommitConflictError(
-        f"Others appended to {dataset} first, {refs.COMMIT_TRIES} times.",
+        f"Others committed to {dataset} first, {lost} times.",
         next_step="Nothing: the next night gathers it.",
         facts={"dataset": dataset},
     )
 
 
-def _rewrite(table: "Table") -> None:
-    rows = table.scan().to_arrow()
-    if rows.num_rows != _total(table, "total-records"):
+def _many_small(files: Iterable["DataFile"]) -> list["DataFile"]:
+    """Return the smallest files of a partition that has many, as many as are rewritten at once; none where none has."""
+    partitions = defaultdict[tuple[object, ...], list["DataFile"]](list)
+    for file in sorted(files, key=lambda file: file.file_size_in_bytes):
+        found = partitions[tuple(file.partition[place] for place in range(len(file.partition)))]
+        if file.file_size_in_bytes < SMALL_BYTES and sum(one.file_size_in_bytes for one in found) < AT_ONCE_BYTES:
+            found.append(file)
+    return next((found for found in partitions.values() if len(found) >= MANY), [])
+
+
+def _rewrite(table: "Table", small: Sequence["DataFile"]) -> None:
+    from pyiceberg.expressions import AlwaysTrue
+    from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
+    from pyiceberg.table import FileScanTask
+
+    scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
+    with catalog_errors():
+        rows = scan.to_table([FileScanTask(data_file=file) for file in small])
+    told = sum(file.record_count for file in small)
+    if rows.num_rows != told:
         raise ConservationError(
-            f"{rows.num_rows} rows were read of {'.'.join(table.name())}, which has {_total(table, 'total-records')}.",
+            f"{rows.num_rows} rows were read of {'.'.join(table.name())}, whose files say that they have {told}.",
             next_step="Run matinee doctor; nothing was changed.",
             facts={"table": ".".join(table.name())},
         )
-    # A retry inside PyIceberg would remove rows that others appended meanwhile.
-    table.metadata.properties["commit.retry.num-retries"] = "0"
-    with commit_errors(table), transaction(table) as change:
-        change.overwrite(rows)
-
-
-def _total(table: "Table", name: str) -> int:
-    return int(summary_of(table, refs.head(table))[name])
+    with catalog_errors():
+        added = list(_dataframe_to_data_files(table.metadata, rows, table.io))
+    replace_files(table, refs.MAIN, small, added, {})

@@ -1,46 +1,28 @@
 """A day of ticks: what a tick's lease and record cost, and what they leave, does not grow."""
 
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from pyiceberg.table import snapshots
 from pyiceberg.table.metadata import TableMetadataV2
 from tests.lakes import make_lake
+from tests.ticks import Clock
 
-from matinee.live import register, upkeep
 from matinee.live.lease import streaming
 from matinee.live.register import TICKS, Tick, record
-from matinee.table import lease, registers
+from matinee.table import registers
 from matinee.table.catalog import Lake
 
-EVERY, BEGIN = timedelta(minutes=2), datetime(2026, 3, 1, tzinfo=UTC)
+EVERY = timedelta(minutes=2)
 HOUR = timedelta(hours=1) // EVERY
 
 
-class Clock:
-    """A clock that stands until it is set on: of leases, records and snapshots."""
-
-    def __init__(self) -> None:
-        self.now = BEGIN
-
-    def stamp(self) -> datetime:
-        return self.now
-
-    def time(self) -> float:
-        return self.now.timestamp()
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock() -> Iterator[Clock]:
     clock = Clock()
-    for module in (lease, register, registers):
-        monkeypatch.setattr(module, "stamp", clock.stamp)
-    monkeypatch.setattr(snapshots, "time", SimpleNamespace(time=clock.time, sleep=time.sleep))
-    return clock
+    with clock.ruling():
+        yield clock
 
 
 @pytest.fixture
@@ -64,22 +46,20 @@ def tick(lake: Lake, clock: Clock, copies: list[int]) -> list[int]:
     with streaming(lake) as held:
         held.renew()
         record(lake, Tick("ran", rows_landed=1))
-        upkeep.keep_small(lake.settings, held, clock.now)
     return list(copies)
 
 
 def test_a_tick_costs_and_leaves_after_hours_what_it_did_at_first(
-    tmp_path: Path, clock: Clock, copies: list[int], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: Clock, copies: list[int]
 ) -> None:
-    lake, number = make_lake(tmp_path), iter(range(1, 10_000))
+    lake = make_lake(tmp_path)
     lake.ensure(TICKS)
-    monkeypatch.setattr(upkeep, "is_time", lambda *_: next(number) % upkeep.STEPS == 0)
     cost = [tick(lake, clock, copies) for _ in range(500)]
-    metadata = lake.table(TICKS).metadata
-    assert len(metadata.snapshots) <= HOUR + registers.WORTH_IT + 500 // upkeep.STEPS
+    metadata, most = lake.table(TICKS).metadata, HOUR + HOUR // registers.MANY + registers.WORTH_IT + 1
+    assert len(metadata.snapshots) <= most
     assert len(metadata.refs) == 1
-    # Of most ticks there is one commit, the record; with it goes now and then an expiry or the gathering of files.
-    assert [len(one) for one in cost].count(1) >= 450
-    assert max(map(len, cost)) <= 4
-    assert max(max(one) for one in cost) <= HOUR + registers.WORTH_IT + 500 // upkeep.STEPS + 1
+    # Of most ticks there is one commit, the record; with some goes an expiry or the gathering of files.
+    assert [len(one) for one in cost].count(1) >= 380
+    assert max(map(len, cost)) <= 3
+    assert max(max(one) for one in cost) <= most + 2
     assert lake.table(TICKS).scan().count() == 500

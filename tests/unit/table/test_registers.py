@@ -4,6 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadataV2
 from tests.lakes import D1, make_lake
 
@@ -15,10 +17,21 @@ from matinee.table.catalog import Lake
 FEW = 3
 
 
+def files_of(lake: Lake) -> list[Path]:
+    tasks = lake.table(COMPACTIONS).scan().plan_files()
+    return [Path(task.file.file_path.removeprefix("file://")) for task in tasks]
+
+
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    monkeypatch.setattr(registers, "MANY", FEW)
+def lake(tmp_path: Path) -> Lake:
     return make_lake(tmp_path)
+
+
+@pytest.fixture
+def only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gather few files, but not with each append."""
+    monkeypatch.setattr(registers, "MANY", FEW)
+    monkeypatch.setattr(registers, "_keep_small", lambda *_: None)
 
 
 def append(lake: Lake, rows: int) -> None:
@@ -29,6 +42,7 @@ def rows_of(lake: Lake) -> list[int]:
     return sorted(row["rows"] for row in lake.table(COMPACTIONS).scan().to_arrow().to_pylist())
 
 
+@pytest.mark.usefixtures("only_asked")
 def test_many_small_files_become_one_with_the_same_rows(lake: Lake) -> None:
     for rows in range(FEW):
         append(lake, rows)
@@ -36,6 +50,7 @@ def test_many_small_files_become_one_with_the_same_rows(lake: Lake) -> None:
     assert rows_of(lake) == [0, 1, 2]
 
 
+@pytest.mark.usefixtures("only_asked")
 def test_a_register_of_few_files_is_left_alone(lake: Lake) -> None:
     append(lake, 1)
     head = lake.table(COMPACTIONS).current_snapshot()
@@ -43,22 +58,24 @@ def test_a_register_of_few_files_is_left_alone(lake: Lake) -> None:
     assert lake.table(COMPACTIONS).current_snapshot() == head
 
 
+@pytest.mark.usefixtures("only_asked")
 def test_rows_that_are_appended_meanwhile_are_kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for rows in range(FEW):
         append(lake, rows)
     rewrite, tries = registers._rewrite, []
 
-    def overtaken(table: object) -> None:
+    def overtaken(table: Table, small: list[DataFile]) -> None:
         tries.append(table)
         if len(tries) == 1:
             append(lake, 9)
-        rewrite(table)  # type: ignore[arg-type]
+        rewrite(table, small)
 
     monkeypatch.setattr(registers, "_rewrite", overtaken)
-    assert registers.gather(lake, COMPACTIONS) == (FEW + 1, 1)
+    assert registers.gather(lake, COMPACTIONS) == (FEW, 1)
     assert rows_of(lake) == [0, 1, 2, 9]
 
 
+@pytest.mark.usefixtures("only_asked")
 def test_a_register_that_others_append_to_all_the_time_is_left_as_it_is(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,14 +83,36 @@ def test_a_register_that_others_append_to_all_the_time_is_left_as_it_is(
         append(lake, rows)
     rewrite = registers._rewrite
 
-    def overtaken(table: object) -> None:
+    def overtaken(table: Table, small: list[DataFile]) -> None:
         append(lake, 9)
-        rewrite(table)  # type: ignore[arg-type]
+        rewrite(table, small)
 
     monkeypatch.setattr(registers, "_rewrite", overtaken)
-    with pytest.raises(CommitConflictError, match=r"Others appended to ops\.compactions first"):
+    with pytest.raises(CommitConflictError, match=r"Others committed to ops\.compactions first"):
         registers.gather(lake, COMPACTIONS)
     assert rows_of(lake)[:3] == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("only_asked")
+def test_a_file_that_is_not_small_is_left_as_it_is(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for rows in range(FEW):
+        append(lake, rows)
+    registers.gather(lake, COMPACTIONS)
+    (large,) = files_of(lake)
+    monkeypatch.setattr(registers, "SMALL_BYTES", large.stat().st_size)
+    for rows in (7, 8, 9):
+        append(lake, rows)
+    assert registers.gather(lake, COMPACTIONS) == (4, 2)
+    assert large in files_of(lake)
+    assert rows_of(lake) == [0, 1, 2, 7, 8, 9]
+
+
+def test_an_append_gathers_what_has_become_many(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registers, "MANY", FEW)
+    for rows in range(FEW):
+        append(lake, rows)
+    assert len(files_of(lake)) == 1
+    assert rows_of(lake) == [0, 1, 2]
 
 
 # --- Snapshots ------------------------------------------------------------------------------------------------------
@@ -133,9 +172,40 @@ def test_rows_stand_though_the_expiry_after_them_fails(
         raise CommitConflictError("Others were first.", next_step="Run again.")
 
     monkeypatch.setattr(registers, "WORTH_IT", 1)
-    monkeypatch.setattr(registers, "remove_snapshots", fail)
+    monkeypatch.setattr(registers, "remove_with_files", fail)
     append(lake, 1)
     later(monkeypatch, 2 * registers.GRACE)
     append(lake, 2)
     assert rows_of(lake) == [1, 2]
-    assert "expire later: Others were first." in caplog.text
+    assert "go later: Others were first." in caplog.text
+
+
+def test_with_a_snapshot_go_the_files_that_nothing_else_knows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registers, "WORTH_IT", 1)
+    for rows in range(FEW):
+        append(lake, rows)
+    named = lake.table(COMPACTIONS)
+    refs.create_tag(named, "kept", refs.head(named))
+    append(lake, 7)
+    registers.gather(lake, COMPACTIONS)
+    later(monkeypatch, 2 * registers.GRACE)
+    append(lake, 8)
+    assert stored(lake) == known(lake)
+    assert rows_of(lake) == [0, 1, 2, 7, 8]
+    assert lake.table(COMPACTIONS).scan(snapshot_id=refs.head(named)).count() == FEW
+
+
+def stored(lake: Lake) -> set[str]:
+    """The files of the register on the disk, but for the metadata files, of which the catalog keeps so many."""
+    found = Path(lake.location(COMPACTIONS).removeprefix("file://")).rglob("*")
+    return {str(path) for path in found if path.is_file() and not path.name.endswith(".metadata.json")}
+
+
+def known(lake: Lake) -> set[str]:
+    """The files that the register's snapshots lead to."""
+    table, found = lake.table(COMPACTIONS), set[str]()
+    for snapshot in table.metadata.snapshots:
+        manifests = snapshot.manifests(table.io)
+        data = (entry.data_file.file_path for one in manifests for entry in one.fetch_manifest_entry(table.io))
+        found |= {snapshot.manifest_list, *(one.manifest_path for one in manifests), *data}
+    return {path.removeprefix("file://") for path in found}
