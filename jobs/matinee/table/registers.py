@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 #: So many small files of a partition are rewritten into one. A file that is not small is left as it is, and so much is
 #: rewritten at once: what that costs does not grow with what the table holds.
 MANY, SMALL_BYTES, AT_ONCE_BYTES = 10, 4 * 2**20, 16 * 2**20
+#: In the summary of a commit: so many files were rewritten, with the same rows.
+GATHERED = "matinee.gathered"
 #: How long a snapshot of a register is kept for those who read it; so many that nobody reads are worth a commit.
 GRACE, WORTH_IT = timedelta(hours=1), 5
 
@@ -139,4 +141,4 @@ def _rewrite(table: "Table", small: Sequence["DataFile"]) -> None:
         )
     with catalog_errors():
         added = list(_dataframe_to_data_files(table.metadata, rows, table.io))
-    replace_files(table, refs.MAIN, small, added, {})
+    replace_files(table, refs.MAIN, small, added, {GATHERED: str(len(small))})
