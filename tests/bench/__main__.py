@@ -10,11 +10,13 @@ import click
 
 from tests.bench.contenders import CONTENDERS, OURS, chosen, contend
 from tests.bench.control import measure_control, parse_dag, run_days
+from tests.bench.cpu import run_counted
 from tests.bench.events import SKEWS, Skew
 from tests.bench.healing import HEALERS, measure_heal
 from tests.bench.inputs import build_input, load_input
 from tests.bench.jobs import Job
 from tests.bench.join import measure_join
+from tests.bench.landing import measure_landing
 from tests.bench.late import build_late_input
 from tests.bench.moving import move_main
 from tests.bench.processes import ChildFailedError
@@ -155,6 +157,15 @@ def stream(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folde
     _show(measure_stream(folder, parts, rows, rounds), folder, output)
 
 
+@main.command(epilog="Example: python -m tests.bench landing --rows 200K --rounds 1")
+@click.option("--rows", type=Size(), default="2M", show_default=True, help="Lines of the large inputs, such as 2M.")
+@_rounds
+@_results
+def landing(rows: int, rounds: int, limit_s: float, folder: Path, output: str) -> None:
+    """Land files beside DuckDB, small ones beside large ones, and one more after thousands."""
+    _show(measure_landing(folder, rows, rounds, limit_s), folder, output)
+
+
 _ALL = CONTENDERS | HEALERS
 _name = click.argument("name", type=click.Choice([*_ALL]))
 _source = click.option("--input", "source", type=DIRECTORY, required=True)
@@ -206,6 +217,13 @@ def print_days(name: str, source: Path, target: Path) -> None:
 def print_moves(engine: str, target: Path) -> None:
     """Print the seconds of publishing changes several times."""
     click.echo(json.dumps(move_main(engine, target)))
+
+
+@main.command("counted", hidden=True)
+@click.argument("command", nargs=-1, required=True)
+def count(command: tuple[str, ...]) -> None:
+    """Run a command and print what its processes took and what it printed."""
+    click.echo(json.dumps(run_counted([*command])))
 
 
 @main.command("parse", hidden=True)
