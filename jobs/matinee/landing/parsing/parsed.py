@@ -113,9 +113,9 @@ def _replaced(column: "pa.Array", name: str, judged: Mapping[int, Judged]) -> "p
 def _sparse(texts: Mapping[int, str], count: int) -> "pa.Array":
     import pyarrow as pa
 
-    if not texts:
-        return pa.nulls(count, pa.string())
-    return pa.array([texts.get(place) for place in range(count)], pa.string())
+    places = np.full(count, -1)
+    places[list(texts)] = np.arange(len(texts))
+    return pa.array([*texts.values()], pa.string()).take(pa.array(places, mask=places < 0))
 
 
 def _unknown(proven: Proven, judged: Mapping[int, Judged], count: int) -> "pa.Array":

@@ -4,6 +4,7 @@ Columns are Arrow arrays of the types of `arrow_type`; flags are arrays of boole
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,8 +28,8 @@ _MONTH_AND_DAY = (
 _LEAP_DAY = r"\d\d(?:0[48]|[2468][048]|[13579][26])-02-29"
 _DATE = rf"^(?:[12]\d{{3}}-{_MONTH_AND_DAY}|[12]{_LEAP_DAY[2:]})"
 _CLOCK = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-7]):?[0-5]\d)$"
-#: Characters of an instant to the microsecond in UTC: longer ones may have digits to cut.
-_TO_THE_MICROSECOND = 27
+#: Characters of an instant in UTC, to the second and to the microsecond: longer ones may have digits to cut.
+_TO_THE_SECOND, _TO_THE_MICROSECOND = 20, 27
 
 
 @cache
@@ -55,8 +56,12 @@ def flags(values: "pa.Array") -> Flags:
 
 def times(texts: "pa.Array", kind: str) -> "pa.Array":
     """Return the instants or days that texts surely are; null: a text may be none."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
+    if kind == "timestamptz" and _are_plain(texts):
+        with suppress(pa.ArrowInvalid):
+            return texts.cast(arrow_type(kind))
     is_time = pc.match_substring_regex(texts, _DATE + (_CLOCK if kind == "timestamptz" else "$"))
     if not pc.all(is_time, min_count=0).as_py():
         texts = pc.if_else(is_time, texts, None)
@@ -64,6 +69,21 @@ def times(texts: "pa.Array", kind: str) -> "pa.Array":
     if kind == "timestamptz" and longest > _TO_THE_MICROSECOND:
         texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
     return texts.cast(arrow_type(kind))
+
+
+def _are_plain(texts: "pa.Array") -> bool:
+    """Whether all texts are what Arrow reads as strictly as `_DATE` and `_CLOCK` say: `2026-03-01T12:00:00.5Z`."""
+    _, ends, content = texts.drop_null().buffers()
+    if not content:
+        return True
+    offsets, data = np.frombuffer(ends, np.int32), np.frombuffer(content, np.uint8)
+    first, end = offsets[:-1], offsets[1:]
+    return bool(
+        np.all((end - first >= _TO_THE_SECOND) & (end - first <= _TO_THE_MICROSECOND))
+        and np.isin(data[first], (ord("1"), ord("2"))).all()
+        and (data[first + 10] == ord("T")).all()
+        and (data[end - 1] == ord("Z")).all()
+    )
 
 
 def keeps(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers) -> Flags:

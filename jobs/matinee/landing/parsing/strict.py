@@ -64,7 +64,7 @@ class Prover:
         for field, found in zip(self._fields, decoded, strict=True):
             columns[field.name] = _typed(field, _present(found, names), good)
         proven = Proven(good, columns, {})
-        for number in np.flatnonzero(good & _is_doubtful(lines, names, all_decoded=not failed)).tolist():
+        for number in np.flatnonzero(good & _is_doubtful(lines, names, failed)).tolist():
             unknown = self._unknown(lines[number], 2 * int(names[number]))
             if unknown is None:
                 good[number] = False
@@ -176,18 +176,23 @@ def _is_short(line: bytes) -> bool:
     return len(line) <= _LONG or (len(line) <= MAX_BYTES and _LONG_NUMBER.search(line) is None)
 
 
-def _is_doubtful(lines: Sequence[bytes], names: Numbers, *, all_decoded: bool) -> Flags:
+def _is_doubtful(lines: Sequence[bytes], names: Numbers, failed: Sequence[int]) -> Flags:
     """Return which lines have more quotes than their fields' names and texts, or what may be an escape or no text."""
     import pyarrow as pa
 
     _, ends, content = pa.array(lines, pa.binary()).buffers()
     data, offsets = np.frombuffer(content or b"", np.uint8), np.frombuffer(ends, np.int32)[: len(lines) + 1]
-    is_quote, is_odd = data == ord('"'), (data == ord("\\")) | (data == _NONCHARACTER[0])
-    # No line has fewer quotes than its fields need: where all together have as many, each has.
-    if all_decoded and not is_odd.any() and np.count_nonzero(is_quote) == 2 * names.sum():
-        return np.zeros(len(lines), bool)
-    quotes, odd = (np.diff(np.append(0, np.cumsum(one, dtype=np.int32))[offsets]) for one in (is_quote, is_odd))
-    doubtful: Flags = (quotes != 2 * names) | (odd > 0)
+    is_quote = data == ord('"')
+    odd = np.flatnonzero((data == ord("\\")) | (data == _NONCHARACTER[0]))
+    # Judged one by one are those that could not be decoded, and those that may hold an escape or no text.
+    apart = np.union1d(np.searchsorted(offsets, odd, "right") - 1, np.array(failed, np.int64))
+    quotes = np.count_nonzero(is_quote) - sum(lines[place].count(b'"') for place in apart.tolist())
+    # No other line has fewer quotes than its fields need: where all together have as many, each has.
+    if quotes == 2 * (names.sum() - names[apart].sum()):
+        doubtful: Flags = np.zeros(len(lines), bool)
+    else:
+        doubtful = np.diff(np.searchsorted(np.flatnonzero(is_quote), offsets)) != 2 * names
+    doubtful[apart] = True
     return doubtful
 
 
