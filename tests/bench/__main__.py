@@ -16,6 +16,7 @@ from tests.bench.healing import HEALERS, measure_heal
 from tests.bench.inputs import build_input, load_input
 from tests.bench.jobs import Job
 from tests.bench.join import measure_join
+from tests.bench.landing import PARTS as LANDING_PARTS
 from tests.bench.landing import measure_landing
 from tests.bench.late import build_late_input
 from tests.bench.moving import move_main
@@ -159,11 +160,12 @@ def stream(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folde
 
 @main.command(epilog="Example: python -m tests.bench landing --rows 200K --rounds 1")
 @click.option("--rows", type=Size(), default="2M", show_default=True, help="Lines of the large inputs, such as 2M.")
+@click.option("--part", "parts", type=click.Choice(LANDING_PARTS), multiple=True, default=LANDING_PARTS)
 @_rounds
 @_results
-def landing(rows: int, rounds: int, limit_s: float, folder: Path, output: str) -> None:
+def landing(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
     """Land files beside DuckDB, small ones beside large ones, and one more after thousands."""
-    _show(measure_landing(folder, rows, rounds, limit_s), folder, output)
+    _show(measure_landing(folder, parts, rows, rounds, limit_s), folder, output)
 
 
 _ALL = CONTENDERS | HEALERS

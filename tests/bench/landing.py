@@ -22,7 +22,8 @@ from tests.bench.rounds import DisagreementError
 from tests.bench.sizes import size_name
 from tests.bench.tables import print_ratios, print_seconds
 
-BATCHES = 5_000
+PARTS = ("ndjson", "gzipped", "parquet", "small", "history")
+BATCHES, HISTORY = 5_000, "history"
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Landing:
         (folder / f"landing-{size_name(self.rows)}.json").write_text(json.dumps(self.document, indent=2) + "\n")
 
 
-def measure_landing(folder: Path, rows: int, rounds: int, limit_s: float) -> Landing:
-    """Build the files if need be and run the pairs on them, one pair after another in each round.
+def measure_landing(folder: Path, parts: Sequence[str], rows: int, rounds: int, limit_s: float) -> Landing:
+    """Build the files if need be and run the pairs of some kinds on them, one pair after another in each round.
 
     Raises:
         ChildFailedError: one failed.
@@ -89,8 +90,11 @@ def measure_landing(folder: Path, rows: int, rounds: int, limit_s: float) -> Lan
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     settings = load_settings(home=work / "home", catalog="embedded", spark_remote=None)
-    pairs = _pairs(files, settings, work)
+    pairs = [pair for pair in _pairs(files, settings, work) if pair.kind in parts]
     found: dict[str, list[tuple[float, float]]] = {pair.kind: [] for pair in pairs}
+    if "history" in parts:
+        build_history(settings, sorted(files.source("batch").iterdir()), BATCHES)
+        settings.home.rename(work / HISTORY)
     for number in range(1, rounds + 1):
         for pair in pairs:
             taken = [_run(one, settings, folder.absolute(), limit_s) for one in (pair.ours, pair.other)]
@@ -121,16 +125,15 @@ def _pairs(files: LandingFiles, settings: Settings, work: Path) -> list[Pair]:
         command = [sys.executable, "-m", "tests.bench.peers.duckdb_copy", files.pattern(kind), str(target)]
         return Contender("DuckDB", command, files.rows[kind], partial(shutil.rmtree, target, ignore_errors=True))
 
-    kept = work / "history"
-    build_history(settings, sorted(files.source("batch").iterdir()), BATCHES)
-    settings.home.rename(kept)
     new = ours("on a new lake", "one")
-    after = replace(new, name=f"one more file after {BATCHES:,} batches", prepare=partial(_take_back, settings, kept))
+    after = replace(
+        new, name=f"one more file after {BATCHES:,} batches", prepare=partial(_take_back, settings, work / HISTORY)
+    )
     return [
-        Pair("NDJSON", ours("ours", "ndjson"), duckdb("ndjson"), 3),
+        Pair("ndjson", ours("ours", "ndjson"), duckdb("ndjson"), 3),
         Pair("gzipped", ours("ours", "gzipped"), duckdb("gzipped"), 3),
-        Pair("Parquet", ours("ours", "parquet"), duckdb("parquet"), 2.5),
-        Pair("small files", ours("files of 300 lines", "many"), ours("the same lines in 20 files", "few"), 2),
+        Pair("parquet", ours("ours", "parquet"), duckdb("parquet"), 2.5),
+        Pair("small", ours("files of 300 lines", "many"), ours("the same lines in 20 files", "few"), 2),
         Pair("history", after, new, 1.3),
     ]
 

@@ -120,7 +120,7 @@ def _cut_off(lake: Lake) -> list[Landing]:
 def _register_newest(lake: Lake, table: "Table") -> int:
     """Append the files of the newest batch to `ops.landings`, where the landing died before it did so."""
     dataset = ".".join(table.name())
-    newest = next((one for one in landed_files.landed_newest(lake, dataset) if not one.through), None)
+    newest = next((one for one in landed_files.landings_of(table) if not one.through), None)
     if newest is None or not newest.batch_id:
         return len(landed_files.register_missing(lake, dataset))
     known = landed_files.registered(lake, dataset, newest.landing_seq - 1)

@@ -109,8 +109,16 @@ def register_missing(lake: Lake, dataset: str) -> list[Landing]:
 
 
 def landed_newest(lake: Lake, target: str) -> Iterator[Landing]:
+    """Yield the landings that the snapshots of a table tell of, as it is now: see `landings_of`."""
+    yield from landings_of(lake.table(target))
+
+
+def landings_of(table: "Table") -> Iterator[Landing]:
     """Yield the landings that the snapshots of a table tell of, newest first; the oldest ones may have expired."""
-    yield from _landings_of(lake.table(target))
+    for snapshot_id, summary in refs.summaries(table):
+        found = landing_in(summary, snapshot_id)
+        if found is not None:
+            yield found
 
 
 def landed_after(lake: Lake, dataset: str, landing_number: int) -> list[Landing]:
@@ -132,7 +140,7 @@ def landed_after(lake: Lake, dataset: str, landing_number: int) -> list[Landing]
 def cut_off(lake: Lake) -> list[Landing]:
     """Return the landings of files whose bad rows older versions left in the quarantine, without their other rows."""
     table = lake.table(QUARANTINE)
-    told = (one for one in (*_landings_of(table), *_begun(table)) if not one.batch_id and not one.through)
+    told = (one for one in (*landings_of(table), *_begun(table)) if not one.batch_id and not one.through)
     found = list({one.snapshot_id: one for one in told}.values())
     files = {name: {one.sha256 for one in found if one.dataset == name} for name in {one.dataset for one in found}}
     done = {(name, sha256) for name, known in files.items() for sha256 in landed(lake, name, known)}
@@ -142,7 +150,7 @@ def cut_off(lake: Lake) -> list[Landing]:
 def streamed_in_part(lake: Lake) -> list[Landing]:
     """Return the ranges of streams whose bad rows are in the quarantine and whose other rows are still to come."""
     table = lake.table(QUARANTINE)
-    told = (one for one in (*_landings_of(table), *_begun(table)) if one.through)
+    told = (one for one in (*landings_of(table), *_begun(table)) if one.through)
     found = {one.snapshot_id: one for one in told}.values()
     return [one for one in found if not is_streamed_through(lake, one)]
 
@@ -251,15 +259,8 @@ def _written(table: "Table", target: str, landing: Landing, base: int) -> int:
 
 
 def _find(table: "Table", dataset: str, sha256: str) -> Landing | None:
-    found = chain(_landings_of(table), _begun(table))
+    found = chain(landings_of(table), _begun(table))
     return next((one for one in found if (one.dataset, one.sha256) == (dataset, sha256)), None)
-
-
-def _landings_of(table: "Table") -> Iterator[Landing]:
-    for snapshot_id, summary in refs.summaries(table):
-        found = landing_in(summary, snapshot_id)
-        if found is not None:
-            yield found
 
 
 def _begun(table: "Table") -> Iterator[Landing]:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from matinee.contracts.ddl import iceberg_schema
 from matinee.errors import CommitConflictError, FileChangedError, LandingRefusedError
@@ -19,6 +20,9 @@ from matinee.sources.files.scan import Found, Kind, LandingFile, filesystem, ide
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.files import landing_seq
 from matinee.table.lease import Lease
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 #: So many files are looked at under one lease; of so many bytes is a batch, and what one process writes at a time.
 FILES, BATCH_BYTES, PART_BYTES = 2_000, 1 << 30, 64 << 20
@@ -147,7 +151,8 @@ def _land_new(
 def _commit(work: _Landing, written: Written) -> list[Landing]:
     batch_id = uuid.uuid4().hex
     landings = tuple(replace(one, batch_id=batch_id) for one in written.landings)
-    work.lake.ensure(QUARANTINE)  # Also where nothing is bad: its readers find no rows, not no table.
+    if not work.lake.exists(QUARANTINE):
+        work.lake.ensure(QUARANTINE)  # Also where nothing is bad: its readers find no rows, not no table.
     table = work.lake.ensure(work.dataset)
     if landing_seq(table) >= landings[0].landing_seq:
         raise CommitConflictError(
@@ -162,9 +167,10 @@ def _commit(work: _Landing, written: Written) -> list[Landing]:
 def _written(work: _Landing, files: Sequence[LandingFile]) -> Written:
     """Write the rows of files to data files: by this process, or, where that pays, by several."""
     lake, contract = work.lake, work.lake.registry.get(work.dataset)
-    number = landing_seq(lake.table(work.dataset)) if lake.exists(work.dataset) else 0
+    tables = {one: lake.ensure(one) if lake.exists(one) else None for one in (work.dataset, QUARANTINE)}
+    number = landing_seq(raw) if (raw := tables[work.dataset]) else 0
     numbered = {file: number for number, file in enumerate(files, number + 1)}
-    good, bad = (_target(lake, one) for one in (work.dataset, QUARANTINE))
+    good, bad = (_target(lake, one, table) for one, table in tables.items())
     size = sum(map(_text_bytes, files))
     parts = [
         Part(lake.settings, contract, tuple((numbered[one], one) for one in some), work.landed_at, good, bad)
@@ -174,11 +180,10 @@ def _written(work: _Landing, files: Sequence[LandingFile]) -> Written:
         return write_parts(lake.settings, parts)
 
 
-def _target(lake: Lake, dataset: str) -> Target:
+def _target(lake: Lake, dataset: str, table: "Table | None") -> Target:
     from pyiceberg.io.pyarrow import schema_to_pyarrow
 
     contract = lake.registry.get(dataset)
-    table = lake.ensure(dataset) if lake.exists(dataset) else None
     schema = table.schema() if table else iceberg_schema(contract)
     folder = f"{table.location() if table else lake.location(dataset)}/data"
     return Target(schema_to_pyarrow(schema), folder, tuple(field.column for field in contract.partitions))

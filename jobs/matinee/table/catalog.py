@@ -104,8 +104,12 @@ class Lake:
 
     def exists(self, dataset: str) -> bool:
         """Whether the dataset's table was made."""
-        with catalog_errors():
-            return self.catalog.table_exists(dataset)
+        from pyiceberg.exceptions import NoSuchNamespaceError
+
+        # PyIceberg's own look loads the table, with every snapshot that it has.
+        with catalog_errors(), suppress(NoSuchNamespaceError):
+            return tuple(dataset.split(".")) in self.catalog.list_tables(dataset.rpartition(".")[0])
+        return False
 
     def ensure(self, dataset: str) -> "Table":
         """Load the dataset's table, brought to its contract; a missing one is made, with an empty first snapshot.

@@ -198,9 +198,13 @@ def refused(file: str, why: str, next_step: str) -> LandingRefusedError:
 
 def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
     """Return what reaches a path or URI."""
+    scheme = path.partition("://")[0] if "://" in path else "file"
+    if scheme == "file":
+        from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+        return LocalFileSystem(auto_mkdir=True)
     from pyiceberg.io.fsspec import FsspecFileIO
 
-    scheme = path.partition("://")[0] if "://" in path else "file"
     # The lake's own properties: landing files are reached with the endpoint and region that its tables have.
     properties: Mapping[str, Any] = catalog_properties(settings)
     return FsspecFileIO(dict(properties)).get_fs(scheme)
