@@ -59,9 +59,19 @@ def times(texts: "pa.Array", kind: str) -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if kind == "timestamptz" and _are_plain(texts):
+    if kind == "timestamptz":
+        plain = _are_plain(texts)
+        others = pa.array(~plain)
         with suppress(pa.ArrowInvalid):
-            return texts.cast(arrow_type(kind))
+            found = (pc.if_else(others, None, texts) if not plain.all() else texts).cast(arrow_type(kind))
+            return pc.replace_with_mask(found, others, _matched(texts.filter(others), kind))
+    return _matched(texts, kind)
+
+
+def _matched(texts: "pa.Array", kind: str) -> "pa.Array":
+    """Return the instants or days that texts surely are, by their patterns."""
+    import pyarrow.compute as pc
+
     is_time = pc.match_substring_regex(texts, _DATE + (_CLOCK if kind == "timestamptz" else "$"))
     if not pc.all(is_time, min_count=0).as_py():
         texts = pc.if_else(is_time, texts, None)
@@ -71,19 +81,22 @@ def times(texts: "pa.Array", kind: str) -> "pa.Array":
     return texts.cast(arrow_type(kind))
 
 
-def _are_plain(texts: "pa.Array") -> bool:
-    """Whether all texts are what Arrow reads as strictly as `_DATE` and `_CLOCK` say: `2026-03-01T12:00:00.5Z`."""
-    _, ends, content = texts.drop_null().buffers()
-    if not content:
-        return True
-    offsets, data = np.frombuffer(ends, np.int32), np.frombuffer(content, np.uint8)
-    first, end = offsets[:-1], offsets[1:]
-    return bool(
-        np.all((end - first >= _TO_THE_SECOND) & (end - first <= _TO_THE_MICROSECOND))
-        and np.isin(data[first], (ord("1"), ord("2"))).all()
-        and (data[first + 10] == ord("T")).all()
-        and (data[end - 1] == ord("Z")).all()
-    )
+def _are_plain(texts: "pa.Array") -> Flags:
+    """Return which texts Arrow reads as strictly as `_DATE` and `_CLOCK` say: null, or as `2026-03-01T12:00:00.5Z`."""
+    _, ends, content = texts.buffers()
+    offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    first, length = offsets[:-1], np.diff(offsets)
+    plain: Flags = (length >= _TO_THE_SECOND) & (length <= _TO_THE_MICROSECOND)
+    if content and content.size:
+        data = np.frombuffer(content, np.uint8)
+        first = np.where(plain, first, 0)
+        digit, middle, last = (
+            data[first],
+            data[np.where(plain, first + 10, 0)],
+            data[np.where(plain, offsets[1:] - 1, 0)],
+        )
+        plain &= ((digit == ord("1")) | (digit == ord("2"))) & (middle == ord("T")) & (last == ord("Z"))
+    return plain | flags(texts.is_null())
 
 
 def keeps(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers) -> Flags:
