@@ -160,7 +160,9 @@ def stream(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folde
 
 @main.command(epilog="Example: python -m tests.bench landing --rows 200K --rounds 1")
 @click.option("--rows", type=Size(), default="2M", show_default=True, help="Lines of the large inputs, such as 2M.")
-@click.option("--part", "parts", type=click.Choice(LANDING_PARTS), multiple=True, default=LANDING_PARTS)
+@click.option(
+    "--part", "parts", type=click.Choice(LANDING_PARTS), multiple=True, default=LANDING_PARTS, show_default=True
+)
 @_rounds
 @_results
 def landing(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
