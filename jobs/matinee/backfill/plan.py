@@ -96,8 +96,9 @@ def _read(lake: Lake, contract: Contract, first: date, last: date) -> Iterator[t
 
 def _minutes(published: History, keys: int) -> float | None:
     """Return the minutes that so many keys take at the median pace of the newest twenty publications."""
-    reached = [record for record in published.all() if record.state is State.PUBLISHED]
-    seconds = [(record.recorded_ts - record.run.planned_ts).total_seconds() for record in reached[-20:]]
+    notes = (note for notes in published.notes_by_day.values() for note in notes)
+    newest = [published.of(note) for note in [one for one in notes if one.state is State.PUBLISHED][-20:]]
+    seconds = [(record.recorded_ts - record.run.planned_ts).total_seconds() for record in newest]
     return keys * statistics.median(seconds) / 60 if seconds else None
 
 
@@ -145,7 +146,8 @@ def restatement(
     failed = (
         f"{record.publication_id}: {record.reason}"
         for dataset in dag.datasets
-        for record in history(lake, dataset).all()
-        if record.state is State.ABANDONED and record.recorded_ts > since and dag.first <= record.day <= dag.last
+        for record in history(lake, dataset).where(
+            lambda one: one.state is State.ABANDONED and one.recorded_ts > since and dag.first <= one.day <= dag.last
+        )
     )
     return Restatement(sum(now[key] != before[key] for key in now), len(now), tuple(sorted(set(failed))))

@@ -197,6 +197,6 @@ def _no_beginning(look: Look, day: date, at: datetime) -> str:
     if dropped:
         return f"{dropped} keeps its days from {look.begin(dropped)} on"
     published = [look.history(one.dataset) for one in registry.all() if one.transform]
-    seen = ((known, found) for known in published for found in known.by_day if known.newest(found))
+    seen = ((known, found) for known in published for found in known.newest_notes)
     lost = min((found for known, found in seen if (known.begin or date.min) <= found < day), default=None)
     return f"{lost} was published already" if lost else ""

@@ -64,7 +64,7 @@ def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:
     """Return the branches that are done with: as they stand at a snapshot, or (None) wherever they are."""
     if contract.transform is None:
         return set()
-    records = history(lake, contract.dataset).all()
+    records = history(lake, contract.dataset).notes
     reached = {
         (f"{kind}{one.publication_id}", None)
         for kind in (names.AUDIT, names.REPLAY)
@@ -72,7 +72,7 @@ def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:
         if one.state in REACHED
     }
     # An attempt that was refused may be made again under its name: its branch then is at another snapshot.
-    refused = {(one.run.branch, one.audited_snapshot_id) for one in records if one.state is State.ABANDONED}
+    refused = {(one.branch, one.audited_snapshot_id) for one in records if one.state is State.ABANDONED}
     return reached | refused
 
 

@@ -20,17 +20,18 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
     """
     if not lake.exists(dataset):
         return ()
-    noted = recorded(lake, dataset)
+    noted = recorded(lake, dataset).notes
     table = lake.table(dataset)
     missing: list[Publication] = []
-    for known in history(lake, dataset).all():
-        before = noted.get((known.publication_id, known.day))
+    published = history(lake, dataset)
+    for note in published.notes:
+        before = noted.get((note.publication_id, note.day))
         if before is None:
             continue  # Prepared by another run since the first look: it is alive.
-        if known.state in REACHED and before.state is not known.state:
-            missing.append(known)
-        elif known.state is State.PREPARED and refs.reference(table, known.run.branch) is None:
-            missing.append(abandoned(known, "its branch is gone"))
+        if note.state in REACHED and before.state is not note.state:
+            missing.append(published.of(note))
+        elif note.state is State.PREPARED and refs.reference(table, note.branch) is None:
+            missing.append(abandoned(published.of(note), "its branch is gone"))
     record(lake, missing)
     for run in {one.publication_id: one.run for one in missing}.values():
         pins.release(lake, run.publication_id, run.pinned)

@@ -96,7 +96,7 @@ def _refuse(lake: Lake, contracts: Sequence[Contract], until: date, why: str, no
                 facts={"dataset": contract.dataset},
             )
         published = history(lake, contract.dataset)
-        if not any(map(published.newest, published.by_day)):
+        if not published.newest_notes:
             raise UsageError(
                 f"Nothing of {contract.dataset} is published yet.",
                 next_step=f"`matinee run {contract.dataset} --key DAY` publishes a day.",
@@ -114,10 +114,9 @@ def _problems(lake: Lake, named: dict[str, History]) -> Iterator[str]:
         contract, begin = lake.registry.get(dataset), published.begin or date.min
         for day, change in sorted(changed_outside(lake, published).items()):
             yield f"{dataset} {day} is {change.words}"
-        for day in sorted(published.by_day):
-            newest = published.newest(day)
-            if newest is not None and newest.state is State.PUBLISHED and day >= begin:
-                yield from _other_rows(contract, newest, named)
+        for day, note in published.newest_notes.items():
+            if note.state is State.PUBLISHED and day >= begin:
+                yield from _other_rows(contract, published.of(note), named)
 
 
 def _other_rows(contract: Contract, newest: Publication, named: dict[str, History]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from matinee.errors import CommitConflictError
 from matinee.landing.batches import unfinished
 from matinee.landing.model import QUARANTINE
 from matinee.ledger.ledger import history
-from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.model import REACHED, Publication, Run, State
 from matinee.ledger.open_branches import open_work
 from matinee.ledger.pins import ended
 from matinee.table import markers, names, refs
@@ -113,11 +113,12 @@ def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:
     if contract.transform is None:
         return
     horizon = now - contract.retain
-    for records in history(lake, dataset).by_day.values():
-        reached = [record for record in records if record.state in (State.PUBLISHED, State.WITHDRAWN)]
-        reached.sort(key=lambda record: record.head_sequence_number or 0, reverse=True)
-        yield from (kept for kept in reached[: contract.retain_publications] if kept.recorded_ts >= horizon)
-        yield from (record for record in records if record.state is State.PREPARED)
+    published = history(lake, dataset)
+    for notes in published.notes_by_day.values():
+        reached = [note for note in notes if note.state in REACHED]
+        reached.sort(key=lambda note: note.head_sequence_number or 0, reverse=True)
+        kept = [note for note in reached[: contract.retain_publications] if note.recorded_ts >= horizon]
+        yield from map(published.of, [*kept, *(note for note in notes if note.state is State.PREPARED)])
 
 
 def _pinned(lake: Lake, dataset: str, now: datetime) -> set[int]:

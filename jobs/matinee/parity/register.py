@@ -73,8 +73,8 @@ def days_to_compare(lake: Lake) -> list[tuple[str, date]]:
     return [
         (dataset, day)
         for dataset in datasets
-        for day, newest in ((day, validity.history(dataset).newest(day)) for day in validity.history(dataset).by_day)
-        if newest is not None and mature is not None and day < mature.date()
+        for day, newest in validity.history(dataset).newest_notes.items()
+        if mature is not None and day < mature.date()
         if day > (progress(lake, dataset).expired or date.min)
         if (dataset, day, newest.publication_id) not in agreed
     ]

@@ -35,7 +35,7 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
     """
     if request.experiment is not None:
         return _experiment(lake, request)
-    known = history(lake, request.dataset).all()
+    known = history(lake, request.dataset).notes
     reached = {record.publication_id for record in known if record.state in REACHED}
     noted = {record.publication_id for record in known}
     for attempt in _attempts(request.attempt):

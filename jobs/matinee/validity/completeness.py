@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 
 from matinee.days import end_of
 from matinee.report import Rows
@@ -112,7 +113,7 @@ def _comparable(look: Look, dataset: str, day: date) -> dict[int, int]:
         landed, manifest = look.landed(dataset).get(earlier, 0), look.manifests.get((dataset, earlier))
         if manifest is not None and manifest.closed:
             found[week] = max(landed, manifest.expected_rows)
-        elif look.published(dataset, earlier) is not None:
+        elif look.published_note(dataset, earlier) is not None:
             found[week] = landed
     return found
 
@@ -124,7 +125,7 @@ def counted(look: Look, dataset: str, day: date, expected: Expectation) -> Count
     no other, it does.
     """
     landed = look.landed(dataset).get(day, 0)
-    if look.published(dataset, day) is not None and not expected.distinct:
+    if look.published_note(dataset, day) is not None and not expected.distinct:
         return Counted(landed)
     # Of rows that are gone, no repeats are subtracted.
     records = [one for reader in _without_repeats(look, dataset) for one in look.history(reader).by_day.get(day, ())]
@@ -143,13 +144,11 @@ def usual_repeats(look: Look, dataset: str, day: date) -> float:
 
     With fewer than four of them the contract says.
     """
-    found = {
-        earlier: newest.rows.duplicate / newest.rows.read
-        for reader in _without_repeats(look, dataset)
-        for earlier in look.history(reader).by_day
-        if earlier < day and (newest := look.published(dataset, earlier)) is not None and newest.rows.read
-    }
-    last = [found[earlier] for earlier in sorted(found)[-PUBLISHED_DAYS:]]
+    readers = _without_repeats(look, dataset)
+    days = {earlier for reader in readers for earlier in look.history(reader).newest_notes if earlier < day}
+    newest = (look.published_note(dataset, earlier) for earlier in sorted(days, reverse=True))
+    shares = (note.duplicate / note.read for note in newest if note is not None and note.read)
+    last = list(islice(shares, PUBLISHED_DAYS))
     return statistics.median(last) if len(last) >= COMPARABLE else look.lake.registry.get(dataset).source_repeats
 
 

@@ -9,11 +9,13 @@ from matinee.contracts.model import Contract, InputSpec
 from matinee.errors import DroppedError
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.ledger import History, history
-from matinee.ledger.model import Publication, State
+from matinee.ledger.model import State
+from matinee.ledger.notes import Note
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
 from matinee.table.landings import landed_time
 from matinee.validity.manifests import Manifest, declarations, first_day, newest_of
+from matinee.validity.outside import OutsideChange, changed_outside
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Look:
     _landed: dict[str, dict[date, int]] = field(default_factory=dict)
     _begins: dict[str, date | None] = field(default_factory=dict)
     _heard: dict[str, datetime | None] = field(default_factory=dict)
+    _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
 
     @cached_property
     def declarations(self) -> list[Manifest]:
@@ -46,6 +49,12 @@ class Look:
         if dataset not in self._histories:
             self._histories[dataset] = history(self.lake, dataset)
         return self._histories[dataset]
+
+    def outside(self, dataset: str) -> Mapping[date, OutsideChange]:
+        """Return the published days that something else than a publication has changed."""
+        if dataset not in self._outside:
+            self._outside[dataset] = changed_outside(self.lake, self.history(dataset))
+        return self._outside[dataset]
 
     def landed(self, dataset: str) -> Mapping[date, int]:
         """Return the rows that have landed for each event day of a raw dataset."""
@@ -114,9 +123,9 @@ class Look:
         every = self.lake.registry.all()
         return [contract for contract in every if contract.inputs and contract.inputs[0].dataset == dataset]
 
-    def published(self, dataset: str, day: date) -> Publication | None:
-        """Return the publication of a day of a raw dataset; None where it has none, or a withdrawn one."""
-        found = (self.history(reader.dataset).newest(day) for reader in self.readers(dataset))
+    def published_note(self, dataset: str, day: date) -> Note | None:
+        """Return what is noted of the publication of a raw day; None where it has none, or a withdrawn one."""
+        found = (self.history(reader.dataset).newest_notes.get(day) for reader in self.readers(dataset))
         return next((newest for newest in found if newest and newest.state is State.PUBLISHED), None)
 
 

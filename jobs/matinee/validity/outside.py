@@ -13,6 +13,7 @@ from matinee.ledger.compactions import proven
 from matinee.ledger.dropping import begin_of, is_drop
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication
+from matinee.ledger.notes import Note
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import DaySize, day_sizes, file_day
@@ -65,11 +66,11 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     A proven compaction is no change, and days that were dropped have none. Where all is well, a look at the table's
     metadata file is enough, and one at the proofs where it was compacted: no manifest is read.
     """
-    if not any(map(published.newest, published.by_day)):
+    if not published.newest_notes:
         return {}
     table = lake.table(published.dataset)
     left = begin_of(table) or date.min
-    newest = {day: found for day in published.by_day if day >= left and (found := published.newest(day))}
+    newest = {day: note for day, note in published.newest_notes.items() if day >= left}
     kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
     line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
     known = _reached(published)
@@ -81,22 +82,23 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     rearranged = proven(lake, table, (snapshot.snapshot_id for snapshot in strange))
     strange = [snapshot for snapshot in strange if snapshot.snapshot_id not in rearranged]
     lost = _set_back(line, newest)
-    if not lost and not strange and _total_rows(line) == sum(found.rows.out for found in newest.values()):
+    if not lost and not strange and _total_rows(line) == sum(found.out for found in newest.values()):
         return {}
     day_column = lake.registry.get(published.dataset).day_column or ""
     sizes = day_sizes(table, day_column)
     touched = {day: commit for commit in reversed(strange) for day in _days(table, commit, day_column)}
     changes = {}
-    for day, found in newest.items():
+    for day, note in newest.items():
         rows, commit = sizes.get(day, DaySize()).rows, touched.get(day)
         if commit is not None and any(_replaces(one, commit) for one in published.by_day[day]):
             commit = None  # The whole day was published anew since.
-        if day in lost or commit is not None or rows != found.rows.out:
-            changes[day] = OutsideChange(rows, found, commit.snapshot_id if commit else None, day in lost)
+        if day in lost or commit is not None or rows != note.out:
+            snapshot_id = commit.snapshot_id if commit else None
+            changes[day] = OutsideChange(rows, published.of(note), snapshot_id, day in lost)
     return changes
 
 
-def _set_back(line: list["Snapshot"], newest: Mapping[date, Publication]) -> set[date]:
+def _set_back(line: list["Snapshot"], newest: Mapping[date, Note]) -> set[date]:
     """Return the days whose newest publication is not in `main`'s ancestry, and was not before that history expired.
 
     Expiry records what is set back as withdrawn before it removes a snapshot, so what is older than the oldest
@@ -115,7 +117,7 @@ def _set_back(line: list["Snapshot"], newest: Mapping[date, Publication]) -> set
 
 def _reached(published: History) -> set[str | None]:
     """Return the publications that the ledger knows on `main`; None stands for a commit that names none."""
-    return {None, *(record.publication_id for record in published.all() if record.state in REACHED)}
+    return {None, *(note.publication_id for note in published.notes if note.state in REACHED)}
 
 
 def _named(line: list["Snapshot"]) -> set[str | None]:

@@ -16,7 +16,7 @@ from matinee.ledger.model import InputPin, Publication, State
 from matinee.validity.completeness import Unknown, counted, enough, expectation
 from matinee.validity.look import Look
 from matinee.validity.maturity import is_settled, looks_ahead, settled_through
-from matinee.validity.outside import OutsideChange, changed_outside
+from matinee.validity.plain import plain_days
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Vtts:
 class Validity(Look):
     """What one look at the lake means: what it loads is kept, so build a new one for a new look."""
 
-    _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
+    _plain: dict[str, frozenset[date]] = field(default_factory=dict)
     _statuses: dict[tuple[str, date], DayStatus] = field(default_factory=dict)
 
     def status(self, dataset: str, day: date) -> DayStatus:
@@ -81,6 +81,12 @@ class Validity(Look):
         if found is None:
             found = self._statuses[dataset, day] = self._status(self.lake.registry.get(dataset), day)
         return found
+
+    def plain(self, dataset: str) -> frozenset[date]:
+        """Return the days of a dataset that are valid at first sight."""
+        if dataset not in self._plain:
+            self._plain[dataset] = plain_days(self, self.lake.registry.get(dataset), self.plain)
+        return self._plain[dataset]
 
     def readable(self, spec: InputSpec, day: date) -> DayStatus:
         """Return whether a day of an input can be read as its reader's contract asks: valid, or mature as well."""
@@ -92,12 +98,17 @@ class Validity(Look):
         before = self.valid_from is None or day < self.valid_from
         if spec.waits_for == "valid" or not status.valid or before:
             return status
-        if is_settled(contract, self.history(spec.dataset).newest(day), day):
+        if is_settled(contract, self.history(spec.dataset).newest_notes.get(day), day):
             return status
         detail, wait = "valid, but not mature: its labels may still change", "Wait: the runs of later days settle them."
         return _invalid(contract, day, "immature", detail, wait)
 
     def _status(self, contract: Contract, day: date) -> DayStatus:
+        if day in self.plain(contract.dataset):
+            note = self.history(contract.dataset).newest_notes[day] if contract.transform else None
+            return DayStatus(
+                contract.dataset, day, True, note.generation if note else 0, stamp=note.stamp if note else None
+            )
         if self.valid_from is not None and day < self.valid_from:
             return DayStatus(contract.dataset, day, valid=True)
         if day < self.begin(contract.dataset):
@@ -111,9 +122,9 @@ class Validity(Look):
         return DayStatus(contract.dataset, day, True, newest.generation, stamp=newest.stamp)
 
     def _complete(self, contract: Contract, day: date) -> DayStatus:
-        landed, published = self.landed(contract.dataset).get(day, 0), self.published(contract.dataset, day)
+        landed, published = self.landed(contract.dataset).get(day, 0), self.published_note(contract.dataset, day)
         declared = (contract.dataset, day) in self.manifests
-        if not declared and published is not None and landed >= published.rows.read:
+        if not declared and published is not None and landed >= published.read:
             # Its history let it pass when it was published; what becomes of other days later is no news of this one.
             return DayStatus(contract.dataset, day, valid=True)
         expected = expectation(self, contract.dataset, day)
@@ -159,9 +170,7 @@ class Validity(Look):
         return self._changed_rows(contract, newest) or self._thinned_source(contract, newest)
 
     def _changed_rows(self, contract: Contract, newest: Publication) -> Reason | None:
-        if contract.dataset not in self._outside:
-            self._outside[contract.dataset] = changed_outside(self.lake, self.history(contract.dataset))
-        change = self._outside[contract.dataset].get(newest.day)
+        change = self.outside(contract.dataset).get(newest.day)
         if change is None:
             return None
         again = f"`matinee run {contract.dataset} --key {newest.day}` derives it anew."
@@ -251,7 +260,7 @@ class Validity(Look):
             return None
         reached = None
         for day in day_range(first, last):
-            newest = self.history(dataset).newest(day)
+            newest = self.history(dataset).newest_notes.get(day)
             reached = settled_through(contract, newest, day) or reached
             if not is_settled(contract, newest, day):
                 break

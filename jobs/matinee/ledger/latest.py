@@ -1,0 +1,220 @@
+"""The latest rows of the ledger: of one dataset, for each (publication, day) the row that stands.
+
+They are kept in a side file, which is never the truth. It names the data files of the ledger that it was made from: a
+reader adds the rows of those that have come since. Where one of them is gone (the ledger was gathered, set back,
+relocated or restored), or the file is not of this ledger and form, all of them are read again. Each row is in a data
+file that never changes, so equal files hold equal rows, whatever has become of the snapshots.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from matinee.ledger.model import Publication, State
+from matinee.ledger.notes import NOTED, TOLD, Note, told
+from matinee.ledger.rows import from_row
+from matinee.table import refs, side_files
+from matinee.table.catalog import Lake, catalog_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.table import DataScan, FileScanTask, Table
+
+LEDGER = "ops.publications"
+_FORM = 1
+_MARKS, _VERDICTS = b"matinee.marks", "verdicts"
+#: Rows whose verdicts are unpacked together: nearly all of a row are its verdicts, and hardly anybody asks for them.
+_TOGETHER = 64
+#: An attempt may be abandoned and prepared again, so those two order by time; what reached `main` stays reached.
+_RANK = {State.PREPARED: 0, State.ABANDONED: 0, State.PUBLISHED: 1, State.WITHDRAWN: 2}
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Rows of the ledger as columns, verdicts packed; `Latest.publication` reads one row.
+
+    Attributes:
+        columns: all but the verdicts.
+        packed: the Arrow file of all columns; None where there is no row.
+    """
+
+    columns: "pa.Table | None" = None
+    packed: bytes | None = None
+    _unpacked: dict[int, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """What columns tell of each row, in the rows' order."""
+        if self.columns is None:
+            return ()
+        import pyarrow as pa
+
+        found = dict(zip(NOTED, self.columns.select(NOTED).columns, strict=True))
+        plain = {name: column.to_pylist() for name, column in found.items() if name != "recorded_ts"}
+        plain["recorded_ts"] = found["recorded_ts"].cast(pa.int64()).to_pylist()
+        plain["state"] = [State(one) for one in plain["state"]]
+        for name in ("generation", "rows_in", "rows_out", "rows_duplicate"):
+            plain[name] = [one or 0 for one in plain[name]]
+        return tuple(map(Note._make, zip(*(plain[name] for name in NOTED), strict=True)))
+
+    @cached_property
+    def pinned(self) -> Sequence[tuple[int, str, date, int]]:
+        """The input days that were read as valid: the row's position, the input, its day and the generation then."""
+        if self.columns is None:
+            return ()
+        import pyarrow.compute as pc
+
+        lists = self.columns["pinned"].combine_chunks()
+        names, days, generations = lists.flatten().flatten()
+        parts = (pc.list_parent_indices(lists), names, days, generations)
+        return tuple(zip(*(part.to_pylist() for part in parts), strict=True))
+
+    def publication(self, position: int) -> Publication:
+        """Return what a row says, with its run and its verdicts."""
+        assert self.columns is not None  # noqa: S101 - whoever has a position has rows
+        [row] = self.columns.slice(position, 1).to_pylist()
+        return from_row({**row, _VERDICTS: self._verdicts(position)})
+
+    def _verdicts(self, position: int) -> str:
+        number, offset = divmod(position, _TOGETHER)
+        if number not in self._unpacked:
+            with _open(self.packed or b"", lambda name: name == _VERDICTS) as file:
+                self._unpacked[number] = file.get_batch(number).column(0).to_pylist()
+        return self._unpacked[number][offset]
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded(Mapping[tuple[str, date], Publication]):
+    """The rows that stand, as written, by (publication id, day); each is read when it is asked for."""
+
+    rows: Latest
+
+    @cached_property
+    def notes(self) -> Mapping[tuple[str, date], Note]:
+        """What columns tell of each."""
+        return {(note.publication_id, note.day): note for note in self.rows.notes}
+
+    @cached_property
+    def _positions(self) -> Mapping[tuple[str, date], int]:
+        return {key: position for position, key in enumerate(self.notes)}
+
+    def __getitem__(self, key: tuple[str, date]) -> Publication:
+        return self.rows.publication(self._positions[key])
+
+    def __iter__(self) -> Iterator[tuple[str, date]]:
+        return iter(self.notes)
+
+    def __len__(self) -> int:
+        return len(self.notes)
+
+
+def latest(lake: Lake, dataset: str) -> Latest:
+    """Return the rows of a dataset that stand in the ledger now.
+
+    Raises:
+        CatalogUnavailableError: the catalog or its storage does not answer.
+    """
+    if not lake.exists(LEDGER):
+        return Latest()
+    table = lake.table(LEDGER)
+    name = f"publications/{dataset}.arrow"
+    content = side_files.read(lake, name)
+    kept, marks = _unpack(content, table) if content else _NOTHING
+    if marks.snapshot_id is not None and marks.snapshot_id == refs.reference(table, refs.MAIN):
+        return kept
+    scan = table.scan(row_filter=f"dataset = '{dataset}'")
+    files = {task.file.file_path: task for task in scan.plan_files()}
+    simple = not any(task.delete_files for task in files.values())
+    if not (simple and marks.files <= files.keys()):
+        kept, marks = _NOTHING
+    added = [task for path, task in files.items() if path not in marks.files]
+    packed = _pack(_joined(kept, _rows(scan, added)), _Marks.of(table, files))
+    if simple:  # A row that is deleted stays in a file that does not change.
+        side_files.write(lake, name, packed)
+    return _unpack(packed, table)[0]
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """What a side file was made from: the ledger's files, all of those that it had at a snapshot."""
+
+    uuid: str = ""
+    snapshot_id: int | None = None
+    files: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, table: "Table", files: Mapping[str, "FileScanTask"]) -> "_Marks":
+        head = refs.reference(table, refs.MAIN)
+        return cls(str(table.metadata.table_uuid), head, frozenset(files))
+
+    def to_json(self) -> bytes:
+        found = {"form": _FORM, "uuid": self.uuid, "snapshot_id": self.snapshot_id, "files": sorted(self.files)}
+        return json.dumps(found).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "_Marks":
+        found = json.loads(content)
+        if found["form"] != _FORM:
+            raise ValueError(f"form {found['form']} is not known")
+        return cls(found["uuid"], found["snapshot_id"], frozenset(found["files"]))
+
+
+_NOTHING = Latest(), _Marks()
+
+
+def _unpack(content: bytes, table: "Table") -> tuple[Latest, _Marks]:
+    """Read a side file; one that is not of this ledger, as it is now, counts as none."""
+    try:
+        with _open(content, lambda name: name != _VERDICTS) as file:
+            marks, columns = _Marks.from_json(file.schema.metadata[_MARKS]), file.read_all()
+    except (ValueError, KeyError, OSError):  # Arrow's own errors are of these.
+        return _NOTHING
+    known = {*columns.column_names, _VERDICTS} == {*table.schema().column_names, *TOLD}
+    if marks.uuid != str(table.metadata.table_uuid) or not known:
+        return _NOTHING
+    return Latest(columns, content), marks
+
+
+def _open(content: bytes, wanted: Callable[[str], bool]) -> "pa.RecordBatchFileReader":
+    import pyarrow as pa
+
+    names = pa.ipc.open_file(content).schema.names
+    included = [position for position, name in enumerate(names) if wanted(name)]
+    return pa.ipc.open_file(content, options=pa.ipc.IpcReadOptions(included_fields=included))
+
+
+def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    marked = rows.replace_schema_metadata({_MARKS: marks.to_json()})
+    with pa.ipc.new_file(sink, marked.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
+        file.write_table(marked.combine_chunks(), max_chunksize=_TOGETHER)
+    return bytes(sink.getvalue())
+
+
+def _rows(scan: "DataScan", files: list["FileScanTask"]) -> "pa.Table":
+    """Return all rows of some of the ledger's files, with what their JSON tells."""
+    from pyiceberg.io.pyarrow import ArrowScan
+
+    with catalog_errors():
+        rows = ArrowScan(scan.table_metadata, scan.io, scan.projection(), scan.row_filter).to_table(files)
+    return told(rows)
+
+
+def _joined(kept: Latest, added: "pa.Table") -> "pa.Table":
+    """Return of each (publication, day) the row that stands, of what is known and what has come since."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    before = [pa.ipc.open_file(kept.packed).read_all().select(added.column_names)] if kept.packed else []
+    rows = pa.concat_tables([*(one.cast(added.schema) for one in before), added])
+    ranks = pa.array([_RANK[State(one)] for one in rows["state"].to_pylist()], pa.int8())
+    ages = pa.table({"rank": ranks, "at": rows["recorded_ts"]})
+    rows = rows.take(pc.sort_indices(ages, sort_keys=[("rank", "ascending"), ("at", "ascending")]))
+    keys = rows.select(["publication_id", "day"]).append_column("position", pa.array(range(len(rows)), pa.int64()))
+    grouped = keys.group_by(["publication_id", "day"], use_threads=False)
+    return rows.take(grouped.aggregate([("position", "max")])["position_max"])

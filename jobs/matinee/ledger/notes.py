@@ -1,0 +1,128 @@
+"""Notes: what columns tell of the ledger's records, so that a question about all of them reads none."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from matinee.contracts.stamps import day_stamp, from_text
+from matinee.ledger.model import InputPin, Publication, State
+from matinee.report import Verdict
+from matinee.table import names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: The columns of a note, in the order of its fields.
+NOTED = (
+    "publication_id",
+    "day",
+    "state",
+    "generation",
+    "recorded_ts",
+    "audited_snapshot_id",
+    "head_snapshot_id",
+    "head_sequence_number",
+    "rows_in",
+    "rows_out",
+    "rows_duplicate",
+    "blocked",
+    "as_of_us",
+    "stamp",
+)
+#: What is told by no column of the ledger, and read from its JSON once.
+TOLD = frozenset({"blocked", "as_of_us", "stamp", "pinned"})
+
+
+class Note(NamedTuple):
+    """What columns tell of a (publication, day), without its run and its verdicts.
+
+    `recorded_us` and the run's `as_of_us` count from 1970; `blocked` says that a blocking audit failed.
+    """
+
+    publication_id: str
+    day: date
+    state: State
+    generation: int
+    recorded_us: int
+    audited_snapshot_id: int | None
+    head_snapshot_id: int | None
+    head_sequence_number: int | None
+    read: int
+    out: int
+    duplicate: int
+    blocked: bool
+    as_of_us: int | None
+    stamp: str | None
+
+    @classmethod
+    def of(cls, publication: Publication) -> "Note":
+        """Return what columns would tell of a publication."""
+        rows = publication.rows
+        return cls(
+            publication.publication_id,
+            publication.day,
+            publication.state,
+            publication.generation,
+            _us(publication.recorded_ts),
+            publication.audited_snapshot_id,
+            publication.head_snapshot_id,
+            publication.head_sequence_number,
+            rows.read,
+            rows.out,
+            rows.duplicate,
+            any(verdict.blocks for verdict in publication.verdicts),
+            _us(publication.run.as_of) if publication.run.as_of else None,
+            publication.stamp,
+        )
+
+    @property
+    def recorded_ts(self) -> datetime:
+        """When it was noted."""
+        return _EPOCH + timedelta(microseconds=self.recorded_us)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The run's `as_of`, where it has one."""
+        return None if self.as_of_us is None else _EPOCH + timedelta(microseconds=self.as_of_us)
+
+    @property
+    def branch(self) -> str:
+        """The branch on which the change waits, or waited, for its audits."""
+        return f"{names.AUDIT}{self.publication_id}"
+
+    @property
+    def age(self) -> tuple[int, int, str]:
+        """By which the records of a day are ordered, oldest first."""
+        return self.head_sequence_number or 0, self.recorded_us, self.publication_id
+
+
+def told(rows: "pa.Table") -> "pa.Table":
+    """Return rows of the ledger with what their JSON tells as columns."""
+    import pyarrow as pa
+
+    pin = pa.struct([("dataset", pa.string()), ("day", pa.date32()), ("generation", pa.int64())])
+    pins = [[InputPin.from_json(one) for one in json.loads(text)] for text in rows["inputs"].to_pylist()]
+    pinned = [[(one.dataset, *read) for one in found for read in one.days.items()] for found in pins]
+    as_of = [json.loads(text)["as_of"] for text in rows["parameters"].to_pylist()]
+    texts = rows["stamps"].to_pylist() if "stamps" in rows.column_names else [None] * len(rows)
+    columns = {
+        "blocked": pa.array(map(_blocks, rows["verdicts"].to_pylist()), pa.bool_()),
+        "as_of_us": pa.array([_us(datetime.fromisoformat(one)) if one else None for one in as_of], pa.int64()),
+        "stamp": pa.array([day_stamp(from_text(text)) for text in texts], pa.string()),
+        "pinned": pa.array(
+            [[dict(zip(pin.names, one, strict=True)) for one in found] for found in pinned], pa.list_(pin)
+        ),
+    }
+    for name, column in columns.items():
+        rows = rows.append_column(name, column)
+    return rows
+
+
+def _us(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def _blocks(verdicts: str) -> bool:
+    failing = '"fail"' in verdicts  # Hardly any has one.
+    return failing and any(Verdict.model_validate(one).blocks for one in json.loads(verdicts))

@@ -1,0 +1,79 @@
+"""Side files: what was derived from tables and is kept beside them, so that it need not be derived again.
+
+They lie below `<warehouse>/ops/_derived`, belong to no table and may be deleted at any time. Whoever cannot read one
+derives it anew, whoever cannot write one goes on without.
+"""
+
+import hashlib
+import logging
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from matinee.table.catalog import Lake
+
+if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
+
+log = logging.getLogger(__name__)
+_DIGEST = hashlib.sha256().digest_size
+
+
+def read(lake: Lake, name: str) -> bytes | None:
+    """Return the content of a side file; None where there is none that can be read whole."""
+    path = _path(lake, name)
+    try:
+        if (local := _local(path)) is not None:
+            found = local.read_bytes()
+        else:
+            with _io(lake, path).new_input(path).open() as stream:
+                found = stream.read()
+    except OSError as error:
+        log.debug("%s is not read: %s", path, error)
+        return None
+    content = found[:-_DIGEST]
+    return content if hashlib.sha256(content).digest() == found[-_DIGEST:] else None
+
+
+def write(lake: Lake, name: str, content: bytes) -> None:
+    """Write a side file, whole or not at all, over the one that is there; where that is not possible, do without."""
+    path, signed = _path(lake, name), content + hashlib.sha256(content).digest()
+    try:
+        if (local := _local(path)) is not None:
+            _replace(local, signed)
+        else:
+            with _io(lake, path).new_output(path).create(overwrite=True) as stream:
+                stream.write(signed)
+    except OSError as error:
+        log.debug("%s is not kept: %s", path, error)
+
+
+def _path(lake: Lake, name: str) -> str:
+    return f"{lake.settings.warehouse_uri}/ops/_derived/{name}"
+
+
+def _local(path: str) -> Path | None:
+    # Not by the parts of the URI: a folder may have `#` or `?` in its name.
+    return Path(path.removeprefix("file://")) if urlsplit(path).scheme in ("", "file") else None
+
+
+def _io(lake: Lake, path: str) -> "FileIO":
+    from pyiceberg.io import load_file_io
+
+    return load_file_io(properties=lake.catalog.properties, location=path)
+
+
+def _replace(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    waiting = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        with os.fdopen(os.open(waiting, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(content)
+        waiting.replace(target)
+    except OSError:
+        with suppress(OSError):
+            waiting.unlink()
+        raise

@@ -1,0 +1,207 @@
+"""The latest rows of the ledger are those that a scan of all of it finds, whatever became of their side file."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyiceberg.table import DataScan, Table
+from tests.lakes import D1, D2, D3, PLANNED, make_lake
+
+from matinee.errors import CatalogUnavailableError
+from matinee.ledger import latest as module
+from matinee.ledger.latest import LEDGER
+from matinee.ledger.ledger import history, record, recorded
+from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.notes import Note
+from matinee.ledger.rows import from_row
+from matinee.report import Verdict
+from matinee.table import refs, registers
+from matinee.table.catalog import Lake
+
+DATASET, OTHER = "core.plays", "core.impressions"
+FAILED = Verdict(audit="a", severity="blocking", verdict="fail", bad_rows=2)
+PASSED = Verdict(audit="b", severity="blocking", verdict="pass")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return make_lake(tmp_path)
+
+
+def publication(
+    name: str = "one", day: date = D1, state: State = State.PREPARED, minute: int = 0, dataset: str = DATASET
+) -> Publication:
+    run = Run(name, dataset, day.isoformat(), day, day, 1, (), "1.0.0", "test", PLANNED)
+    return Publication(run, day, state, 1, PLANNED + timedelta(minutes=minute), verdicts=(PASSED,))
+
+
+def side_file(lake: Lake, dataset: str = DATASET) -> Path:
+    return lake.settings.home / "warehouse" / "ops" / "_derived" / "publications" / f"{dataset}.arrow"
+
+
+def scanned(lake: Lake, dataset: str = DATASET) -> dict[tuple[str, date], Publication]:
+    """What stands, by a scan of the whole ledger."""
+    rows = map(from_row, lake.table(LEDGER).scan().to_arrow().to_pylist())
+    order = {State.PREPARED: 0, State.ABANDONED: 0, State.PUBLISHED: 1, State.WITHDRAWN: 2}
+    found = sorted(rows, key=lambda one: (order[one.state], one.recorded_ts))
+    return {(one.publication_id, one.day): one for one in found if one.run.dataset == dataset}
+
+
+@pytest.fixture
+def read_files(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many files of the ledger each reading of rows opened."""
+    opened: list[int] = []
+    read = module._rows
+
+    def counted(scan: DataScan, files: list[object]) -> object:
+        opened.append(len(files))
+        return read(scan, files)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "_rows", counted)
+    return opened
+
+
+def test_what_was_read_once_is_not_read_again(lake: Lake, read_files: list[int]) -> None:
+    record(lake, [publication()])
+    assert recorded(lake, DATASET) == recorded(lake, DATASET) == scanned(lake)
+    assert read_files == [1]
+
+
+def test_only_files_that_have_come_since_are_read(lake: Lake, read_files: list[int]) -> None:
+    record(lake, [publication("one")])
+    recorded(lake, DATASET)
+    record(lake, [publication("two", D2)])
+    assert recorded(lake, DATASET) == scanned(lake)
+    assert read_files == [1, 1]
+
+
+def test_rows_of_other_datasets_open_no_file(lake: Lake, read_files: list[int]) -> None:
+    record(lake, [publication()])
+    recorded(lake, DATASET)
+    record(lake, [publication("two", dataset=OTHER)])
+    assert recorded(lake, DATASET) == scanned(lake)
+    assert read_files == [1, 0]
+
+
+def test_a_gathered_ledger_is_read_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registers, "MANY", 2)
+    for minute, state in enumerate((State.PREPARED, State.PUBLISHED)):
+        record(lake, [publication(state=state, minute=minute)])
+        recorded(lake, DATASET)
+    assert registers.gather(lake, LEDGER) == (2, 1)
+    assert recorded(lake, DATASET) == scanned(lake)
+    assert len(recorded(lake, DATASET)) == 1
+
+
+def test_rows_of_a_ledger_that_was_set_back_are_forgotten(lake: Lake) -> None:
+    record(lake, [publication("one")])
+    before = refs.head(lake.table(LEDGER))
+    record(lake, [publication("two")])
+    assert len(recorded(lake, DATASET)) == 2
+    table = lake.table(LEDGER)
+    refs.move_branch(table, "main", before, expected=refs.head(table))
+    record(lake, [publication("three")])
+    assert {identity for identity, _ in recorded(lake, DATASET)} == {"one", "three"}
+
+
+@pytest.mark.parametrize("damage", ["cut off", "empty", "another byte", "no Arrow file"])
+def test_a_side_file_that_is_damaged_counts_as_none(lake: Lake, damage: str) -> None:
+    record(lake, [publication()])
+    recorded(lake, DATASET)
+    whole = side_file(lake).read_bytes()
+    middle = len(whole) // 2
+    other = bytes([whole[middle] ^ 1])
+    damaged = {"cut off": whole[:-9], "empty": b"", "another byte": whole[:middle] + other + whole[middle + 1 :]}
+    side_file(lake).write_bytes(damaged.get(damage, b"x" * 99))
+    assert recorded(lake, DATASET) == scanned(lake)
+    assert side_file(lake).read_bytes() == whole
+
+
+def test_a_side_file_of_another_ledger_counts_as_none(lake: Lake, tmp_path: Path) -> None:
+    other = make_lake(tmp_path / "other")
+    for one, name in ((lake, "here"), (other, "there")):
+        record(one, [publication(name)])
+        recorded(one, DATASET)
+    side_file(lake).write_bytes(side_file(other).read_bytes())
+    assert {identity for identity, _ in recorded(lake, DATASET)} == {"here"}
+
+
+def test_where_nothing_can_be_written_the_ledger_is_read(lake: Lake) -> None:
+    record(lake, [publication()])
+    (lake.settings.home / "warehouse" / "ops" / "_derived").write_text("a file where the folder would be")
+    assert recorded(lake, DATASET) == recorded(lake, DATASET) == scanned(lake)
+
+
+def test_only_its_owner_can_read_a_side_file(lake: Lake) -> None:
+    record(lake, [publication()])
+    recorded(lake, DATASET)
+    assert (side_file(lake).stat().st_mode & 0o777, side_file(lake).parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert [path.name for path in side_file(lake).parent.iterdir()] == [f"{DATASET}.arrow"]
+
+
+def test_readers_at_once_read_the_same(lake: Lake) -> None:
+    record(lake, [publication()])
+    found: list[object] = []
+    readers = [Thread(target=lambda: found.append(dict(recorded(lake, DATASET)))) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert found == [scanned(lake)] * 4
+
+
+def test_a_catalog_that_does_not_answer_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(lake, [publication()])
+
+    def broken(*_: object) -> Table:
+        raise OSError("gone")
+
+    monkeypatch.setattr(lake.catalog, "load_table", broken)
+    with pytest.raises(CatalogUnavailableError):
+        recorded(lake, DATASET)
+
+
+def test_a_note_tells_what_its_publication_does(lake: Lake) -> None:
+    record(lake, [replace(publication(), verdicts=(PASSED, FAILED), recorded_ts=datetime(2026, 3, 1, 1, 2, 3, 4, UTC))])
+    published = history(lake, DATASET)
+    [note] = published.notes
+    assert note == Note.of(published.of(note))
+    assert (note.blocked, note.recorded_ts) == (True, published.of(note).recorded_ts)
+
+
+def test_a_look_at_all_notes_reads_no_publication(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(lake, [publication(day=day, state=State.PUBLISHED) for day in (D1, D2, D3)])
+    published, read = history(lake, DATASET), list[object]()
+    monkeypatch.setattr(module, "from_row", lambda row: read.append(row) or from_row(row))
+    assert [*published.newest_notes] == [D1, D2, D3] == [*published.by_day]
+    assert (len(read), published.newest(D2).day, len(read)) == (0, D2, 1)  # type: ignore[union-attr]
+
+
+STEP = st.one_of(
+    st.tuples(st.sampled_from("ab"), st.sampled_from([D1, D2]), st.sampled_from(State), st.integers(0, 9)),
+    st.sampled_from(["gather", "look", "forget"]),
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(STEP, min_size=3, max_size=7))
+def test_they_are_those_of_a_scan_after_appends_gathering_and_looks(steps: list[object]) -> None:
+    with TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registers, "MANY", 2)
+        lake = make_lake(Path(home))
+        record(lake, [publication("first")])
+        for minute, step in enumerate(steps):
+            if isinstance(step, tuple):
+                record(lake, [publication(step[0], step[1], step[2], step[3] * 10 + minute)])
+            elif step == "gather":
+                registers.gather(lake, LEDGER)
+            elif step == "look":
+                recorded(lake, DATASET)
+            else:
+                side_file(lake).unlink(missing_ok=True)
+        assert recorded(lake, DATASET) == scanned(lake)
