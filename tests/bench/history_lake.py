@@ -13,6 +13,7 @@ from math import ceil
 from pathlib import Path
 
 from matinee.contracts.model import Contract
+from matinee.contracts.stamps import EMPTY, day_stamp
 from matinee.days import day_range, end_of
 from matinee.ledger.ledger import record
 from matinee.ledger.model import InputPin, Publication, Run, State
@@ -26,6 +27,7 @@ from matinee.validity.manifests import Manifest, declare
 FIRST, KEPT = date(2023, 1, 1), 14
 _PUBLISHED = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
 _NAMES = re.compile(r"\b(raw|core)([./])(impressions|plays|play_attributions|impression_plays)\b")
+_STAMPS: dict[int | None, str] = {0: EMPTY}
 _VERDICTS = tuple(
     Verdict(audit=f"audit_{number}", severity="blocking", verdict="pass", detail="0 bad rows of 1,000,000 were found")
     for number in range(20)
@@ -76,7 +78,7 @@ def _publications(lake: Lake, contract: Contract, last: date) -> Iterator[Public
             False,
             _VERDICTS,
             Rows(),
-            stamps={0: "0" * 16},
+            stamps=_STAMPS,
         )
 
 
@@ -85,7 +87,7 @@ def _run(lake: Lake, contract: Contract, day: date, last: date, heads: dict[str,
     for spec in contract.inputs:
         landed = lake.registry.get(spec.dataset).transform is None
         read = [one for one in day_range(*contract.input_days(spec, day, day)) if FIRST <= one <= last]
-        stamps = {} if landed else dict.fromkeys(read, "0" * 16)
+        stamps = {} if landed else dict.fromkeys(read, day_stamp(_STAMPS) or "")
         pins.append(
             InputPin(
                 spec.dataset,

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from matinee.contracts.model import Contract
 from matinee.days import day_range
 from matinee.ledger.model import Publication, State
+from matinee.ledger.notes import Note
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs
 from matinee.validity.validity import DayStatus, Validity
@@ -63,7 +64,8 @@ def _stale(
     days = [day for day in sorted(published.by_day) if day >= left and not (last and day > last)]
     landings = _landings(lake, contract, days) if days else {}
     for day in days:
-        newest = published.newest(day)
+        note = published.newest_notes.get(day)
+        newest = published.newest(day) if note and not _is_fresh(validity, contract, landings, note) else None
         if newest is None:
             continue
         causes = [*_landed_since(validity, landings, newest), *_restated(validity, contract, newest)]
@@ -79,6 +81,23 @@ def _stale(
                 kept_back=_kept_back(validity, newest),
                 fresh=None if causes else max(since for _, since in unread),
             )
+
+
+def _is_fresh(validity: Validity, contract: Contract, landings: Mapping[str, Mapping[date, int]], note: Note) -> bool:
+    """Whether columns show that nothing has come since a day was published: of nearly all days they do."""
+    read = {(one.dataset, one.day): one for one in validity.history(contract.dataset).reads[note.day]}
+    for source, by_day in landings.items():
+        pinned = read.get((source, note.day))
+        more = validity.landed(source).get(note.day, 0) > note.read
+        if pinned is None or more or by_day.get(note.day, 0) > (pinned.landing_seq or 0):
+            return False
+    for now in _valid_inputs(validity, contract, note.day):
+        pinned = read.get((now.dataset, now.day))
+        if pinned is None or pinned.generation != now.generation:
+            return False
+        if pinned.stamp and now.stamp and pinned.stamp != now.stamp:
+            return False
+    return True
 
 
 def _late_rows(validity: Validity, contract: Contract, newest: Publication) -> int:
@@ -134,18 +153,23 @@ def _unread(validity: Validity, contract: Contract, newest: Publication) -> list
 def _published_inputs(
     validity: Validity, contract: Contract, newest: Publication
 ) -> Iterator[tuple[DayStatus, int | None]]:
-    """Yield the published input days that are valid now, each with the generation that was read.
+    """Yield the published input days that are valid now, each with the generation that was read."""
+    for now in _valid_inputs(validity, contract, newest.day):
+        yield now, newest.run.pin(now.dataset).days.get(now.day)
+
+
+def _valid_inputs(validity: Validity, contract: Contract, published: date) -> Iterator[DayStatus]:
+    """Yield the published input days of a day that are valid now.
 
     One that is not valid will be, or will be published anew: until then there is nothing to read.
     """
     for spec in contract.inputs:
         if validity.lake.registry.get(spec.dataset).transform is None:
             continue
-        read = newest.run.pin(spec.dataset).days
-        for day in day_range(*contract.input_days(spec, newest.day, newest.day)):
+        for day in day_range(*contract.input_days(spec, published, published)):
             now = validity.status(spec.dataset, day)
             if now.valid:
-                yield now, read.get(day)
+                yield now
 
 
 def _kept_back(validity: Validity, newest: Publication) -> str | None:

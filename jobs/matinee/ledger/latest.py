@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matinee.ledger.model import Publication, State
-from matinee.ledger.notes import NOTED, TOLD, Note, told
+from matinee.ledger.notes import NOTED, TOLD, Note, Read, told
 from matinee.ledger.rows import from_row
 from matinee.table import refs, side_files
 from matinee.table.catalog import Lake, catalog_errors
@@ -61,16 +61,15 @@ class Latest:
         return tuple(map(Note._make, zip(*(plain[name] for name in NOTED), strict=True)))
 
     @cached_property
-    def pinned(self) -> Sequence[tuple[int, str, date, int]]:
-        """The input days that were read as valid: the row's position, the input, its day and the generation then."""
+    def pinned(self) -> Sequence[tuple[int, Read]]:
+        """The input days that were read as valid, each with the position of the row that read it."""
         if self.columns is None:
             return ()
         import pyarrow.compute as pc
 
         lists = self.columns["pinned"].combine_chunks()
-        names, days, generations = lists.flatten().flatten()
-        parts = (pc.list_parent_indices(lists), names, days, generations)
-        return tuple(zip(*(part.to_pylist() for part in parts), strict=True))
+        reads = map(Read._make, zip(*(part.to_pylist() for part in lists.flatten().flatten()), strict=True))
+        return tuple(zip(pc.list_parent_indices(lists).to_pylist(), reads, strict=True))
 
     def publication(self, position: int) -> Publication:
         """Return what a row says, with its run and its verdicts."""

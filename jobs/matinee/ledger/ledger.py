@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.latest import LEDGER, Latest, Recorded, latest
 from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, Publication, State, Withdrawal
-from matinee.ledger.notes import Note
+from matinee.ledger.notes import Note, Read
 from matinee.ledger.rows import to_row
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -64,13 +64,13 @@ class History:
         return {day: self.notes[position] for day, position in self._newest.items()}
 
     @cached_property
-    def pins(self) -> Mapping[date, Sequence[tuple[str, date, int]]]:
-        """What each day's newest publication read as valid: the input, its day and the generation then."""
-        found: dict[date, list[tuple[str, date, int]]] = {day: [] for day in self._newest}
+    def reads(self) -> Mapping[date, Sequence[Read]]:
+        """What each day's newest publication read as valid."""
+        found: dict[date, list[Read]] = {day: [] for day in self._newest}
         newest = {position: found[day] for day, position in self._newest.items()}
-        for position, dataset, read, generation in self.rows.pinned:
+        for position, read in self.rows.pinned:
             if position in newest:
-                newest[position].append((dataset, read, generation))
+                newest[position].append(read)
         return found
 
     @cached_property

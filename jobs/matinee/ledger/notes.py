@@ -34,6 +34,16 @@ NOTED = (
 TOLD = frozenset({"blocked", "as_of_us", "stamp", "pinned"})
 
 
+class Read(NamedTuple):
+    """An input day that a publication read as valid, with what its pin says of the day and of the input."""
+
+    dataset: str
+    day: date
+    generation: int
+    stamp: str | None
+    landing_seq: int | None
+
+
 class Note(NamedTuple):
     """What columns tell of a (publication, day), without its run and its verdicts.
 
@@ -101,18 +111,24 @@ def told(rows: "pa.Table") -> "pa.Table":
     """Return rows of the ledger with what their JSON tells as columns."""
     import pyarrow as pa
 
-    pin = pa.struct([("dataset", pa.string()), ("day", pa.date32()), ("generation", pa.int64())])
+    kinds = (pa.string(), pa.date32(), pa.int64(), pa.string(), pa.int64())
+    read = pa.struct(list(zip(Read._fields, kinds, strict=True)))
     pins = [[InputPin.from_json(one) for one in json.loads(text)] for text in rows["inputs"].to_pylist()]
-    pinned = [[(one.dataset, *read) for one in found for read in one.days.items()] for found in pins]
+    pinned = [
+        [
+            Read(pin.dataset, day, generation, pin.stamps.get(day), pin.landing_seq)._asdict()
+            for pin in found
+            for day, generation in pin.days.items()
+        ]
+        for found in pins
+    ]
     as_of = [json.loads(text)["as_of"] for text in rows["parameters"].to_pylist()]
     texts = rows["stamps"].to_pylist() if "stamps" in rows.column_names else [None] * len(rows)
     columns = {
         "blocked": pa.array(map(_blocks, rows["verdicts"].to_pylist()), pa.bool_()),
         "as_of_us": pa.array([_us(datetime.fromisoformat(one)) if one else None for one in as_of], pa.int64()),
         "stamp": pa.array([day_stamp(from_text(text)) for text in texts], pa.string()),
-        "pinned": pa.array(
-            [[dict(zip(pin.names, one, strict=True)) for one in found] for found in pinned], pa.list_(pin)
-        ),
+        "pinned": pa.array(pinned, pa.list_(read)),
     }
     for name, column in columns.items():
         rows = rows.append_column(name, column)

@@ -8,7 +8,7 @@ from datetime import date
 
 from matinee.contracts.model import Contract
 from matinee.ledger.model import State
-from matinee.ledger.notes import Note
+from matinee.ledger.notes import Note, Read
 from matinee.validity.look import Look
 
 
@@ -28,7 +28,7 @@ def plain_days(look: Look, contract: Contract, plain: Callable[[str], Collection
     published = look.history(contract.dataset)
     found = {day for day, note in published.newest_notes.items() if day >= first and _stands(look, contract, note)}
     inputs = {spec.dataset for spec in contract.inputs}
-    return frozenset(day for day in found if _reads_plain(look, published.pins[day], inputs, plain))
+    return frozenset(day for day in found if _reads_plain(look, published.reads[day], inputs, plain))
 
 
 def _landed(look: Look, contract: Contract) -> Iterator[date]:
@@ -66,17 +66,17 @@ def _stands(look: Look, contract: Contract, note: Note) -> bool:
 
 def _reads_plain(
     look: Look,
-    pins: Collection[tuple[str, date, int]],
+    reads: Collection[Read],
     inputs: Collection[str],
     plain: Callable[[str], Collection[date]],
 ) -> bool:
     """Whether all that a publication read is plain, and of the generation that it read."""
-    for dataset, day, generation in pins:
-        if dataset not in inputs:
+    for read in reads:
+        if read.dataset not in inputs:
             continue  # Its contract does not read it any more.
-        if day not in plain(dataset):
+        if read.day not in plain(read.dataset):
             return False
-        landed = look.lake.registry.get(dataset).transform is None
-        if not landed and look.history(dataset).newest_notes[day].generation != generation:
+        landed = look.lake.registry.get(read.dataset).transform is None
+        if not landed and look.history(read.dataset).newest_notes[read.day].generation != read.generation:
             return False
     return True

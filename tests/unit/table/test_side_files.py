@@ -16,7 +16,7 @@ NAME = "publications/core.plays.arrow"
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return make_lake(tmp_path / "a folder # of its own?")
+    return make_lake(tmp_path)
 
 
 def where(lake: Lake) -> Path:
