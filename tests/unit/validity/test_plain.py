@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, D2, D3, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
+from matinee.healing import late
+from matinee.healing.late import stale_days
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import InputPin, State
 from matinee.ledger.withdrawal import withdraw
@@ -32,7 +34,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def publish(lake: Lake, day: date, **values: object) -> None:
-    pins = (pin(lake, RAW, {day: 1}),)
+    pins = (replace(pin(lake, RAW, {day: 1}), landing_seq=1),)
     run = prepare(lake, PLAYS, day, [core_play(day, f"p{day.day}")], pins=pins, **values)  # type: ignore[arg-type]
     table = lake.table(PLAYS)
     refs.publish_snapshot(table, refs.head(table, run.branch), expected=refs.head(table))
@@ -91,6 +93,20 @@ def test_a_day_is_judged_alike_at_first_sight_and_in_full(lake: Lake, change: Ca
     change(lake)
     assert judged(lake, plain=True) == judged(lake, plain=False)
     assert D2 not in Validity(lake).plain(PLAYS) or change is begun_later
+
+
+def landed_late(lake: Lake) -> None:
+    land(lake, RAW, [raw_play(D2, "late")], seq=2, close=False)
+
+
+@pytest.mark.parametrize("change", [*CHANGES, landed_late], ids=lambda change: change.__name__)
+def test_late_days_are_the_same_by_columns_and_in_full(
+    lake: Lake, change: Callable[[Lake], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(lake)
+    found = list(stale_days(lake))
+    monkeypatch.setattr(late, "_is_fresh", lambda *_: False)
+    assert found == list(stale_days(lake))
 
 
 def test_days_of_which_all_is_well_are_plain(lake: Lake) -> None:
