@@ -68,11 +68,12 @@ verify: env jars kafka  ## All catalogs, all real sets, the demo on them, every 
 soak: env jars  ## Every writer at once, killed now and then, under readers that check: SQLite, then PostgreSQL (MINUTES=5)
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
-bench: env jars kafka  ## Joins and landing beside their peers, cost against size, control plane, heals: figures in .bench/
+bench: env jars kafka  ## Joins and landing beside their peers, cost against size, control plane, growth, heals: figures in .bench/
 	$(BIN)/python -m tests.bench join --rows 10M --skew uniform
 	$(BIN)/python -m tests.bench join --rows 10M --skew hot
 	$(BIN)/python -m tests.bench scale
 	$(BIN)/python -m tests.bench control
+	$(BIN)/python -m tests.bench growth
 	$(BIN)/python -m tests.bench heal --rows 10M
 	$(BIN)/python -m tests.bench stream
 	$(BIN)/python -m tests.bench landing

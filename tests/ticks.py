@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
@@ -104,9 +105,7 @@ def _land(lake: Lake, dataset: str, now: datetime) -> None:
             sha256 = f"{dataset}:{until:064}"[-64:]
             told = Landing(dataset, f"topic/0:-{until}", sha256, ROWS + 1, ROWS, 1, {}, now)
             told = replace(told, after=after, through={"topic/0": until})
-            landed_files.commit(
-                lake, target, told, lambda one, target=target, rows=rows: _write(lake, target, one, rows)
-            )
+            landed_files.commit(lake, target, told, partial(_write, lake, target, rows))
 
 
 def _write(lake: Lake, target: str, rows: int, told: Landing) -> None:
@@ -117,8 +116,15 @@ def _write(lake: Lake, target: str, rows: int, told: Landing) -> None:
         bad = {"file": told.file, "line": 1, "dataset": told.dataset, "reason": "malformed_json", "payload": "{"}
         found = [bad | {"received_ts": now, "landing_seq": told.landing_seq}]
     table = lake.table(target)
+    # As landings write texts: Sail reads no mixture of Arrow's two kinds.
+    schema = pa.schema(_short(field) for field in table.schema().as_arrow())
     with transaction(table) as change:
-        change.append(arrow(table, found), snapshot_properties=told.to_summary(), branch=told.branch)
+        rows_of = pa.Table.from_pylist(found, schema=schema)
+        change.append(rows_of, snapshot_properties=told.to_summary(), branch=told.branch)
+
+
+def _short(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field
 
 
 def _put(lake: Lake, dataset: str, lease: Lease, now: datetime) -> None:

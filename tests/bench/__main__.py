@@ -12,6 +12,7 @@ from tests.bench.contenders import CONTENDERS, OURS, chosen, contend
 from tests.bench.control import measure_control, parse_dag, run_days
 from tests.bench.cpu import run_counted
 from tests.bench.events import SKEWS, Skew
+from tests.bench.growth import measure_growth
 from tests.bench.healing import HEALERS, measure_heal
 from tests.bench.inputs import build_input, load_input
 from tests.bench.jobs import Job
@@ -21,6 +22,7 @@ from tests.bench.landing import measure_landing
 from tests.bench.late import build_late_input
 from tests.bench.moving import move_main
 from tests.bench.processes import ChildFailedError
+from tests.bench.questions import QUESTIONS, ask
 from tests.bench.rounds import DisagreementError
 from tests.bench.scale import measure_scale
 from tests.bench.sizes import Size, Sizes
@@ -168,6 +170,24 @@ def stream(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folde
 def landing(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
     """Land files beside DuckDB, small ones beside large ones, and one more after thousands."""
     _show(measure_landing(folder, parts, rows, rounds, limit_s), folder, output)
+
+
+@main.command(epilog="Example: python -m tests.bench growth --question vtts --question late")
+@click.option("--question", "questions", type=click.Choice([*QUESTIONS]), multiple=True, default=[*QUESTIONS])
+@_rounds
+@_results
+def growth(questions: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
+    """Ask lakes of 30, 400 and 1,200 days, and of 50 datasets, what bookkeeping asks: its cost should not grow."""
+    _show(measure_growth(folder, questions, rounds, limit_s), folder, output)
+
+
+@main.command("ask", hidden=True)
+@click.argument("question", type=click.Choice([*QUESTIONS]))
+@click.option("--warm", type=DIRECTORY, required=True)
+@click.option("--home", type=DIRECTORY, required=True)
+def print_answer(question: str, warm: Path, home: Path) -> None:
+    """Print what a question to a lake took."""
+    click.echo(json.dumps(ask(question, warm, home)))
 
 
 _ALL = CONTENDERS | HEALERS
