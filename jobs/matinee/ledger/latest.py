@@ -1,13 +1,13 @@
 """The latest rows of the ledger: of one dataset, for each (publication, day) the row that stands.
 
-They are kept in a side file, which is never the truth. It names the data files of the ledger that it was made from: a
-reader adds the rows of those that have come since. Where one of them is gone (the ledger was gathered, set back,
-relocated or restored), or the file is not of this ledger and form, all of them are read again. Each row is in a data
-file that never changes, so equal files hold equal rows, whatever has become of the snapshots.
+They are kept in a side file, which is never the truth. It notes of which data file of the ledger each row is: a reader
+adds the rows of files that have come since, and drops those of files that are gone (the ledger was gathered, set back,
+relocated or restored). Data files never change, so equal files hold equal rows, whatever has become of the snapshots.
+Where the side file is not of this ledger and form, all files are read.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from pyiceberg.table import DataScan, FileScanTask, Table
 
 LEDGER = "ops.publications"
-_FORM = 1
+_FORM = 2
 _MARKS, _VERDICTS = b"matinee.marks", "verdicts"
+#: Columns of the side file alone: the ledger's data file that a row is of, and whether it is the one that stands.
+_FILE, _STANDS = "file", "stands"
+_KEY = ("publication_id", "day")
 #: Rows whose verdicts are unpacked together: nearly all of a row are its verdicts, and hardly anybody asks for them.
 _TOGETHER = 64
 #: An attempt may be abandoned and prepared again, so those two order by time; what reached `main` stays reached.
@@ -37,12 +40,14 @@ class Latest:
     """Rows of the ledger as columns, verdicts packed; `Latest.publication` reads one row.
 
     Attributes:
-        columns: all but the verdicts.
-        packed: the Arrow file of all columns; None where there is no row.
+        columns: of the rows that stand, all but the verdicts.
+        packed: the Arrow file of all rows and columns; None where there is no row.
+        places: where in that each row is.
     """
 
     columns: "pa.Table | None" = None
     packed: bytes | None = None
+    places: Sequence[int] = ()
     _unpacked: dict[int, list[str]] = field(default_factory=dict)
 
     @cached_property
@@ -78,7 +83,7 @@ class Latest:
         return from_row({**row, _VERDICTS: self._verdicts(position)})
 
     def _verdicts(self, position: int) -> str:
-        number, offset = divmod(position, _TOGETHER)
+        number, offset = divmod(self.places[position], _TOGETHER)
         if number not in self._unpacked:
             with _open(self.packed or b"", lambda name: name == _VERDICTS) as file:
                 self._unpacked[number] = file.get_batch(number).column(0).to_pylist()
@@ -119,21 +124,26 @@ def latest(lake: Lake, dataset: str) -> Latest:
     if not lake.exists(LEDGER):
         return Latest()
     table = lake.table(LEDGER)
-    name = f"publications/{dataset}.arrow"
-    content = side_files.read(lake, name)
-    kept, marks = _unpack(content, table) if content else _NOTHING
+    name, key = f"publications/{dataset}.arrow", (str(table.metadata.table_uuid), dataset)
+    kept, marks = _seen.get(key) or _unpack(side_files.read(lake, name), table)
     if marks.snapshot_id is not None and marks.snapshot_id == refs.reference(table, refs.MAIN):
         return kept
     scan = table.scan(row_filter=f"dataset = '{dataset}'")
-    files = {task.file.file_path: task for task in scan.plan_files()}
+    with catalog_errors():
+        files = {task.file.file_path: task for task in scan.plan_files()}
+    # A row that is deleted stays in a file that does not change.
     simple = not any(task.delete_files for task in files.values())
-    if not (simple and marks.files <= files.keys()):
-        kept, marks = _NOTHING
-    added = [task for path, task in files.items() if path not in marks.files]
-    packed = _pack(_joined(kept, _rows(scan, added)), _Marks.of(table, files))
-    if simple:  # A row that is deleted stays in a file that does not change.
-        side_files.write(lake, name, packed)
-    return _unpack(packed, table)[0]
+    if not simple or marks.files != files.keys():
+        known = kept if simple else Latest()
+        packed = _pack(
+            _joined(known, _rows(scan, files, marks.files if simple else ()), files), _Marks.of(table, files)
+        )
+        if simple:
+            side_files.write(lake, name, packed)
+        kept, _ = _unpack(packed, table)
+    if simple:
+        _seen[key] = kept, _Marks.of(table, files)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -162,19 +172,26 @@ class _Marks:
 
 
 _NOTHING = Latest(), _Marks()
+#: What this process has read last, by the ledger's identity and the dataset: a step asks a dozen times.
+_seen: dict[tuple[str, str], tuple[Latest, _Marks]] = {}
 
 
-def _unpack(content: bytes, table: "Table") -> tuple[Latest, _Marks]:
+def _unpack(content: bytes | None, table: "Table") -> tuple[Latest, _Marks]:
     """Read a side file; one that is not of this ledger, as it is now, counts as none."""
+    import pyarrow.compute as pc
+
+    if not content:
+        return _NOTHING
     try:
         with _open(content, lambda name: name != _VERDICTS) as file:
             marks, columns = _Marks.from_json(file.schema.metadata[_MARKS]), file.read_all()
     except (ValueError, KeyError, OSError):  # Arrow's own errors are of these.
         return _NOTHING
-    known = {*columns.column_names, _VERDICTS} == {*table.schema().column_names, *TOLD}
+    known = {*columns.column_names, _VERDICTS} == {*table.schema().column_names, *TOLD, _FILE, _STANDS}
     if marks.uuid != str(table.metadata.table_uuid) or not known:
         return _NOTHING
-    return Latest(columns, content), marks
+    places = pc.indices_nonzero(columns[_STANDS])
+    return Latest(columns.take(places).drop_columns([_FILE, _STANDS]), content, places.to_pylist()), marks
 
 
 def _open(content: bytes, wanted: Callable[[str], bool]) -> "pa.RecordBatchFileReader":
@@ -195,25 +212,39 @@ def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _rows(scan: "DataScan", files: list["FileScanTask"]) -> "pa.Table":
-    """Return all rows of some of the ledger's files, with what their JSON tells."""
+def _rows(scan: "DataScan", files: Mapping[str, "FileScanTask"], known: Collection[str]) -> "pa.Table":
+    """Return all rows of those of the ledger's files that are not known, with what their JSON tells."""
+    import pyarrow as pa
     from pyiceberg.io.pyarrow import ArrowScan
 
+    reader = ArrowScan(scan.table_metadata, scan.io, scan.projection(), scan.row_filter)
     with catalog_errors():
-        rows = ArrowScan(scan.table_metadata, scan.io, scan.projection(), scan.row_filter).to_table(files)
-    return told(rows)
+        found = {path: reader.to_table([task]) for path, task in files.items() if path not in known}
+        rows = told(pa.concat_tables(found.values()) if found else reader.to_table([]))
+    return rows.append_column(
+        _FILE, pa.array([path for path, of in found.items() for _ in range(len(of))], pa.string())
+    )
 
 
-def _joined(kept: Latest, added: "pa.Table") -> "pa.Table":
-    """Return of each (publication, day) the row that stands, of what is known and what has come since."""
+def _joined(kept: Latest, added: "pa.Table", files: Collection[str]) -> "pa.Table":
+    """Return the rows of some files, of each file the last of a (publication, day), and which of all of them stands."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     before = [pa.ipc.open_file(kept.packed).read_all().select(added.column_names)] if kept.packed else []
     rows = pa.concat_tables([*(one.cast(added.schema) for one in before), added])
+    rows = rows.filter(pc.is_in(rows[_FILE], pa.array(sorted(files), pa.string())))
     ranks = pa.array([_RANK[State(one)] for one in rows["state"].to_pylist()], pa.int8())
     ages = pa.table({"rank": ranks, "at": rows["recorded_ts"]})
     rows = rows.take(pc.sort_indices(ages, sort_keys=[("rank", "ascending"), ("at", "ascending")]))
-    keys = rows.select(["publication_id", "day"]).append_column("position", pa.array(range(len(rows)), pa.int64()))
-    grouped = keys.group_by(["publication_id", "day"], use_threads=False)
-    return rows.take(grouped.aggregate([("position", "max")])["position_max"])
+    rows = rows.take(_last(rows, _FILE, *_KEY))
+    stands = pc.is_in(pa.array(range(len(rows)), pa.int64()), _last(rows, *_KEY))
+    return rows.append_column(_STANDS, stands)
+
+
+def _last(rows: "pa.Table", *names: str) -> "pa.ChunkedArray":
+    """Return the position of the last row of each value of some columns."""
+    import pyarrow as pa
+
+    keys = rows.select(names).append_column("position", pa.array(range(len(rows)), pa.int64()))
+    return keys.group_by(list(names), use_threads=False).aggregate([("position", "max")])["position_max"]

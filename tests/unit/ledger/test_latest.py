@@ -28,6 +28,11 @@ FAILED = Verdict(audit="a", severity="blocking", verdict="fail", bad_rows=2)
 PASSED = Verdict(audit="b", severity="blocking", verdict="pass")
 
 
+@pytest.fixture(autouse=True)
+def new_process() -> None:
+    module._seen.clear()
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return make_lake(tmp_path)
@@ -58,9 +63,9 @@ def read_files(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     opened: list[int] = []
     read = module._rows
 
-    def counted(scan: DataScan, files: list[object]) -> object:
-        opened.append(len(files))
-        return read(scan, files)  # type: ignore[arg-type]
+    def counted(scan: DataScan, files: dict[str, object], known: frozenset[str]) -> object:
+        opened.append(len(files.keys() - known))
+        return read(scan, files, known)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "_rows", counted)
     return opened
@@ -85,17 +90,32 @@ def test_rows_of_other_datasets_open_no_file(lake: Lake, read_files: list[int]) 
     recorded(lake, DATASET)
     record(lake, [publication("two", dataset=OTHER)])
     assert recorded(lake, DATASET) == scanned(lake)
-    assert read_files == [1, 0]
+    assert read_files == [1]
 
 
-def test_a_gathered_ledger_is_read_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registers, "MANY", 2)
+def test_of_a_gathered_ledger_the_one_new_file_is_read(
+    lake: Lake, read_files: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(lake, [publication("first")])
+    monkeypatch.setattr(registers, "SMALL_BYTES", 0)
     for minute, state in enumerate((State.PREPARED, State.PUBLISHED)):
         record(lake, [publication(state=state, minute=minute)])
         recorded(lake, DATASET)
-    assert registers.gather(lake, LEDGER) == (2, 1)
+    monkeypatch.setattr(registers, "MANY", 2)
+    monkeypatch.setattr(registers, "SMALL_BYTES", 2**20)
+    assert registers.gather(lake, LEDGER) == (3, 1)
+    module._seen.clear()
     assert recorded(lake, DATASET) == scanned(lake)
-    assert len(recorded(lake, DATASET)) == 1
+    assert len(recorded(lake, DATASET)) == 2
+    assert read_files == [2, 1, 1]
+
+
+def test_another_process_reads_what_is_kept(lake: Lake, read_files: list[int]) -> None:
+    record(lake, [publication()])
+    recorded(lake, DATASET)
+    module._seen.clear()
+    assert recorded(lake, DATASET) == scanned(lake)
+    assert read_files == [1]
 
 
 def test_rows_of_a_ledger_that_was_set_back_are_forgotten(lake: Lake) -> None:
@@ -118,6 +138,7 @@ def test_a_side_file_that_is_damaged_counts_as_none(lake: Lake, damage: str) -> 
     other = bytes([whole[middle] ^ 1])
     damaged = {"cut off": whole[:-9], "empty": b"", "another byte": whole[:middle] + other + whole[middle + 1 :]}
     side_file(lake).write_bytes(damaged.get(damage, b"x" * 99))
+    module._seen.clear()
     assert recorded(lake, DATASET) == scanned(lake)
     assert side_file(lake).read_bytes() == whole
 
@@ -128,6 +149,7 @@ def test_a_side_file_of_another_ledger_counts_as_none(lake: Lake, tmp_path: Path
         record(one, [publication(name)])
         recorded(one, DATASET)
     side_file(lake).write_bytes(side_file(other).read_bytes())
+    module._seen.clear()
     assert {identity for identity, _ in recorded(lake, DATASET)} == {"here"}
 
 
@@ -184,7 +206,7 @@ def test_a_look_at_all_notes_reads_no_publication(lake: Lake, monkeypatch: pytes
 
 STEP = st.one_of(
     st.tuples(st.sampled_from("ab"), st.sampled_from([D1, D2]), st.sampled_from(State), st.integers(0, 9)),
-    st.sampled_from(["gather", "look", "forget"]),
+    st.sampled_from(["gather", "look", "forget", "end the process"]),
 )
 
 
@@ -202,6 +224,8 @@ def test_they_are_those_of_a_scan_after_appends_gathering_and_looks(steps: list[
                 registers.gather(lake, LEDGER)
             elif step == "look":
                 recorded(lake, DATASET)
-            else:
+            elif step == "forget":
                 side_file(lake).unlink(missing_ok=True)
+            else:
+                module._seen.clear()
         assert recorded(lake, DATASET) == scanned(lake)
