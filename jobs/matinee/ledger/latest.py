@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 LEDGER = "ops.publications"
 _FORM = 2
-_MARKS, _VERDICTS = b"matinee.marks", "verdicts"
+_MARKS = b"matinee.marks"
 #: Columns of the side file alone: the ledger's data file that a row is of, and whether it is the one that stands.
 _FILE, _STANDS = "file", "stands"
+_PINNED = "pinned"
+_OWN = {*TOLD, _FILE, _STANDS}
 _KEY = ("publication_id", "day")
-#: Rows whose verdicts are unpacked together: nearly all of a row are its verdicts, and hardly anybody asks for them.
+#: Rows that are unpacked together: nearly all of a row are its verdicts, and hardly anybody asks for them.
 _TOGETHER = 64
 #: An attempt may be abandoned and prepared again, so those two order by time; what reached `main` stays reached.
 _RANK = {State.PREPARED: 0, State.ABANDONED: 0, State.PUBLISHED: 1, State.WITHDRAWN: 2}
@@ -37,10 +39,10 @@ _RANK = {State.PREPARED: 0, State.ABANDONED: 0, State.PUBLISHED: 1, State.WITHDR
 
 @dataclass(frozen=True)
 class Latest:
-    """Rows of the ledger as columns, verdicts packed; `Latest.publication` reads one row.
+    """Rows of the ledger, packed; `Latest.publication` reads one row.
 
     Attributes:
-        columns: of the rows that stand, all but the verdicts.
+        columns: of the rows that stand, what notes are made of, and what was pinned.
         packed: the Arrow file of all rows and columns; None where there is no row.
         places: where in that each row is.
     """
@@ -48,7 +50,7 @@ class Latest:
     columns: "pa.Table | None" = None
     packed: bytes | None = None
     places: Sequence[int] = ()
-    _unpacked: dict[int, list[str]] = field(default_factory=dict)
+    _unpacked: dict[int, "pa.RecordBatch"] = field(default_factory=dict)
 
     @cached_property
     def notes(self) -> tuple[Note, ...]:
@@ -72,22 +74,18 @@ class Latest:
             return ()
         import pyarrow.compute as pc
 
-        lists = self.columns["pinned"].combine_chunks()
+        lists = self.columns[_PINNED].combine_chunks()
         reads = map(Read._make, zip(*(part.to_pylist() for part in lists.flatten().flatten()), strict=True))
         return tuple(zip(pc.list_parent_indices(lists).to_pylist(), reads, strict=True))
 
     def publication(self, position: int) -> Publication:
         """Return what a row says, with its run and its verdicts."""
-        assert self.columns is not None  # noqa: S101 - whoever has a position has rows
-        [row] = self.columns.slice(position, 1).to_pylist()
-        return from_row({**row, _VERDICTS: self._verdicts(position)})
-
-    def _verdicts(self, position: int) -> str:
         number, offset = divmod(self.places[position], _TOGETHER)
         if number not in self._unpacked:
-            with _open(self.packed or b"", lambda name: name == _VERDICTS) as file:
-                self._unpacked[number] = file.get_batch(number).column(0).to_pylist()
-        return self._unpacked[number][offset]
+            with _open(self.packed or b"", lambda name: name not in _OWN) as file:
+                self._unpacked[number] = file.get_batch(number)
+        [row] = self._unpacked[number].slice(offset, 1).to_pylist()
+        return from_row(row)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,22 +151,22 @@ class _Marks:
     uuid: str = ""
     snapshot_id: int | None = None
     files: frozenset[str] = frozenset()
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: "Table", files: Mapping[str, "FileScanTask"]) -> "_Marks":
         head = refs.reference(table, refs.MAIN)
-        return cls(str(table.metadata.table_uuid), head, frozenset(files))
+        return cls(str(table.metadata.table_uuid), head, frozenset(files), tuple(table.schema().column_names))
 
     def to_json(self) -> bytes:
-        found = {"form": _FORM, "uuid": self.uuid, "snapshot_id": self.snapshot_id, "files": sorted(self.files)}
-        return json.dumps(found).encode()
+        return json.dumps({"form": _FORM, **vars(self), "files": sorted(self.files)}).encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> "_Marks":
         found = json.loads(content)
         if found["form"] != _FORM:
             raise ValueError(f"form {found['form']} is not known")
-        return cls(found["uuid"], found["snapshot_id"], frozenset(found["files"]))
+        return cls(found["uuid"], found["snapshot_id"], frozenset(found["files"]), tuple(found["columns"]))
 
 
 _NOTHING = Latest(), _Marks()
@@ -182,16 +180,16 @@ def _unpack(content: bytes | None, table: "Table") -> tuple[Latest, _Marks]:
 
     if not content:
         return _NOTHING
+    wanted = {*NOTED, _PINNED, _STANDS}
     try:
-        with _open(content, lambda name: name != _VERDICTS) as file:
+        with _open(content, wanted.__contains__) as file:
             marks, columns = _Marks.from_json(file.schema.metadata[_MARKS]), file.read_all()
     except (ValueError, KeyError, OSError):  # Arrow's own errors are of these.
         return _NOTHING
-    known = {*columns.column_names, _VERDICTS} == {*table.schema().column_names, *TOLD, _FILE, _STANDS}
-    if marks.uuid != str(table.metadata.table_uuid) or not known:
+    if marks.uuid != str(table.metadata.table_uuid) or marks.columns != tuple(table.schema().column_names):
         return _NOTHING
     places = pc.indices_nonzero(columns[_STANDS])
-    return Latest(columns.take(places).drop_columns([_FILE, _STANDS]), content, places.to_pylist()), marks
+    return Latest(columns.take(places), content, places.to_pylist()), marks
 
 
 def _open(content: bytes, wanted: Callable[[str], bool]) -> "pa.RecordBatchFileReader":

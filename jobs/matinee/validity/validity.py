@@ -248,11 +248,11 @@ class Validity(Look):
         if first is None:
             reason = Reason("open", dataset, date.min, "no day of this lake is closed", "Land events and manifests.")
             return Vtts(dataset, None, held_by=reason)
-        day, last = first, None
-        while (status := self.status(dataset, day)).valid:
+        day, last, plain = first, None, self.plain(dataset)
+        while day in plain or self.status(dataset, day).valid:
             last, day = day, day + timedelta(days=1)
         reached = end_of(last) if last else None
-        return Vtts(dataset, reached, self._mature_through(dataset, first, last), status.reason)
+        return Vtts(dataset, reached, self._mature_through(dataset, first, last), self.status(dataset, day).reason)
 
     def _mature_through(self, dataset: str, first: date, last: date | None) -> datetime | None:
         contract = self.lake.registry.get(dataset)
