@@ -178,20 +178,20 @@ def _is_short(line: bytes) -> bool:
 
 def _is_doubtful(lines: Sequence[bytes], names: Numbers, failed: Sequence[int]) -> Flags:
     """Return which lines have more quotes than their fields' names and texts, or what may be an escape or no text."""
-    import pyarrow as pa
-
-    _, ends, content = pa.array(lines, pa.binary()).buffers()
-    data, offsets = np.frombuffer(content or b"", np.uint8), np.frombuffer(ends, np.int32)[: len(lines) + 1]
-    is_quote = data == ord('"')
-    odd = np.flatnonzero((data == ord("\\")) | (data == _NONCHARACTER[0]))
+    content, ends = b"".join(lines), np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))
     # Judged one by one are those that could not be decoded, and those that may hold an escape or no text.
-    apart = np.union1d(np.searchsorted(offsets, odd, "right") - 1, np.array(failed, np.int64))
-    quotes = np.count_nonzero(is_quote) - sum(lines[place].count(b'"') for place in apart.tolist())
+    apart = np.array(failed, np.int64)
+    if b"\\" in content or _NONCHARACTER[:1] in content:
+        data = np.frombuffer(content, np.uint8)
+        odd = np.flatnonzero((data == ord("\\")) | (data == _NONCHARACTER[0]))
+        apart = np.union1d(np.searchsorted(ends, odd, "right"), apart)
+    quotes = content.count(b'"') - sum(lines[place].count(b'"') for place in apart.tolist())
     # No other line has fewer quotes than its fields need: where all together have as many, each has.
     if quotes == 2 * (names.sum() - names[apart].sum()):
         doubtful: Flags = np.zeros(len(lines), bool)
     else:
-        doubtful = np.diff(np.searchsorted(np.flatnonzero(is_quote), offsets)) != 2 * names
+        found = np.flatnonzero(np.frombuffer(content, np.uint8) == ord('"'))
+        doubtful = np.diff(np.searchsorted(found, ends), prepend=0) != 2 * names
     doubtful[apart] = True
     return doubtful
 

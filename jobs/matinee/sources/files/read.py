@@ -49,14 +49,16 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
         held.append(chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk)
         size += len(chunk)
         if size >= block_bytes and b"\n" in chunk:
-            whole, _, rest = b"".join(held).rpartition(b"\n")
-            lines = whole.split(b"\n")
+            lines = b"".join(held).split(b"\n")
+            rest = lines.pop()
             yield Lines(first, lines)
             first, held, size = first + len(lines), [rest], len(rest)
-    left = b"".join(held)
-    if left:
-        lines = left.removesuffix(b"\n").split(b"\n")
-        yield Lines(first, lines, is_open=not left.endswith(b"\n"))
+    lines = b"".join(held).split(b"\n")
+    is_open = lines[-1] != b""
+    if not is_open:
+        lines.pop()  # What follows the last end of a line is no line.
+    if lines:
+        yield Lines(first, lines, is_open)
 
 
 def read_lines(settings: Settings, file: LandingFile) -> list[bytes]:
