@@ -18,7 +18,6 @@ from matinee.settings import CHECKOUT, Settings, load_settings
 from tests.bench import machine
 from tests.bench.history_lake import build_history
 from tests.bench.processes import run_child
-from tests.bench.questions import QUESTIONS
 from tests.bench.ratios import Ratio
 from tests.bench.tables import print_ratios, print_seconds
 
@@ -109,6 +108,3 @@ def _ratios(question: str, cpu_s: dict[tuple[str, str], list[float]]) -> list[Ra
         Ratio(f"{question}: {MANY} datasets / {FEW}, each", "growth", many * share / first, TARGET),
         Ratio(f"{question}: CPU s a thousand days more", "growth", slope, None),
     ]
-
-
-assert set(OF_ALL) <= set(QUESTIONS)
