@@ -82,6 +82,7 @@ class Latest:
         """Return what a row says, with its run and its verdicts."""
         number, offset = divmod(self.places[position], _TOGETHER)
         if number not in self._unpacked:
+            self._unpacked.clear()  # One is enough for who reads in order; all of them would be the whole ledger.
             with _open(self.packed or b"", lambda name: name not in _OWN) as file:
                 self._unpacked[number] = file.get_batch(number)
         [row] = self._unpacked[number].slice(offset, 1).to_pylist()
@@ -123,7 +124,9 @@ def latest(lake: Lake, dataset: str) -> Latest:
         return Latest()
     table = lake.table(LEDGER)
     name, key = f"publications/{dataset}.arrow", (str(table.metadata.table_uuid), dataset)
-    kept, marks = _seen.get(key) or _unpack(side_files.read(lake, name), table)
+    kept, marks = _seen.get(key) or _unpack(side_files.read(lake, name))
+    if (marks.uuid, marks.columns) != (key[0], tuple(table.schema().column_names)):
+        kept, marks = _NOTHING
     if marks.snapshot_id is not None and marks.snapshot_id == refs.reference(table, refs.MAIN):
         return kept
     scan = table.scan(row_filter=f"dataset = '{dataset}'")
@@ -138,7 +141,7 @@ def latest(lake: Lake, dataset: str) -> Latest:
         )
         if simple:
             side_files.write(lake, name, packed)
-        kept, _ = _unpack(packed, table)
+        kept, _ = _unpack(packed)
     if simple:
         _seen[key] = kept, _Marks.of(table, files)
     return kept
@@ -174,8 +177,8 @@ _NOTHING = Latest(), _Marks()
 _seen: dict[tuple[str, str], tuple[Latest, _Marks]] = {}
 
 
-def _unpack(content: bytes | None, table: "Table") -> tuple[Latest, _Marks]:
-    """Read a side file; one that is not of this ledger, as it is now, counts as none."""
+def _unpack(content: bytes | None) -> tuple[Latest, _Marks]:
+    """Read a side file; one of another form counts as none."""
     import pyarrow.compute as pc
 
     if not content:
@@ -185,8 +188,6 @@ def _unpack(content: bytes | None, table: "Table") -> tuple[Latest, _Marks]:
         with _open(content, wanted.__contains__) as file:
             marks, columns = _Marks.from_json(file.schema.metadata[_MARKS]), file.read_all()
     except (ValueError, KeyError, OSError):  # Arrow's own errors are of these.
-        return _NOTHING
-    if marks.uuid != str(table.metadata.table_uuid) or marks.columns != tuple(table.schema().column_names):
         return _NOTHING
     places = pc.indices_nonzero(columns[_STANDS])
     return Latest(columns.take(places), content, places.to_pylist()), marks
@@ -241,8 +242,10 @@ def _joined(kept: Latest, added: "pa.Table", files: Collection[str]) -> "pa.Tabl
 
 
 def _last(rows: "pa.Table", *names: str) -> "pa.ChunkedArray":
-    """Return the position of the last row of each value of some columns."""
+    """Return the position of the last row of each value of some columns, in the rows' order."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     keys = rows.select(names).append_column("position", pa.array(range(len(rows)), pa.int64()))
-    return keys.group_by(list(names), use_threads=False).aggregate([("position", "max")])["position_max"]
+    found = keys.group_by(list(names), use_threads=False).aggregate([("position", "max")])["position_max"]
+    return found.take(pc.sort_indices(found))

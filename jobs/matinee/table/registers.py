@@ -14,12 +14,12 @@ from matinee.table.removal import remove_with_files
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import Table
+    from pyiceberg.table import FileScanTask, Table
 
 log = logging.getLogger(__name__)
 #: So many small files of a partition are rewritten into one. A file that is not small is left as it is, and so much is
 #: rewritten at once: what that costs does not grow with what the table holds.
-MANY, SMALL_BYTES, AT_ONCE_BYTES = 10, 4 * 2**20, 16 * 2**20
+MANY, SMALL_BYTES, AT_ONCE_BYTES = 10, 2**20, 4 * 2**20
 #: In the summary of a commit: so many files were rewritten, with the same rows.
 GATHERED = "matinee.gathered"
 #: How long a snapshot of a register is kept for those who read it; so many that nobody reads are worth a commit.
@@ -99,12 +99,13 @@ def gather(lake: Lake, dataset: str) -> tuple[int, int]:
     while lost < refs.COMMIT_TRIES:
         table = lake.table(dataset)
         with catalog_errors():
-            files = [task.file for task in table.scan().plan_files()]
-        before, small = len(files) if before is None else before, _many_small(files)
-        if not small:
-            return before, len(files)
+            tasks = list(table.scan().plan_files())
+        before, small = len(tasks) if before is None else before, _many_small(tasks)
+        added = _rewritten(table, small)
+        if len(added) >= len(small):  # None is small, or what they hold needs as many files.
+            return before, len(tasks)
         try:
-            _rewrite(table, small)
+            replace_files(table, refs.MAIN, small, added, {GATHERED: str(len(small))})
         except CommitConflictError:
             lost += 1
     raise CommitConflictError(
@@ -114,9 +115,13 @@ def gather(lake: Lake, dataset: str) -> tuple[int, int]:
     )
 
 
-def _many_small(files: Iterable["DataFile"]) -> list["DataFile"]:
-    """Return the smallest files of a partition that has many, as many as are rewritten at once; none where none has."""
+def _many_small(tasks: Iterable["FileScanTask"]) -> list["DataFile"]:
+    """Return the smallest files of a partition that has many, as many as are rewritten at once; none where none has.
+
+    Rows of a file that were deleted by another file would come back: such a file stays.
+    """
     partitions = defaultdict[tuple[object, ...], list["DataFile"]](list)
+    files = (task.file for task in tasks if not task.delete_files)
     for file in sorted(files, key=lambda file: file.file_size_in_bytes):
         found = partitions[tuple(file.partition[place] for place in range(len(file.partition)))]
         if file.file_size_in_bytes < SMALL_BYTES and sum(one.file_size_in_bytes for one in found) < AT_ONCE_BYTES:
@@ -124,11 +129,14 @@ def _many_small(files: Iterable["DataFile"]) -> list["DataFile"]:
     return next((found for found in partitions.values() if len(found) >= MANY), [])
 
 
-def _rewrite(table: "Table", small: Sequence["DataFile"]) -> None:
+def _rewritten(table: "Table", small: Sequence["DataFile"]) -> list["DataFile"]:
+    """Return new files with the rows of some, which no snapshot names yet."""
     from pyiceberg.expressions import AlwaysTrue
     from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
     from pyiceberg.table import FileScanTask
 
+    if not small:
+        return []
     scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
     with catalog_errors():
         rows = scan.to_table([FileScanTask(data_file=file) for file in small])
@@ -140,5 +148,4 @@ def _rewrite(table: "Table", small: Sequence["DataFile"]) -> None:
             facts={"table": ".".join(table.name())},
         )
     with catalog_errors():
-        added = list(_dataframe_to_data_files(table.metadata, rows, table.io))
-    replace_files(table, refs.MAIN, small, added, {GATHERED: str(len(small))})
+        return list(_dataframe_to_data_files(table.metadata, rows, table.io))

@@ -64,17 +64,24 @@ def remove_with_files(lake: Lake, dataset: str, snapshot_ids: Collection[int]) -
         CatalogUnavailableError: the catalog or its storage does not answer.
     """
     before, wanted = lake.table(dataset), frozenset(snapshot_ids)
-    lists, manifests = _metadata_of(before, (one for one in before.metadata.snapshots if one.snapshot_id in wanted))
-    remove_snapshots(lake, dataset, wanted)
-    after = lake.table(dataset)
     with catalog_errors():
-        kept_lists, kept = _metadata_of(after, after.metadata.snapshots)
-        gone = [manifest for path, manifest in manifests.items() if path not in kept]
-        # Manifests that were merged name the same data files in another manifest.
-        data = _data_files(before, gone) - (_data_files(after, kept.values()) if gone else set())
-    for path in sorted(data | {manifest.manifest_path for manifest in gone} | (lists - kept_lists)):
+        try:
+            lists, known = _metadata_of(before, (one for one in before.metadata.snapshots if one.snapshot_id in wanted))
+            remove_snapshots(lake, dataset, wanted)
+            after = lake.table(dataset)
+            kept_lists, kept = _metadata_of(after, after.metadata.snapshots)
+            gone = {path: manifest for path, manifest in known.items() if path not in kept}
+            # Manifests that were merged name the same data files in another manifest.
+            data = _data_files(before, gone.values()) - _data_files(after, kept.values()) if gone else set()
+        except FileNotFoundError as error:
+            # Another process removes the same, and was first: what it leaves goes with the orphan files.
+            log.info("Files of %s are another process's to remove: %s", dataset, error)
+            return
+    for path in sorted(data | gone.keys() | (lists - kept_lists)):
         try:
             after.io.delete(path)
+        except FileNotFoundError:
+            continue
         except OSError as error:
             log.warning("%s is left to the removal of orphan files: %s", path, error)
 

@@ -204,6 +204,31 @@ def test_a_look_at_all_notes_reads_no_publication(lake: Lake, monkeypatch: pytes
     assert (len(read), published.newest(D2).day, len(read)) == (0, D2, 1)  # type: ignore[union-attr]
 
 
+def test_a_row_in_a_file_between_two_of_a_gathered_one_does_not_stand(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registers, "MANY", 99)
+    large = tuple(PASSED.model_copy(update={"audit": f"{one * 7919}"}) for one in range(300))
+    for minute, state in enumerate((State.PREPARED, State.PUBLISHED, State.WITHDRAWN)):
+        found = publication(state=state, minute=minute)
+        record(lake, [replace(found, verdicts=large) if state is State.PUBLISHED else found])
+    sizes = sorted(task.file.file_size_in_bytes for task in lake.table(LEDGER).scan().plan_files())
+    monkeypatch.setattr(registers, "MANY", 2)
+    monkeypatch.setattr(registers, "SMALL_BYTES", sizes[2])
+    assert registers.gather(lake, LEDGER) == (3, 2)
+    assert recorded(lake, DATASET) == scanned(lake)
+    assert [one.state for one in recorded(lake, DATASET).values()] == [State.WITHDRAWN]
+
+
+def test_a_ledger_that_gets_a_column_is_read_anew(lake: Lake) -> None:
+    record(lake, [publication("one")])
+    with lake.table(LEDGER).update_schema() as change:
+        change.delete_column("stamps")
+    assert len(recorded(lake, DATASET)) == 1
+    record(lake, [publication("two")])
+    assert len(recorded(lake, DATASET)) == 2
+
+
 STEP = st.one_of(
     st.tuples(st.sampled_from("ab"), st.sampled_from([D1, D2]), st.sampled_from(State), st.integers(0, 9)),
     st.sampled_from(["gather", "look", "forget", "end the process"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pyiceberg.manifest import DataFile
-from pyiceberg.table import Table
+from pyiceberg.table import DataScan, FileScanTask, Table
 from pyiceberg.table.metadata import TableMetadataV2
 from tests.lakes import D1, make_lake
 
@@ -62,15 +62,15 @@ def test_a_register_of_few_files_is_left_alone(lake: Lake) -> None:
 def test_rows_that_are_appended_meanwhile_are_kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for rows in range(FEW):
         append(lake, rows)
-    rewrite, tries = registers._rewrite, []
+    rewrite, tries = registers._rewritten, []
 
-    def overtaken(table: Table, small: list[DataFile]) -> None:
+    def overtaken(table: Table, small: list[DataFile]) -> list[DataFile]:
         tries.append(table)
         if len(tries) == 1:
             append(lake, 9)
-        rewrite(table, small)
+        return rewrite(table, small)
 
-    monkeypatch.setattr(registers, "_rewrite", overtaken)
+    monkeypatch.setattr(registers, "_rewritten", overtaken)
     assert registers.gather(lake, COMPACTIONS) == (FEW, 1)
     assert rows_of(lake) == [0, 1, 2, 9]
 
@@ -81,13 +81,13 @@ def test_a_register_that_others_append_to_all_the_time_is_left_as_it_is(
 ) -> None:
     for rows in range(FEW):
         append(lake, rows)
-    rewrite = registers._rewrite
+    rewrite = registers._rewritten
 
-    def overtaken(table: Table, small: list[DataFile]) -> None:
+    def overtaken(table: Table, small: list[DataFile]) -> list[DataFile]:
         append(lake, 9)
-        rewrite(table, small)
+        return rewrite(table, small)
 
-    monkeypatch.setattr(registers, "_rewrite", overtaken)
+    monkeypatch.setattr(registers, "_rewritten", overtaken)
     with pytest.raises(CommitConflictError, match=r"Others committed to ops\.compactions first"):
         registers.gather(lake, COMPACTIONS)
     assert rows_of(lake)[:3] == [0, 1, 2]
@@ -105,6 +105,28 @@ def test_a_file_that_is_not_small_is_left_as_it_is(lake: Lake, monkeypatch: pyte
     assert registers.gather(lake, COMPACTIONS) == (4, 2)
     assert large in files_of(lake)
     assert rows_of(lake) == [0, 1, 2, 7, 8, 9]
+
+
+@pytest.mark.usefixtures("only_asked")
+def test_files_that_would_become_as_many_again_are_left_as_they_are(lake: Lake) -> None:
+    for rows in range(FEW):
+        append(lake, rows)
+    with lake.table(COMPACTIONS).transaction() as change:
+        change.set_properties({"write.target-file-size-bytes": "1"})
+    assert registers.gather(lake, COMPACTIONS) == (FEW, FEW)
+
+
+@pytest.mark.usefixtures("only_asked")
+def test_a_file_of_which_rows_were_deleted_is_left_as_it_is(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for rows in range(FEW):
+        append(lake, rows)
+    plan = DataScan.plan_files
+
+    def with_deletes(self: DataScan) -> list[FileScanTask]:
+        return [FileScanTask(data_file=task.file, delete_files={task.file}) for task in plan(self)]
+
+    monkeypatch.setattr(DataScan, "plan_files", with_deletes)
+    assert registers.gather(lake, COMPACTIONS) == (FEW, FEW)
 
 
 def test_an_append_gathers_what_has_become_many(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +215,17 @@ def test_with_a_snapshot_go_the_files_that_nothing_else_knows(lake: Lake, monkey
     assert stored(lake) == known(lake)
     assert rows_of(lake) == [0, 1, 2, 7, 8]
     assert lake.table(COMPACTIONS).scan(snapshot_id=refs.head(named)).count() == FEW
+
+
+def test_rows_stand_though_another_process_removes_the_same(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registers, "WORTH_IT", 1)
+    append(lake, 1)
+    append(lake, 2)
+    old = lake.table(COMPACTIONS).metadata.snapshots[0]
+    Path(old.manifest_list.removeprefix("file://")).unlink()
+    later(monkeypatch, 2 * registers.GRACE)
+    append(lake, 3)
+    assert rows_of(lake) == [1, 2, 3]
 
 
 def stored(lake: Lake) -> set[str]:
