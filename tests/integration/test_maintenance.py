@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.lakes import D1, D2, arrow, core_play, ids, land_days, make_lake
 
+from matinee.ledger.ledger import history
 from matinee.maintenance import upkeep
 from matinee.maintenance.retention import expire, plan_expiry
 from matinee.publication.request import RunRequest
@@ -32,7 +33,9 @@ def test_expiry_keeps_what_retained_publications_are_and_have_read(settings: Set
         run(on_sail, RunRequest(PLAYS, D1, D1))
     now = datetime.now(UTC)
     assert plan_expiry(lake, PLAYS, now).snapshot_ids == ()
-    assert plan_expiry(lake, RAW, now + timedelta(days=13)).snapshot_ids == ()
+    assert plan_expiry(lake, RAW, now).snapshot_ids == ()
+    read = {pin.snapshot_id for one in history(lake, PLAYS).all() for pin in one.run.pins}
+    assert read.isdisjoint(plan_expiry(lake, RAW, now + timedelta(days=13)).snapshot_ids)
     assert len(plan_expiry(lake, PLAYS, now).tags) == 2
 
 

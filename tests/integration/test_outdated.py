@@ -103,7 +103,7 @@ def test_a_day_that_is_derived_again_to_the_same_rows_makes_no_work(tmp_path: Pa
 def test_a_publication_of_an_earlier_version_has_no_stamp_and_counts_as_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from matinee.ledger import ledger as module
+    from matinee.ledger import rows as module
 
     settings = example(tmp_path)
     over_midnight(settings)

@@ -188,21 +188,22 @@ class Witness:
         validity = Validity(self.lake)
         lines = {name: refs.ancestry(tables[name]) for name in CHAIN}
         days = sorted({day for name in CHAIN for day in keys[name]})
-        valid = [(name, day) for name in (ATTRIBUTIONS, JOINED) for day in days if validity.status(name, day).valid]
-        joined = {day: validity.history(JOINED).newest(day) for day in days}
+        # All before it is looked whether `main` moved: what is asked for later would tell of what came since.
+        valid = [(name, day) for name in CHAIN for day in days if validity.status(name, day).valid]
+        newest_of = {(name, day): validity.history(name).newest(day) for name in CHAIN for day in days}
         if any(refs.head(self.lake.table(name)) != refs.head(tables[name]) for name in CHAIN):
             return
-        for name, day in ((name, day) for name in CHAIN for day in days if validity.status(name, day).valid):
-            one = validity.history(name).newest(day)
+        for name, day in valid:
+            one = newest_of[name, day]
             oldest = sequence_of(tables[name], lines[name][-1])
             if one and one.head_snapshot_id not in lines[name] and (one.head_sequence_number or 0) >= oldest:
                 yield Violation("ahead", name, f"{day} is valid, and main does not hold {one.publication_id}")
         plays, attributed = _plays(rows[JOINED]), _attributed(rows[ATTRIBUTIONS])
-        for name, day in valid:
+        for name, day in (one for one in valid if one[0] in (ATTRIBUTIONS, JOINED)):
             source = self.lake.registry.get(name).inputs[0].dataset
             for one in differing(name, day, keys[source].get(day, ()), keys[name].get(day, ()), source):
                 yield Violation("ahead", name, f"valid, but {one.detail}")
-            newest = joined[day] if name == JOINED else None
+            newest = newest_of[name, day] if name == JOINED else None
             won = sum(attributed[day, played] for played in newest.run.pin(ATTRIBUTIONS).days) if newest else 0
             if newest and won != plays[day]:
                 yield Violation("ahead", name, f"{day} is valid with {plays[day]} plays of {won} attributed ones")
