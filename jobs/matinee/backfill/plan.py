@@ -146,8 +146,9 @@ def restatement(
     failed = (
         f"{record.publication_id}: {record.reason}"
         for dataset in dag.datasets
-        for record in history(lake, dataset).where(
-            lambda one: one.state is State.ABANDONED and one.recorded_ts > since and dag.first <= one.day <= dag.last
-        )
+        for published in [history(lake, dataset)]
+        for note in published.notes
+        if note.state is State.ABANDONED and note.recorded_ts > since and dag.first <= note.day <= dag.last
+        for record in [published.of(note)]
     )
     return Restatement(sum(now[key] != before[key] for key in now), len(now), tuple(sorted(set(failed))))

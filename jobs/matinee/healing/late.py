@@ -9,8 +9,8 @@ from datetime import date, datetime
 
 from matinee.contracts.model import Contract
 from matinee.days import day_range
+from matinee.healing.freshness import fresh_days
 from matinee.ledger.model import Publication, State
-from matinee.ledger.notes import Note
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs
 from matinee.validity.validity import DayStatus, Validity
@@ -63,9 +63,9 @@ def _stale(
     left = max(first or date.min, validity.derivable_from(contract))
     days = [day for day in sorted(published.by_day) if day >= left and not (last and day > last)]
     landings = _landings(lake, contract, days) if days else {}
+    fresh = fresh_days(validity, contract, landings) if days else frozenset()
     for day in days:
-        note = published.newest_notes.get(day)
-        newest = published.newest(day) if note and not _is_fresh(validity, contract, landings, note) else None
+        newest = published.newest(day) if day not in fresh else None
         if newest is None:
             continue
         causes = [*_landed_since(validity, landings, newest), *_restated(validity, contract, newest)]
@@ -81,23 +81,6 @@ def _stale(
                 kept_back=_kept_back(validity, newest),
                 fresh=None if causes else max(since for _, since in unread),
             )
-
-
-def _is_fresh(validity: Validity, contract: Contract, landings: Mapping[str, Mapping[date, int]], note: Note) -> bool:
-    """Whether columns show that nothing has come since a day was published: of nearly all days they do."""
-    read = {(one.dataset, one.day): one for one in validity.history(contract.dataset).reads[note.day]}
-    for source, by_day in landings.items():
-        pinned = read.get((source, note.day))
-        more = validity.landed(source).get(note.day, 0) > note.read
-        if pinned is None or more or by_day.get(note.day, 0) > (pinned.landing_seq or 0):
-            return False
-    for now in _valid_inputs(validity, contract, note.day):
-        pinned = read.get((now.dataset, now.day))
-        if pinned is None or pinned.generation != now.generation:
-            return False
-        if pinned.stamp and now.stamp and pinned.stamp != now.stamp:
-            return False
-    return True
 
 
 def _late_rows(validity: Validity, contract: Contract, newest: Publication) -> int:

@@ -62,12 +62,10 @@ def land_manifest(
     look = Look(lake)
     _refuse_odd_days(look, file.file, found, landed_at)
     landed = _landings(lake)
-    numbers = [*(one.landing_seq for one in look.declarations), *(one.landing_seq for one in landed)]
-    newest = max(numbers, default=0)
+    newest = max(look.manifests.landing_seq, *(one.landing_seq for one in landed), 0)
     # What a landing that was cut off has declared keeps its place: a person may have spoken since.
     last = max((one.landing_seq for one in landed if one.file == file.file), default=0)
-    cut_off = [one for one in look.declarations if one.file == file.file and one.landing_seq > last]
-    said = {(one.dataset, one.day, one.words) for one in cut_off}
+    said = {(one.dataset, one.day, one.words) for one in look.manifests.of_file(file.file, above=last)}
     added = declare(
         lake, [one for one in changes(lake, found) if (one.dataset, one.day, one.words) not in said], newest
     )
@@ -119,7 +117,7 @@ def close(lake: Lake, datasets: Collection[str], day: date, at: datetime) -> tup
     # A dataset without a table would be unreadable where a day without rows is meant.
     sizes = {one: day_sizes(lake.ensure(one), lake.registry.get(one).day_column or "") for one in datasets}
     look, landed = Look(lake), sorted({found for days in sizes.values() for found in days})
-    closed = {found for (dataset, found), one in look.manifests.items() if one.closed and dataset in sizes}
+    closed = {found for dataset in sizes for found in look.manifests.closed_days(dataset)}
     since = look.valid_from or date.min
     first = beginning(found for found in {*landed, *closed} if since <= found <= day)
     if first is None:

@@ -7,14 +7,15 @@ Where the side file is not of this ledger and form, all files are read.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from matinee.ledger.columns import columns_of_rows, noted
 from matinee.ledger.model import Publication, State
-from matinee.ledger.notes import NOTED, TOLD, Note, Read, told
+from matinee.ledger.notes import TOLD, Note, told
 from matinee.ledger.rows import from_row
 from matinee.table import refs, side_files
 from matinee.table.catalog import Lake, catalog_errors
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from pyiceberg.table import DataScan, FileScanTask, Table
 
 LEDGER = "ops.publications"
-_FORM = 2
+_FORM = 3
 _MARKS = b"matinee.marks"
 #: Columns of the side file alone: the ledger's data file that a row is of, and whether it is the one that stands.
 _FILE, _STANDS = "file", "stands"
-_PINNED = "pinned"
+#: Of a row that stands, where it is among all of them; and the bytes of the number before these two Arrow files.
+_PLACE, _LENGTH = "place", 8
 _OWN = {*TOLD, _FILE, _STANDS}
 _KEY = ("publication_id", "day")
 #: Rows that are unpacked together: nearly all of a row are its verdicts, and hardly anybody asks for them.
@@ -42,48 +44,27 @@ class Latest:
     """Rows of the ledger, packed; `Latest.publication` reads one row.
 
     Attributes:
-        columns: of the rows that stand, what notes are made of, and what was pinned.
-        packed: the Arrow file of all rows and columns; None where there is no row.
+        columns: of the rows that stand, what notes are made of and what was read as valid (`notes.schema`); None where
+            there is no row.
+        packed: the Arrow file of all rows and columns.
         places: where in that each row is.
     """
 
     columns: "pa.Table | None" = None
-    packed: bytes | None = None
+    packed: "pa.Buffer | None" = None
     places: Sequence[int] = ()
     _unpacked: dict[int, "pa.RecordBatch"] = field(default_factory=dict)
 
-    @cached_property
-    def notes(self) -> tuple[Note, ...]:
-        """What columns tell of each row, in the rows' order."""
-        if self.columns is None:
-            return ()
-        import pyarrow as pa
-
-        found = dict(zip(NOTED, self.columns.select(NOTED).columns, strict=True))
-        plain = {name: column.to_pylist() for name, column in found.items() if name != "recorded_ts"}
-        plain["recorded_ts"] = found["recorded_ts"].cast(pa.int64()).to_pylist()
-        plain["state"] = [State(one) for one in plain["state"]]
-        for name in ("generation", "rows_in", "rows_out", "rows_duplicate"):
-            plain[name] = [one or 0 for one in plain[name]]
-        return tuple(map(Note._make, zip(*(plain[name] for name in NOTED), strict=True)))
-
-    @cached_property
-    def pinned(self) -> Sequence[tuple[int, Read]]:
-        """The input days that were read as valid, each with the position of the row that read it."""
-        if self.columns is None:
-            return ()
-        import pyarrow.compute as pc
-
-        lists = self.columns[_PINNED].combine_chunks()
-        reads = map(Read._make, zip(*(part.to_pylist() for part in lists.flatten().flatten()), strict=True))
-        return tuple(zip(pc.list_parent_indices(lists).to_pylist(), reads, strict=True))
-
     def publication(self, position: int) -> Publication:
         """Return what a row says, with its run and its verdicts."""
+        import pyarrow as pa
+
         number, offset = divmod(self.places[position], _TOGETHER)
         if number not in self._unpacked:
             self._unpacked.clear()  # One is enough for who reads in order; all of them would be the whole ledger.
-            with _open(self.packed or b"", lambda name: name not in _OWN) as file:
+            names = pa.ipc.open_file(self.packed).schema.names
+            wanted = [place for place, name in enumerate(names) if name not in _OWN]
+            with pa.ipc.open_file(self.packed, options=pa.ipc.IpcReadOptions(included_fields=wanted)) as file:
                 self._unpacked[number] = file.get_batch(number)
         [row] = self._unpacked[number].slice(offset, 1).to_pylist()
         return from_row(row)
@@ -98,7 +79,8 @@ class Recorded(Mapping[tuple[str, date], Publication]):
     @cached_property
     def notes(self) -> Mapping[tuple[str, date], Note]:
         """What columns tell of each."""
-        return {(note.publication_id, note.day): note for note in self.rows.notes}
+        found = () if self.rows.columns is None else noted(self.rows.columns)
+        return {(note.publication_id, note.day): note for note in found}
 
     @cached_property
     def _positions(self) -> Mapping[tuple[str, date], int]:
@@ -128,6 +110,7 @@ def latest(lake: Lake, dataset: str) -> Latest:
     if (marks.uuid, marks.columns) != (key[0], tuple(table.schema().column_names)):
         kept, marks = _NOTHING
     if marks.snapshot_id is not None and marks.snapshot_id == refs.reference(table, refs.MAIN):
+        _seen[key] = kept, marks
         return kept
     scan = table.scan(row_filter=f"dataset = '{dataset}'")
     with catalog_errors():
@@ -178,36 +161,40 @@ _seen: dict[tuple[str, str], tuple[Latest, _Marks]] = {}
 
 
 def _unpack(content: bytes | None) -> tuple[Latest, _Marks]:
-    """Read a side file; one of another form counts as none."""
-    import pyarrow.compute as pc
+    """Read a side file: the length of an Arrow file, that file of what stands, and one of all rows.
+
+    One of another form counts as none.
+    """
+    import pyarrow as pa
 
     if not content:
         return _NOTHING
-    wanted = {*NOTED, _PINNED, _STANDS}
+    whole = pa.py_buffer(content)
     try:
-        with _open(content, wanted.__contains__) as file:
-            marks, columns = _Marks.from_json(file.schema.metadata[_MARKS]), file.read_all()
-    except (ValueError, KeyError, OSError):  # Arrow's own errors are of these.
+        end = _LENGTH + int.from_bytes(content[:_LENGTH], "big")
+        found = pa.ipc.open_file(whole.slice(_LENGTH, end - _LENGTH)).read_all()
+        marks = _Marks.from_json(found.schema.metadata[_MARKS])
+    except (ValueError, KeyError, IndexError, TypeError, OSError):  # Arrow's own errors are of these.
         return _NOTHING
-    places = pc.indices_nonzero(columns[_STANDS])
-    return Latest(columns.take(places), content, places.to_pylist()), marks
-
-
-def _open(content: bytes, wanted: Callable[[str], bool]) -> "pa.RecordBatchFileReader":
-    import pyarrow as pa
-
-    names = pa.ipc.open_file(content).schema.names
-    included = [position for position, name in enumerate(names) if wanted(name)]
-    return pa.ipc.open_file(content, options=pa.ipc.IpcReadOptions(included_fields=included))
+    return Latest(found.drop_columns(_PLACE), whole.slice(end), found[_PLACE].to_pylist()), marks
 
 
 def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
+    """Return the side file of rows, of which `_STANDS` says which stand."""
+    import pyarrow.compute as pc
+
+    places = pc.indices_nonzero(rows[_STANDS])
+    standing = columns_of_rows(rows.take(places)).append_column(_PLACE, places)
+    head = _written(standing.replace_schema_metadata({_MARKS: marks.to_json()}), None)
+    return len(head).to_bytes(_LENGTH, "big") + head + _written(rows, _TOGETHER)
+
+
+def _written(rows: "pa.Table", together: int | None) -> bytes:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    marked = rows.replace_schema_metadata({_MARKS: marks.to_json()})
-    with pa.ipc.new_file(sink, marked.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
-        file.write_table(marked.combine_chunks(), max_chunksize=_TOGETHER)
+    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
+        file.write_table(rows.combine_chunks(), max_chunksize=together)
     return bytes(sink.getvalue())
 
 

@@ -6,24 +6,38 @@ dies between moving `main` and recording it leaves nothing to disagree about.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from matinee.ledger.columns import (
+    NOTED,
+    PINNED,
+    columns_of_notes,
+    newest_by_day,
+    noted,
+    ordered,
+    rows_by_day,
+)
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.latest import LEDGER, Latest, Recorded, latest
 from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, Publication, State, Withdrawal
-from matinee.ledger.notes import Note, Read
+from matinee.ledger.notes import Note
 from matinee.ledger.rows import to_row
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import append_rows, stamp
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyiceberg.table import Table
+
+_Number = TypeVar("_Number")
+_Found = TypeVar("_Found")
+#: Notes that are made together: one alone costs as much as many.
+_NEIGHBOURS = 64
 
 
 @dataclass(frozen=True)
@@ -44,88 +58,123 @@ class History:
     on_main: "OnMain"
     begin: date | None = None
     _read: dict[int, Publication] = field(default_factory=dict, compare=False)
+    _notes: dict[int, Sequence[Note]] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def columns(self) -> "pa.Table | None":
+        """The columns of notes, with the last state that is known, and what was read; by day, then by age.
+
+        None where there is no record.
+        """
+        return None if self._known is None else self._known.take(self._order)
+
+    @cached_property
+    def newest_columns(self) -> "pa.Table | None":
+        """The columns of each day's newest publication, by day; None where no day has one."""
+        return self.columns.take([*self._newest.values()]) if self.columns is not None and self._newest else None
 
     @cached_property
     def notes(self) -> tuple[Note, ...]:
-        """What columns tell of each record, with the last state that is known; in no order."""
-        return tuple(
-            Note.of(self._publication(position)) if self.on_main.changes(note) else note
-            for position, note in enumerate(self.rows.notes)
-        )
+        """What columns tell of each record, with the last state that is known; by day, then by age."""
+        return () if self.columns is None else noted(self.columns)
 
     @cached_property
     def notes_by_day(self) -> Mapping[date, tuple[Note, ...]]:
         """What columns tell of the records of each day, oldest first."""
-        return {day: tuple(self.notes[one] for one in positions) for day, positions in self._positions.items()}
+        return {day: tuple(self.notes[one] for one in numbers) for day, numbers in self._by_day.items()}
 
     @cached_property
     def newest_notes(self) -> Mapping[date, Note]:
         """What columns tell of each day's newest publication, of days that have one."""
-        return {day: self.notes[position] for day, position in self._newest.items()}
-
-    @cached_property
-    def reads(self) -> Mapping[date, Sequence[Read]]:
-        """What each day's newest publication read as valid."""
-        found: dict[date, list[Read]] = {day: [] for day in self._newest}
-        newest = {position: found[day] for day, position in self._newest.items()}
-        for position, read in self.rows.pinned:
-            if position in newest:
-                newest[position].append(read)
-        return found
+        return _Lazy(self._newest, self._note)
 
     @cached_property
     def by_day(self) -> Mapping[date, tuple[Publication, ...]]:
-        """The records of each day; those of a day are read when it is asked for."""
-        return _Days(self._positions, self._publication)
+        """The records of each day, oldest first; those of a day are read when it is asked for."""
+        return _Lazy(self._by_day, lambda numbers: tuple(map(self._record, numbers)))
 
     def newest(self, day: date) -> Publication | None:
         """Return the day's newest publication that reached `main` (perhaps withdrawn since), if any did."""
-        position = self._newest.get(day)
-        return None if position is None else self._publication(position)
+        number = self._newest.get(day)
+        return None if number is None else self._record(number)
 
     def of(self, note: Note) -> Publication:
         """Return the record that a note of this history tells of."""
-        [found] = (one for one in self._positions[note.day] if self.notes[one].publication_id == note.publication_id)
-        return self._publication(found)
+        [found] = (one for one in self._by_day[note.day] if self._note(one).publication_id == note.publication_id)
+        return self._record(found)
 
     def open(self) -> tuple[Publication, ...]:
         """Return what is prepared, neither published nor abandoned."""
-        return self.where(lambda note: note.state is State.PREPARED)
+        return self._with("state", State.PREPARED)
 
     def find(self, identity: str) -> tuple[Publication, ...]:
         """Return the days of one publication."""
-        return self.where(lambda note: note.publication_id == identity)
+        return self._with("publication_id", identity)
 
     def prepared(self, identity: str) -> Publication | None:
         """Return what was last recorded of a publication: its run, and the snapshot that was audited."""
         return max(self.find(identity), key=_newness, default=None)
 
+    def identities(self, *states: State) -> set[str]:
+        """Return the publications that have records in some states."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.columns is None:
+            return set()
+        found = self.columns.filter(pc.is_in(self.columns["state"], pa.array(states, pa.string())))
+        return set(found["publication_id"].to_pylist())
+
     def all(self) -> tuple[Publication, ...]:
         """Return every record, by day, then by age."""
-        return self.where(lambda _: True)
+        return tuple(self._record(number) for numbers in self._by_day.values() for number in numbers)
 
-    def where(self, wanted: Callable[[Note], bool]) -> tuple[Publication, ...]:
-        """Return the records of which the notes are wanted, by day, then by age; no other is read."""
-        every = (position for positions in self._positions.values() for position in positions)
-        return tuple(self._publication(position) for position in every if wanted(self.notes[position]))
+    def _with(self, name: str, value: str) -> tuple[Publication, ...]:
+        """Return the records of which a column has a value, by day, then by age; no other is read."""
+        import pyarrow.compute as pc
+
+        if self.columns is None:
+            return ()
+        return tuple(map(self._record, pc.indices_nonzero(pc.equal(self.columns[name], value)).to_pylist()))
 
     @cached_property
-    def _positions(self) -> Mapping[date, list[int]]:
-        found: dict[date, list[int]] = defaultdict(list)
-        for position in sorted(range(len(self.notes)), key=lambda one: (self.notes[one].day, self.notes[one].age)):
-            found[self.notes[position].day].append(position)
-        return dict(found)
+    def _known(self) -> "pa.Table | None":
+        """The columns in the order of the rows."""
+        known = self.rows.columns
+        changed = [] if known is None else self.on_main.changed(known)
+        if known is None or not changed:
+            return known
+        import pyarrow as pa
+
+        completed = columns_of_notes(Note.of(self._publication(position)) for position in changed)
+        places = {position: len(known) + number for number, position in enumerate(changed)}
+        every = pa.concat_tables([known.select(NOTED), completed])
+        found = every.take([places.get(position, position) for position in range(len(known))])
+        return found.append_column(PINNED, known[PINNED])
+
+    @cached_property
+    def _order(self) -> Sequence[int]:
+        """The position of each record among the rows."""
+        return [] if self._known is None else ordered(self._known).to_pylist()
+
+    @cached_property
+    def _by_day(self) -> Mapping[date, range]:
+        return {} if self.columns is None else rows_by_day(self.columns)
 
     @cached_property
     def _newest(self) -> Mapping[date, int]:
-        def sequence(position: int) -> int:
-            return self.notes[position].head_sequence_number or 0
+        return {} if self.columns is None else newest_by_day(self.columns)
 
-        reached = (
-            (day, [position for position in positions if self.notes[position].state in REACHED])
-            for day, positions in self._positions.items()
-        )
-        return {day: max(positions, key=sequence) for day, positions in reached if positions}
+    def _note(self, number: int) -> Note:
+        """Return a note; those beside it are made as well."""
+        part, offset = divmod(number, _NEIGHBOURS)
+        if part not in self._notes:
+            assert self.columns is not None  # noqa: S101 - it has a record
+            self._notes[part] = noted(self.columns.slice(part * _NEIGHBOURS, _NEIGHBOURS))
+        return self._notes[part][offset]
+
+    def _record(self, number: int) -> Publication:
+        return self._publication(self._order[number])
 
     def _publication(self, position: int) -> Publication:
         if position not in self._read:
@@ -158,21 +207,23 @@ def recorded(lake: Lake, dataset: str) -> Recorded:
     return Recorded(latest(lake, dataset))
 
 
-class _Days(Mapping[date, tuple[Publication, ...]]):
-    def __init__(self, positions: Mapping[date, list[int]], read: Callable[[int], Publication]) -> None:
-        self._positions, self._read = positions, read
+class _Lazy(Mapping[date, _Found], Generic[_Number, _Found]):
+    """By day, what is read when it is asked for."""
 
-    def __getitem__(self, day: date) -> tuple[Publication, ...]:
-        return tuple(map(self._read, self._positions[day]))
+    def __init__(self, numbers: Mapping[date, _Number], read: Callable[[_Number], _Found]) -> None:
+        self._numbers, self._read = numbers, read
+
+    def __getitem__(self, day: date) -> _Found:
+        return self._read(self._numbers[day])
 
     def __contains__(self, day: object) -> bool:
-        return day in self._positions
+        return day in self._numbers
 
     def __iter__(self) -> Iterator[date]:
-        return iter(self._positions)
+        return iter(self._numbers)
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._numbers)
 
 
 @dataclass(frozen=True)
@@ -213,11 +264,19 @@ class OnMain:
                 found[identity] = _Head(snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
         return cls(found, withdrawn)
 
-    def changes(self, note: Note) -> bool:
-        """Whether it may know more of a record than the ledger does."""
-        if note.state not in REACHED and note.publication_id in self.heads:
-            return True
-        return note.state is not State.WITHDRAWN and (note.publication_id, note.day) in self.withdrawn
+    def changed(self, columns: "pa.Table") -> list[int]:
+        """Return the rows of which it may know more than the ledger does."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        def among(name: str, values: Iterable[str]) -> "pa.ChunkedArray":
+            return pc.is_in(columns[name], pa.array(values, pa.string()))
+
+        found = pc.and_(pc.invert(among("state", REACHED)), among("publication_id", self.heads))
+        if self.withdrawn:
+            words = among("publication_id", {identity for identity, _ in self.withdrawn})
+            found = pc.or_(found, pc.and_(pc.invert(among("state", [State.WITHDRAWN])), words))
+        return [int(position) for position in pc.indices_nonzero(found).to_pylist()]
 
     def completed(self, known: Publication) -> Publication:
         """Return a record with the last state that is known."""

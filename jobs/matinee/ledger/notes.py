@@ -13,23 +13,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: The columns of a note, in the order of its fields.
-NOTED = (
-    "publication_id",
-    "day",
-    "state",
-    "generation",
-    "recorded_ts",
-    "audited_snapshot_id",
-    "head_snapshot_id",
-    "head_sequence_number",
-    "rows_in",
-    "rows_out",
-    "rows_duplicate",
-    "blocked",
-    "as_of_us",
-    "stamp",
-)
 #: What is told by no column of the ledger, and read from its JSON once.
 TOLD = frozenset({"blocked", "as_of_us", "stamp", "pinned"})
 
@@ -42,6 +25,14 @@ class Read(NamedTuple):
     generation: int
     stamp: str | None
     landing_seq: int | None
+
+    @classmethod
+    def type(cls) -> "pa.DataType":
+        """Return its type as a value of a column."""
+        import pyarrow as pa
+
+        kinds = (pa.string(), pa.date32(), pa.int64(), pa.string(), pa.int64())
+        return pa.struct(list(zip(cls._fields, kinds, strict=True)))
 
 
 class Note(NamedTuple):
@@ -111,8 +102,6 @@ def told(rows: "pa.Table") -> "pa.Table":
     """Return rows of the ledger with what their JSON tells as columns."""
     import pyarrow as pa
 
-    kinds = (pa.string(), pa.date32(), pa.int64(), pa.string(), pa.int64())
-    read = pa.struct(list(zip(Read._fields, kinds, strict=True)))
     pins = [[InputPin.from_json(one) for one in json.loads(text)] for text in rows["inputs"].to_pylist()]
     pinned = [
         [
@@ -128,7 +117,7 @@ def told(rows: "pa.Table") -> "pa.Table":
         "blocked": pa.array(map(_blocks, rows["verdicts"].to_pylist()), pa.bool_()),
         "as_of_us": pa.array([_us(datetime.fromisoformat(one)) if one else None for one in as_of], pa.int64()),
         "stamp": pa.array([day_stamp(from_text(text)) for text in texts], pa.string()),
-        "pinned": pa.array(pinned, pa.list_(read)),
+        "pinned": pa.array(pinned, pa.list_(Read.type())),
     }
     for name, column in columns.items():
         rows = rows.append_column(name, column)

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract, InputSpec
 from matinee.errors import DroppedError
+from matinee.ledger.columns import days_of
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import State
@@ -14,8 +16,11 @@ from matinee.ledger.notes import Note
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
 from matinee.table.landings import landed_time
-from matinee.validity.manifests import Manifest, declarations, first_day, newest_of
+from matinee.validity.manifests import Declared, declared
 from matinee.validity.outside import OutsideChange, changed_outside
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass
@@ -30,19 +35,14 @@ class Look:
     _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
 
     @cached_property
-    def declarations(self) -> list[Manifest]:
-        """Everything that was ever declared, oldest first."""
-        return declarations(self.lake)
-
-    @cached_property
-    def manifests(self) -> Mapping[tuple[str, date], Manifest]:
+    def manifests(self) -> Declared:
         """What is declared of each raw day now."""
-        return newest_of(self.declarations)
+        return declared(self.lake)
 
     @cached_property
     def valid_from(self) -> date | None:
         """The first day of the lake: from the settings, else as it was declared; None: no day was ever closed."""
-        return self.lake.settings.valid_from or first_day(self.declarations)
+        return self.lake.settings.valid_from or self.manifests.first_day
 
     def history(self, dataset: str) -> History:
         """Return the dataset's publications."""
@@ -68,6 +68,24 @@ class Look:
                 sizes, self._begins[dataset] = day_sizes(table, contract.day_column or "event_day"), begin_of(table)
             self._landed[dataset] = {day: size.rows for day, size in sizes.items()}
         return self._landed[dataset]
+
+    def landed_rows(self, dataset: str, days: "np.ndarray") -> "np.ndarray":
+        """Return the rows that have landed for each of some event days of a raw dataset."""
+        import numpy as np
+
+        landed = self.landed(dataset)
+        return np.array([landed.get(day, 0) for day in days.tolist()], np.int64)
+
+    def generations(self, dataset: str, days: "np.ndarray") -> "np.ndarray":
+        """Return the generation of each of some days of a published dataset; -1 where a day has no publication."""
+        import numpy as np
+
+        newest = self.history(dataset).newest_columns
+        if newest is None:
+            return np.full(len(days), -1)
+        known = days_of(newest)
+        places = np.searchsorted(known, days).clip(max=len(known) - 1)
+        return np.where(known[places] == days, newest["generation"].to_numpy()[places], -1)
 
     def begin(self, dataset: str) -> date:
         """Return the first day that is left of a dataset of which days were dropped; `date.min` where none was."""

@@ -13,13 +13,13 @@ from matinee.ledger.compactions import proven
 from matinee.ledger.dropping import begin_of, is_drop
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication
-from matinee.ledger.notes import Note
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import DaySize, day_sizes, file_day
 from matinee.table.snapshots import changed_files
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
 
@@ -66,11 +66,13 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     A proven compaction is no change, and days that were dropped have none. Where all is well, a look at the table's
     metadata file is enough, and one at the proofs where it was compacted: no manifest is read.
     """
-    if not published.newest_notes:
+    import pyarrow.compute as pc
+
+    newest = published.newest_columns
+    if newest is None:
         return {}
     table = lake.table(published.dataset)
-    left = begin_of(table) or date.min
-    newest = {day: note for day, note in published.newest_notes.items() if day >= left}
+    newest = newest.filter(pc.greater_equal(newest["day"], begin_of(table) or date.min))
     kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
     line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
     known = _reached(published)
@@ -82,13 +84,14 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     rearranged = proven(lake, table, (snapshot.snapshot_id for snapshot in strange))
     strange = [snapshot for snapshot in strange if snapshot.snapshot_id not in rearranged]
     lost = _set_back(line, newest)
-    if not lost and not strange and _total_rows(line) == sum(found.out for found in newest.values()):
+    if not lost and not strange and _total_rows(line) == (pc.sum(newest["rows_out"]).as_py() or 0):
         return {}
     day_column = lake.registry.get(published.dataset).day_column or ""
     sizes = day_sizes(table, day_column)
     touched = {day: commit for commit in reversed(strange) for day in _days(table, commit, day_column)}
     changes = {}
-    for day, note in newest.items():
+    for day in newest["day"].to_pylist():
+        note = published.newest_notes[day]
         rows, commit = sizes.get(day, DaySize()).rows, touched.get(day)
         if commit is not None and any(_replaces(one, commit) for one in published.by_day[day]):
             commit = None  # The whole day was published anew since.
@@ -98,26 +101,25 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     return changes
 
 
-def _set_back(line: list["Snapshot"], newest: Mapping[date, Note]) -> set[date]:
+def _set_back(line: list["Snapshot"], newest: "pa.Table") -> set[date]:
     """Return the days whose newest publication is not in `main`'s ancestry, and was not before that history expired.
 
     Expiry records what is set back as withdrawn before it removes a snapshot, so what is older than the oldest
     snapshot of the line was on `main` once.
     """
-    on_main = {snapshot.snapshot_id for snapshot in line}
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    on_main = pa.array([snapshot.snapshot_id for snapshot in line], pa.int64())
     oldest = line[-1].sequence_number or 0 if line else 0
-    return {
-        day
-        for day, found in newest.items()
-        if found.head_snapshot_id is not None
-        and found.head_snapshot_id not in on_main
-        and (found.head_sequence_number or 0) >= oldest
-    }
+    heads, sequence = newest["head_snapshot_id"], pc.fill_null(newest["head_sequence_number"], 0)
+    gone = pc.and_(pc.is_valid(heads), pc.invert(pc.is_in(heads, on_main)))
+    return set(newest["day"].filter(pc.and_(gone, pc.greater_equal(sequence, oldest))).to_pylist())
 
 
 def _reached(published: History) -> set[str | None]:
     """Return the publications that the ledger knows on `main`; None stands for a commit that names none."""
-    return {None, *(note.publication_id for note in published.notes if note.state in REACHED)}
+    return {None, *published.identities(*REACHED)}
 
 
 def _named(line: list["Snapshot"]) -> set[str | None]:

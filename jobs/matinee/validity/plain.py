@@ -3,16 +3,21 @@
 What is no plain day may be valid all the same: `validity.validity` judges it, and says why where it is not.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from datetime import date
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract
+from matinee.ledger.columns import days_of, reads_of
 from matinee.ledger.model import State
-from matinee.ledger.notes import Note, Read
+from matinee.validity.day_set import DaySet
 from matinee.validity.look import Look
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
-def plain_days(look: Look, contract: Contract, plain: Callable[[str], Collection[date]]) -> frozenset[date]:
+
+def plain_days(look: Look, contract: Contract, plain: Callable[[str], DaySet]) -> DaySet:
     """Return the plain days of a dataset, of the days that it owes.
 
     Args:
@@ -20,63 +25,77 @@ def plain_days(look: Look, contract: Contract, plain: Callable[[str], Collection
         contract: of the dataset.
         plain: the plain days of an input.
     """
+    import numpy as np
+
     if look.valid_from is None:
-        return frozenset()
-    first = max(look.valid_from, look.begin(contract.dataset))
+        return DaySet()
+    first = np.datetime64(max(look.valid_from, look.begin(contract.dataset)), "D")
     if contract.transform is None:
-        return frozenset(day for day in _landed(look, contract) if day >= first)
-    published = look.history(contract.dataset)
-    found = {day for day, note in published.newest_notes.items() if day >= first and _stands(look, contract, note)}
-    inputs = {spec.dataset for spec in contract.inputs}
-    return frozenset(day for day in found if _reads_plain(look, published.reads[day], inputs, plain))
+        days = _landed(look, contract)
+        return DaySet(days[days >= first])
+    newest = look.history(contract.dataset).newest_columns
+    if newest is None:
+        return DaySet()
+    days = days_of(newest)
+    found = (days >= first) & _published(newest) & ~newest["blocked"].to_numpy() & _holds(look, contract, newest)
+    outside = look.outside(contract.dataset)
+    if outside:
+        found &= ~np.isin(days, DaySet.of(outside).days)
+    for spec in contract.inputs:
+        found &= _reads_plain(look, newest, spec.dataset, plain(spec.dataset))
+    return DaySet(days[found])
 
 
-def _landed(look: Look, contract: Contract) -> Iterator[date]:
-    """Yield the published days of a raw dataset of which enough rows have landed."""
-    dataset, notes = contract.dataset, dict[date, Note]()
-    for reader in look.readers(dataset):
-        for day, note in look.history(reader.dataset).newest_notes.items():
-            if note.state is State.PUBLISHED:
-                notes.setdefault(day, note)
-    for day, note in notes.items():
-        rows, manifest = look.landed(dataset).get(day, 0), look.manifests.get((dataset, day))
-        if manifest is None:
-            enough = rows >= note.read
-        else:
-            counted = manifest.closed and manifest.expected_distinct is None
-            enough = counted and rows >= contract.completeness_share * manifest.expected_rows
-        if enough:
-            yield day
+def _landed(look: Look, contract: Contract) -> "np.ndarray":
+    """Return the published days of a raw dataset of which enough rows have landed."""
+    import numpy as np
+
+    seen, found = DaySet().days, DaySet().days
+    for reader in look.readers(contract.dataset):
+        newest = look.history(reader.dataset).newest_columns
+        if newest is None:
+            continue
+        published = newest.filter(_published(newest))
+        days = days_of(published)
+        rows, declared = look.landed_rows(contract.dataset, days), look.manifests.rows_of(contract.dataset, days)
+        read, needed = published["rows_in"].to_numpy(), contract.completeness_share * declared
+        enough = np.where(np.isnan(declared), rows >= read, (rows >= needed) & (declared >= 0))
+        # Of several readers the first that has published a day says how many rows it read.
+        found = np.append(found, days[enough & ~np.isin(days, seen)])
+        seen = np.append(seen, days)
+    return found
 
 
-def _stands(look: Look, contract: Contract, note: Note) -> bool:
-    """Whether a publication holds, whatever has become of the days of published datasets that it read."""
-    if note.state is not State.PUBLISHED or note.blocked or note.day in look.outside(contract.dataset):
-        return False
-    source = look.lake.registry.get(contract.inputs[0].dataset)
-    if source.transform is not None or note.day < look.begin(source.dataset):
-        return True
-    if look.landed(source.dataset).get(note.day, 0) < note.read:
-        return False
-    manifest = look.manifests.get((source.dataset, note.day))
-    if manifest is None or not manifest.closed:
-        return True
-    return manifest.expected_distinct is None and note.read >= source.completeness_share * manifest.expected_rows
+def _holds(look: Look, contract: Contract, newest: "pa.Table") -> "np.ndarray":
+    """Whether publications hold enough rows of the landed days that they were made from."""
+    import numpy as np
+
+    source, days = look.lake.registry.get(contract.inputs[0].dataset), days_of(newest)
+    if source.transform is not None:
+        return np.full(len(days), fill_value=True)
+    read = newest["rows_in"].to_numpy()
+    needed = source.completeness_share * look.manifests.rows_of(source.dataset, days)
+    landed, dropped = look.landed_rows(source.dataset, days), days < np.datetime64(look.begin(source.dataset), "D")
+    holds: np.ndarray = dropped | ~((landed < read) | (read < needed))
+    return holds
 
 
-def _reads_plain(
-    look: Look,
-    reads: Collection[Read],
-    inputs: Collection[str],
-    plain: Callable[[str], Collection[date]],
-) -> bool:
-    """Whether all that a publication read is plain, and of the generation that it read."""
-    for read in reads:
-        if read.dataset not in inputs:
-            continue  # Its contract does not read it any more.
-        if read.day not in plain(read.dataset):
-            return False
-        landed = look.lake.registry.get(read.dataset).transform is None
-        if not landed and look.history(read.dataset).newest_notes[read.day].generation != read.generation:
-            return False
-    return True
+def _reads_plain(look: Look, newest: "pa.Table", dataset: str, plain: DaySet) -> "np.ndarray":
+    """Whether all days of an input that publications read are plain, and of the generation that they read."""
+    import numpy as np
+
+    reads = reads_of(newest, dataset, "generation")
+    days = days_of(reads)
+    good = np.isin(days, plain.days)
+    if look.lake.registry.get(dataset).transform is not None:
+        good &= look.generations(dataset, days) == reads["generation"].to_numpy()
+    found = np.full(len(newest), fill_value=True)
+    found[reads["row"].to_numpy()[~good]] = False
+    return found
+
+
+def _published(newest: "pa.Table") -> "np.ndarray":
+    import pyarrow.compute as pc
+
+    found: np.ndarray = pc.equal(newest["state"], State.PUBLISHED).to_numpy()
+    return found

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from matinee.contracts.model import Contract, InputSpec
-from matinee.days import day_range, end_of
+from matinee.days import day_range, end_of, start_of
 from matinee.ledger.model import InputPin, Publication, State
 from matinee.validity.completeness import Unknown, counted, enough, expectation
+from matinee.validity.day_set import DaySet
 from matinee.validity.look import Look
-from matinee.validity.maturity import is_settled, looks_ahead, settled_through
+from matinee.validity.maturity import first_unsettled, is_settled, looks_ahead, settled_through
 from matinee.validity.plain import plain_days
 
 
@@ -72,7 +73,7 @@ class Vtts:
 class Validity(Look):
     """What one look at the lake means: what it loads is kept, so build a new one for a new look."""
 
-    _plain: dict[str, frozenset[date]] = field(default_factory=dict)
+    _plain: dict[str, DaySet] = field(default_factory=dict)
     _statuses: dict[tuple[str, date], DayStatus] = field(default_factory=dict)
 
     def status(self, dataset: str, day: date) -> DayStatus:
@@ -82,7 +83,7 @@ class Validity(Look):
             found = self._statuses[dataset, day] = self._status(self.lake.registry.get(dataset), day)
         return found
 
-    def plain(self, dataset: str) -> frozenset[date]:
+    def plain(self, dataset: str) -> DaySet:
         """Return the days of a dataset that are valid at first sight."""
         if dataset not in self._plain:
             self._plain[dataset] = plain_days(self, self.lake.registry.get(dataset), self.plain)
@@ -248,23 +249,22 @@ class Validity(Look):
         if first is None:
             reason = Reason("open", dataset, date.min, "no day of this lake is closed", "Land events and manifests.")
             return Vtts(dataset, None, held_by=reason)
-        day, last, plain = first, None, self.plain(dataset)
-        while day in plain or self.status(dataset, day).valid:
-            last, day = day, day + timedelta(days=1)
-        reached = end_of(last) if last else None
-        return Vtts(dataset, reached, self._mature_through(dataset, first, last), self.status(dataset, day).reason)
+        day, plain = first, self.plain(dataset)
+        while (ahead := plain.unbroken_from(day)) or self.status(dataset, day).valid:
+            day += timedelta(days=ahead or 1)
+        last = day - timedelta(days=1) if day > first else None
+        reached, held_by = end_of(last) if last else None, self.status(dataset, day).reason
+        return Vtts(dataset, reached, self._mature_through(dataset, first, last), held_by)
 
     def _mature_through(self, dataset: str, first: date, last: date | None) -> datetime | None:
         contract = self.lake.registry.get(dataset)
         if last is None or not looks_ahead(contract):
             return None
-        reached = None
-        for day in day_range(first, last):
-            newest = self.history(dataset).newest_notes.get(day)
-            reached = settled_through(contract, newest, day) or reached
-            if not is_settled(contract, newest, day):
-                break
-        return reached
+        known = self.history(dataset)
+        day = first_unsettled(contract, known.newest_columns, first, last)
+        if day is None:
+            return end_of(last)
+        return settled_through(contract, known.newest_notes.get(day), day) or (start_of(day) if day > first else None)
 
 
 def _pin_of(newest: Publication | None, source: str) -> InputPin | None:

@@ -1,5 +1,6 @@
 """The latest rows of the ledger are those that a scan of all of it finds, whatever became of their side file."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -127,6 +128,16 @@ def test_rows_of_a_ledger_that_was_set_back_are_forgotten(lake: Lake) -> None:
     refs.move_branch(table, "main", before, expected=refs.head(table))
     record(lake, [publication("three")])
     assert {identity for identity, _ in recorded(lake, DATASET)} == {"one", "three"}
+
+
+def test_a_side_file_of_an_earlier_form_counts_as_none(lake: Lake) -> None:
+    record(lake, [publication()])
+    recorded(lake, DATASET)
+    length = int.from_bytes(side_file(lake).read_bytes()[:8], "big")
+    for earlier in (b"ARROW1\0\0" + side_file(lake).read_bytes()[8 : 8 + length], b"\0" * 8):
+        side_file(lake).write_bytes(earlier + hashlib.sha256(earlier).digest())
+        module._seen.clear()
+        assert recorded(lake, DATASET) == scanned(lake)
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "another byte", "no Arrow file"])

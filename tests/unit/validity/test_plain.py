@@ -16,6 +16,7 @@ from matinee.ledger.withdrawal import withdraw
 from matinee.report import Verdict
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.validity.day_set import DaySet
 from matinee.validity.manifests import Manifest, declare
 from matinee.validity.validity import Validity
 
@@ -43,7 +44,7 @@ def publish(lake: Lake, day: date, **values: object) -> None:
 def judged(lake: Lake, *, plain: bool) -> list[object]:
     validity = Validity(lake)
     if not plain:
-        validity._plain = dict.fromkeys(lake.registry.contracts, frozenset())
+        validity._plain = dict.fromkeys(lake.registry.contracts, DaySet())
     return [validity.status(name, day) for name in (RAW, PLAYS) for day in DAYS]
 
 
@@ -105,7 +106,7 @@ def test_late_days_are_the_same_by_columns_and_in_full(
 ) -> None:
     change(lake)
     found = list(stale_days(lake))
-    monkeypatch.setattr(late, "_is_fresh", lambda *_: False)
+    monkeypatch.setattr(late, "fresh_days", lambda *_: frozenset())
     assert found == list(stale_days(lake))
 
 

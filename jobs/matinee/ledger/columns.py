@@ -1,0 +1,134 @@
+"""Columns of a dataset's records: what is asked of all of them is asked of arrays, and no object is made for each."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from matinee.ledger.model import REACHED, State
+from matinee.ledger.notes import Note, Read
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+#: The columns of a note, in the order of its fields.
+NOTED = (
+    "publication_id",
+    "day",
+    "state",
+    "generation",
+    "recorded_ts",
+    "audited_snapshot_id",
+    "head_snapshot_id",
+    "head_sequence_number",
+    "rows_in",
+    "rows_out",
+    "rows_duplicate",
+    "blocked",
+    "as_of_us",
+    "stamp",
+)
+#: What was read as valid: of each input day a `Read`.
+PINNED = "pinned"
+
+
+def schema() -> "pa.Schema":
+    """Return the columns of notes and of what was read."""
+    import pyarrow as pa
+
+    text, number, day = pa.string(), pa.int64(), pa.date32()
+    kinds = (text, day, text, number, pa.timestamp("us", "UTC"), *[number] * 6, pa.bool_(), number, text)
+    return pa.schema([*zip(NOTED, kinds, strict=True), (PINNED, pa.list_(Read.type()))])
+
+
+def columns_of_rows(rows: "pa.Table") -> "pa.Table":
+    """Return the columns of `schema` of rows of the ledger, to which `notes.told` has added its own."""
+    import pyarrow.compute as pc
+
+    form = schema()
+    found = rows.select(form.names).cast(form)
+    for name in ("generation", "rows_in", "rows_out", "rows_duplicate"):
+        found = found.set_column(form.get_field_index(name), name, pc.fill_null(found[name], 0))
+    return found
+
+
+def columns_of_notes(notes: Iterable[Note]) -> "pa.Table":
+    """Return the columns of notes, without what was read."""
+    import pyarrow as pa
+
+    fields = [schema().field(name) for name in NOTED]
+    arrays = [pa.array(values, field.type) for field, values in zip(fields, zip(*notes, strict=True), strict=True)]
+    return pa.table(arrays, names=NOTED)
+
+
+def noted(columns: "pa.Table") -> tuple[Note, ...]:
+    """Return the notes of which there are columns."""
+    import pyarrow as pa
+
+    found = dict(zip(NOTED, columns.select(NOTED).columns, strict=True))
+    plain = {name: column.to_pylist() for name, column in found.items() if name != "recorded_ts"}
+    plain["recorded_ts"] = found["recorded_ts"].cast(pa.int64()).to_pylist()
+    plain["state"] = [State(one) for one in plain["state"]]
+    return tuple(map(Note._make, zip(*(plain[name] for name in NOTED), strict=True)))
+
+
+def ordered(columns: "pa.Table") -> "pa.Array":
+    """Return the positions of rows by day, then by `Note.age`."""
+    import pyarrow.compute as pc
+
+    sequence = pc.fill_null(columns["head_sequence_number"], 0)
+    aged = columns.select(["day", "recorded_ts", "publication_id"]).append_column("sequence", sequence)
+    return pc.sort_indices(
+        aged, sort_keys=[(name, "ascending") for name in ("day", "sequence", "recorded_ts", "publication_id")]
+    )
+
+
+def rows_by_day(columns: "pa.Table") -> Mapping[date, range]:
+    """Return the rows of each day, of rows that are `ordered`."""
+    import numpy as np
+
+    days = days_of(columns)
+    begins = np.flatnonzero(_differ(days)).tolist()
+    ends = [*begins[1:], len(days)]
+    return dict(zip(days[begins].tolist(), map(range, begins, ends), strict=True))
+
+
+def newest_by_day(columns: "pa.Table") -> Mapping[date, int]:
+    """Return the row of each day's newest publication that reached `main`, of rows that are `ordered`.
+
+    Of several with one sequence number the oldest counts.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    reached = np.flatnonzero(pc.is_in(columns["state"], pa.array(REACHED)))
+    days = days_of(columns)[reached]
+    sequence = pc.fill_null(columns["head_sequence_number"], 0).to_numpy()[reached]
+    oldest = np.flatnonzero(_differ(days) | _differ(sequence))
+    newest = oldest[_differ(days[oldest][::-1])[::-1]]
+    return dict(zip(days[newest].tolist(), reached[newest].tolist(), strict=True))
+
+
+def days_of(columns: "pa.Table", name: str = "day") -> "np.ndarray":
+    """Return a column of days as `datetime64[D]`."""
+    found: np.ndarray = columns[name].to_numpy().astype("datetime64[D]")
+    return found
+
+
+def reads_of(columns: "pa.Table", dataset: str, *names: str) -> "pa.Table":
+    """Return what rows read of an input: `row`, `day`, and other columns of `Read`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lists = columns[PINNED].combine_chunks()
+    read = pa.Table.from_struct_array(lists.flatten())
+    wanted = read.select(["day", *names]).append_column("row", pc.list_parent_indices(lists))
+    return wanted.filter(pc.equal(read["dataset"], dataset))
+
+
+def _differ(values: "np.ndarray") -> "np.ndarray":
+    """Return where a value is another one than that before it, the first one always."""
+    import numpy as np
+
+    return np.append(values[:1] == values[:1], values[1:] != values[:-1])
