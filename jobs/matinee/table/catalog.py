@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from matinee.contracts import evolve
@@ -102,6 +102,14 @@ class Lake:
         warn_of_foreign(table)
         return table
 
+    def one_look(self) -> "OneLook":
+        """Return the lake for one look: each table is loaded once, when it is asked for first."""
+        return OneLook(self.settings, self.registry, self.catalog)
+
+    def anew(self) -> "Lake":
+        """Return the lake for those who have to see what has come since a look."""
+        return self
+
     def exists(self, dataset: str) -> bool:
         """Whether the dataset's table was made."""
         from pyiceberg.exceptions import NoSuchNamespaceError
@@ -160,6 +168,32 @@ class Lake:
         # PyIceberg looks, then inserts: of two processes on a new lake the second meets the first one's row.
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self.catalog.create_namespace_if_not_exists(name)
+
+
+@dataclass(frozen=True)
+class OneLook(Lake):
+    """A lake of which each table is loaded once, however often it is asked for.
+
+    For questions that belong together, and for what is read at pinned snapshots. A table that is committed by keeps
+    what the commit made, and sees nothing else that comes: whoever decides by what another process may have changed
+    asks `anew`.
+    """
+
+    _tables: dict[str, "Table"] = field(default_factory=dict, repr=False, compare=False)
+
+    def one_look(self) -> "OneLook":
+        """Return this look."""
+        return self
+
+    def anew(self) -> Lake:
+        """Return the lake without what was loaded."""
+        return Lake(self.settings, self.registry, self.catalog)
+
+    def table(self, dataset: str) -> "Table":
+        """Return a dataset's table as it was when it was asked for first; errors are those of `Lake.table`."""
+        if dataset not in self._tables:
+            self._tables[dataset] = super().table(dataset)
+        return self._tables[dataset]
 
 
 def catalog_properties(settings: Settings) -> dict[str, str]:

@@ -220,8 +220,10 @@ def _commit(
     for _ in range(COMMIT_TRIES):
         try:
             with catalog_errors():
-                table.catalog.commit_table(table, requirements, updates)
-                return table.refresh()
+                committed = table.catalog.commit_table(table, requirements, updates)
+            # What the commit made, also where another one has come since: whoever must see that looks again.
+            table.metadata, table.metadata_location = committed.metadata, committed.metadata_location
+            return table
         except CommitFailedException as error:
             # A commit to another reference of this table loses the catalog's race as well: only a reference that is
             # no longer where the caller saw it is a conflict.
