@@ -1,17 +1,20 @@
 """Tiny lakes for tests that need no Spark: literal rows are written by PyIceberg alone."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Table
 
 from matinee.landing.landed_files import register
 from matinee.landing.model import Landing
+from matinee.ledger import ledger
+from matinee.ledger.latest import Latest
 from matinee.ledger.ledger import record
 from matinee.ledger.model import InputPin, Publication, Run, State
 from matinee.report import Rows
@@ -143,6 +146,19 @@ def ids(lake: Lake, dataset: str, column: str, ref: str = "main") -> list[str]:
     table = lake.table(dataset)
     rows = table.scan(snapshot_id=refs.head(table, ref), selected_fields=(column,)).to_arrow()
     return sorted(rows[column].to_pylist())
+
+
+def after_the_ledger(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Have another process do something between the next look at the ledger and the look at `main`."""
+    look = ledger.latest
+
+    def raced(lake: Lake, dataset: str) -> Latest:
+        found = look(lake, dataset)
+        monkeypatch.setattr(ledger, "latest", look)
+        meanwhile()
+        return found
+
+    monkeypatch.setattr(ledger, "latest", raced)
 
 
 def raw_impression(day: date, event_id: str = "e1", **values: object) -> dict[str, object]:

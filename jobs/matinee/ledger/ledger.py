@@ -51,12 +51,14 @@ class History:
         rows: the rows of the ledger, as written.
         on_main: what `main`'s ancestry adds to them.
         begin: the first day that is left, where days were dropped: the ledger still knows what those were.
+        table: the table whose `main` was looked at, after the ledger; None where it was not made.
     """
 
     dataset: str
     rows: Latest
     on_main: "OnMain"
     begin: date | None = None
+    table: "Table | None" = field(default=None, repr=False, compare=False)
     _read: dict[int, Publication] = field(default_factory=dict, compare=False)
     _notes: dict[int, Sequence[Note]] = field(default_factory=dict, compare=False)
 
@@ -199,7 +201,9 @@ def history(lake: Lake, dataset: str) -> History:
     """Return what is known of a dataset's publications: the ledger's rows completed by `main`'s ancestry."""
     rows = latest(lake, dataset)
     table = lake.table(dataset) if lake.exists(dataset) else None
-    return History(dataset, rows, OnMain.of(table) if table else OnMain(), begin_of(table) if table else None)
+    if table is None:
+        return History(dataset, rows, OnMain())
+    return History(dataset, rows, OnMain.of(table), begin_of(table), table)
 
 
 def recorded(lake: Lake, dataset: str) -> Recorded:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from matinee.ledger import pins
 from matinee.ledger.ledger import history, noted_after, record, recorded
 from matinee.ledger.model import REACHED, Publication, State
+from matinee.ledger.notes import Note
 from matinee.table import refs
 from matinee.table.catalog import Lake
 
@@ -18,24 +19,23 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
     Returns:
         The rows that were appended; empty where ledger and data agree.
     """
-    if not lake.exists(dataset):
-        return ()
-    noted = recorded(lake, dataset).notes
-    table = lake.table(dataset)
-    missing: list[Publication] = []
+    # The ledger is looked at first: what another run prepares after that is not known here, and is alive.
     published = history(lake, dataset)
-    for note in published.notes:
-        before = noted.get((note.publication_id, note.day))
-        if before is None:
-            continue  # Prepared by another run since the first look: it is alive.
+    if published.table is None:
+        return ()
+    found: list[tuple[Note, Publication]] = []
+    for before, note in zip(published.rows.notes, published.notes, strict=True):
         if note.state in REACHED and before.state is not note.state:
-            missing.append(published.of(note))
-        elif note.state is State.PREPARED and refs.reference(table, note.branch) is None:
-            missing.append(abandoned(published.of(note), "its branch is gone"))
+            found.append((before, published.of(note)))
+        elif note.state is State.PREPARED and refs.reference(published.table, note.branch) is None:
+            found.append((before, abandoned(published.of(note), "its branch is gone")))
+    # Only where something is missing is the ledger looked at again: what others have recorded meanwhile stays.
+    noted = set(recorded(lake, dataset).notes.values()) if found else set()
+    missing = tuple(one for before, one in found if before in noted)
     record(lake, missing)
     for run in {one.publication_id: one.run for one in missing}.values():
         pins.release(lake, run.publication_id, run.pinned)
-    return tuple(missing)
+    return missing
 
 
 def abandoned(publication: Publication, reason: str) -> Publication:

@@ -34,6 +34,10 @@ class Look:
     _heard: dict[str, datetime | None] = field(default_factory=dict)
     _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Begin a look: each table is loaded once."""
+        self.lake = self.lake.anew().one_look()
+
     @cached_property
     def manifests(self) -> Declared:
         """What is declared of each raw day now."""
@@ -60,8 +64,7 @@ class Look:
         """Return the rows that have landed for each event day of a raw dataset."""
         if dataset not in self._landed:
             contract = self.lake.registry.get(dataset)
-            for reader in self.readers(dataset):
-                self.history(reader.dataset)  # First: what lands after a publication is only more than it read.
+            self._know_readers(dataset)
             sizes, self._begins[dataset] = {}, None
             if self.lake.exists(dataset):
                 table = self.lake.table(dataset)
@@ -133,8 +136,14 @@ class Look:
     def heard(self, dataset: str) -> datetime | None:
         """Return when something was landed for a raw dataset last."""
         if dataset not in self._heard:
+            self._know_readers(dataset)
             self._heard[dataset] = landed_time(self.lake, dataset)
         return self._heard[dataset]
+
+    def _know_readers(self, dataset: str) -> None:
+        """Look at what was made from a raw dataset before it is loaded: what lands later is only more than was read."""
+        for reader in self.readers(dataset):
+            self.history(reader.dataset)
 
     def readers(self, dataset: str) -> list[Contract]:
         """Return the datasets whose rows are those of this one."""

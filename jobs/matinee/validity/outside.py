@@ -77,7 +77,7 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
     known = _reached(published)
     if not _named(line) <= known:
-        known = _reached(history(lake, published.dataset))
+        known = _reached(history(lake.anew(), published.dataset))
         if _named(line) <= known:
             return {}  # A publication came between the two looks: the next one knows its rows.
     strange = [snapshot for snapshot in line if _is_strange(snapshot, known)]

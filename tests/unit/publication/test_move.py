@@ -1,15 +1,30 @@
 """Publishing: pointer move, replay, refusal; and what the ledger says of each."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pyiceberg.table import Table
-from tests.lakes import D1, D2, arrow, core_play, ids, land, make_lake, overwrite, pin, prepare, raw_play
+from tests.lakes import (
+    D1,
+    D2,
+    after_the_ledger,
+    arrow,
+    core_play,
+    ids,
+    land,
+    make_lake,
+    overwrite,
+    pin,
+    prepare,
+    raw_play,
+)
 
-from matinee.errors import CommitConflictError, StaleInputsError
+from matinee.errors import CommitConflictError, StaleInputsError, WithdrawnError
 from matinee.ledger.ledger import history, recorded
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import recover
+from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import drop_branches, move_to_main
 from matinee.report import Verdict
 from matinee.table import refs
@@ -181,26 +196,6 @@ def test_what_reached_main_counts_as_published_before_anyone_recorded_it(lake: L
     assert newest(lake, PLAYS, D1).state is State.PUBLISHED
 
 
-def test_recovery_records_what_reached_main_once(lake: Lake) -> None:
-    run = prepare(lake, PLAYS, D1, [core_play(D1)])
-    move_to_main(lake, run, nothing_to_audit)
-    assert [row.state for row in recover(lake, PLAYS)] == [State.PUBLISHED]
-    assert recover(lake, PLAYS) == ()
-
-
-def test_recovery_abandons_what_lost_its_branch(lake: Lake) -> None:
-    run = prepare(lake, PLAYS, D1, [core_play(D1)])
-    table = lake.table(PLAYS)
-    refs.remove(table, run.branch, expected=refs.head(table, run.branch))
-    assert [row.state for row in recover(lake, PLAYS)] == [State.ABANDONED]
-    assert history(lake, PLAYS).newest(D1) is None
-
-
-def test_recovery_leaves_a_live_run_alone(lake: Lake) -> None:
-    prepare(lake, PLAYS, D1, [core_play(D1)])
-    assert recover(lake, PLAYS) == ()
-
-
 def test_a_commit_between_the_replay_branch_and_its_commit_is_no_failure(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,11 +239,26 @@ def test_a_replay_branch_that_a_twin_renewed_is_not_taken_for_the_replay(
     assert ids(lake, PLAYS, "play_id") == ["ours", "theirs"]
 
 
-def test_recovery_passes_over_what_another_run_prepares_meanwhile(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    from matinee.ledger import recovery as module
+@pytest.mark.parametrize("day", [D1, D2], ids=["the same day", "another day"])
+def test_a_publication_between_the_looks_at_the_ledger_and_at_main_is_seen(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, day: date
+) -> None:
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    after_the_ledger(monkeypatch, lambda: publish(lake, prepare(lake, PLAYS, day, [core_play(day, "theirs")])))
+    if day == D1:
+        with pytest.raises(StaleInputsError, match="meanwhile"):
+            move_to_main(lake, ours, nothing_to_audit)
+    else:
+        assert move_to_main(lake, ours, nothing_to_audit).replayed
+    assert ids(lake, PLAYS, "play_id") == (["theirs"] if day == D1 else ["ours", "theirs"])
 
-    prepare(lake, PLAYS, D1, [core_play(D1)])
-    before = recorded(lake, PLAYS)
-    prepare(lake, PLAYS, D2, [core_play(D2)])
-    monkeypatch.setattr(module, "recorded", lambda *_: before)
-    assert recover(lake, PLAYS) == ()
+
+def test_a_withdrawal_between_the_looks_at_the_ledger_and_at_main_is_met(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")]))
+    ours = prepare(lake, PLAYS, D1, [core_play(D1, "ours")])
+    after_the_ledger(monkeypatch, lambda: withdraw(lake, newest(lake, PLAYS, D1), "a broken player"))
+    with pytest.raises(WithdrawnError, match="a broken player"):
+        move_to_main(lake, ours, nothing_to_audit)
+    assert ids(lake, PLAYS, "play_id") == ["old"]

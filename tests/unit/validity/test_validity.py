@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.loads import by_dataset, counted_loads
 
 from matinee.days import end_of
 from matinee.healing.late import stale_days
@@ -43,6 +44,27 @@ def publish(lake: Lake, day: date, *, generation: int = 1, rows: int = 1) -> Non
     plays = [core_play(day, f"p{number}") for number in range(rows)]
     run = prepare(lake, PLAYS, day, plays, pins=(pin(lake, RAW, {day: 1}),), generation=generation, read=rows)
     move_to_main(lake, run, nothing_to_audit)
+
+
+def test_a_look_loads_each_table_once(lake: Lake) -> None:
+    land(lake, RAW, [raw_play(D1)])
+    publish(lake, D1)
+    with counted_loads() as loads:
+        validity = Validity(lake)
+        assert validity.vtts(PLAYS).vtts == end_of(D1)
+        assert validity.heard(RAW) is None
+    assert by_dataset(loads) == dict.fromkeys((RAW, PLAYS, "ops.publications", "ops.manifests"), 1)
+
+
+def test_what_is_landed_and_published_during_a_look_thins_no_day(lake: Lake) -> None:
+    land(lake, RAW, [raw_play(D1)])
+    publish(lake, D1)
+    validity = Validity(lake)
+    validity.heard(RAW)
+    land(lake, RAW, [raw_play(D1, "p2")], seq=2)
+    publish(lake, D1, rows=2)
+    assert validity.status(RAW, D1).valid
+    assert validity.status(PLAYS, D1).valid
 
 
 def test_a_day_that_nothing_closes_stays_open(lake: Lake) -> None:
