@@ -38,6 +38,7 @@ class Judged:
 
 def audit_candidate(lake: Lake, run: Run, snapshot_id: int) -> Judged:
     """Judge the days of a run as they stand at a snapshot of its branch, or of `main`; no failure is raised."""
+    lake = lake.one_look()
     contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
     with _audited(lake, contract, run, snapshot_id) as (session, audit, own):
         checked = run_checks(session, compile_checks(contract, _proven(lake, contract, own)))
@@ -51,7 +52,7 @@ def audit_across_days(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, 
     audits = [audit for audit in load_audits(contract) if audit.cross_day]
     if not audits:
         return ()
-    with _audited(lake, contract, run, snapshot_id) as (_, audit, _):
+    with _audited(lake.one_look(), contract, run, snapshot_id) as (_, audit, _):
         return audit(audits)
 
 

@@ -35,13 +35,13 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
     """
     if request.experiment is not None:
         return _experiment(lake, request)
-    known = history(lake, request.dataset).notes
+    published = history(lake, request.dataset)
+    known, table = published.notes, published.table or lake.table(request.dataset)
     reached = {record.publication_id for record in known if record.state in REACHED}
     noted = {record.publication_id for record in known}
     for attempt in _attempts(request.attempt):
         identity = publication_id(request.dataset, request.key, attempt)
         name = f"{names.AUDIT}{identity}"
-        table = lake.table(request.dataset)
         leftover = refs.reference(table, name)
         if request.attempt is not None and identity not in reached:
             if leftover is not None:
@@ -54,6 +54,7 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
         except CommitConflictError:
             if request.attempt is not None:
                 raise
+            table = lake.table(request.dataset)
             continue  # Another run of this key took the number between the look and the commit.
         return Branch(identity, name, base, made=True, began=refs.sequence(table, base))
     raise AssertionError("there is always another attempt")

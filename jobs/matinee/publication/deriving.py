@@ -23,12 +23,12 @@ from matinee.transforms.deduplication import rows_that_decide
 
 def derive(lake: Lake, planned: Plan) -> None:
     """Derive the days of a run from its pinned inputs and write them to its branch in one commit."""
-    contract, run = planned.contract, planned.run
+    contract, run, lake = planned.contract, planned.run, lake.one_look()
     table = lake.table(contract.dataset)
     branch_head = refs.head(table, planned.branch)
     if run.buckets == ():
         # Nothing changes: the days stand as they are, and are now known to hold on these inputs too.
-        commit_nothing(lake, run.dataset, planned.branch, run.to_summary())
+        commit_nothing(lake.anew(), run.dataset, planned.branch, run.to_summary())
         return
     slices = input_slices(lake.registry, contract, run).values()
     with open_tables(lake, slices, contract.dataset) as (_, tables):

@@ -43,7 +43,9 @@ class Published:
     verdicts: tuple[Verdict, ...] = ()
 
 
-def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdict, ...]]) -> Published:
+def move_to_main(
+    lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdict, ...]], look: History | None = None
+) -> Published:
     """Move an audited change to `main`; a second call for the same publication changes nothing.
 
     Args:
@@ -51,6 +53,7 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
         run: what the audit branch holds.
         audit_again: called with the snapshot of a replayed change; runs the audits that look across days, returns
             their verdicts and raises where one blocks.
+        look: that of the first try, where the caller has just looked; each other try looks anew.
 
     Raises:
         WithdrawnError: one of the days was withdrawn after the run began.
@@ -62,12 +65,12 @@ def move_to_main(lake: Lake, run: Run, audit_again: Callable[[int], tuple[Verdic
         AuditFailedError: the replayed change failed an audit.
     """
     for _ in range(TRIES):
-        table = lake.table(run.dataset)
+        published, look = look or history(lake, run.dataset), None
+        table = published.table or lake.table(run.dataset)
         found = _already(table, run)
         if found is not None:
             return found
         _refuse_dropped(table, run)
-        published = history(lake, run.dataset)
         _refuse_withdrawn(table, published, run)
         _refuse_older_inputs(lake, published, run)
         main = refs.head(table)
@@ -205,8 +208,8 @@ def _audited(table: "Table", published: History, run: Run) -> int:
 
 
 def _already(table: "Table", run: Run) -> Published | None:
-    for snapshot_id in refs.ancestry(table):
-        if summary_of(table, snapshot_id).get(PUBLICATION_ID) == run.publication_id:
+    for snapshot_id, summary in refs.summaries(table):
+        if summary.get(PUBLICATION_ID) == run.publication_id:
             audited = refs.reference(table, run.branch)
             return Published(snapshot_id, refs.sequence(table, snapshot_id), audited not in (None, snapshot_id))
     return None
@@ -293,6 +296,5 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
 def drop_branches(table: "Table", run: Run) -> None:
     """Remove the publication's branches; one that is gone already is as it should be."""
     for name in (run.branch, f"{names.REPLAY}{run.publication_id}"):
-        found = refs.reference(table, name)
-        if found is not None:
+        if (found := refs.reference(table, name)) is not None:
             table = refs.remove(table, name, expected=found)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from matinee import __version__, faults
 from matinee.contracts.model import Contract, InputSpec
@@ -19,6 +20,9 @@ from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs, landing_seq
 from matinee.table.registers import stamp
 from matinee.validity.validity import DayStatus, Validity
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 LOOKS = 5
 
@@ -63,16 +67,19 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
 def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Branch) -> Run:
     """Return the run with inputs pinned such that the generations of their days are those of the pinned snapshots.
 
-    An input that is published between the looks at its rows and at its generations is looked at again: a run would
-    else claim to have read what it did not. What lands meanwhile is left to the next run.
+    The inputs are looked at anew for their generations. Where one was published since the look at its rows, both are
+    looked at again: a run would else claim to have read what it did not. What lands meanwhile is left to the next run.
     """
     derived = [spec for spec in contract.inputs if lake.registry.get(spec.dataset).transform is not None]
     for _ in range(LOOKS):
-        heads = {spec.dataset: _input_head(lake, spec, request) for spec in contract.inputs}
+        rows = lake.one_look()
+        heads = {spec.dataset: _input_head(rows.ensure(spec.dataset), request) for spec in contract.inputs}
         try:
-            pins.hold(lake, branch.publication_id, heads)
-            run = _run_on(lake, contract, request, branch, heads)
-            if all(_input_head(lake, spec, request) == heads[spec.dataset] for spec in derived):
+            pins.hold(rows, branch.publication_id, heads)
+            validity = Validity(lake)
+            run = _run_on(validity, contract, request, branch, heads)
+            judged = {spec.dataset: _input_head(validity.lake.table(spec.dataset), request) for spec in derived}
+            if all(heads[dataset] == head for dataset, head in judged.items()):
                 return run
         except Exception:
             pins.release(lake, branch.publication_id, heads)
@@ -85,12 +92,11 @@ def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Bra
     )
 
 
-def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch, heads: Mapping[str, int]) -> Run:
-    validity = Validity(lake)
+def _run_on(
+    validity: Validity, contract: Contract, request: RunRequest, branch: Branch, heads: Mapping[str, int]
+) -> Run:
     first, last = _published_days(contract, request, validity)
-    pins = tuple(
-        _pin(lake, validity, contract, spec, request, heads[spec.dataset], first, last) for spec in contract.inputs
-    )
+    pins = tuple(_pin(validity, contract, spec, request, heads[spec.dataset], first, last) for spec in contract.inputs)
     return Run(
         publication_id=branch.publication_id,
         dataset=contract.dataset,
@@ -105,14 +111,13 @@ def _run_on(lake: Lake, contract: Contract, request: RunRequest, branch: Branch,
         parameters=dict(request.parameters),
         as_of=_as_of(contract, pins, first, validity.valid_from),
         heal=request.heal,
-        buckets=_healed(lake, validity, contract, pins, first) if request.heal else None,
+        buckets=_healed(validity, contract, pins, first) if request.heal else None,
         began=branch.began if request.began is None else request.began,
     )
 
 
-def _input_head(lake: Lake, spec: InputSpec, request: RunRequest) -> int:
+def _input_head(table: "Table", request: RunRequest) -> int:
     """Return the snapshot of an input to read: `main`'s, or of the experiment that the run is part of."""
-    table = lake.ensure(spec.dataset)
     experiment = refs.reference(table, f"{names.EXPERIMENT}{request.experiment}") if request.experiment else None
     return experiment if experiment is not None else refs.head(table)
 
@@ -155,7 +160,6 @@ def _published_days(contract: Contract, request: RunRequest, validity: Validity)
 
 
 def _pin(
-    lake: Lake,
     validity: Validity,
     contract: Contract,
     spec: InputSpec,
@@ -167,7 +171,7 @@ def _pin(
     read = contract.input_days(spec, first, last)
     required = (max(first, request.first_key), request.last_key) if spec.optional else read
     _require(contract, request, validity, spec, *required)
-    return pin_at(lake, validity, spec, snapshot_id, *read)
+    return pin_at(validity.lake, validity, spec, snapshot_id, *read)
 
 
 def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, first: date, last: date) -> InputPin:
@@ -180,7 +184,7 @@ def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, fi
         snapshot_id=snapshot_id,
         sequence_number=refs.sequence(table, snapshot_id),
         landing_seq=landing_seq(table, snapshot_id) if upstream.transform is None else None,
-        days=_pinned_days(lake, statuses, spec.dataset, snapshot_id, first, last),
+        days=_pinned_days(table, upstream, statuses, snapshot_id, first, last),
         stamps={status.day: status.stamp for status in statuses if status.stamp is not None},
     )
 
@@ -202,19 +206,16 @@ def _require(
 
 
 def _pinned_days(
-    lake: Lake, statuses: list[DayStatus], dataset: str, snapshot_id: int, first: date, last: date
+    table: "Table", upstream: Contract, statuses: list[DayStatus], snapshot_id: int, first: date, last: date
 ) -> dict[date, int]:
     """Return the valid days of a range with what would show a change of each: see `InputPin.days`."""
-    upstream = lake.registry.get(dataset)
     if upstream.transform is not None or upstream.day_column is None:
         return {status.day: status.generation for status in statuses}
-    landed = day_landing_seqs(lake.table(dataset), upstream.day_column, snapshot_id, first, last)
+    landed = day_landing_seqs(table, upstream.day_column, snapshot_id, first, last)
     return {status.day: landed.get(status.day, 0) for status in statuses}
 
 
-def _healed(
-    lake: Lake, validity: Validity, contract: Contract, pins: tuple[InputPin, ...], day: date
-) -> tuple[int, ...] | None:
+def _healed(validity: Validity, contract: Contract, pins: tuple[InputPin, ...], day: date) -> tuple[int, ...] | None:
     newest = validity.history(contract.dataset).newest(day)
     if newest is None:
         raise UsageError(
@@ -229,7 +230,7 @@ def _healed(
             facts={"dataset": contract.dataset, "day": day, "kind": "withdrawn"},
         )
     _require_what_was_read(validity, contract, newest)
-    return changed_buckets(lake, validity, contract, newest, pins)
+    return changed_buckets(validity.lake, validity, contract, newest, pins)
 
 
 def _require_what_was_read(validity: Validity, contract: Contract, newest: Publication) -> None:

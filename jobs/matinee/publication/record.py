@@ -7,12 +7,11 @@ from datetime import date
 from matinee import faults
 from matinee.contracts.stamps import Stamps, merged
 from matinee.ledger import pins
-from matinee.ledger.ledger import history, noted_after, record, recorded
+from matinee.ledger.ledger import history, noted_after, record
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned
 from matinee.publication.auditing import Judged
 from matinee.publication.changed_buckets import really_changed
-from matinee.publication.counting import rows_by_day
 from matinee.publication.move import Published, drop_branches
 from matinee.publication.plan import generation
 from matinee.report import Rows, Verdict
@@ -20,14 +19,23 @@ from matinee.table import names, refs
 from matinee.table.catalog import Lake
 
 
-def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publication, ...]:
+def prepare(
+    lake: Lake, run: Run, audited: int, judged: Judged, counted: Mapping[date, Rows]
+) -> tuple[Publication, ...]:
     """Record what was judged, all its days in one append: PREPARED, or ABANDONED where an audit blocks it.
 
     So is a day that the same attempt had prepared before and, written again, no longer has: it is not valid by now.
+
+    Args:
+        lake: the lake.
+        run: what the audit branch holds.
+        audited: the snapshot that was judged.
+        judged: verdicts and stamps.
+        counted: the rows of each day at that snapshot.
     """
     blocked = any(verdict.blocks for verdict in judged.verdicts)
     contract = lake.registry.get(run.dataset)
-    published = history(lake, run.dataset)
+    published = history(lake, run.dataset)  # Anew: others have published and withdrawn since the run began.
     newest = {day: found for day in run.days if (found := published.newest(day))}
     noted = noted_after([*published.find(run.publication_id), *newest.values()])
     before = {day: found.stamps for day, found in newest.items()}
@@ -46,7 +54,7 @@ def prepare(lake: Lake, run: Run, audited: int, judged: Judged) -> tuple[Publica
             changed=changed,
             stamps=_all_stamps(run, before.get(day, {}), judged.stamps[day]),
         )
-        for day, rows in rows_by_day(lake, run, audited).items()
+        for day, rows in counted.items()
     )
     dropped = (
         replace(one, state=State.ABANDONED, recorded_ts=noted, reason="written again without this day")
@@ -77,11 +85,12 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     Returns:
         The records of the publication's days; the verdicts of audits that ran again have replaced the first ones.
     """
-    known = history(lake, run.dataset).find(run.publication_id)
-    noted = recorded(lake, run.dataset)
+    look = history(lake, run.dataset)
+    known = look.find(run.publication_id)
+    noted = {(note.publication_id, note.day): note.state for note in look.rows.notes}
     found = [one for one in known if run.first_day <= one.day <= run.last_day]
     records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
-    record(lake, [one for one in records if noted[one.publication_id, one.day].state is State.PREPARED])
+    record(lake, [one for one in records if noted[one.publication_id, one.day] is State.PREPARED])
     faults.reach("publish.after_published")
     table = lake.table(run.dataset)
     tag = f"{names.PUBLICATION}{run.publication_id}"

@@ -15,7 +15,7 @@ from matinee import faults
 from matinee.days import parse_day
 from matinee.errors import DroppedError, StaleInputsError, UsageError, WithdrawnError
 from matinee.ledger import pins
-from matinee.ledger.ledger import history
+from matinee.ledger.ledger import History, history
 from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication, Run, State
 from matinee.ledger.model import publication_id as identify
 from matinee.ledger.recovery import recover
@@ -67,8 +67,9 @@ def write(settings: Settings, request: RunRequest) -> Report:
     with clock.part("write"), _pins_end_with_an_error(lake, planned.run):
         derive(lake, planned)
     faults.reach("write.after_commit")
-    written = refs.head(lake.table(request.dataset), planned.branch)
-    rows = rows_by_day(lake, planned.run, written)
+    look = lake.one_look()
+    written = refs.head(look.table(request.dataset), planned.branch)
+    rows = rows_by_day(look, planned.run, written)
     if request.experiment is None:
         with _pins_end_with_an_error(lake, planned.run):
             require_complete(lake, planned.run, written, rows)
@@ -86,19 +87,21 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
     """
     clock = Clock()
     lake = Lake.open(settings)
-    known = tuple(one for one in history(lake, dataset).find(publication_id) if one.state in REACHED)
+    look = lake.one_look()
+    known = tuple(one for one in history(look, dataset).find(publication_id) if one.state in REACHED)
     if known:
         return _published_report(lake, "audit", known)
-    run, audited = _written(lake, dataset, f"{names.AUDIT}{publication_id}", publication_id)
+    run, audited = _written(look, dataset, f"{names.AUDIT}{publication_id}", publication_id)
     with clock.part("audit"):
-        judged = audit_candidate(lake, run, audited)
+        judged = audit_candidate(look, run, audited)
     faults.reach("audit.after_verdicts")
     with clock.part("ledger"):
-        prepare(lake, run, audited, judged)
+        rows = rows_by_day(look, run, audited)
+        prepare(lake, run, audited, judged, rows)
     faults.reach("audit.after_prepared")
     with _pins_end_with_an_error(lake, run):
         raise_on_block(run, judged.verdicts)
-    report = _report("audit", run, run.branch, audited, rows_by_day(lake, run, audited), clock)
+    report = _report("audit", run, run.branch, audited, rows, clock)
     return report.model_copy(update={"verdicts": judged.verdicts})
 
 
@@ -115,10 +118,11 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
     clock = Clock()
     lake = Lake.open(settings)
     for tries_left in reversed(range(REWRITES)):
-        prepared = _prepared(lake, dataset, publication_id)
+        look = history(lake, dataset)
+        prepared = _prepared(look, publication_id)
         try:
             with clock.part("publish"):
-                published = move_to_main(lake, prepared.run, partial(_audit_again, lake, prepared.run))
+                published = move_to_main(lake, prepared.run, partial(_audit_again, lake, prepared.run), look)
             break
         except (DroppedError, WithdrawnError) as error:
             give_up(lake, prepared.run, error.message)
@@ -196,13 +200,13 @@ def _written(lake: Lake, dataset: str, branch: str, publication_id: str) -> tupl
     return Run.from_summary(summary), found
 
 
-def _prepared(lake: Lake, dataset: str, publication_id: str) -> Publication:
-    known = history(lake, dataset).prepared(publication_id)
+def _prepared(look: History, publication_id: str) -> Publication:
+    known = look.prepared(publication_id)
     if known is None or known.state is State.ABANDONED:
         raise UsageError(
-            f"{publication_id} of {dataset} was not prepared.",
+            f"{publication_id} of {look.dataset} was not prepared.",
             next_step="Run its write and audit steps first; `matinee publications show` tells what became of it.",
-            facts={"dataset": dataset, "publication_id": publication_id},
+            facts={"dataset": look.dataset, "publication_id": publication_id},
         )
     return known
 

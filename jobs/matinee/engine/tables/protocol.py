@@ -53,9 +53,12 @@ def open_tables(
 ) -> Iterator[tuple[SparkSession, Tables]]:
     """Open a session of the engine that reads the slices and writes the output right; yield it and its tables.
 
+    All that is read is read of one look at the lake: it is pinned.
+
     Raises:
         EngineUnavailableError, EngineFailedError, EnvironmentNotReadyError: see `engine.session`.
     """
+    lake = lake.one_look()
     if lake.settings.engine == "sail":
         planned = {one: _planned(lake, one) for one in wanted}
         reason = _why_not_sail(lake, planned, output)

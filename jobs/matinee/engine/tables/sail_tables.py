@@ -71,7 +71,7 @@ class FileTables:
             folder = f"{stage}/part-{number}"
             self._stage(table, frame, folder, partition_columns(table) if cell is None else [])
             cells |= dict.fromkeys(staged_files(table, folder), cell) if cell else {}
-        commit_staged(self._lake, branch, replaced, staged_files(table, stage), properties, cells)
+        commit_staged(self._lake.anew(), branch, replaced, staged_files(table, stage), properties, cells)
 
     def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
         # A folder's column is not in its files, so the folders get columns of their own.
