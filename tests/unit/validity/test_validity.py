@@ -67,6 +67,15 @@ def test_what_is_landed_and_published_during_a_look_thins_no_day(lake: Lake) -> 
     assert validity.status(PLAYS, D1).valid
 
 
+def test_what_is_published_during_a_look_counts_as_no_tampering(lake: Lake) -> None:
+    land(lake, RAW, [raw_play(D1)])
+    publish(lake, D1)
+    validity = Validity(lake)
+    validity.history("core.impressions")  # The look at the ledger.
+    publish(lake, D1, rows=2)
+    assert validity.status(PLAYS, D1).valid
+
+
 def test_a_day_that_nothing_closes_stays_open(lake: Lake) -> None:
     land(lake, RAW, [raw_play(D1)], close=False)
     assert why(lake, RAW, D1) == "open"
