@@ -81,6 +81,11 @@ class History:
         return () if self.columns is None else noted(self.columns)
 
     @cached_property
+    def recorded(self) -> tuple[Note, ...]:
+        """What the ledger alone tells of each record, in the order of `notes`."""
+        return () if self.rows.columns is None else noted(self.rows.columns.take(self._order))
+
+    @cached_property
     def notes_by_day(self) -> Mapping[date, tuple[Note, ...]]:
         """What columns tell of the records of each day, oldest first."""
         return {day: tuple(self.notes[one] for one in numbers) for day, numbers in self._by_day.items()}

@@ -87,7 +87,7 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     """
     look = history(lake, run.dataset)
     known = look.find(run.publication_id)
-    noted = {(note.publication_id, note.day): note.state for note in look.rows.notes}
+    noted = {(note.publication_id, note.day): note.state for note in look.recorded}
     found = [one for one in known if run.first_day <= one.day <= run.last_day]
     records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
     record(lake, [one for one in records if noted[one.publication_id, one.day] is State.PREPARED])
