@@ -96,8 +96,7 @@ def _read(lake: Lake, contract: Contract, first: date, last: date) -> Iterator[t
 
 def _minutes(published: History, keys: int) -> float | None:
     """Return the minutes that so many keys take at the median pace of the newest twenty publications."""
-    notes = (note for notes in published.notes_by_day.values() for note in notes)
-    newest = [published.of(note) for note in [one for one in notes if one.state is State.PUBLISHED][-20:]]
+    newest = [published.of(note) for note in published.notes(State.PUBLISHED)[-20:]]
     seconds = [(record.recorded_ts - record.run.planned_ts).total_seconds() for record in newest]
     return keys * statistics.median(seconds) / 60 if seconds else None
 
@@ -147,8 +146,8 @@ def restatement(
         f"{record.publication_id}: {record.reason}"
         for dataset in dag.datasets
         for published in [history(lake, dataset)]
-        for note in published.notes
-        if note.state is State.ABANDONED and note.recorded_ts > since and dag.first <= note.day <= dag.last
+        for note in published.notes(State.ABANDONED)
+        if note.recorded_ts > since and dag.first <= note.day <= dag.last
         for record in [published.of(note)]
     )
     return Restatement(sum(now[key] != before[key] for key in now), len(now), tuple(sorted(set(failed))))

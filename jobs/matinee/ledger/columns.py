@@ -61,7 +61,7 @@ def columns_of_notes(notes: Iterable[Note]) -> "pa.Table":
     return pa.table(arrays, names=NOTED)
 
 
-def noted(columns: "pa.Table") -> tuple[Note, ...]:
+def notes_of(columns: "pa.Table") -> tuple[Note, ...]:
     """Return the notes of which there are columns."""
     import pyarrow as pa
 

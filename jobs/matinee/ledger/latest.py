@@ -13,7 +13,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from matinee.ledger.columns import columns_of_rows, noted
+from matinee.ledger.columns import columns_of_rows, notes_of
 from matinee.ledger.model import Publication, State
 from matinee.ledger.notes import TOLD, Note, told
 from matinee.ledger.rows import from_row
@@ -79,7 +79,7 @@ class Recorded(Mapping[tuple[str, date], Publication]):
     @cached_property
     def notes(self) -> Mapping[tuple[str, date], Note]:
         """What columns tell of each."""
-        found = () if self.rows.columns is None else noted(self.rows.columns)
+        found = () if self.rows.columns is None else notes_of(self.rows.columns)
         return {(note.publication_id, note.day): note for note in found}
 
     @cached_property
@@ -185,15 +185,16 @@ def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
 
     places = pc.indices_nonzero(rows[_STANDS])
     standing = columns_of_rows(rows.take(places)).append_column(_PLACE, places)
-    head = _written(standing.replace_schema_metadata({_MARKS: marks.to_json()}), None)
-    return len(head).to_bytes(_LENGTH, "big") + head + _written(rows, _TOGETHER)
+    # The first is read by each look, the second hardly ever.
+    head = _written(standing.replace_schema_metadata({_MARKS: marks.to_json()}), "lz4", None)
+    return len(head).to_bytes(_LENGTH, "big") + head + _written(rows, "zstd", _TOGETHER)
 
 
-def _written(rows: "pa.Table", together: int | None) -> bytes:
+def _written(rows: "pa.Table", compression: str, together: int | None) -> bytes:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
+    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as file:
         file.write_table(rows.combine_chunks(), max_chunksize=together)
     return bytes(sink.getvalue())
 

@@ -5,10 +5,9 @@ publication's id is in `main`'s ancestry**, so a reader completes the rows with 
 dies between moving `main` and recording it leaves nothing to disagree about.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -17,16 +16,16 @@ from matinee.ledger.columns import (
     PINNED,
     columns_of_notes,
     newest_by_day,
-    noted,
+    notes_of,
     ordered,
     rows_by_day,
 )
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.latest import LEDGER, Latest, Recorded, latest
-from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, Publication, State, Withdrawal
+from matinee.ledger.model import REACHED, Publication, State
 from matinee.ledger.notes import Note
+from matinee.ledger.on_main import OnMain
 from matinee.ledger.rows import to_row
-from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import append_rows, stamp
 
@@ -56,7 +55,7 @@ class History:
 
     dataset: str
     rows: Latest
-    on_main: "OnMain"
+    on_main: OnMain
     begin: date | None = None
     table: "Table | None" = field(default=None, repr=False, compare=False)
     _read: dict[int, Publication] = field(default_factory=dict, compare=False)
@@ -75,20 +74,42 @@ class History:
         """The columns of each day's newest publication, by day; None where no day has one."""
         return self.columns.take([*self._newest.values()]) if self.columns is not None and self._newest else None
 
-    @cached_property
-    def notes(self) -> tuple[Note, ...]:
-        """What columns tell of each record, with the last state that is known; by day, then by age."""
-        return () if self.columns is None else noted(self.columns)
+    def notes(self, *states: State) -> tuple[Note, ...]:
+        """Return what columns tell of the records in some states (default: all), by day, then by age."""
+        return () if self.columns is None else notes_of(self._in(states))
 
-    @cached_property
-    def recorded(self) -> tuple[Note, ...]:
-        """What the ledger alone tells of each record, in the order of `notes`."""
-        return () if self.rows.columns is None else noted(self.rows.columns.take(self._order))
+    def identities(self, *states: State) -> set[str]:
+        """Return the publications that have records in some states (default: all)."""
+        return set() if self.columns is None else set(self._in(states)["publication_id"].to_pylist())
+
+    def unsettled(self) -> tuple[tuple[Note, Note], ...]:
+        """Return the records that are open or of which `main` knows more than the ledger.
+
+        Returns:
+            Of each what the ledger tells, and what is known.
+        """
+        import pyarrow.compute as pc
+
+        if self.columns is None or self.rows.columns is None:
+            return ()
+        told, states = self.rows.columns.take(self._order), self.columns["state"]
+        wanted = pc.or_(pc.equal(states, State.PREPARED), pc.not_equal(states, told["state"]))
+        return tuple(zip(notes_of(told.filter(wanted)), notes_of(self.columns.filter(wanted)), strict=True))
+
+    def days_since(self, since: datetime) -> list[date]:
+        """Return the days of records that were noted since, and of open ones."""
+        import pyarrow.compute as pc
+
+        if self.columns is None:
+            return []
+        later = pc.greater_equal(self.columns["recorded_ts"], since)
+        wanted = pc.or_(pc.equal(self.columns["state"], State.PREPARED), later)
+        return list(dict.fromkeys(self.columns["day"].filter(wanted).to_pylist()))
 
     @cached_property
     def notes_by_day(self) -> Mapping[date, tuple[Note, ...]]:
         """What columns tell of the records of each day, oldest first."""
-        return {day: tuple(self.notes[one] for one in numbers) for day, numbers in self._by_day.items()}
+        return _Lazy(self._by_day, lambda numbers: tuple(map(self._note, numbers)))
 
     @cached_property
     def newest_notes(self) -> Mapping[date, Note]:
@@ -122,16 +143,6 @@ class History:
         """Return what was last recorded of a publication: its run, and the snapshot that was audited."""
         return max(self.find(identity), key=_newness, default=None)
 
-    def identities(self, *states: State) -> set[str]:
-        """Return the publications that have records in some states."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        if self.columns is None:
-            return set()
-        found = self.columns.filter(pc.is_in(self.columns["state"], pa.array(states, pa.string())))
-        return set(found["publication_id"].to_pylist())
-
     def all(self) -> tuple[Publication, ...]:
         """Return every record, by day, then by age."""
         return tuple(self._record(number) for numbers in self._by_day.values() for number in numbers)
@@ -143,6 +154,14 @@ class History:
         if self.columns is None:
             return ()
         return tuple(map(self._record, pc.indices_nonzero(pc.equal(self.columns[name], value)).to_pylist()))
+
+    def _in(self, states: Sequence[State]) -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        assert self.columns is not None  # noqa: S101 - its callers have looked
+        wanted = pa.array(states or [*State], pa.string())
+        return self.columns.filter(pc.is_in(self.columns["state"], wanted))
 
     @cached_property
     def _known(self) -> "pa.Table | None":
@@ -177,7 +196,7 @@ class History:
         part, offset = divmod(number, _NEIGHBOURS)
         if part not in self._notes:
             assert self.columns is not None  # noqa: S101 - it has a record
-            self._notes[part] = noted(self.columns.slice(part * _NEIGHBOURS, _NEIGHBOURS))
+            self._notes[part] = notes_of(self.columns.slice(part * _NEIGHBOURS, _NEIGHBOURS))
         return self._notes[part][offset]
 
     def _record(self, number: int) -> Publication:
@@ -233,66 +252,6 @@ class _Lazy(Mapping[date, _Found], Generic[_Number, _Found]):
 
     def __len__(self) -> int:
         return len(self._numbers)
-
-
-@dataclass(frozen=True)
-class _Head:
-    """A publication in `main`'s ancestry: its snapshot, and the run that is stored there."""
-
-    snapshot_id: int
-    sequence_number: int
-    committed: datetime
-    run: str
-
-    def covers(self, day: date) -> bool:
-        """Whether it published the day: an attempt that was made again may have left days that it no longer has."""
-        run = json.loads(self.run)
-        return date.fromisoformat(run["first_day"]) <= day <= date.fromisoformat(run["last_day"])
-
-
-@dataclass(frozen=True)
-class OnMain:
-    """What `main`'s ancestry says: its publications by id, and the withdrawals by publication and day."""
-
-    heads: Mapping[str, _Head] = field(default_factory=dict)
-    withdrawn: Mapping[tuple[str, date], Withdrawal] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, table: "Table") -> "OnMain":
-        """Read it from a table's metadata."""
-        # PyIceberg looks for a snapshot among all of them.
-        kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-        found, withdrawn = dict[str, _Head](), dict[tuple[str, date], Withdrawal]()
-        for snapshot_id, summary in refs.summaries(table):
-            snapshot = kept[snapshot_id]
-            committed = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
-            word = Withdrawal.from_summary(summary, committed)
-            if word is not None:
-                withdrawn[word.publication_id, word.day] = word
-            elif identity := summary.get(PUBLICATION_ID):
-                found[identity] = _Head(snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
-        return cls(found, withdrawn)
-
-    def changed(self, columns: "pa.Table") -> list[int]:
-        """Return the rows of which it may know more than the ledger does."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        def among(name: str, values: Iterable[str]) -> "pa.ChunkedArray":
-            return pc.is_in(columns[name], pa.array(values, pa.string()))
-
-        found = pc.and_(pc.invert(among("state", REACHED)), among("publication_id", self.heads))
-        if self.withdrawn:
-            words = among("publication_id", {identity for identity, _ in self.withdrawn})
-            found = pc.or_(found, pc.and_(pc.invert(among("state", [State.WITHDRAWN])), words))
-        return [int(position) for position in pc.indices_nonzero(found).to_pylist()]
-
-    def completed(self, known: Publication) -> Publication:
-        """Return a record with the last state that is known."""
-        head, word = self.heads.get(known.publication_id), self.withdrawn.get((known.publication_id, known.day))
-        if head is not None and known.state not in REACHED and head.covers(known.day):
-            known = known.as_published(head.snapshot_id, head.sequence_number, head.committed)
-        return word.record(known) if word and known.state is State.PUBLISHED else known
 
 
 def _newness(publication: Publication) -> tuple[bool, datetime, bool]:

@@ -64,16 +64,11 @@ def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:
     """Return the branches that are done with: as they stand at a snapshot, or (None) wherever they are."""
     if contract.transform is None:
         return set()
-    records = history(lake, contract.dataset).notes
-    reached = {
-        (f"{kind}{one.publication_id}", None)
-        for kind in (names.AUDIT, names.REPLAY)
-        for one in records
-        if one.state in REACHED
-    }
+    published = history(lake, contract.dataset)
+    kinds = (names.AUDIT, names.REPLAY)
+    reached = {(f"{kind}{one}", None) for one in published.identities(*REACHED) for kind in kinds}
     # An attempt that was refused may be made again under its name: its branch then is at another snapshot.
-    refused = {(one.branch, one.audited_snapshot_id) for one in records if one.state is State.ABANDONED}
-    return reached | refused
+    return reached | {(one.branch, one.audited_snapshot_id) for one in published.notes(State.ABANDONED)}
 
 
 def _run(table: "Table", name: str, snapshot_id: int) -> Run | None:

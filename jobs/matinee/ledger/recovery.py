@@ -24,7 +24,7 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
     if published.table is None:
         return ()
     found: list[tuple[Note, Publication]] = []
-    for before, note in zip(published.recorded, published.notes, strict=True):
+    for before, note in published.unsettled():
         if note.state in REACHED and before.state is not note.state:
             found.append((before, published.of(note)))
         elif note.state is State.PREPARED and refs.reference(published.table, note.branch) is None:

@@ -104,8 +104,7 @@ def clean_overdue(lake: Lake, dataset: str, now: datetime) -> list[Leftover]:
 def _refused(lake: Lake, dataset: str) -> set[tuple[str, int | None]]:
     if not lake.registry.get(dataset).transform:
         return set()
-    records = history(lake, dataset).notes
-    return {(one.branch, one.audited_snapshot_id) for one in records if one.state is State.ABANDONED}
+    return {(one.branch, one.audited_snapshot_id) for one in history(lake, dataset).notes(State.ABANDONED)}
 
 
 def _since(table: "Table", ref: "SnapshotRef") -> datetime | None:

@@ -114,7 +114,8 @@ def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:
         return
     horizon = now - contract.retain
     published = history(lake, dataset)
-    for notes in published.notes_by_day.values():
+    for day in published.days_since(horizon):
+        notes = published.notes_by_day[day]
         reached = [note for note in notes if note.state in REACHED]
         reached.sort(key=lambda note: note.head_sequence_number or 0, reverse=True)
         kept = [note for note in reached[: contract.retain_publications] if note.recorded_ts >= horizon]

@@ -36,9 +36,8 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
     if request.experiment is not None:
         return _experiment(lake, request)
     published = history(lake, request.dataset)
-    known, table = published.notes, published.table or lake.table(request.dataset)
-    reached = {record.publication_id for record in known if record.state in REACHED}
-    noted = {record.publication_id for record in known}
+    table = published.table or lake.table(request.dataset)
+    reached, noted = published.identities(*REACHED), published.identities()
     for attempt in _attempts(request.attempt):
         identity = publication_id(request.dataset, request.key, attempt)
         name = f"{names.AUDIT}{identity}"

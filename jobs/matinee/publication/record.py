@@ -87,10 +87,10 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     """
     look = history(lake, run.dataset)
     known = look.find(run.publication_id)
-    noted = {(note.publication_id, note.day): note.state for note in look.recorded}
+    unnoted = {(told.publication_id, told.day) for told, _ in look.unsettled() if told.state is State.PREPARED}
     found = [one for one in known if run.first_day <= one.day <= run.last_day]
     records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
-    record(lake, [one for one in records if noted[one.publication_id, one.day] is State.PREPARED])
+    record(lake, [one for one in records if (one.publication_id, one.day) in unnoted])
     faults.reach("publish.after_published")
     table = lake.table(run.dataset)
     tag = f"{names.PUBLICATION}{run.publication_id}"

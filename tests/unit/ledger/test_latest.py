@@ -202,7 +202,7 @@ def test_a_catalog_that_does_not_answer_is_told(lake: Lake, monkeypatch: pytest.
 def test_a_note_tells_what_its_publication_does(lake: Lake) -> None:
     record(lake, [replace(publication(), verdicts=(PASSED, FAILED), recorded_ts=datetime(2026, 3, 1, 1, 2, 3, 4, UTC))])
     published = history(lake, DATASET)
-    [note] = published.notes
+    [note] = published.notes()
     assert note == Note.of(published.of(note))
     assert (note.blocked, note.recorded_ts) == (True, published.of(note).recorded_ts)
 
