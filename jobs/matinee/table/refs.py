@@ -220,9 +220,9 @@ def _commit(
     for _ in range(COMMIT_TRIES):
         try:
             with catalog_errors():
-                committed = table.catalog.commit_table(table, requirements, updates)
-            # What the commit made, also where another one has come since: whoever must see that looks again.
-            table.metadata, table.metadata_location = committed.metadata, committed.metadata_location
+                # As PyIceberg's own changes do: the oldest metadata files go, and the table is what the commit made.
+                # Whoever must see what has come since looks again.
+                table._do_commit(updates, requirements)
             return table
         except CommitFailedException as error:
             # A commit to another reference of this table loses the catalog's race as well: only a reference that is

@@ -43,7 +43,7 @@ def remove_snapshots(lake: Lake, dataset: str, snapshot_ids: Collection[int]) ->
         requirements = (AssertTableUUID(uuid=table.metadata.table_uuid),)
         try:
             with commit_errors(table):
-                table.catalog.commit_table(table, requirements, (_update()(snapshot_ids=list(snapshot_ids)),))
+                table._do_commit((_update()(snapshot_ids=list(snapshot_ids)),), requirements)
                 return
         except CommitConflictError:
             continue
