@@ -1,9 +1,11 @@
 """The lake: the Iceberg catalog of these settings, opened without a JVM."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from matinee.contracts import evolve
@@ -74,8 +76,9 @@ class Lake:
 
         if settings.catalog == "embedded":
             settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        load = _shared if settings.catalog == "postgres" else load_catalog
         with catalog_errors():
-            catalog = load_catalog(settings.catalog_name, **catalog_properties(settings))
+            catalog = load(settings.catalog_name, **catalog_properties(settings))
             if settings.catalog == "embedded":
                 _use_write_ahead_log(catalog)
         return cls(settings, Registry.load(settings.sql_dir), catalog)
@@ -210,7 +213,19 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
         uri = settings.catalog_uri.get_secret_value().replace("postgresql://", "postgresql+psycopg2://", 1)
     else:
         uri = f"sqlite:///{settings.home.absolute() / 'catalog.db'}?timeout=30"
-    return {"type": "sql", "uri": uri, "warehouse": settings.warehouse_uri}
+    ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
+    return {"type": "sql", "uri": uri, "warehouse": settings.warehouse_uri, **ping}
+
+
+@cache
+def _shared(name: str, **properties: str) -> "Catalog":
+    """Return this process's catalog: each has a pool of connections, and a server has so many and no more."""
+    from pyiceberg.catalog import load_catalog
+
+    catalog = load_catalog(name, **properties)
+    # A fork leaves the connections of its parent alone, and makes its own.
+    os.register_at_fork(after_in_child=partial(catalog.engine.dispose, close=False))  # type: ignore[attr-defined]
+    return catalog
 
 
 @contextmanager
