@@ -1,19 +1,45 @@
-"""The ledger's order: what was recorded last of an attempt holds, whatever the clocks of its tries say."""
+"""The ledger and `main`: what was recorded last of an attempt holds, and what is on `main` is published."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.lakes import D1, core_play, make_lake, prepare
+import pytest
+from tests.lakes import D1, D2, core_play, make_lake, prepare
 
 from matinee.ledger.ledger import history, noted_after, record
-from matinee.ledger.model import State
+from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.recovery import abandoned, recover
+from matinee.table import refs
+from matinee.table.catalog import Lake
 
+PLAYS = "core.plays"
 AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def test_an_attempt_that_was_abandoned_by_a_machine_with_a_clock_ahead_can_be_prepared_again(tmp_path: Path) -> None:
-    lake = make_lake(tmp_path)
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return make_lake(tmp_path)
+
+
+def reach_main(lake: Lake, run: Run) -> None:
+    """Move `main` to what a run has written; nobody records it."""
+    table = lake.table(PLAYS)
+    refs.publish_snapshot(table, refs.head(table, run.branch), expected=refs.head(table))
+
+
+def record_abandoned(lake: Lake, run: Run) -> None:
+    [prepared] = history(lake, PLAYS).find(run.publication_id)
+    record(lake, [abandoned(prepared, "a blocking audit failed")])
+
+
+def newest(lake: Lake) -> Publication:
+    found = history(lake, PLAYS).newest(D1)
+    assert found is not None
+    return found
+
+
+def test_an_attempt_that_was_abandoned_by_a_machine_with_a_clock_ahead_can_be_prepared_again(lake: Lake) -> None:
     run = prepare(lake, "core.plays", D1, [core_play(D1)])
     (prepared,) = history(lake, "core.plays").find(run.publication_id)
     refused = replace(prepared, state=State.ABANDONED, recorded_ts=AHEAD)
@@ -21,3 +47,80 @@ def test_an_attempt_that_was_abandoned_by_a_machine_with_a_clock_ahead_can_be_pr
     record(lake, [replace(prepared, recorded_ts=noted_after([refused]))])
     (found,) = history(lake, "core.plays").find(run.publication_id)
     assert found.state is State.PREPARED
+
+
+def test_what_was_recorded_as_abandoned_and_is_on_main_is_published(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    record_abandoned(lake, run)
+    assert history(lake, PLAYS).newest(D1) is None
+    reach_main(lake, run)
+    assert (newest(lake).state, newest(lake).head_snapshot_id) == (State.PUBLISHED, refs.head(lake.table(PLAYS)))
+
+
+def test_recovery_records_as_published_what_was_abandoned_and_is_on_main(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    record_abandoned(lake, run)
+    reach_main(lake, run)
+    assert [(one.publication_id, one.state) for one in recover(lake, PLAYS)] == [(run.publication_id, State.PUBLISHED)]
+    assert recover(lake, PLAYS) == ()
+
+
+def test_a_run_that_begins_during_recovery_is_not_abandoned(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matinee.ledger import recovery as module
+
+    prepare(lake, PLAYS, D1, [core_play(D1)])
+    look, begun = module.recorded, list[Run]()
+
+    def begin(*arguments: object) -> object:
+        begun.append(prepare(lake, PLAYS, D2, [core_play(D2)]))
+        return look(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "recorded", begin)
+    assert recover(lake, PLAYS) == ()
+    assert {one.state for one in history(lake, PLAYS).find(begun[0].publication_id)} == {State.PREPARED}
+
+
+def test_the_newest_publication_of_a_day_is_the_last_one_on_main(lake: Lake) -> None:
+    reach_main(lake, prepare(lake, PLAYS, D1, [core_play(D1)], attempt="one"))
+    recover(lake, PLAYS)
+    withdrawn = replace(newest(lake), state=State.WITHDRAWN, recorded_ts=AHEAD)
+    second = prepare(lake, PLAYS, D1, [core_play(D1)], attempt="two")
+    reach_main(lake, second)
+    recover(lake, PLAYS)
+    record(lake, [withdrawn])
+    assert newest(lake).publication_id == second.publication_id
+
+
+def test_a_day_that_an_attempt_made_again_has_no_more_is_not_published_with_it(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    [prepared] = history(lake, PLAYS).find(run.publication_id)
+    record(lake, [replace(prepared, day=D2)])
+    reach_main(lake, run)
+    published = history(lake, PLAYS)
+    assert (newest(lake).state, published.newest(D2)) == (State.PUBLISHED, None)
+
+
+def test_of_an_attempt_the_record_that_was_made_last_is_its_own(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    [prepared] = history(lake, PLAYS).find(run.publication_id)
+    later = replace(prepared, day=D2, audited_snapshot_id=7, recorded_ts=noted_after([prepared]))
+    record(lake, [later])
+    found = history(lake, PLAYS).prepared(run.publication_id)
+    assert found is not None
+    assert (found.day, found.audited_snapshot_id) == (D2, 7)
+
+
+def test_of_a_day_given_up_and_a_day_prepared_at_once_the_prepared_one_counts(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D2, [core_play(D2)])
+    [prepared] = history(lake, PLAYS).find(run.publication_id)
+    record(lake, [replace(prepared, day=D1, state=State.ABANDONED)])
+    found = history(lake, PLAYS).prepared(run.publication_id)
+    assert found is not None
+    assert (found.day, found.state) == (D2, State.PREPARED)
+
+
+def test_days_of_several_publications_come_by_day_and_by_age(lake: Lake) -> None:
+    for day, attempt in ((D2, "one"), (D1, "two"), (D2, "three")):
+        reach_main(lake, prepare(lake, PLAYS, day, [core_play(day)], attempt=attempt))
+    found = [(one.day, one.publication_id.rpartition("_")[2]) for one in history(lake, PLAYS).all()]
+    assert found == [(D1, "two"), (D2, "one"), (D2, "three")]
