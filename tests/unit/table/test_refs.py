@@ -1,13 +1,18 @@
 """Every function that moves a reference loses against a writer that came between its load and its commit."""
 
+import json
+import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from tests.lakes import D1, arrow, core_play, make_lake
 
-from matinee.errors import CommitConflictError, UsageError
+from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
 from matinee.table import refs
 from matinee.table.catalog import Lake
 
@@ -89,6 +94,82 @@ def test_a_branch_on_a_snapshot_that_has_expired_is_a_conflict(lake: Lake) -> No
     lake.table(PLAYS).maintenance.expire_snapshots().by_id(pinned).commit()
     with pytest.raises(CommitConflictError, match=f"Snapshot {pinned} of core.plays has expired"):
         refs.create_branch(stale, "work", pinned)
+
+
+def test_an_error_of_another_cause_is_not_taken_for_an_expired_snapshot(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = lake.table(PLAYS)
+
+    def fail(*_: object) -> None:
+        raise ValueError("a field of the metadata cannot be read")
+
+    monkeypatch.setattr(type(lake.catalog), "commit_table", fail)
+    with pytest.raises(ValueError, match="a field of the metadata cannot be read"):
+        refs.create_branch(table, "work", refs.head(table))
+
+
+def test_a_table_that_stands_in_the_place_of_another_is_not_changed(lake: Lake) -> None:
+    stale = lake.table(PLAYS)
+    other = Path(stale.metadata_location.removeprefix("file://")).with_name("00099-other.metadata.json")
+    other.write_text(json.dumps(json.loads(stale.metadata.model_dump_json()) | {"table-uuid": str(uuid.uuid4())}))
+    lake.catalog.drop_table(PLAYS)
+    lake.catalog.register_table(PLAYS, str(other))
+    with pytest.raises((CommitConflictError, ValueError)):
+        refs.create_branch(stale, "work", refs.head(stale))
+    assert set(lake.table(PLAYS).metadata.refs) == {refs.MAIN}
+
+
+def test_main_does_not_move_to_where_it_is(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    with pytest.raises(UsageError, match="would publish nothing"):
+        refs.publish_snapshot(table, refs.head(table), expected=refs.head(table))
+
+
+@pytest.mark.parametrize("wins_at", [refs.COMMIT_TRIES, None])
+def test_a_race_for_the_metadata_is_lost_so_often_and_no_more(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, wins_at: int | None
+) -> None:
+    kind, tries = type(lake.catalog), []
+    commit_table = kind.commit_table
+
+    def lose(*arguments: object) -> object:
+        tries.append(True)
+        if len(tries) == wins_at:
+            return commit_table(*arguments)  # type: ignore[arg-type]
+        raise CommitFailedException("Table has been updated by another process")
+
+    table = lake.table(PLAYS)
+    monkeypatch.setattr(kind, "commit_table", lose)
+    with nullcontext() if wins_at else pytest.raises(CommitConflictError, match="20 tries lost the race"):
+        refs.create_branch(table, "work", refs.head(table))
+    assert len(tries) == refs.COMMIT_TRIES
+
+
+def test_a_tag_that_holds_for_a_time_is_put_elsewhere_and_says_until_when(lake: Lake) -> None:
+    first, second = append(lake, "p1"), append(lake, "p2")
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    table = refs.put_tag(lake.table(PLAYS), "held", first, until=until)
+    assert (refs.reference(table, "held"), refs.ends(table, "held")) == (first, until)
+    table = refs.put_tag(table, "held", second, until=until)
+    assert (refs.reference(table, "held"), refs.ends(table, "held")) == (second, until)
+    assert refs.ends(table, refs.MAIN) is refs.ends(table, "nowhere") is None
+
+
+def test_a_tag_that_another_process_has_put_elsewhere_is_a_conflict(lake: Lake) -> None:
+    first, second = append(lake, "p1"), append(lake, "p2")
+    until, stale = datetime(2100, 1, 1, tzinfo=UTC), lake.table(PLAYS)
+    refs.put_tag(lake.table(PLAYS), "held", first, until=until)
+    with pytest.raises(CommitConflictError):
+        refs.put_tag(stale, "held", second, until=until)
+    assert refs.reference(lake.table(PLAYS), "held") == first
+
+
+def test_a_snapshot_that_is_there_can_be_read_and_one_that_is_not_is_refused(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    refs.require(table, refs.head(table))
+    with pytest.raises(SnapshotGoneError, match=r"Snapshot 7 of core\.plays has expired"):
+        refs.require(table, 7)
 
 
 def test_a_branch_that_moved_is_not_removed(lake: Lake) -> None:
