@@ -106,12 +106,14 @@ def prepare(
     out: int | None = None,
     buckets: tuple[int, ...] | None = None,
     stamps: Mapping[int | None, str] | None = None,
+    as_of: datetime | None = None,
 ) -> Run:
     """Write rows as the day on an audit branch in one commit, and record it as PREPARED."""
     table = lake.ensure(dataset)
     identity = f"{dataset.replace('.', '_')}_{day:%Y%m%d}_{attempt or uuid.uuid4().hex[:8]}"
     base = refs.head(table)
     run = Run(identity, dataset, day.isoformat(), day, day, base, pins, "1.0.0", "test", PLANNED, buckets=buckets)
+    run = replace(run, as_of=as_of)
     table = refs.create_branch(table, run.branch, base)
     overwrite(table, run, rows, lake.registry.get(dataset).day_column or "")
     audited = refs.head(table.refresh(), run.branch)

@@ -105,6 +105,37 @@ def test_only_the_last_eight_weeks_are_history(lake: Lake) -> None:
     assert why(lake)[0] == "open"
 
 
+def test_the_eighth_week_before_the_day_is_history(lake: Lake) -> None:
+    land_history(lake, *weeks_before(DAY, 1, 2, 3, 8))
+    land_rows(lake, DAY, 20, seq=2, received=OVER)
+    assert reason(lake) is None
+
+
+def test_later_weekdays_are_no_history(lake: Lake) -> None:
+    close_days(lake, RAW, {D1: 0})
+    land_history(lake, *weeks_before(DAY, -1, -2, -3, -4))
+    land_rows(lake, DAY, 20, seq=2, received=OVER)
+    kind, detail = why(lake)
+    assert (kind, "0 of the 4 comparable days" in detail) == ("open", True)
+
+
+def test_the_day_itself_is_no_history(lake: Lake) -> None:
+    land_history(lake, *weeks_before(DAY, 1, 2, 3))
+    land_rows(lake, DAY, 20, seq=2, received=OVER)
+    publish(lake, DAY)
+    land_rows(lake, DAY + WEEK, 20, seq=3, received=OVER + WEEK)
+    assert reason(lake, DAY + WEEK) is None
+    lake.table(RAW).delete(f"event_day = '{DAY}' and play_id = 'p{DAY}-0'")
+    assert "3 of the 4 comparable days" in why(lake)[1]
+
+
+def test_a_closed_week_counts_with_the_rows_that_were_declared_or_that_are_more(lake: Lake) -> None:
+    land_history(lake, *weeks_before(DAY, 1, 2, 3, 4), rows=10)
+    close_days(lake, RAW, dict.fromkeys(weeks_before(DAY, 1, 2, 3), 20))
+    land_rows(lake, DAY, 18, seq=2, received=OVER)
+    assert why(lake)[1].startswith("short: 18 of 20 rows")
+
+
 def publish(lake: Lake, day: date, rows: int = 20) -> None:
     plays = [core_play(day, f"p{number}") for number in range(rows)]
     run = prepare(lake, PLAYS, day, plays, pins=(pin(lake, RAW, {day: 1}),))
