@@ -10,13 +10,14 @@ from click.testing import CliRunner
 from tests.lakes import D1, D2, arrow, core_play, land, make_lake, prepare, raw_play
 
 from matinee.cli import doctor
+from matinee.errors import CommitConflictError
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.ledger import pins
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import State
 from matinee.ledger.recovery import abandoned
 from matinee.maintenance import upkeep
-from matinee.maintenance.leftovers import KEEP, KEEP_REFUSED, clean_overdue
+from matinee.maintenance.leftovers import KEEP, KEEP_REFUSED, clean, clean_overdue, leftovers
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
 
@@ -79,6 +80,32 @@ def test_experiments_stay(lake: Lake) -> None:
     refs.create_branch(lake.table(RAW), f"{names.EXPERIMENT}mine", refs.head(lake.table(RAW)))
     land(lake, RAW, [raw_play(D1, "p2")], seq=2, close=False)
     assert clean_overdue(lake, RAW, after(10 * KEEP)) == []
+
+
+def test_tags_and_branches_of_no_run_are_no_leftovers(lake: Lake) -> None:
+    table = lake.ensure(PLAYS)
+    for name in (names.EXPERIMENT, names.LEASE, "mine_"):
+        refs.create_branch(lake.table(PLAYS), f"{name}a", refs.head(table))
+    for name in (names.PUBLICATION, names.MARKER, names.BEGUN, names.SET, "audit", "before_the_incident_"):
+        refs.create_tag(lake.table(PLAYS), f"{name}a", refs.head(table))
+    assert list(leftovers(lake)) == []
+
+
+@pytest.mark.parametrize("kind", [*names.WORK, names.PIN])
+def test_branches_and_pins_of_runs_are_leftovers_of_their_table(lake: Lake, kind: str) -> None:
+    table = lake.ensure(PLAYS)
+    refs.create_branch(table, f"{kind}a", refs.head(table))
+    assert [(one.dataset, one.branch) for one in leftovers(lake)] == [(PLAYS, f"{kind}a")]
+
+
+def test_a_branch_that_moved_since_it_was_looked_at_is_not_cleaned(lake: Lake) -> None:
+    table = lake.ensure(RAW)
+    refs.create_branch(table, f"{names.LANDING}a", refs.head(table))
+    [found] = leftovers(lake)
+    lake.table(RAW).append(arrow(table, [raw_play(D1)]), branch=found.branch)
+    with pytest.raises(CommitConflictError):
+        clean(lake, found)
+    assert branches(lake, RAW) == {found.branch}
 
 
 def test_the_nightly_expiry_drops_them_first_so_they_hold_nothing(lake: Lake) -> None:

@@ -16,7 +16,7 @@ from matinee.landing.model import QUARANTINE, Landing
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned
-from matinee.maintenance.retention import expire, plan_expiry
+from matinee.maintenance.retention import expire, plan_expiry, retained
 from matinee.publication.move import move_to_main
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -132,6 +132,23 @@ def test_what_a_retained_publication_downstream_has_read_is_kept_as_long_as_it_i
     last = moment(lake.table(ATTRIBUTIONS), published.snapshot_id) + RETAINED
     assert kept(expired(lake, now=last), read) == [True]
     assert kept(expired(lake, now=last + timedelta(seconds=1)), read) == [False]
+
+
+def test_a_snapshot_that_was_tagged_since_the_plan_stays(lake: Lake) -> None:
+    old, older, head = commit(lake, "a", "b", "c")
+    expiry = plan_expiry(lake, PLAYS, MUCH_LATER)
+    refs.create_tag(lake.table(PLAYS), "before_the_incident", old)
+    expire(lake, expiry)
+    assert kept(lake.table(PLAYS), old, older, head) == [True, False, True]
+
+
+def test_of_a_days_publications_the_last_three_are_retained_and_what_is_prepared(lake: Lake) -> None:
+    for attempt in ("one", "two", "three", "four", "five"):
+        run = prepare(lake, PLAYS, D1, [], attempt=attempt)
+        if attempt != "five":
+            move_to_main(lake, run, lambda _: ())
+    found = {one.publication_id.rpartition("_")[2] for one in retained(lake, PLAYS, PLANNED)}
+    assert found == {"two", "three", "four", "five"}
 
 
 def test_a_tag_that_is_no_publications_own_is_kept(lake: Lake) -> None:
