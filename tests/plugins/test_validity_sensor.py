@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.test_worked_example import snippet
-from tests.lakes import D1, D2, land, raw_play
+from tests.lakes import D1, D2, land, prepare, raw_play
 
 from matinee.errors import DroppedError, TerminalError
 from matinee.ledger.dropping import drop_before
+from matinee.publication.move import move_to_main
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import Manifest, declare
@@ -93,6 +94,15 @@ def test_the_join_names_the_file_at_the_end_of_the_chain(lake: Lake) -> None:
     assert lines[0] == "core.plays 2026-03-01: no publication"
     assert lines[1].strip().startswith("raw.plays 2026-03-01: open")
     assert "matinee ingest raw.plays --close-through 2026-03-01" in lines[-1]
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_optional_inputs_are_not_waited_for_and_the_others_are(lake: Lake, is_published: bool) -> None:
+    close(lake, "raw.impressions", "2026-03-01")
+    if is_published:
+        move_to_main(lake, prepare(lake, "core.impressions", D1, []), lambda _: ())
+    waits = waiting(lake.settings, "core.impression_plays", "2026-03-01")
+    assert waits.partition("\n")[0] == ("" if is_published else "core.impressions 2026-03-01: no publication")
 
 
 def test_the_sensor_ends_at_once_where_the_inputs_are_valid(lake: Lake) -> None:

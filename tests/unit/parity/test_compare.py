@@ -1,4 +1,4 @@
-"""When a live day is compared with its publication: once both are mature, and the stream has read what the batch did."""
+"""When a live day is compared with its publication: both are mature, and the stream has read what the batch did."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
