@@ -38,7 +38,7 @@ def test_an_impression_nearer_than_the_least_delay_leaves_the_play_organic(sail:
     assert won(sail, [play], [shown("e1", NOON)], min_delay="250ms") == {"p1": None}
 
 
-def test_an_impression_at_the_instant_of_the_play_wins_and_a_later_one_does_not(sail: "SparkSession") -> None:
+def test_an_impression_at_the_instant_of_the_play_wins(sail: "SparkSession") -> None:
     assert won(sail, [played("p1", NOON)], [shown("e1", NOON), shown("e2", NOON + US)]) == {"p1": "e1"}
 
 

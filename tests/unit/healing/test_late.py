@@ -84,7 +84,7 @@ def test_days_built_on_others_are_not_cut_to_the_days_asked_for(lake: Lake) -> N
     assert brief(lake, D1, D1) == brief(lake, D3, D3) == [restated]
 
 
-def test_an_input_day_of_the_same_generation_with_other_rows_makes_its_reader_stale(lake: Lake) -> None:
+def test_an_input_day_with_other_rows_makes_its_reader_stale_by_its_stamp(lake: Lake) -> None:
     publish_plays(lake, D2, stamps={0: "0b"})
     now = history(lake, PLAYS).newest(D2)
     assert now is not None and now.stamp is not None  # noqa: PT018

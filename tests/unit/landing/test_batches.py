@@ -76,7 +76,7 @@ def test_a_landing_that_was_cut_off_is_finished_once_with_its_own_time(
     assert batches.settle_idle(lake, RAW) == 0
 
 
-def test_a_landing_that_died_before_it_was_registered_is_known_once_it_is_settled(
+def test_a_landing_that_died_before_its_registration_is_known_when_settled(
     lake: Lake, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die_at(monkeypatch, lake, file, "ingest.after_raw")
@@ -150,7 +150,7 @@ def test_a_commit_whose_batch_is_not_noted_is_told(lake: Lake) -> None:
         batches.prepared_as(lake, "gone")
 
 
-def test_of_two_files_in_one_batch_each_has_its_number_and_their_commit_the_last(lake: Lake, tmp_path: Path) -> None:
+def test_two_files_of_one_batch_have_a_number_each(lake: Lake, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"plays-{name}.jsonl").write_text(PLAY % name)
     ingest(lake.settings, RAW, sorted(tmp_path.glob("plays-*")), LANDED)

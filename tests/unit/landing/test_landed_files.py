@@ -113,7 +113,7 @@ def test_a_write_that_fails_leaves_no_branch(lake: Lake) -> None:
     refused(lake, fail, OSError, "no space left")
 
 
-def test_where_another_file_was_first_the_rows_are_written_with_the_next_number(lake: Lake) -> None:
+def test_rows_are_written_with_the_next_number_where_another_was_first(lake: Lake) -> None:
     numbers: list[int] = []
 
     def race(told: Landing) -> None:

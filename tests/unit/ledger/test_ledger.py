@@ -91,7 +91,7 @@ def test_the_newest_publication_of_a_day_is_the_last_one_on_main(lake: Lake) -> 
     assert newest(lake).publication_id == second.publication_id
 
 
-def test_a_day_that_an_attempt_made_again_has_no_more_is_not_published_with_it(lake: Lake) -> None:
+def test_a_day_that_a_remade_attempt_has_no_more_is_not_published(lake: Lake) -> None:
     run = prepare(lake, PLAYS, D1, [core_play(D1)])
     [prepared] = history(lake, PLAYS).find(run.publication_id)
     record(lake, [replace(prepared, day=D2)])
@@ -110,7 +110,7 @@ def test_of_an_attempt_the_record_that_was_made_last_is_its_own(lake: Lake) -> N
     assert (found.day, found.audited_snapshot_id) == (D2, 7)
 
 
-def test_of_a_day_given_up_and_a_day_prepared_at_once_the_prepared_one_counts(lake: Lake) -> None:
+def test_of_a_day_given_up_and_one_prepared_the_prepared_one_counts(lake: Lake) -> None:
     run = prepare(lake, PLAYS, D2, [core_play(D2)])
     [prepared] = history(lake, PLAYS).find(run.publication_id)
     record(lake, [replace(prepared, day=D1, state=State.ABANDONED)])

@@ -142,7 +142,7 @@ def test_a_snapshot_that_was_tagged_since_the_plan_stays(lake: Lake) -> None:
     assert kept(lake.table(PLAYS), old, older, head) == [True, False, True]
 
 
-def test_of_a_days_publications_the_last_three_are_retained_and_what_is_prepared(lake: Lake) -> None:
+def test_of_a_days_publications_the_last_three_are_retained(lake: Lake) -> None:
     for attempt in ("one", "two", "three", "four", "five"):
         run = prepare(lake, PLAYS, D1, [], attempt=attempt)
         if attempt != "five":

@@ -67,7 +67,7 @@ def refused(lake: Lake, words: str) -> bool:
     return True
 
 
-def test_a_live_table_is_compared_from_the_instant_on_at_which_the_last_window_ended(lake: Lake) -> None:
+def test_a_live_table_is_compared_from_the_instant_of_maturity_on(lake: Lake) -> None:
     publish(lake, OUTCOMES, D1, as_of=MATURE)
     stream(lake, Progress(READ, as_of=MATURE - US))
     assert refused(lake, "the live table is as of .*, before its last window ended")

@@ -165,7 +165,7 @@ def test_a_tag_that_another_process_has_put_elsewhere_is_a_conflict(lake: Lake) 
     assert refs.reference(lake.table(PLAYS), "held") == first
 
 
-def test_a_snapshot_that_is_there_can_be_read_and_one_that_is_not_is_refused(lake: Lake) -> None:
+def test_a_snapshot_that_is_there_can_be_read_and_no_other(lake: Lake) -> None:
     table = lake.table(PLAYS)
     refs.require(table, refs.head(table))
     with pytest.raises(SnapshotGoneError, match=r"Snapshot 7 of core\.plays has expired"):

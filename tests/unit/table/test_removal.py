@@ -34,7 +34,7 @@ def kept(table: Table, *snapshot_ids: int) -> list[bool]:
     return [table.metadata.snapshot_by_id(one) is not None for one in snapshot_ids]
 
 
-def test_a_snapshot_that_was_tagged_since_it_was_to_go_stays_and_the_others_go(lake: Lake) -> None:
+def test_a_snapshot_that_was_tagged_meanwhile_stays_and_others_go(lake: Lake) -> None:
     old, older, head = commit(lake, "a", "b", "c")
     refs.create_tag(lake.table(PLAYS), "before_the_incident", old)
     remove_snapshots(lake, PLAYS, [old, older])

@@ -129,7 +129,7 @@ def test_the_day_itself_is_no_history(lake: Lake) -> None:
     assert "3 of the 4 comparable days" in why(lake)[1]
 
 
-def test_a_closed_week_counts_with_the_rows_that_were_declared_or_that_are_more(lake: Lake) -> None:
+def test_a_closed_week_counts_with_the_rows_that_were_declared(lake: Lake) -> None:
     land_history(lake, *weeks_before(DAY, 1, 2, 3, 4), rows=10)
     close_days(lake, RAW, dict.fromkeys(weeks_before(DAY, 1, 2, 3), 20))
     land_rows(lake, DAY, 18, seq=2, received=OVER)

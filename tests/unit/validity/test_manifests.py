@@ -50,12 +50,12 @@ def test_a_lake_is_valid_from_its_first_closed_day(lake: Lake) -> None:
     assert Validity(lake).valid_from == D2
 
 
-def test_of_several_declarations_of_a_day_the_last_one_holds_and_first_days_are_of_no_dataset() -> None:
+def test_of_several_declarations_of_a_day_the_last_one_holds() -> None:
     found = newest_of([manifest(D1, 1), manifest(D1, 2), manifest(D2, 3), manifest(D1, dataset=BEGIN)])
     assert {key: one.expected_rows for key, one in found.items()} == {(RAW, D1): 2, (RAW, D2): 3}
 
 
-def test_a_declaration_has_a_number_above_those_before_and_above_a_given_one(lake: Lake) -> None:
+def test_a_declaration_has_a_number_above_those_before_it(lake: Lake) -> None:
     numbers = [
         declare(lake, [manifest(D1, rows)], above=above)[0].landing_seq for rows, above in ((9, 0), (8, 5), (7, 0))
     ]
