@@ -1,6 +1,7 @@
 """A withdrawal stands on `main` first, and in the ledger then; clocks order nothing."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,24 @@ def test_the_clock_of_whoever_withdraws_changes_nothing(
     assert newest(lake).state is State.WITHDRAWN
     publish(lake, "second", generation=2)
     assert (newest(lake).state, newest(lake).generation) == (State.PUBLISHED, 2)
+
+
+def test_others_that_commit_first_each_time_end_a_withdrawal(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[bool] = []
+
+    def lose(*_: object) -> None:
+        tries.append(True)
+        raise CommitConflictError("Others were first.", next_step="Again.")
+
+    monkeypatch.setattr(module, "replace_files", lose)
+    with pytest.raises(CommitConflictError, match=f"{refs.COMMIT_TRIES} times: 2026-03-01 is not withdrawn"):
+        withdraw(lake, newest(lake), "doubled starts")
+    assert len(tries) == refs.COMMIT_TRIES
+    assert newest(lake).state is State.PUBLISHED
+
+
+def test_a_day_that_is_not_published_any_more_is_not_withdrawn(lake: Lake) -> None:
+    judged = newest(lake)
+    other = replace(judged, day=D1 + timedelta(days=1))
+    with pytest.raises(CommitConflictError, match="its newest publication is nothing by now"):
+        withdraw(lake, other, "doubled starts")
