@@ -10,6 +10,7 @@ from tests.lakes import D1, D2, D3, arrow, core_play, ids, land, make_lake, pin,
 from matinee.contracts.model import Contract, live_name
 from matinee.contracts.registry import Registry
 from matinee.days import end_of
+from matinee.errors import CommitConflictError
 from matinee.ledger import pins
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.ledger import history
@@ -207,3 +208,17 @@ def test_a_run_that_pins_at_the_last_moment_reads_its_days_all_the_same(
     expire(lake, plan_expiry(lake, PLAYS, datetime.now(UTC) + timedelta(hours=47)))
     rows = lake.table(PLAYS).scan(snapshot_id=head).to_arrow()
     assert sorted(rows["play_id"].to_pylist()) == ["p1", "p2", "p3"]
+
+
+def test_others_that_commit_first_each_time_end_a_drop(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[bool] = []
+
+    def lose(*_: object) -> None:
+        tries.append(True)
+        raise CommitConflictError("Others were first.", next_step="Again.")
+
+    monkeypatch.setattr(drops, "drop_before", lose)
+    with pytest.raises(CommitConflictError, match=f"{refs.COMMIT_TRIES} times: no day was dropped"):
+        drop(lake, PLAYS, NOW)
+    assert len(tries) == refs.COMMIT_TRIES
+    assert ids(lake, PLAYS, "play_id") == ["p1", "p2", "p3"]
