@@ -128,7 +128,10 @@ def test_rows_are_written_with_the_next_number_where_another_was_first(lake: Lak
     assert landing_seq(lake.table(RAW)) == 2
 
 
-def test_what_a_kill_left_on_the_branch_is_not_published(lake: Lake) -> None:
+def test_what_a_kill_left_on_the_branch_is_not_published_and_costs_no_try(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRIES", 1)
     table = refs.create_branch(lake.table(RAW), FILE.branch, refs.head(lake.table(RAW)))
     table.append(arrow(table, [raw_play(D1, "left")]), branch=FILE.branch)
     commit(lake, RAW, FILE, whole(lake))
