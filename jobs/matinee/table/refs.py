@@ -227,7 +227,11 @@ def _commit(
         except CommitFailedException as error:
             # A commit to another reference of this table loses the catalog's race as well: only a reference that is
             # no longer where the caller saw it is a conflict.
-            if reference(table.refresh(), name) != requirement.snapshot_id:
+            try:
+                moved = reference(table.refresh(), name) != requirement.snapshot_id
+            except ValueError as other:  # Another table stands in the place of this one.
+                raise _conflict(table, name, other) from other
+            if moved:
                 raise _conflict(table, name, error) from error
     raise _conflict(table, name, RuntimeError(f"{COMMIT_TRIES} tries lost the race for the table's metadata"))
 
