@@ -19,6 +19,7 @@ from matinee.landing.model import Landing
 from matinee.landing.parsing.judge import AHEAD, RECEIVED
 from matinee.landing.parsing.lines import parse_lines
 from matinee.landing.parsing.rows import parse_rows
+from matinee.landing.parsing.values import DAY_US
 from matinee.settings import Settings
 from matinee.sources.files.read import changed, read_blocks, read_rows
 from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, refused
@@ -182,11 +183,9 @@ def _write(part: Part, tables: list["pa.Table"], written: Written) -> None:
     if not tables:
         return
     table = pa.concat_tables(tables)
-    is_good = pc.is_null(table["reason"])
-    all_good = pc.all(is_good).as_py()
-    written.good += _files(part, part.good, table if all_good else table.filter(is_good))
-    if not all_good:
-        written.bad += _files(part, part.bad, _quarantined(part.contract, table.filter(pc.invert(is_good))))
+    written.good += _files(part, part.good, table, pc.is_null(table["reason"]))
+    bad = table.filter(pc.is_valid(table["reason"]))
+    written.bad += _files(part, part.bad, _quarantined(part.contract, bad), pc.is_valid(bad["reason"]))
 
 
 def _quarantined(contract: Contract, bad: "pa.Table") -> "pa.Table":
@@ -203,18 +202,17 @@ def _quarantined(contract: Contract, bad: "pa.Table") -> "pa.Table":
     return columns.append_column("dataset", dataset)
 
 
-def _files(part: Part, target: Target, rows: "pa.Table") -> Iterator[str]:
-    """Write rows to data files, one for each of the target's parts, and yield where they are."""
+def _files(part: Part, target: Target, rows: "pa.Table", wanted: "pa.ChunkedArray") -> Iterator[str]:
+    """Write the wanted rows to data files, one for each of the target's parts, and yield where they are."""
     import pyarrow.parquet as pq
 
-    for piece in _split(rows, target.parts):
+    for piece in _split(rows.select(target.schema.names), target.parts, wanted):
         path = f"{target.folder}/{uuid.uuid4().hex}.parquet"
         files = filesystem(part.settings, path)
         files.makedirs(target.folder, exist_ok=True)
-        columns = piece.select(target.schema.names).cast(target.schema)
         with files.open(path, "wb") as stream:
             pq.write_table(
-                columns,
+                piece.cast(target.schema),
                 stream,
                 compression="zstd",
                 compression_level=COMPRESSION_LEVEL,
@@ -224,36 +222,36 @@ def _files(part: Part, target: Target, rows: "pa.Table") -> Iterator[str]:
         yield path
 
 
-def _split(rows: "pa.Table", by: tuple[str, ...]) -> Iterator["pa.Table"]:
-    """Yield the rows of each combination of values, days for instants; in their order."""
+def _split(rows: "pa.Table", by: tuple[str, ...], wanted: "pa.ChunkedArray") -> Iterator["pa.Table"]:
+    """Yield the wanted rows of each combination of values, days for instants; in their order."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not rows.num_rows:
-        return
-    keys = pa.repeat(pa.scalar(0, pa.int64()), rows.num_rows)
+    keys = pc.if_else(wanted, pa.scalar(0, pa.int64()), None)
     for name in by:
-        codes = pc.dictionary_encode(_days(rows[name]).combine_chunks())
+        codes = pc.dictionary_encode(_values(rows[name]))
         keys = pc.add(pc.multiply(keys, len(codes.dictionary)), codes.indices.cast(pa.int64()))
-    found = sorted(keys.unique().to_pylist())
-    if len(found) <= FEW_PARTS:
+    found = sorted(keys.unique().drop_null().to_pylist())
+    if len(found) == 1 and not keys.null_count:
+        yield rows
+    elif len(found) <= FEW_PARTS:
         # Rows of a part mostly follow each other: to copy them so takes half of what a sort does.
-        yield from (rows.filter(pc.equal(keys, one)) if len(found) > 1 else rows for one in found)
-        return
-    order = pc.sort_indices(keys)
-    in_order, first = rows.take(order), 0
-    for end in pc.run_end_encode(keys.take(order), run_end_type=pa.int64()).run_ends.to_pylist():
-        yield in_order.slice(first, end - first)
-        first = end
+        yield from (rows.filter(pc.equal(keys, one)) for one in found)
+    else:
+        order = pc.sort_indices(keys)[: rows.num_rows - keys.null_count]  # Those that are not wanted come last.
+        in_order, first = rows.take(order), 0
+        for end in pc.run_end_encode(keys.take(order), run_end_type=pa.int64()).run_ends.to_pylist():
+            yield in_order.slice(first, end - first)
+            first = end
 
 
-def _days(values: "pa.ChunkedArray") -> "pa.ChunkedArray":
+def _values(column: "pa.ChunkedArray") -> "pa.Array":
+    """Return the values that parts have one each of: of instants their days since 1970, which Arrow is slow to find."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if pa.types.is_timestamp(values.type):
-        return pc.floor_temporal(values, unit="day").cast(pa.timestamp("us")).cast(pa.date32())
-    return values
+    if pa.types.is_timestamp(column.type):
+        return pa.array(column.cast(pa.int64()).to_numpy() // DAY_US)
+    return column.combine_chunks()
 
 
 def _lost(file: LandingFile, rows_in: int, rows: int) -> ConservationError:
