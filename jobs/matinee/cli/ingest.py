@@ -23,7 +23,9 @@ from matinee.settings import load_settings
 @click.option("--rehash", is_flag=True, help="Read files that are known by their times, too; say which differ.")
 @click.option("--archive-to", metavar="DIR", help="Move what is landed there; nothing is overwritten.")
 @output_option
+@click.pass_obj
 def ingest(
+    has_own_process: bool | None,
     dataset: str | None,
     sources: tuple[str, ...],
     close_through: date | None,
@@ -44,12 +46,16 @@ def ingest(
       matinee ingest raw.plays --from 'landing/plays-*.jsonl.gz' --close-through 2026-03-03
       matinee ingest --from landing/ --rehash --archive-to landed/
     """
-    from matinee.landing.ingest import close_through as close
-    from matinee.landing.ingest import ingest as land
+    from matinee.landing.trimming import trim
 
     if not sources and close_through is None:
         raise UsageError("There is nothing to do.", next_step="Give --from PATH, --close-through DAY, or both.")
     settings = load_settings()
+    if has_own_process and settings.task_mode == "connect":
+        trim()
+    from matinee.landing.ingest import close_through as close
+    from matinee.landing.ingest import ingest as land
+
     at = received_at.replace(tzinfo=UTC) if received_at else None
     rows = []
     with working("landing", output):

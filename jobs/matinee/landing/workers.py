@@ -22,9 +22,6 @@ from matinee.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: What a worker would import when it first needs it, each for itself: PyArrow asks pandas about every list.
-_IMPORTED_LATE = ("pyarrow.compute", "pyarrow.parquet", "fsspec.implementations.local", "pandas")
-
 
 def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
     """Write the parts of a batch, and return what came of all of them.
@@ -40,7 +37,7 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
         return _together(map(write_part, parts))
     # They are forked from a process that has read the code, and nothing else, once.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([write_part.__module__, *_IMPORTED_LATE])
+    context.set_forkserver_preload(["matinee.landing.worker_imports"])
     try:
         with ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
             return _together(pool.map(write_part, parts))

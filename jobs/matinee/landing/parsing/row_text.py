@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from matinee.landing.parsing.text import text_of
+from matinee.landing.trimming import pandas
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,10 +90,23 @@ def _plain(column: "pa.Array") -> list[str | None]:
         return [_number(number) if is_there else None for number, is_there in zip(numbers, there, strict=True)]
     if kinds.is_boolean(kind):
         return [None if value is None else json.dumps(value) for value in column.to_pylist()]
-    values = [None if value is None else str(value) for value in column.to_pylist()]
+    values = [None if value is None else str(value) for value in _readable(column)]
     if kinds.is_integer(kind) or kinds.is_decimal(kind):
         return values
     return [None if value is None else _quoted(value) for value in values]
+
+
+def _readable(column: "pa.Array") -> Sequence[object]:
+    """Return values as objects of Python; PyArrow needs pandas for nanoseconds, and may be without."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    if kinds.is_duration(column.type) and column.type.unit == "ns":
+        ticks, duration = column.cast(pa.int64()).to_pylist(), pandas().Timedelta
+        return [None if tick is None else duration(tick, unit="ns") for tick in ticks]
+    if kinds.is_time64(column.type):
+        column = column.cast(pa.time64("us"), safe=False)
+    return list(column.to_pylist())
 
 
 def _number(number: np.floating) -> str:

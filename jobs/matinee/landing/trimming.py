@@ -1,0 +1,32 @@
+"""Processes that do nothing but land files start sooner without what landing does not need."""
+
+import gc
+import sys
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
+
+
+def trim() -> None:
+    """Shut pandas out of this process, which only lands files, and let Python look for garbage rarely.
+
+    PyArrow imports pandas, where it is installed, as soon as it is given a list, and then knows frames and series: a
+    process that goes on to other work needs that.
+    """
+    # What is imported stays: each look goes through all of it.
+    gc.set_threshold(100_000)
+    if "pandas" in sys.modules:
+        return
+    import pyarrow as pa
+
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    # PyArrow's Python tries once, whatever comes of it; its C++ tries again and again, and is told at once.
+    with suppress(ImportError, AttributeError):
+        _ = pa.lib._pandas_api.have_pandas
+
+
+def pandas() -> ModuleType:
+    """Return pandas, also where it was shut out."""
+    if sys.modules.get("pandas", sys) is None:
+        del sys.modules["pandas"]
+    return import_module("pandas")

@@ -1,0 +1,11 @@
+"""What the process imports that workers are forked from: each of them would import it for itself."""
+
+from matinee.landing.trimming import trim
+
+trim()
+
+import fsspec.implementations.local  # type: ignore[import-untyped]  # noqa: E402, F401
+import pyarrow.compute  # noqa: E402, F401, TID253
+import pyarrow.parquet  # noqa: E402, F401, TID253
+
+import matinee.landing.parts  # noqa: E402, F401
