@@ -93,21 +93,26 @@ def put_together(
     found["reason"] = _sparse(bad, about.num_rows)
     found["payload"] = _sparse({place: texts[place].decode(errors="replace") for place in bad}, about.num_rows)
     found["unknown"] = _unknown(proven, judged, about.num_rows)
-    found |= {name: _replaced(column, name, judged) for name, column in columns.items()}
+    found |= _replaced(columns, judged)
     found["event_day"] = found[event_time(contract)].cast(pa.date32())
     return pa.record_batch(found, schema=parsed_schema(contract))
 
 
-def _replaced(column: "pa.Array", name: str, judged: Mapping[int, Judged]) -> "pa.Array":
+def _replaced(columns: "Mapping[str, pa.Array]", judged: Mapping[int, Judged]) -> "Mapping[str, pa.Array]":
+    """Return columns with the values of the rows that were judged."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if not judged:
-        return column
-    is_judged = np.zeros(len(column), bool)
-    is_judged[list(judged)] = True
-    values = pa.array([one.values.get(name) for one in judged.values()], column.type)
-    return pc.replace_with_mask(column, pa.array(is_judged), values)
+        return columns
+    judged_places, order = np.array([*judged]), np.arange(len(columns[RECEIVED]))
+    order[judged_places] = len(order) + np.arange(len(judged))
+    places, taken, found = pa.array(judged_places), pa.array(order), {}
+    for name, column in columns.items():
+        values = pa.array([one.values.get(name) for one in judged.values()], column.type)
+        # Mostly they are what was proven, in all but the rows that could not be read.
+        is_same = values.equals(column.take(places))
+        found[name] = column if is_same else pa.concat_arrays([column, values]).take(taken)
+    return found
 
 
 def _sparse(texts: Mapping[int, str], count: int) -> "pa.Array":

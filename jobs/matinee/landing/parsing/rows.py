@@ -133,8 +133,18 @@ def _texts(column: "pa.Array") -> "pa.Array":
         texts = content.cast(pa.string())
     except pa.ArrowInvalid:
         texts = pa.array([None if one is None else text_of(one) for one in content.to_pylist()], pa.string())
+    if not _may_be_odd(texts):
+        return texts
     is_odd = pc.or_(pc.match_substring(texts, _NONCHARACTER), pc.greater(pc.binary_length(texts), MAX_TEXT))
     return pc.if_else(is_odd, None, texts) if is_odd.true_count else texts
+
+
+def _may_be_odd(texts: "pa.Array") -> bool:
+    """Whether a text may hold a noncharacter or be too long: most columns have neither the bytes nor the length."""
+    content = texts.buffers()[2]
+    if not content or not content.size:
+        return False
+    return content.size > MAX_TEXT or bool((np.frombuffer(content, np.uint8) == _NONCHARACTER.encode()[0]).any())
 
 
 def _reals(column: "pa.Array") -> "pa.Array":

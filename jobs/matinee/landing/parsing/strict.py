@@ -178,19 +178,21 @@ def _is_short(line: bytes) -> bool:
 
 def _is_doubtful(lines: Sequence[bytes], names: Numbers, failed: Sequence[int]) -> Flags:
     """Return which lines have more quotes than their fields' names and texts, or what may be an escape or no text."""
-    content, ends = b"".join(lines), np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))
+    import pyarrow as pa
+
+    _, offsets, content = pa.array(lines, pa.binary()).buffers()
+    ends = np.frombuffer(offsets, np.int32)[1 : len(lines) + 1]
+    data = np.frombuffer(content, np.uint8)[: ends[-1]] if content and content.size else np.zeros(0, np.uint8)
     # Judged one by one are those that could not be decoded, and those that may hold an escape or no text.
-    apart = np.array(failed, np.int64)
-    if b"\\" in content or _NONCHARACTER[:1] in content:
-        data = np.frombuffer(content, np.uint8)
-        odd = np.flatnonzero((data == ord("\\")) | (data == _NONCHARACTER[0]))
-        apart = np.union1d(np.searchsorted(ends, odd, "right"), apart)
-    quotes = content.count(b'"') - sum(lines[place].count(b'"') for place in apart.tolist())
+    odd = [np.flatnonzero(data == byte) for byte in (ord("\\"), _NONCHARACTER[0])]
+    apart = np.union1d(np.searchsorted(ends, np.concatenate(odd), "right"), np.array(failed, np.int64))
+    is_quote = data == ord('"')
+    quotes = np.count_nonzero(is_quote) - sum(lines[place].count(b'"') for place in apart.tolist())
     # No other line has fewer quotes than its fields need: where all together have as many, each has.
     if quotes == 2 * (names.sum() - names[apart].sum()):
         doubtful: Flags = np.zeros(len(lines), bool)
     else:
-        found = np.flatnonzero(np.frombuffer(content, np.uint8) == ord('"'))
+        found = np.flatnonzero(is_quote)
         doubtful = np.diff(np.searchsorted(found, ends), prepend=0) != 2 * names
     doubtful[apart] = True
     return doubtful
