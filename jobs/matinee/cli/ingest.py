@@ -46,13 +46,13 @@ def ingest(
       matinee ingest raw.plays --from 'landing/plays-*.jsonl.gz' --close-through 2026-03-03
       matinee ingest --from landing/ --rehash --archive-to landed/
     """
-    from matinee.landing.trimming import trim
+    from matinee.short_lived import leave_out
 
     if not sources and close_through is None:
         raise UsageError("There is nothing to do.", next_step="Give --from PATH, --close-through DAY, or both.")
     settings = load_settings()
     if has_own_process and settings.task_mode == "connect":
-        trim()
+        leave_out()
     from matinee.landing.ingest import close_through as close
     from matinee.landing.ingest import ingest as land
 

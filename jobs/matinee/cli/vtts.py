@@ -5,13 +5,17 @@ import click
 from matinee.cli.output import OUT, emit, emit_one, output_option
 from matinee.errors import TerminalError
 from matinee.settings import load_settings
+from matinee.short_lived import leave_out
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 
 
 @click.group()
-def vtts() -> None:
+@click.pass_obj
+def vtts(has_own_process: bool | None) -> None:
     """Valid-through timestamps: the end of each dataset's unbroken run of valid days."""
+    if has_own_process:
+        leave_out()
 
 
 @vtts.command(name="list")

@@ -1,8 +1,8 @@
 """What the process imports that workers are forked from: each of them would import it for itself."""
 
-from matinee.landing.trimming import trim
+from matinee.short_lived import leave_out
 
-trim()
+leave_out()
 
 import fsspec.implementations.local  # type: ignore[import-untyped]  # noqa: E402, F401
 import pyarrow.compute  # noqa: E402, F401, TID253

@@ -65,21 +65,6 @@ def test_recovery_records_as_published_what_was_abandoned_and_is_on_main(lake: L
     assert recover(lake, PLAYS) == ()
 
 
-def test_a_run_that_begins_during_recovery_is_not_abandoned(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    from matinee.ledger import recovery as module
-
-    prepare(lake, PLAYS, D1, [core_play(D1)])
-    look, begun = module.recorded, list[Run]()
-
-    def begin(*arguments: object) -> object:
-        begun.append(prepare(lake, PLAYS, D2, [core_play(D2)]))
-        return look(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "recorded", begin)
-    assert recover(lake, PLAYS) == ()
-    assert {one.state for one in history(lake, PLAYS).find(begun[0].publication_id)} == {State.PREPARED}
-
-
 def test_the_newest_publication_of_a_day_is_the_last_one_on_main(lake: Lake) -> None:
     reach_main(lake, prepare(lake, PLAYS, D1, [core_play(D1)], attempt="one"))
     recover(lake, PLAYS)

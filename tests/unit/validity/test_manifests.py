@@ -1,9 +1,11 @@
 """Declarations of days: which of several holds, with which day a lake begins, and how they are numbered."""
 
-from dataclasses import replace
+import math
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from tests.lakes import D1, D2, D3, PLANNED, close_days, land, make_lake, raw_play
 
@@ -11,7 +13,7 @@ from matinee.errors import CommitConflictError
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity import manifests as module
-from matinee.validity.manifests import BEGIN, Manifest, changes, declarations, declare, declared, first_day, newest_of
+from matinee.validity.manifests import BEGIN, Declared, Manifest, changes, declare, declared
 from matinee.validity.validity import Validity
 
 RAW, OTHER = "raw.plays", "raw.impressions"
@@ -26,21 +28,33 @@ def manifest(day: date, rows: int = 1, *, closed: bool = True, dataset: str = RA
     return Manifest(dataset, day, rows, closed, None, PLANNED)
 
 
+def said(*manifests: Manifest) -> Declared:
+    """What holds of declarations, each of which was made after the one before it."""
+    rows = [one._replace(landing_seq=number)._asdict() for number, one in enumerate(manifests)]
+    form = pa.schema([("expected_distinct", pa.int64()), ("file", pa.string())])
+    table = pa.Table.from_pylist(rows)
+    for field in form:
+        place = table.schema.get_field_index(field.name)
+        table = table.set_column(place, field, table[field.name].cast(field.type))
+    return Declared(table)
+
+
 def test_an_open_day_does_not_begin_the_lake() -> None:
-    assert first_day([manifest(D1, closed=False), manifest(D2)]) == D2
+    assert said(manifest(D1, closed=False), manifest(D2)).first_day == D2
 
 
 def test_without_a_closed_day_a_lake_has_not_begun() -> None:
-    assert first_day([manifest(D1, closed=False)]) is None
+    assert said(manifest(D1, closed=False)).first_day is None
+    assert Declared().first_day is None
 
 
 def test_the_earliest_closed_day_of_any_dataset_begins_the_lake() -> None:
-    assert first_day([manifest(D3), manifest(D1, dataset=OTHER), manifest(D2)]) == D1
+    assert said(manifest(D3), manifest(D1, dataset=OTHER), manifest(D2)).first_day == D1
 
 
 def test_the_first_day_that_a_person_named_last_holds() -> None:
     named = [manifest(D3, dataset=BEGIN), manifest(D2, dataset=BEGIN)]
-    assert first_day([manifest(D1), *named]) == D2
+    assert said(manifest(D1), *named).first_day == D2
 
 
 def test_a_lake_is_valid_from_its_first_closed_day(lake: Lake) -> None:
@@ -51,8 +65,30 @@ def test_a_lake_is_valid_from_its_first_closed_day(lake: Lake) -> None:
 
 
 def test_of_several_declarations_of_a_day_the_last_one_holds() -> None:
-    found = newest_of([manifest(D1, 1), manifest(D1, 2), manifest(D2, 3), manifest(D1, dataset=BEGIN)])
+    found = said(manifest(D1, 1), manifest(D1, 2), manifest(D2, 3), manifest(D1, dataset=BEGIN))
     assert {key: one.expected_rows for key, one in found.items()} == {(RAW, D1): 2, (RAW, D2): 3}
+
+
+def test_a_day_is_asked_for_by_dataset_and_day() -> None:
+    found = said(manifest(D1, 1), manifest(D2, 2, dataset=OTHER))
+    assert ((RAW, D1) in found, (RAW, D2) in found, (OTHER, D2) in found, ("raw.x", D1) in found) == (True, False) * 2
+    assert (set(found), len(found)) == ({(RAW, D1), (OTHER, D2)}, 2)
+
+
+def test_rows_of_days_tell_open_days_and_other_counts_apart() -> None:
+    distinct = manifest(D3)._replace(expected_distinct=1)
+    found = said(manifest(D1, 7), manifest(D2, 8, closed=False), distinct)
+    days = np.array([D3, D1, D2, date(2026, 1, 1)], "datetime64[D]")
+    assert found.rows_of(RAW, days).tolist()[:3] == [math.inf, 7, -math.inf]
+    assert np.isnan([*found.rows_of(RAW, days[3:]), *found.rows_of(OTHER, days)]).all()
+    assert (found.closed_days(RAW), found.closed_days(OTHER)) == ({D1, D3}, set())
+
+
+def test_what_a_file_has_declared_is_told_whether_it_holds_or_not() -> None:
+    first, second = manifest(D1, 1)._replace(file="a"), manifest(D1, 2)._replace(file="b")
+    found = said(first, second, manifest(D2))
+    assert [one.expected_rows for one in found.of_file("a", above=-1)] == [1]
+    assert found.of_file("b", above=1) == found.of_file("c", above=-1) == Declared().of_file("a", above=-1) == []
 
 
 def test_a_declaration_has_a_number_above_those_before_it(lake: Lake) -> None:
@@ -66,18 +102,18 @@ def test_a_declaration_has_a_number_above_those_before_it(lake: Lake) -> None:
 def test_to_declare_nothing_makes_no_table(lake: Lake) -> None:
     assert declare(lake, []) == ()
     assert not lake.exists(module.MANIFESTS)
-    assert declarations(lake) == []
+    assert (len(declared(lake)), declared(lake).landing_seq) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "word",
     [{"expected_rows": 2}, {"expected_distinct": 1}, {"closed": False}, {"file": "f"}],
-    ids=lambda said: next(iter(said)),
+    ids=lambda word: next(iter(word)),
 )
-def test_only_what_says_something_else_than_what_holds_is_a_change(lake: Lake, said: dict[str, object]) -> None:
+def test_only_what_says_something_else_than_what_holds_is_a_change(lake: Lake, word: dict[str, object]) -> None:
     declare(lake, [manifest(D1)])
     assert changes(lake, [manifest(D1)]) == []
-    other = replace(manifest(D1), **said)  # type: ignore[arg-type]
+    other = manifest(D1)._replace(**word)  # type: ignore[arg-type]
     assert changes(lake, [other]) == [other]
 
 

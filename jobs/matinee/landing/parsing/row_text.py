@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from matinee.landing.parsing.text import text_of
-from matinee.landing.trimming import pandas
+from matinee.short_lived import pandas
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Processes that do nothing but land files start sooner without what landing does not need."""
+"""Processes that do one thing and end: they start sooner without what they do not need."""
 
 import gc
 import os
@@ -8,8 +8,8 @@ from importlib import import_module
 from types import ModuleType
 
 
-def trim() -> None:
-    """Shut pandas out of this process, which only lands files, and have it look after its memory less.
+def leave_out() -> None:
+    """Leave pandas out of this process, which ends soon, and have it look after its memory less.
 
     PyArrow imports pandas, where it is installed, as soon as it is given a list, and then knows frames and series: a
     process that goes on to other work needs that.
@@ -29,7 +29,7 @@ def trim() -> None:
 
 
 def pandas() -> ModuleType:
-    """Return pandas, also where it was shut out."""
+    """Return pandas, also where it was left out."""
     if sys.modules.get("pandas", sys) is None:
         del sys.modules["pandas"]
     return import_module("pandas")

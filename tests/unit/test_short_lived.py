@@ -20,8 +20,8 @@ assert sys.modules["pandas"] is None
 NANOSECONDS = """
 import pyarrow as pa
 from matinee.landing.parsing.row_text import row_texts
-from matinee.landing.trimming import trim
-trim()
+from matinee.short_lived import leave_out
+leave_out()
 column = pa.array([1_500_000_001, None, -1], pa.int64())
 rows = pa.record_batch({"since": column.cast(pa.duration("ns")), "at": pa.array([1_500_000_001] * 3, pa.time64("ns"))})
 print(b";".join(row_texts(rows)).decode())
