@@ -220,13 +220,17 @@ def _joined(kept: Latest, added: "pa.Table", files: Collection[str]) -> "pa.Tabl
 
     before = [pa.ipc.open_file(kept.packed).read_all().select(added.column_names)] if kept.packed else []
     rows = pa.concat_tables([*(one.cast(added.schema) for one in before), added])
-    rows = rows.filter(pc.is_in(rows[_FILE], pa.array(sorted(files), pa.string())))
-    ranks = pa.array([_RANK[State(one)] for one in rows["state"].to_pylist()], pa.int8())
-    ages = pa.table({"rank": ranks, "at": rows["recorded_ts"]})
-    rows = rows.take(pc.sort_indices(ages, sort_keys=[("rank", "ascending"), ("at", "ascending")]))
-    rows = rows.take(_last(rows, _FILE, *_KEY))
-    stands = pc.is_in(pa.array(range(len(rows)), pa.int64()), _last(rows, *_KEY))
-    return rows.append_column(_STANDS, stands)
+    known = pc.is_in(rows[_FILE], pa.array(sorted(files), pa.string()))
+    ranks = pc.take(pa.array(_RANK.values(), pa.int8()), pc.index_in(rows["state"], pa.array(_RANK, pa.string())))
+    ages = pa.table({"known": known, "rank": ranks, "at": rows["recorded_ts"]})
+    order = pc.sort_indices(ages, sort_keys=[(name, "ascending") for name in ages.column_names])
+    order = order[len(rows) - (pc.sum(known).as_py() or 0) :]  # Those of files that are gone come first.
+    # The rows are wide, so that they are copied once.
+    keys = rows.select([_FILE, *_KEY]).take(order)
+    last = _last(keys, _FILE, *_KEY)
+    one_each = keys.take(last)
+    stands = pc.is_in(pa.array(range(len(one_each)), pa.int64()), _last(one_each, *_KEY))
+    return rows.take(order.take(last)).append_column(_STANDS, stands)
 
 
 def _last(rows: "pa.Table", *names: str) -> "pa.ChunkedArray":
