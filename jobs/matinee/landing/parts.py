@@ -227,7 +227,7 @@ def _split(rows: "pa.Table", by: tuple[str, ...], wanted: "pa.ChunkedArray") -> 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    keys = pc.if_else(wanted, pa.scalar(0, pa.int64()), None)
+    keys = pc.if_else(wanted.combine_chunks(), pa.scalar(0, pa.int64()), None)
     for name in by:
         codes = pc.dictionary_encode(_values(rows[name]))
         keys = pc.add(pc.multiply(keys, len(codes.dictionary)), codes.indices.cast(pa.int64()))

@@ -81,6 +81,8 @@ class Lake:
             catalog = load(settings.catalog_name, **catalog_properties(settings))
             if settings.catalog == "embedded":
                 _use_write_ahead_log(catalog)
+            elif settings.catalog == "postgres":
+                catalog.create_tables()  # type: ignore[attr-defined] - The database may have been lost since.
         return cls(settings, Registry.load(settings.sql_dir), catalog)
 
     def table(self, dataset: str) -> "Table":
