@@ -9,7 +9,7 @@ from types import ModuleType
 
 
 def leave_out() -> None:
-    """Leave pandas out of this process, which ends soon, and have it look after its memory less.
+    """Leave pandas out of this process, which ends soon; let Python and PyArrow give memory back less often.
 
     PyArrow imports pandas, where it is installed, as soon as it is given a list, and then knows frames and series: a
     process that goes on to other work needs that.
@@ -23,7 +23,7 @@ def leave_out() -> None:
     import pyarrow as pa
 
     sys.modules["pandas"] = None  # type: ignore[assignment]
-    # PyArrow's Python tries once, whatever comes of it; its C++ tries again and again, and is told at once.
+    # PyArrow's Python tries to import pandas once, its C++ again and again; both fail at once now.
     with suppress(ImportError, AttributeError):
         _ = pa.lib._pandas_api.have_pandas
 

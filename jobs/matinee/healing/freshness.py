@@ -16,18 +16,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def fresh_days(validity: Validity, contract: Contract, landings: Mapping[str, Mapping[date, int]]) -> frozenset[date]:
+def fresh_days(
+    validity: Validity, contract: Contract, landings: Mapping[str, Mapping[date, int]], first: date, last: date
+) -> frozenset[date]:
     """Return the fresh days of a published dataset.
 
     Args:
         validity: a look at the lake.
         contract: of the dataset.
         landings: the highest landing number of each day in each landed input.
+        first, last: the days to look at.
     """
     import numpy as np
+    import pyarrow.compute as pc
 
     newest = validity.history(contract.dataset).newest_columns
-    if newest is None:
+    if newest is not None:
+        newest = newest.filter(pc.and_(pc.greater_equal(newest["day"], first), pc.less_equal(newest["day"], last)))
+    if not newest:
         return frozenset()
     days = days_of(newest)
     found = np.full(len(days), fill_value=True)

@@ -62,8 +62,10 @@ def _stale(
     published = validity.history(contract.dataset)
     left = max(first or date.min, validity.derivable_from(contract))
     days = [day for day in sorted(published.by_day) if day >= left and not (last and day > last)]
-    landings = _landings(lake, contract, days) if days else {}
-    fresh = fresh_days(validity, contract, landings) if days else frozenset()
+    if not days:
+        return
+    landings = _landings(lake, contract, days)
+    fresh = fresh_days(validity, contract, landings, days[0], days[-1])
     for day in days:
         newest = published.newest(day) if day not in fresh else None
         if newest is None:

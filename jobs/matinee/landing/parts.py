@@ -227,10 +227,12 @@ def _split(rows: "pa.Table", by: tuple[str, ...], wanted: "pa.ChunkedArray") -> 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    keys = pc.if_else(wanted.combine_chunks(), pa.scalar(0, pa.int64()), None)
+    keys = pa.repeat(pa.scalar(0, pa.int64()), rows.num_rows)
     for name in by:
-        codes = pc.dictionary_encode(_values(rows[name]))
+        # Rows without a value are a part of their own.
+        codes = pc.dictionary_encode(_values(rows[name]), null_encoding="encode")
         keys = pc.add(pc.multiply(keys, len(codes.dictionary)), codes.indices.cast(pa.int64()))
+    keys = pc.if_else(wanted.combine_chunks(), keys, None)
     found = sorted(keys.unique().drop_null().to_pylist())
     if len(found) == 1 and not keys.null_count:
         yield rows

@@ -128,7 +128,7 @@ def reads_of(columns: "pa.Table", dataset: str, *names: str) -> "pa.Table":
 
 
 def _differ(values: "np.ndarray") -> "np.ndarray":
-    """Return where a value is another one than that before it, the first one always."""
+    """Return which values differ from the value before them; the first does."""
     import numpy as np
 
     return np.append(values[:1] == values[:1], values[1:] != values[:-1])

@@ -44,8 +44,8 @@ class Latest:
     """Rows of the ledger, packed; `Latest.publication` reads one row.
 
     Attributes:
-        columns: of the rows that stand, what notes are made of and what was read as valid (`notes.schema`); None where
-            there is no row.
+        columns: of the rows that stand, what notes are made of and what was read as valid (`columns.schema`); None
+            where there is no row.
         packed: the Arrow file of all rows and columns.
         places: where in that each row is.
     """
@@ -60,13 +60,15 @@ class Latest:
         import pyarrow as pa
 
         number, offset = divmod(self.places[position], _TOGETHER)
-        if number not in self._unpacked:
-            self._unpacked.clear()  # One is enough for who reads in order; all of them would be the whole ledger.
+        batch = self._unpacked.get(number)
+        if batch is None:
             names = pa.ipc.open_file(self.packed).schema.names
             wanted = [place for place, name in enumerate(names) if name not in _OWN]
             with pa.ipc.open_file(self.packed, options=pa.ipc.IpcReadOptions(included_fields=wanted)) as file:
-                self._unpacked[number] = file.get_batch(number)
-        [row] = self._unpacked[number].slice(offset, 1).to_pylist()
+                batch = file.get_batch(number)
+            self._unpacked.clear()  # One is enough for who reads in order; all of them would be the whole ledger.
+            self._unpacked[number] = batch  # Other threads may clear it at any time.
+        [row] = batch.slice(offset, 1).to_pylist()
         return from_row(row)
 
 
@@ -187,7 +189,9 @@ def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
     standing = columns_of_rows(rows.take(places)).append_column(_PLACE, places)
     # The first is read by each look, the second hardly ever.
     head = _written(standing.replace_schema_metadata({_MARKS: marks.to_json()}), "lz4", None)
-    return len(head).to_bytes(_LENGTH, "big") + head + _written(rows, "zstd", _TOGETHER)
+    # Earlier versions look at the end alone, for the form.
+    marked = rows.replace_schema_metadata({_MARKS: json.dumps({"form": _FORM})})
+    return len(head).to_bytes(_LENGTH, "big") + head + _written(marked, "zstd", _TOGETHER)
 
 
 def _written(rows: "pa.Table", compression: str, together: int | None) -> bytes:

@@ -67,7 +67,7 @@ class History:
 
         None where there is no record.
         """
-        return None if self._known is None else self._known.take(self._order)
+        return self._known.take(self._order) if self._known else None  # A ledger that was set back has none.
 
     @cached_property
     def newest_columns(self) -> "pa.Table | None":

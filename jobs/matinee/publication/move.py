@@ -53,7 +53,7 @@ def move_to_main(
         run: what the audit branch holds.
         audit_again: called with the snapshot of a replayed change; runs the audits that look across days, returns
             their verdicts and raises where one blocks.
-        look: that of the first try, where the caller has just looked; each other try looks anew.
+        look: the history with which the first try begins; None, and each other try: as it is then.
 
     Raises:
         WithdrawnError: one of the days was withdrawn after the run began.

@@ -81,8 +81,8 @@ class Lake:
             catalog = load(settings.catalog_name, **catalog_properties(settings))
             if settings.catalog == "embedded":
                 _use_write_ahead_log(catalog)
-            elif settings.catalog == "postgres":
-                catalog.create_tables()  # type: ignore[attr-defined] - The database may have been lost since.
+            elif settings.catalog == "postgres":  # Its database may have been lost since.
+                catalog.create_tables()  # type: ignore[attr-defined]
         return cls(settings, Registry.load(settings.sql_dir), catalog)
 
     def table(self, dataset: str) -> "Table":
@@ -179,8 +179,8 @@ class Lake:
 class OneLook(Lake):
     """A lake of which each table is loaded once, however often it is asked for.
 
-    For questions that belong together, and for what is read at pinned snapshots. A table that is committed by keeps
-    what the commit made, and sees nothing else that comes: whoever decides by what another process may have changed
+    For questions that belong together, and for what is read at pinned snapshots. A commit to a reference by such a
+    table shows, of all references, what the catalog had then. Whoever decides by what another process may have changed
     asks `anew`.
     """
 

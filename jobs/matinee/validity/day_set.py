@@ -1,6 +1,6 @@
 """Sets of days, as arrays: what is asked of thousands of days is asked of all at once."""
 
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +17,10 @@ class DaySet(Set[date]):
         import numpy as np
 
         self.days = np.unique(np.array([], "datetime64[D]") if days is None else days)
+
+    @classmethod
+    def _from_iterable(cls, days: Iterable[date]) -> "DaySet":  # type: ignore[override]
+        return cls.of([*days])
 
     @classmethod
     def of(cls, days: Collection[date]) -> "DaySet":

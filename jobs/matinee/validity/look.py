@@ -141,7 +141,10 @@ class Look:
         return self._heard[dataset]
 
     def _know_readers(self, dataset: str) -> None:
-        """Look at what was made from a raw dataset before it is loaded: what lands later is only more than was read."""
+        """Look at what was made from a raw dataset before the dataset is loaded.
+
+        Rows that land between the two looks are more than was read, and no loss.
+        """
         for reader in self.readers(dataset):
             self.history(reader.dataset)
 

@@ -55,3 +55,11 @@ def test_each_wanted_row_is_in_the_part_of_its_values(chunks: list[list[tuple[in
 def test_rows_of_more_days_than_few_are_split_in_chunks_too() -> None:
     rows = tables([[(day, 0, True) for day in range(FEW_PARTS + 2)]] * 2)
     assert parts(rows, ("day",)) == [[day, day + FEW_PARTS + 2] for day in range(FEW_PARTS + 2)]
+
+
+def test_rows_without_a_value_are_a_part_of_their_own() -> None:
+    rows = pa.table({"n": [0, 1, 2, 3, 4], "country": pa.array([None, "FR", None, "DE", None], pa.string())})
+    wanted = pa.chunked_array([[True, True, True, True, False]])
+    assert sorted(part["n"].to_pylist() for part in _split(rows, ("country",), wanted)) == [[0, 2], [1], [3]]
+    nothing = rows.set_column(1, "country", pa.nulls(5, pa.string()))
+    assert [part["n"].to_pylist() for part in _split(nothing, ("country",), wanted)] == [[0, 1, 2, 3]]

@@ -1,12 +1,14 @@
 """The latest rows of the ledger are those that a scan of all of it finds, whatever became of their side file."""
 
 import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,10 +21,12 @@ from matinee.ledger.latest import LEDGER
 from matinee.ledger.ledger import history, record, recorded
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.notes import Note
+from matinee.ledger.recovery import recover
 from matinee.ledger.rows import from_row
 from matinee.report import Verdict
 from matinee.table import refs, registers
 from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
 
 DATASET, OTHER = "core.plays", "core.impressions"
 FAILED = Verdict(audit="a", severity="blocking", verdict="fail", bad_rows=2)
@@ -138,6 +142,27 @@ def test_a_side_file_of_an_earlier_form_counts_as_none(lake: Lake) -> None:
         side_file(lake).write_bytes(earlier + hashlib.sha256(earlier).digest())
         module._seen.clear()
         assert recorded(lake, DATASET) == scanned(lake)
+
+
+def test_a_ledger_that_was_set_back_before_the_first_row_has_no_record(lake: Lake) -> None:
+    table = lake.ensure(LEDGER)
+    before = refs.head(table)
+    lake.ensure(DATASET)
+    record(lake, [publication()])
+    assert history(lake, DATASET).open()
+    table = lake.table(LEDGER)
+    refs.move_branch(table, "main", before, expected=refs.head(table))
+    published = history(lake, DATASET)
+    assert (published.open(), published.notes(), published.unsettled(), recover(lake, DATASET)) == ((), (), (), ())
+    assert (published.newest(D1), published.identities(), published.newest_columns) == (None, set(), None)
+    assert not Validity(lake).status(DATASET, D1).valid
+
+
+def test_versions_before_find_that_the_form_is_another_one(lake: Lake) -> None:
+    record(lake, [publication()])
+    recorded(lake, DATASET)
+    last = pa.ipc.open_file(side_file(lake).read_bytes()[:-32])
+    assert json.loads(last.schema.metadata[b"matinee.marks"]) == {"form": 3}
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "another byte", "no Arrow file"])

@@ -26,3 +26,9 @@ def test_a_run_is_as_long_as_one_counted_by_hand(days: set[date], first: date) -
     while first + timedelta(days=length) in days:
         length += 1
     assert (DaySet.of(days).unbroken_from(first), DaySet.of(days)) == (length, days)
+
+
+@given(DAYS, DAYS)
+def test_operators_are_those_of_sets(left: set[date], right: set[date]) -> None:
+    days = DaySet.of(left)
+    assert (days & right, days | right, days - right) == (left & right, left | right, left - right)
