@@ -51,10 +51,10 @@ def swap_without_requirement(patch: pytest.MonkeyPatch) -> None:
 def ledger_first(patch: pytest.MonkeyPatch) -> None:
     """PUBLISHED is recorded before `main` moves."""
 
-    def move(lake: Lake, run: Run, audit_again: Callable[..., object]) -> Published:
+    def move(lake: Lake, run: Run, audit_again: Callable[..., object], look: History) -> Published:
         found = history(lake, run.dataset).find(run.publication_id)
         record(lake, [replace(one, state=State.PUBLISHED, head_snapshot_id=one.audited_snapshot_id) for one in found])
-        return move_to_main(lake, run, audit_again)  # type: ignore[arg-type]
+        return move_to_main(lake, run, audit_again, look)  # type: ignore[arg-type]
 
     patch.setattr(steps, "move_to_main", move)
 
