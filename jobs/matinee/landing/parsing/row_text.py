@@ -25,7 +25,8 @@ _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 def row_texts(rows: "pa.RecordBatch") -> list[bytes]:
     """Return each row as one JSON object."""
     columns = [_json(column) for column in rows.columns]
-    return [_object(rows.schema.names, values).encode() for values in _rows(columns, rows.num_rows)]
+    names = [_quoted(name) for name in rows.schema.names]
+    return [_object(names, values).encode() for values in _rows(columns, rows.num_rows)]
 
 
 def _rows(columns: list[list[str | None]], count: int) -> Iterable[Sequence[str | None]]:
@@ -33,11 +34,14 @@ def _rows(columns: list[list[str | None]], count: int) -> Iterable[Sequence[str 
 
 
 def _object(names: Sequence[str], values: Sequence[str | None]) -> str:
-    members = (f"{_quoted(name)}:{value}" for name, value in zip(names, values, strict=True) if value is not None)
+    """Return an object of members whose names are quoted already."""
+    members = [f"{name}:{value}" for name, value in zip(names, values, strict=True) if value is not None]
     return "{" + ",".join(members) + "}"
 
 
 def _quoted(text: str) -> str:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'  # Most texts are; to translate them takes ten times as long.
     return f'"{text.translate(_ESCAPES)}"'
 
 
@@ -53,7 +57,7 @@ def _json(column: "pa.Array") -> list[str | None]:
         return _json(column.dictionary_decode())
     if kinds.is_struct(kind):
         fields = [_json(column.field(number)) for number in range(kind.num_fields)]
-        names = [kind.field(number).name for number in range(kind.num_fields)]
+        names = [_quoted(kind.field(number).name) for number in range(kind.num_fields)]
         texts = [_object(names, values) for values in _rows(fields, len(column))]
         return [text if is_there else None for text, is_there in zip(texts, column.is_valid().to_pylist(), strict=True)]
     if kinds.is_map(kind):

@@ -49,22 +49,20 @@ class Prover:
         )
         # Asked for by name in a variable, an attribute takes three times as long.
         self._values = [eval(f"lambda rows: [row.{name} for row in rows]") for name in own]  # noqa: S307 - names of our own
-        self._decode, self._nothing = msgspec.json.Decoder(row).decode, row()
+        # A line that cannot be decoded has nulls: for fields that it lacks, each column would be copied.
+        self._decode, self._nothing = msgspec.json.Decoder(row).decode, row(*(None for _ in own))
         self._decode_any = msgspec.json.Decoder().decode
 
     def prove(self, lines: Sequence[bytes]) -> Proven:
         """Prove lines, each without its end."""
-
-        if max(map(len, lines), default=0) > _LONG:
-            lines = [line if _is_short(line) else b"" for line in lines]
-        decoded, failed = self._columns(lines)
+        decoded, failed, told_apart, quotes = self._columns(lines)
         columns, names = {}, np.zeros(len(lines), np.int64)
         good = np.ones(len(lines), bool)
         good[failed] = False
         for field, found in zip(self._fields, decoded, strict=True):
             columns[field.name] = _typed(field, _present(found, names), good)
         proven = Proven(good, columns, {})
-        for number in np.flatnonzero(good & _is_doubtful(lines, names, failed)).tolist():
+        for number in np.flatnonzero(good & _is_doubtful(lines, names, [*failed, *told_apart], quotes)).tolist():
             unknown = self._unknown(lines[number], 2 * int(names[number]))
             if unknown is None:
                 good[number] = False
@@ -72,18 +70,26 @@ class Prover:
                 proven.unknown[number] = unknown
         return proven
 
-    def _columns(self, lines: Sequence[bytes]) -> "tuple[list[pa.Array], list[int]]":
-        """Return the fields of lines as columns, and which lines cannot be decoded."""
+    def _columns(self, lines: Sequence[bytes]) -> "tuple[list[pa.Array], list[int], list[int], int]":
+        """Return the fields of lines as columns, which lines cannot be decoded, which are odd, and all their quotes."""
         import pyarrow as pa
 
         pieces: list[list[pa.Array]] = []
-        failed: list[int] = []
+        failed, odd, quotes = list[int](), list[int](), 0
         for first in range(0, len(lines), PIECE):
-            rows = self._decoded(lines[first : first + PIECE], first, failed)
+            piece = lines[first : first + PIECE]
+            content = b"".join(piece)
+            quotes += int(np.count_nonzero(np.frombuffer(content, np.uint8) == ord('"')))
+            # They may hold an escape, or what stands for no text.
+            if b"\\" in content or (_NONCHARACTER[:1] in content and _NONCHARACTER in content):
+                odd += [place for place, line in enumerate(piece, first) if b"\\" in line or _NONCHARACTER in line]
+            if max(map(len, piece)) > _LONG:
+                piece = [line if _is_short(line) else b"" for line in piece]
+            rows = self._decoded(piece, first, failed)
             pieces.append(
                 [_array(field, values(rows)) for field, values in zip(self._fields, self._values, strict=True)]
             )
-        return [pa.concat_arrays(arrays) for arrays in zip(*pieces, strict=True)], failed
+        return [pa.concat_arrays(arrays) for arrays in zip(*pieces, strict=True)], failed, odd, quotes
 
     def _decoded(self, lines: Sequence[bytes], first: int, failed: list[int]) -> list[Any]:
         rows: list[Any] = []
@@ -176,25 +182,18 @@ def _is_short(line: bytes) -> bool:
     return len(line) <= _LONG or (len(line) <= MAX_BYTES and _LONG_NUMBER.search(line) is None)
 
 
-def _is_doubtful(lines: Sequence[bytes], names: Numbers, failed: Sequence[int]) -> Flags:
-    """Return which lines have more quotes than their fields' names and texts, or what may be an escape or no text."""
-    import pyarrow as pa
+def _is_doubtful(lines: Sequence[bytes], names: Numbers, apart: Sequence[int], quotes: int) -> Flags:
+    """Return which lines have more quotes than their fields' names and texts.
 
-    _, offsets, content = pa.array(lines, pa.binary()).buffers()
-    ends = np.frombuffer(offsets, np.int32)[1 : len(lines) + 1]
-    data = np.frombuffer(content, np.uint8)[: ends[-1]] if content and content.size else np.zeros(0, np.uint8)
-    # Judged one by one are those that could not be decoded, and those that may hold an escape or no text.
-    odd = [np.flatnonzero(data == byte) for byte in (ord("\\"), _NONCHARACTER[0])]
-    apart = np.union1d(np.searchsorted(ends, np.concatenate(odd), "right"), np.array(failed, np.int64))
-    is_quote = data == ord('"')
-    quotes = np.count_nonzero(is_quote) - sum(lines[place].count(b'"') for place in apart.tolist())
+    `apart` are lines whose quotes tell nothing, each doubtful; `quotes` is how many all lines have.
+    """
+    plain: Flags = np.ones(len(lines), bool)
+    plain[list(apart)] = False
+    left = quotes - sum(lines[place].count(b'"') for place in {*apart})
     # No other line has fewer quotes than its fields need: where all together have as many, each has.
-    if quotes == 2 * (names.sum() - names[apart].sum()):
-        doubtful: Flags = np.zeros(len(lines), bool)
-    else:
-        found = np.flatnonzero(is_quote)
-        doubtful = np.diff(np.searchsorted(found, ends), prepend=0) != 2 * names
-    doubtful[apart] = True
+    doubtful: Flags = ~plain
+    if left != 2 * names[plain].sum():
+        doubtful |= np.fromiter((line.count(b'"') for line in lines), np.int64, len(lines)) != 2 * names
     return doubtful
 
 
