@@ -48,6 +48,24 @@ def test_parquet_lands_the_rows_that_ndjson_lands(settings: Settings, tmp_path: 
     assert landed[:2] == landed[2:]
 
 
+def test_files_whose_texts_repeat_land_beside_files_whose_texts_do_not(settings: Settings, tmp_path: Path) -> None:
+    count, start = 2_000, datetime(2026, 3, 1, 12, tzinfo=UTC)
+    rows = {"play_id": [f"play-{one}" for one in range(count)], "start_ts": [start] * count, "title_id": ["t"] * count}
+    for name, some in (("same", 3), ("other", count)):
+        profiles = [f"profile-{one % some}" if one % 7 else None for one in range(count)]
+        pq.write_table(pa.table(rows | {"profile_id": profiles}), tmp_path / f"plays-{name}.parquet")
+    for report in ingest(settings, None, [tmp_path], LANDED):
+        assert (report.rows.out, report.rows.quarantined) == (count - 286, 286)
+    landed = rows_of(settings, "raw.plays")
+    names = {(Path(row["file"]).name, row["play_id"], row["profile_id"]) for row in landed}
+    assert names == {
+        (f"plays-{name}.parquet", f"play-{one}", f"profile-{one % some}")
+        for name, some in (("same", 3), ("other", count))
+        for one in range(count)
+        if one % 7
+    }
+
+
 def test_texts_of_parquet_that_are_not_marked_as_text_land_as_text_where_they_are_utf8(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ from matinee.landing.parsing.rows import parse_rows
 from matinee.landing.parsing.values import DAY_US
 from matinee.settings import Settings
 from matinee.sources.files.read import changed, read_blocks, read_rows
-from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, refused
+from matinee.sources.files.scan import Kind, LandingFile, filesystem, refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +86,7 @@ def write_part(part: Part) -> Written:
         try:
             for table in _judged(part, file):
                 tally.add(table)
-                tables.append(_numbered(table, number))
+                tables.append(_placed(table, number, file.file))
                 if is_alone and tally.rows_in % ROWS_WRITTEN < table.num_rows and tally.rows_in >= ROWS_WRITTEN:
                     # The rows of a large file are written as they come: where it is refused then, nobody names them.
                     _write(part, tables, written)
@@ -124,8 +124,6 @@ def _judged(part: Part, file: LandingFile) -> Iterator["pa.Table"]:
                 if found.num_rows != len(block.lines):
                     raise _lost(file, len(block.lines), found.num_rows)
                 yield found
-        if file.identity and file.identity != identity(filesystem(part.settings, file.file), file.file):
-            raise changed(file)
     except OSError as error:
         raise changed(file) from error
     except (ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError, MemoryError) as error:
@@ -169,10 +167,13 @@ def _counted(values: "pa.ChunkedArray") -> Counter[str]:
     return Counter({str(one["values"]): int(one["counts"]) for one in values.value_counts().to_pylist()})
 
 
-def _numbered(table: "pa.Table", number: int) -> "pa.Table":
+def _placed(table: "pa.Table", number: int, file: str) -> "pa.Table":
+    """Return rows with their landing number, and with their file's name once for all of them."""
     import pyarrow as pa
 
-    return table.append_column("landing_seq", pa.repeat(pa.scalar(number, pa.int64()), table.num_rows))
+    files = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), table.num_rows), [file])
+    named = table.set_column(table.schema.get_field_index("file"), "file", files)
+    return named.append_column("landing_seq", pa.repeat(pa.scalar(number, pa.int64()), table.num_rows))
 
 
 def _write(part: Part, tables: list["pa.Table"], written: Written) -> None:
@@ -182,10 +183,20 @@ def _write(part: Part, tables: list["pa.Table"], written: Written) -> None:
 
     if not tables:
         return
+    if len({table.schema for table in tables}) > 1:
+        tables = [_decoded(table) for table in tables]
     table = pa.concat_tables(tables)
     written.good += _files(part, part.good, table, pc.is_null(table["reason"]))
     bad = table.filter(pc.is_valid(table["reason"]))
     written.bad += _files(part, part.bad, _quarantined(part.contract, bad), pc.is_valid(bad["reason"]))
+
+
+def _decoded(table: "pa.Table") -> "pa.Table":
+    """Return rows without dictionaries."""
+    import pyarrow as pa
+
+    fields = [one.with_type(one.type.value_type) if pa.types.is_dictionary(one.type) else one for one in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def _quarantined(contract: Contract, bad: "pa.Table") -> "pa.Table":
@@ -204,15 +215,21 @@ def _quarantined(contract: Contract, bad: "pa.Table") -> "pa.Table":
 
 def _files(part: Part, target: Target, rows: "pa.Table", wanted: "pa.ChunkedArray") -> Iterator[str]:
     """Write the wanted rows to data files, one for each of the target's parts, and yield where they are."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    schema = target.schema
+    for place, column in enumerate(schema):
+        if pa.types.is_large_string(column.type):
+            # Texts are written from what they are here in, also where each stands once for many rows.
+            schema = schema.set(place, column.with_type(rows.schema.field(column.name).type))
     for piece in _split(rows.select(target.schema.names), target.parts, wanted):
         path = f"{target.folder}/{uuid.uuid4().hex}.parquet"
         files = filesystem(part.settings, path)
         files.makedirs(target.folder, exist_ok=True)
         with files.open(path, "wb") as stream:
             pq.write_table(
-                piece.cast(target.schema),
+                piece.unify_dictionaries().cast(schema),
                 stream,
                 compression="zstd",
                 compression_level=COMPRESSION_LEVEL,
@@ -253,7 +270,8 @@ def _values(column: "pa.ChunkedArray") -> "pa.Array":
 
     if pa.types.is_timestamp(column.type):
         return pa.array(column.cast(pa.int64()).to_numpy() // DAY_US)
-    return column.combine_chunks()
+    is_dictionary = pa.types.is_dictionary(column.type)
+    return (column.cast(column.type.value_type) if is_dictionary else column).combine_chunks()
 
 
 def _lost(file: LandingFile, rows_in: int, rows: int) -> ConservationError:

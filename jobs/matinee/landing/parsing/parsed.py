@@ -95,7 +95,7 @@ def put_together(
     found["unknown"] = _unknown(proven, judged, about.num_rows)
     found |= _replaced(columns, judged)
     found["event_day"] = found[event_time(contract)].cast(pa.date32())
-    return pa.record_batch(found, schema=parsed_schema(contract))
+    return pa.record_batch({name: found[name] for name in parsed_schema(contract).names})
 
 
 def _replaced(columns: "Mapping[str, pa.Array]", judged: Mapping[int, Judged]) -> "Mapping[str, pa.Array]":
@@ -108,10 +108,16 @@ def _replaced(columns: "Mapping[str, pa.Array]", judged: Mapping[int, Judged]) -
     order[judged_places] = len(order) + np.arange(len(judged))
     places, taken, found = pa.array(judged_places), pa.array(order), {}
     for name, column in columns.items():
-        values = pa.array([one.values.get(name) for one in judged.values()], column.type)
+        is_dictionary = isinstance(column, pa.DictionaryArray)
+        proven = column.take(places).dictionary_decode() if is_dictionary else column.take(places)
+        values = pa.array([one.values.get(name) for one in judged.values()], proven.type)
         # Mostly they are what was proven, in all but the rows that could not be read.
-        is_same = values.equals(column.take(places))
-        found[name] = column if is_same else pa.concat_arrays([column, values]).take(taken)
+        if values.equals(proven):
+            found[name] = column
+        elif is_dictionary:
+            found[name] = pa.concat_arrays([column.dictionary_decode(), values]).take(taken).dictionary_encode()
+        else:
+            found[name] = pa.concat_arrays([column, values]).take(taken)
     return found
 
 

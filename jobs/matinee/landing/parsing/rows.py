@@ -91,7 +91,8 @@ def _stored(column: "pa.Array") -> "pa.Array":
 
     if isinstance(column.type, pa.BaseExtensionType):
         return _stored(column.storage)
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    is_of_texts = pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type)
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) and not is_of_texts else column
 
 
 def _taken(field: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
@@ -99,6 +100,8 @@ def _taken(field: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
     import pyarrow as pa
     import pyarrow.types as kinds
 
+    if kinds.is_dictionary(column.type):
+        return _taken_once(field, column)
     kind = column.type
     found = pa.nulls(len(column), arrow_type(field.type))
     if holds_bytes(kind) and field.type in {"string", "timestamptz", "date"}:
@@ -112,6 +115,18 @@ def _taken(field: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
     elif (field.type == "boolean" and kinds.is_boolean(kind)) or (field.type == "date" and kinds.is_date32(kind)):
         found = column
     return found, flags(column.is_null()) | flags(found.is_valid())
+
+
+def _taken_once(field: Column, column: "pa.DictionaryArray") -> "tuple[pa.Array, Flags]":
+    """Return what `_taken` does of texts that repeat: each is judged once, and a column of texts stays a dictionary."""
+    import pyarrow as pa
+
+    texts, are_right = _taken(field, column.dictionary)
+    if field.type != "string" or column.dictionary.null_count or not are_right.all():
+        found, is_right = _taken(field, column.dictionary_decode())
+        return found.dictionary_encode() if field.type == "string" else found, is_right
+    indices = column.indices.cast(pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, texts), np.ones(len(column), bool)
 
 
 def _cast(column: "pa.Array", kind: "pa.DataType") -> "pa.Array":

@@ -107,14 +107,20 @@ def keeps(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers
         columns: of its fields; the received time has no nulls.
         landed: when each row was landed, in microseconds since 1970.
     """
+    import pyarrow as pa
+
     good = _times_keep(contract, columns, landed)
     for field in landed_fields(contract):
         column = columns[field.name]
         if field.required and column.null_count:
             good &= flags(column.is_valid())
-        if field.required and field.type == "string":
-            good &= _is_written(column)
-        _drop_out_of_range(field, column, good)
+        if isinstance(column, pa.DictionaryArray):
+            kept = np.ones(len(column.dictionary), bool)
+            _drop_broken(field, column.dictionary, kept)
+            # The index of a null is none.
+            good &= np.append(kept, True)[column.indices.fill_null(len(kept)).to_numpy()]
+        else:
+            _drop_broken(field, column, good)
     return good
 
 
@@ -131,10 +137,13 @@ def _times_keep(contract: Contract, columns: "Mapping[str, pa.Array]", landed: N
     return good
 
 
-def _drop_out_of_range(field: Column, column: "pa.Array", good: Flags) -> None:
+def _drop_broken(field: Column, column: "pa.Array", good: Flags) -> None:
+    """Take out the rows whose value is blank, out of range or not allowed."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if field.required and field.type == "string":
+        good &= _is_written(column)
     if field.minimum is not None:
         good &= ~flags(pc.less(column, field.minimum))
     if field.maximum is not None:

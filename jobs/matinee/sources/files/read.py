@@ -1,26 +1,31 @@
 """Reading landing files: blocks of lines or of rows, never more of a file in memory than one of them.
 
-What is read of a text file is hashed as it is read: it is what was scanned, or the file is refused. A Parquet file is
-not read from front to back: it is hashed again when it was read.
+What is read is what was scanned, or the file is refused. A file on this machine gets another identity with each write.
+Where its identity is not known yet, or the file is elsewhere, a text file is hashed as it is read, and a Parquet file,
+which is not read from front to back, when it was read.
 """
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from matinee.errors import FileChangedError, LandingRefusedError
 from matinee.settings import Settings
-from matinee.sources.files.scan import CHUNK_BYTES, Kind, LandingFile, filesystem, identity, refused
+from matinee.sources.files.scan import CHUNK_BYTES, Kind, LandingFile, filesystem, identity, is_local, refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import FileMetaData
 
 _GZIP = 16 + zlib.MAX_WBITS
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Lines and rows are handed on in blocks of about so many bytes, or of so many rows.
 BLOCK_BYTES, BLOCK_ROWS = 16 << 20, 1 << 16
+#: Texts of a Parquet column that take so few bytes each are read as a dictionary.
+_REPEATED_BYTES = 3
 
 
 @dataclass(frozen=True)
@@ -44,19 +49,23 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
         LandingRefusedError: it is a truncated or damaged gzip, or does not hold the bytes that were scanned any more:
             what was yielded before is of no use.
     """
-    first, held, size = 1, list[bytes](), 0
+    first, size = 1, 0
+    lines, held = list[bytes](), list[bytes]()
     for position, chunk in enumerate(_content(settings, file)):
-        held.append(chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk)
+        *ended, rest = (chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk).split(b"\n")
+        if ended:
+            ended[0] = b"".join([*held, ended[0]])
+            lines += ended
+            held = []
+        held.append(rest)
         size += len(chunk)
-        if size >= block_bytes and b"\n" in chunk:
-            lines = b"".join(held).split(b"\n")
-            rest = lines.pop()
+        if size >= block_bytes and lines:
             yield Lines(first, lines)
-            first, held, size = first + len(lines), [rest], len(rest)
-    lines = b"".join(held).split(b"\n")
-    is_open = lines[-1] != b""
-    if not is_open:
-        lines.pop()  # What follows the last end of a line is no line.
+            first, lines, size = first + len(lines), [], 0
+    # What follows the last end of a line is a line only where it is something.
+    is_open = any(held)
+    if is_open:
+        lines.append(b"".join(held))
     if lines:
         yield Lines(first, lines, is_open)
 
@@ -71,7 +80,7 @@ def read_lines(settings: Settings, file: LandingFile) -> list[bytes]:
 
 
 def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch"]:
-    """Yield the rows of a Parquet file.
+    """Yield the rows of a Parquet file; texts that repeat as dictionaries.
 
     Raises:
         LandingRefusedError: it is no readable Parquet, or was changed meanwhile: what was yielded before is of no use.
@@ -81,9 +90,11 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
 
     files = filesystem(settings, file.file)
     try:
-        before = identity(files, file.file)
+        before = file.identity or identity(files, file.file)
         with files.open(file.file, "rb") as stream:
-            yield from pq.ParquetFile(stream).iter_batches(BLOCK_ROWS)
+            metadata = pq.read_metadata(stream)
+            parquet = pq.ParquetFile(stream, metadata=metadata, read_dictionary=_repeated(metadata))
+            yield from parquet.iter_batches(BLOCK_ROWS)
         same = _is_same(settings, file, before)
     except (pa.ArrowException, OSError) as error:
         if not _is_same(settings, file, file.identity):
@@ -94,16 +105,34 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
         raise changed(file)
 
 
+def _repeated(metadata: "FileMetaData") -> list[str]:
+    """Return the columns of a Parquet file that take so few bytes that their texts stand there once for many rows."""
+    size: Counter[str] = Counter()
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            size[column.path_in_schema] += column.total_uncompressed_size
+    few = _REPEATED_BYTES * metadata.num_rows
+    texts = [one for one in metadata.schema if one.physical_type == "BYTE_ARRAY" and one.max_repetition_level == 0]
+    return [one.path for one in texts if str(one.logical_type) == "String" and size[one.path] <= few]
+
+
 def _is_same(settings: Settings, file: LandingFile, known: str) -> bool:
     """Whether a file holds the bytes that were scanned, and was not written since it was looked at."""
     files = filesystem(settings, file.file)
     try:
-        with files.open(file.file, "rb") as stream:
-            same = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+        if not _is_told_by_identity(file):
+            with files.open(file.file, "rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
+                    return False
         # A file that was replaced and brought back holds the same bytes, and others were read.
-        return same and known in ("", identity(files, file.file))
+        return known in ("", identity(files, file.file))
     except OSError:  # It is gone, or goes while it is read.
         return False
+
+
+def _is_told_by_identity(file: LandingFile) -> bool:
+    # An object that was replaced and brought back has the identity that it had.
+    return file.identity != "" and is_local(file.file)
 
 
 def changed(file: LandingFile) -> FileChangedError:
@@ -117,24 +146,26 @@ def changed(file: LandingFile) -> FileChangedError:
 
 def _content(settings: Settings, file: LandingFile) -> Iterator[bytes]:
     """Yield the content of a text file, unzipped; at its end the bytes are known to be those that were scanned."""
-    digest = hashlib.sha256()
+    files, digest = filesystem(settings, file.file), None if _is_told_by_identity(file) else hashlib.sha256()
     try:
-        with filesystem(settings, file.file).open(file.file, "rb") as stream:
-            chunks = _hashed(stream, digest)
+        with files.open(file.file, "rb") as stream:
+            chunks = _read(stream, digest)
             yield from _unzipped(file.file, chunks) if file.kind is Kind.GZIPPED else chunks
+        is_same = file.identity in ("", identity(files, file.file))
     except OSError as error:
         raise changed(file) from error
     except LandingRefusedError as error:
         if not _is_same(settings, file, file.identity):
             raise changed(file) from error
         raise
-    if digest.hexdigest() != file.sha256:
+    if not is_same or (digest and digest.hexdigest() != file.sha256):
         raise changed(file)
 
 
-def _hashed(stream: IO[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+def _read(stream: IO[bytes], digest: "hashlib._Hash | None") -> Iterator[bytes]:
     while chunk := stream.read(CHUNK_BYTES):
-        digest.update(chunk)
+        if digest:
+            digest.update(chunk)
         yield chunk
 
 

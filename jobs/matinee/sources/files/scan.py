@@ -155,7 +155,7 @@ def scan(settings: Settings, file: str) -> LandingFile:
         raise refused(
             file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk."
         ) from error
-    is_known = before == identity(files, file) and not _is_young(files, file)
+    is_known = before == identity(files, file) and not _is_young(file)
     return LandingFile(file, kind, size, digest.hexdigest(), before if is_known else "")
 
 
@@ -165,19 +165,20 @@ def identity(files: "AbstractFileSystem", file: str) -> str:
     Raises:
         OSError: it is gone, or cannot be looked at.
     """
-    if _is_local(files):
+    if is_local(file):
         found = Path(file).stat()
         return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
     files.invalidate_cache()
     return str(files.ukey(file))
 
 
-def _is_young(files: "AbstractFileSystem", file: str) -> bool:
-    return _is_local(files) and time.time() - Path(file).stat().st_ctime < _YOUNG_S
+def _is_young(file: str) -> bool:
+    return is_local(file) and time.time() - Path(file).stat().st_ctime < _YOUNG_S
 
 
-def _is_local(files: "AbstractFileSystem") -> bool:
-    return "file" in files.protocol
+def is_local(file: str) -> bool:
+    """Whether a path or URI is of this machine."""
+    return file.partition("://")[0] == "file" or "://" not in file
 
 
 def _kind(file: str) -> Kind:
@@ -198,8 +199,7 @@ def refused(file: str, why: str, next_step: str) -> LandingRefusedError:
 
 def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
     """Return what reaches a path or URI."""
-    scheme = path.partition("://")[0] if "://" in path else "file"
-    if scheme == "file":
+    if is_local(path):
         from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
         return LocalFileSystem(auto_mkdir=True)
@@ -207,7 +207,7 @@ def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
 
     # The lake's own properties: landing files are reached with the endpoint and region that its tables have.
     properties: Mapping[str, Any] = catalog_properties(settings)
-    return FsspecFileIO(dict(properties)).get_fs(scheme)
+    return FsspecFileIO(dict(properties)).get_fs(path.partition("://")[0])
 
 
 def _address(files: "AbstractFileSystem", name: str) -> str:

@@ -38,6 +38,12 @@ def texts(kind: pa.DataType) -> pa.Array:
     return pa.array([None if one is None else one.decode() for one in UTF8_OR_NOT if one in {None, b"", b" "}], kind)
 
 
+def repeated(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows, as a file is read whose texts repeat."""
+    columns = [one.dictionary_encode() if pa.types.is_string(one.type) else one for one in rows.columns]
+    return pa.RecordBatch.from_arrays(columns, rows.schema.names)
+
+
 ROWS: list[tuple[Contract, pa.RecordBatch]] = [
     *(
         (PLAYS, plays(play_id=pa.array(UTF8_OR_NOT, kind)))
@@ -92,8 +98,25 @@ ROWS: list[tuple[Contract, pa.RecordBatch]] = [
 @pytest.mark.parametrize(("contract", "rows"), ROWS)
 def test_columns_say_what_their_rows_say_as_json(contract: Contract, rows: pa.RecordBatch) -> None:
     lines = row_texts(rows)
-    found = pa.Table.from_batches([parse_rows(contract, "f", rows, 5, LANDED)])
-    assert found.equals(parse_lines(contract, "f", lines, 5, LANDED))
+    expected = parse_lines(contract, "f", lines, 5, LANDED)
+    for same in (rows, repeated(rows)):
+        found = pa.Table.from_batches([parse_rows(contract, "f", same, 5, LANDED)])
+        assert found.cast(expected.schema).equals(expected)
+
+
+def test_a_null_among_the_texts_of_a_dictionary_is_no_text() -> None:
+    names = pa.DictionaryArray.from_arrays([0, 1, None], pa.array(["a", None]))
+    found = parse_rows(PLAYS, "f", plays(play_id=names), 1, LANDED)
+    assert found["reason"].to_pylist() == [None, "missing_play_id", "missing_play_id"]
+
+
+def test_a_dictionary_whose_texts_are_judged_stays_a_dictionary() -> None:
+    names = pa.array(["a", "b", NO_TEXT, "a"]).dictionary_encode()
+    [good, odd] = [
+        parse_rows(PLAYS, "f", plays(play_id=some), 1, LANDED)["play_id"] for some in (names.slice(0, 2), names)
+    ]
+    assert (good.type, odd.type) == (names.type, names.type)
+    assert odd.to_pylist() == ["a", "b", None, "a"]
 
 
 def test_rows_of_a_slice_are_those_rows() -> None:

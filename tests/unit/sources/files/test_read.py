@@ -1,6 +1,7 @@
 """Reading landing files: lines and rows as they were scanned, or a refusal."""
 
 import gzip
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -121,3 +122,30 @@ def test_a_file_that_is_not_what_was_scanned_any_more_is_refused_as_changed(
         path.write_bytes(new if change == "replaced" else new[:-1])
     with pytest.raises(FileChangedError, match="it was changed while it was landed"):
         list(read_rows(embedded, file) if ending == "parquet" else read_blocks(embedded, file))
+
+
+def test_texts_that_repeat_are_read_as_a_dictionary(embedded: Settings, tmp_path: Path) -> None:
+    columns = {"device": ["tv"] * 500, "play_id": [f"play-{one}" for one in range(500)], "notes": [["a"]] * 500}
+    pq.write_table(pa.table(columns), tmp_path / "plays.parquet")
+    file = scan(embedded, str(tmp_path / "plays.parquet"))
+    [rows] = read_rows(embedded, file)
+    assert [pa.types.is_dictionary(column.type) for column in rows.columns] == [True, False, False]
+    assert rows.to_pydict() == columns
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
+def test_a_file_that_is_known_by_its_identity_is_refused_where_that_changes(
+    embedded: Settings, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"plays.{ending}"
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "one")
+    content = {"jsonl": TWO_LINES, "jsonl.gz": PACKED, "parquet": (tmp_path / "one").read_bytes()}[ending]
+    path.write_bytes(content)
+    time.sleep(2.1)  # A file younger than two seconds is known by its bytes alone.
+    file = scan(embedded, str(path))
+    assert file.identity
+    read = read_rows if ending == "parquet" else read_blocks
+    list(read(embedded, file))
+    path.write_bytes(content)
+    with pytest.raises(FileChangedError, match="it was changed while it was landed"):
+        list(read(embedded, file))
