@@ -10,13 +10,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 from matinee import faults
 from matinee.days import end_of
 from matinee.errors import CommitConflictError, SnapshotGoneError
+from matinee.ledger.dropping import begin_of
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import append_rows, stamp
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 log = logging.getLogger(__name__)
 PINS = "ops.pins"
@@ -66,7 +71,8 @@ def hold(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder
 
     Raises:
         SnapshotGoneError: one of the snapshots has expired; nothing is held.
-        CommitConflictError: others recorded sets first, each of many times.
+        CommitConflictError: others recorded sets first, each of many times, and nothing is held; or others committed
+            to one of the tables first, each of many times: the same call again completes the set.
     """
     wanted = _recorded(lake, snapshots, until, why, holder)
     faults.reach("pin.after_record")
@@ -138,11 +144,26 @@ def _put_tags(lake: Lake, one: PinnedSet) -> None:
         table = lake.table(dataset)
         if refs.reference(table, one.tag) == snapshot_id:
             continue
-        refs.require(table, snapshot_id)
-        with suppress(CommitConflictError):  # Another process does the same, or expiry was first: the next look tells.
+        _require(table, snapshot_id)
+        try:
             refs.put_tag(table, one.tag, snapshot_id, until=one.ends)
-        refs.require(lake.table(dataset), snapshot_id)
+        except CommitConflictError:
+            table = lake.table(dataset)
+            _require(table, snapshot_id)  # Expiry was first.
+            if refs.reference(table, one.tag) != snapshot_id:  # Else another process does the same, and was first.
+                raise
         faults.reach("pin.after_tag")
+
+
+def _require(table: "Table", snapshot_id: int) -> None:
+    if table.metadata.snapshot_by_id(snapshot_id) is None:
+        name, begin = ".".join(table.name()), begin_of(table)
+        raise SnapshotGoneError(
+            f"Snapshot {snapshot_id} of {name} has expired"
+            f"{f', and its days before {begin} were dropped' if begin else ''}: it cannot be held.",
+            next_step="Pin again: the new set is of what is there now.",
+            facts={"table": name, "snapshot_id": snapshot_id, "begin": begin},
+        )
 
 
 def _remove_tag(lake: Lake, dataset: str, tag: str) -> None:
