@@ -13,6 +13,7 @@ from tests.lakes import D1, D2, land, land_days, raw_play
 from matinee.cli.main import COMMANDS, main
 from matinee.cli.query import read_only
 from matinee.errors import UsageError
+from matinee.ledger.dropping import drop_before
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 
@@ -183,6 +184,21 @@ def test_a_backfill_is_planned_in_dependency_order_with_what_stands_in_its_way(c
     assert [dag["dag_id"] for dag in planned] == ["plays_daily", "impression_plays_daily"]
     assert (planned[0]["keys"], planned[0]["rows"]) == (2, 1)
     assert any("raw.plays 2026-03-02 is not valid" in conflict for conflict in planned[0]["conflicts"])
+
+
+@pytest.mark.parametrize("dropped", ["raw.plays", "core.plays", "core.impression_plays"])
+def test_a_backfill_of_dropped_days_is_refused_with_the_first_day_that_is_left(
+    call: Call, tmp_path: Path, dropped: str
+) -> None:
+    lake = Lake.open(load_settings(home=tmp_path / "home", spark_remote=None))
+    land(lake, "raw.plays", [raw_play(D1), raw_play(D2)])
+    drop_before(lake.ensure(dropped), lake.registry.get(dropped), D2)
+    code, told = call("backfill", "plan", "core.plays", "--from", str(D1), "--to", str(D2))
+    assert (code, told["error"]["type"]) == (1, "DroppedError")
+    assert "2026-03-01 is not derived again: it was dropped, or a day that it reads was" in told["error"]["message"]
+    assert told["error"]["next_step"].startswith("Give keys from 2026-03-02 on")
+    code, planned = call("backfill", "plan", "core.plays", "--from", str(D2), "--to", str(D2))
+    assert (code, planned[0]["keys"]) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
 
     Raises:
         UsageError: the range ends before it starts, or no daily DAG publishes the dataset.
+        DroppedError: a day of one of them, or one that it reads, was dropped.
     """
     if last < first:
         raise UsageError(
@@ -62,6 +63,9 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
         if name in DAGS:
             by_dag.setdefault(DAGS[name], []).append(lake.registry.get(name))
     validity = Validity(lake)
+    # Of the one that begins last, so that the next step holds for all.
+    last_to_begin = max((one for found in by_dag.values() for one in found), key=validity.derivable_from)
+    validity.require_derivable(last_to_begin, max(first, validity.valid_from or first))
     return tuple(_planned(lake, validity, dag_id, found, first, last) for dag_id, found in by_dag.items())
 
 

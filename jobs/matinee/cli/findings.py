@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from matinee.contracts.model import Contract
-from matinee.ledger.dropping import begin_of, last_drop
+from matinee.ledger.dropping import begin_of, drops
 from matinee.ledger.pinned_sets import held, missing
 from matinee.maintenance.drops import plan_drop
 from matinee.table.catalog import Lake
@@ -46,11 +46,11 @@ def kept(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
 
 def _kept(lake: Lake, contract: Contract, days: int, now: datetime) -> Iterator[dict[str, object]]:
     name, table = contract.dataset, lake.table(contract.dataset)
-    begin, last, planned = begin_of(table), last_drop(table), plan_drop(lake, contract.dataset, now)
+    begin, last, planned = begin_of(table), next(drops(table), None), plan_drop(lake, contract.dataset, now)
     words = f"days before {begin} were dropped" if begin else "none was dropped yet"
-    taken = f"; the last drop took {last[1]} rows" if last else ""
+    taken = f"; the last drop took {last.rows} rows" if last else ""
     tonight = f"the next upkeep drops {planned.days} days" if planned and planned.days else None
-    yield finding("keep", "ok", f"{name} keeps {days} days: {words}{taken}", tonight, last[0] if last else None)
+    yield finding("keep", "ok", f"{name} keeps {days} days: {words}{taken}", tonight, last.at if last else None)
     if planned is None or not planned.kept:
         return
     for need in planned.needed:

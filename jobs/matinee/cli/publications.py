@@ -7,7 +7,9 @@ import click
 from matinee.cli.options import DAY
 from matinee.cli.output import OUT, emit, emit_one, output_option
 from matinee.cli.run import row as verdict_row
+from matinee.contracts.model import Contract
 from matinee.errors import UsageError
+from matinee.ledger.dropping import Dropped, drops
 from matinee.ledger.ledger import history
 from matinee.ledger.model import Buckets, InputPin, Publication
 from matinee.report import Verdict
@@ -25,16 +27,21 @@ def publications() -> None:
 @click.option("--day", type=DAY, help="Only this event day.")
 @output_option
 def list_(dataset: str | None, day: date | None, output: str) -> None:
-    """Show the publications of DATASET, or of all datasets, by day.
+    """Show the publications of DATASET, or of all datasets, by day; of days that are gone by which `keep`, and when.
 
     \b
     Example:
       matinee publications list core.plays --day 2026-03-01
     """
     lake = Lake.open(load_settings())
-    names = [dataset] if dataset else [c.dataset for c in lake.registry.all() if c.transform]
-    found = (record for name in names for record in history(lake, lake.registry.get(name).dataset).all())
-    emit([_row(record) for record in found if day in (None, record.day)], output, empty="No publications yet.")
+    contracts = [lake.registry.get(dataset)] if dataset else [one for one in lake.registry.all() if one.transform]
+    rows: list[dict[str, object]] = []
+    for contract in contracts:
+        known = history(lake, contract.dataset)
+        commits = list(drops(known.table)) if known.table and known.begin else []
+        told = (record for record in known.all() if day in (None, record.day))
+        rows += [_row(record) | _dropped(contract, record.day, known.begin, commits) for record in told]
+    emit(rows, output, empty="No publications yet.")
 
 
 @publications.command()
@@ -88,6 +95,15 @@ def _row(record: Publication) -> dict[str, object]:
         "recorded": record.recorded_ts,
         "reason": record.reason,
     }
+
+
+def _dropped(contract: Contract, day: date, begin: date | None, commits: list[Dropped]) -> dict[str, object]:
+    """Return by which word of the contract a day is gone, and since when; None for a commit that has expired."""
+    if begin is None or day >= begin:
+        return {"dropped": None, "dropped_at": None}
+    keeps = f"keeps {contract.keep.days} days: " if contract.keep else ""
+    at = next((commit.at for commit in commits if commit.has(day)), None)
+    return {"dropped": f"{keeps}days before {begin} were dropped", "dropped_at": at}
 
 
 def _facts(lake: Lake, records: tuple[Publication, ...]) -> dict[str, object]:

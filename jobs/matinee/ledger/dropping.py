@@ -4,7 +4,8 @@ The day stands in a property of the table that the same commit sets. Nobody sees
 has to be finished where a process dies. Whoever publishes meets the commit through its requirement on `main`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 #: A property of a table: the first day that is left of it. Days before it were dropped, and none comes back.
 BEGIN = "matinee.begin"
-#: In the summary of the commit that dropped days.
+#: In the summary of the commit that dropped days: the first day that it left, and the first that was there until then.
 DROPPED = "matinee.dropped-before"
+DROPPED_FROM = "matinee.dropped-from"
 _ADDED = ("added-data-files", "added-delete-files")
 
 
@@ -34,14 +36,29 @@ def is_drop(summary: Mapping[str, str]) -> bool:
     return DROPPED in summary and not any(int(summary.get(name, "0")) for name in _ADDED)
 
 
-def last_drop(table: "Table") -> tuple[datetime, int] | None:
-    """Return when days were dropped last, and how many rows went; None where that commit has expired, or never was."""
+@dataclass(frozen=True)
+class Dropped:
+    """A commit that dropped the days from `first` on, before `before`; `first` is None where that is not known."""
+
+    at: datetime
+    first: date | None
+    before: date
+    rows: int
+
+    def has(self, day: date) -> bool:
+        """Whether the day went by this commit."""
+        return self.first is not None and self.first <= day < self.before
+
+
+def drops(table: "Table") -> Iterator[Dropped]:
+    """Yield the commits that dropped days, newest first; those that have expired are not known any more."""
     for snapshot_id, summary in refs.summaries(table):
         snapshot = table.metadata.snapshot_by_id(snapshot_id)
         if is_drop(summary) and snapshot is not None:
             at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
-            return at, int(summary.get("deleted-records", "0"))
-    return None
+            first = date.fromisoformat(summary[DROPPED_FROM]) if DROPPED_FROM in summary else None
+            before = date.fromisoformat(summary[DROPPED])
+            yield Dropped(at, first, before, int(summary.get("deleted-records", "0")))
 
 
 def drop_before(table: "Table", contract: Contract, first: date) -> None:
@@ -56,9 +73,11 @@ def drop_before(table: "Table", contract: Contract, first: date) -> None:
         CommitConflictError: `main` is not what the caller saw; nothing was changed.
     """
     column = contract.day_column or ""
-    begins = {BEGIN: max(first, begin_of(table) or first).isoformat()}
+    begin = begin_of(table)
+    begins = {BEGIN: max(first, begin or first).isoformat()}
     if "landing_seq" in contract.column_names:
         # Where every landing has expired the files tell the highest number: those that go may have had it.
         begins[LANDING_SEQ] = str(landing_seq(table))
     gone = list(data_files(table, column, last=date.fromordinal(first.toordinal() - 1)))
-    replace_files(table, refs.MAIN, gone, [], {DROPPED: first.isoformat()}, table_properties=begins)
+    said = {DROPPED: first.isoformat(), DROPPED_FROM: (begin or date.min).isoformat()}
+    replace_files(table, refs.MAIN, gone, [], said, table_properties=begins)

@@ -1,16 +1,18 @@
-"""`matinee publications show`: what a publication read, how it was judged, and how main moved for it."""
+"""`matinee publications`: what was published and is gone by now; what was read, how it was judged, how main moved."""
 
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.lakes import D1, D2, arrow, core_play, land, make_lake, pin, prepare, raw_play
+from tests.lakes import D1, D2, D3, arrow, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.cli.main import main
+from matinee.contracts.registry import Registry
+from matinee.ledger.dropping import drop_before
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Run
 from matinee.ledger.recovery import recover
@@ -23,6 +25,7 @@ from matinee.table.catalog import Lake
 PLAYS = "core.plays"
 Show = Callable[[str], dict[str, Any]]
 Words = Callable[[str], str]
+Rows = Callable[[], dict[str, dict[str, Any]]]
 
 
 @pytest.fixture
@@ -146,3 +149,53 @@ def test_a_day_that_its_audits_withdrew_shows_their_verdicts_and_samples(lake: L
     }
     assert [(one["audit"], one["days"]) for one in shown["verdicts"]] == [("play_lost", ["2026-03-01"])]
     assert "play_lost: {'play_id': 'p9'}" in words(run.publication_id)
+
+
+@pytest.fixture
+def listed(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rows:
+    """List the publications of a lake that keeps one day of plays."""
+    known = {one.dataset: one for one in lake.registry.all()}
+    kept = Registry(known | {PLAYS: replace(known[PLAYS], keep=timedelta(days=1))})
+    monkeypatch.setattr(Lake, "open", lambda _: replace(lake, registry=kept))
+
+    def run() -> dict[str, dict[str, Any]]:
+        main(["publications", "list", PLAYS, "--output", "json"])
+        return {row["day"]: row for row in json.loads(capsys.readouterr().out)}
+
+    return run
+
+
+def drop(lake: Lake, first: date) -> str:
+    """Drop the days before one, and return when that was."""
+    drop_before(lake.table(PLAYS), lake.registry.get(PLAYS), first)
+    snapshot = lake.table(PLAYS).current_snapshot()
+    assert snapshot is not None
+    return str(datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC))
+
+
+def test_a_dropped_day_says_by_which_keep_and_when(lake: Lake, listed: Rows) -> None:
+    publish(lake, prepared(lake))
+    publish(lake, prepared(lake, D2))
+    dropped = {"dropped": "keeps 1 days: days before 2026-03-02 were dropped", "dropped_at": drop(lake, D2)}
+    rows = listed()
+    assert rows[str(D1)] | dropped == rows[str(D1)]
+    assert (rows[str(D2)]["dropped"], rows[str(D2)]["dropped_at"]) == (None, None)
+
+
+def test_each_dropped_day_says_when_it_went_itself(lake: Lake, listed: Rows) -> None:
+    publish(lake, prepared(lake))
+    publish(lake, prepared(lake, D2))
+    times = [drop(lake, D2), drop(lake, D3)]
+    assert [row["dropped_at"] for row in listed().values()] == times
+
+
+def test_a_day_whose_drop_has_expired_does_not_take_the_time_of_another(lake: Lake, listed: Rows) -> None:
+    publish(lake, prepared(lake))
+    publish(lake, prepared(lake, D2))
+    drop(lake, D2)
+    expired, last = refs.head(lake.table(PLAYS)), drop(lake, D3)
+    lake.table(PLAYS).maintenance.expire_snapshots().by_ids([expired]).commit()
+    assert [(row["dropped"], row["dropped_at"]) for row in listed().values()] == [
+        ("keeps 1 days: days before 2026-03-03 were dropped", None),
+        ("keeps 1 days: days before 2026-03-03 were dropped", last),
+    ]
