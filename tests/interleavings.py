@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from matinee import faults
-from matinee.errors import CommitConflictError, InputsNotValidError, UsageError, WithdrawnError
+from matinee.errors import CommitConflictError, DroppedError, InputsNotValidError, UsageError, WithdrawnError
 from matinee.healing import healer
 from matinee.healing.late import stale_days
 from matinee.ledger.ledger import history
@@ -109,7 +109,7 @@ class Interleavings(RuleBasedStateMachine):
         if beside and _other(slot) in self.attempts:
             dataset = self.attempts[_other(slot)].dataset
         other = self._planned(lambda: self._publish(_other(slot)) if race else None)
-        with other, clock(off), suppress(InputsNotValidError):
+        with other, clock(off), suppress(DroppedError, InputsNotValidError):
             report = steps.write(self.settings, RunRequest(dataset, day, day, attempt=slot, heal=heal))
             self.attempts[slot] = Attempt(dataset, report.publication_id or "", report.days)
             self.judge.begins(report.publication_id or "")
@@ -155,7 +155,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(dataset=datasets, day=days, heal=st.booleans())
     def rerun(self, dataset: str, day: date, heal: bool) -> None:
         """A day is derived and published in one go, or healed."""
-        with suppress(InputsNotValidError):
+        with suppress(DroppedError, InputsNotValidError):
             steps.run(self.settings, RunRequest(dataset, day, day, heal=heal))
 
     @rule(mend=st.booleans())
@@ -165,7 +165,7 @@ class Interleavings(RuleBasedStateMachine):
         Where nothing is stale or withdrawn any more, nothing that landed is missing anywhere.
         """
         for dataset, day in self._withdrawn() if mend else ():
-            with suppress(InputsNotValidError):
+            with suppress(DroppedError, InputsNotValidError):
                 steps.run(self.settings, RunRequest(dataset, day, day))
         healer.apply(self.settings)
         self.judge.look(self.lake)
@@ -244,8 +244,8 @@ class Interleavings(RuleBasedStateMachine):
         self.judge.look(self.lake)
 
     def _withdrawn(self) -> list[tuple[str, date]]:
-        lake = self.lake
-        newest = {(dataset, day): history(lake, dataset).newest(day) for dataset in CHAIN for day in DAYS}
+        left = [(dataset, day) for dataset in CHAIN for day in DAYS if day >= self.judge.derivable(dataset)]
+        newest = {(dataset, day): history(self.lake, dataset).newest(day) for dataset, day in left}
         return [key for key, found in newest.items() if found is not None and found.state is State.WITHDRAWN]
 
     def _is_audited(self, slot: str) -> bool:
@@ -259,7 +259,7 @@ class Interleavings(RuleBasedStateMachine):
         # is a person's to publish; what was on `main` before that was set back is not put there again.
         try:
             steps.publish(self.settings, attempt.dataset, attempt.publication_id)
-        except (InputsNotValidError, WithdrawnError):
+        except (DroppedError, InputsNotValidError, WithdrawnError):
             self.attempts.pop(slot, None)
         except UsageError as error:
             if "was set back since" not in error.message:

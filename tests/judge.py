@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation, Snapshot
 
 from matinee.days import day_range, start_of
+from matinee.ledger.dropping import DROPPED
 from matinee.ledger.model import PUBLICATION_ID, Run
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
@@ -52,6 +53,8 @@ class Judge:
     landed: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     withdrawn: dict[tuple[str, date], set[str]] = field(default_factory=lambda: defaultdict(set))
     set_back: dict[str, set[date]] = field(default_factory=lambda: defaultdict(set))
+    first_left: dict[str, date] = field(default_factory=dict)
+    dropped: dict[str, dict[date, Published]] = field(default_factory=lambda: defaultdict(dict))
     generations: dict[tuple[str, date], int] = field(default_factory=dict)
     seen: dict[str, dict[int, Days]] = field(default_factory=lambda: {name: {} for name in CHAIN})
     heads: dict[str, int] = field(default_factory=dict)
@@ -112,12 +115,23 @@ class Judge:
                 here = self.main(dataset).get(day)
                 if here is None or day in self.set_back[dataset] or self._is_withdrawn(dataset, day, here):
                     continue
+                if day < self.derivable(dataset):
+                    continue
                 reason = validity.status(dataset, day).reason
                 if reason is not None and reason.root.kind == "set_back":
                     continue  # No heal reads an input that was set back: a person publishes that day again.
                 wanted = self._derive(dataset, here.run, day, None)
                 assert _same(here.rows, wanted), f"{dataset} {day} was healed, and is not what landed makes of it"
                 assert reason is None or reason.root.kind in ("withdrawn", "unpublished"), str(reason)
+
+    def derivable(self, dataset: str, *, from_landed: bool = True) -> date:
+        """Return the first day that is made of no dropped day: of its inputs, or of landed rows and all between."""
+        found = [self.first_left.get(dataset, self.first)]
+        for name in (RAW[dataset],) if dataset in RAW else INPUTS.get(dataset, ()):
+            begin = self.derivable(name) if from_landed else self.first_left.get(name, self.first)
+            reaches_back = (dataset, name) == (ATTRIBUTIONS, IMPRESSIONS) and begin > self.first
+            found.append(begin + ONE_DAY if reaches_back else begin)
+        return max(found)
 
     def main(self, dataset: str) -> Days:
         """Return what readers of a dataset see, by day."""
@@ -145,10 +159,15 @@ class Judge:
             run = Run.from_summary(summary)
             self._audited(run, ledger)
             for day in day_range(run.first_day, run.last_day):
+                assert day >= self.first_left.get(dataset, day), f"{run.publication_id} brings back {dataset} {day}"
                 self._not_undone(dataset, day, run)
                 self.set_back[dataset].discard(day)
                 after[day] = Published(self._derive(dataset, run, day, run), run)
                 self.published.add((run.publication_id, day))
+        elif DROPPED in summary:
+            begin = self.first_left[dataset] = date.fromisoformat(summary[DROPPED])
+            self.dropped[dataset] = {day: one for day, one in before.items() if day < begin} | self.dropped[dataset]
+            after = {day: one for day, one in before.items() if day >= begin}
         elif snapshot.parent_snapshot_id is not None:
             changed = any(name in summary for name in ("added-data-files", "deleted-data-files"))
             rewritten = snapshot.summary.operation == Operation.REPLACE
@@ -209,7 +228,7 @@ class Judge:
 
     def _held(self, dataset: str, pinned: Run | None) -> Days:
         if pinned is None:
-            return self.main(dataset)
+            return {**self.main(dataset), **self.dropped[dataset]}
         snapshot_id = pinned.pin(dataset).snapshot_id
         assert snapshot_id in self.seen[dataset], f"{pinned.publication_id} read {dataset} where main never was"
         return self.seen[dataset][snapshot_id]
@@ -226,13 +245,13 @@ class Judge:
                 doubt = self.doubt(dataset, day)
                 assert not doubt or not validity.status(dataset, day).valid, f"{dataset} {day} is valid, but {doubt}"
             until = validity.vtts(dataset).vtts or start_of(self.first)
-            for day in day_range(self.first, (until - ONE_DAY).date()):
+            for day in day_range(self.derivable(dataset), (until - ONE_DAY).date()):
                 doubt = self.doubt(dataset, day)
                 assert not doubt, f"VTTS of {dataset} is {until}, but of {day}: {doubt}"
 
     def doubt(self, dataset: str, day: date) -> str | None:
         """Return why nobody may vouch for a day; None where all that it read is as it was, and to be trusted."""
-        if day < self.first:
+        if day < self.first_left.get(dataset, self.first):
             return None
         here = self.main(dataset).get(day)
         if here is None:

@@ -1,0 +1,162 @@
+"""Interleavings with drops: kept days keep their rows, dropped ones are not owed, pinned ones stay."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pytest
+from hypothesis import Phase
+from hypothesis.stateful import run_state_machine_as_test
+from tests.integration.test_interleavings import effort
+from tests.interleaved_drops import InterleavedDrops
+from tests.judge import CHAIN, PLAYS
+from tests.lakes import D1, D2
+from tests.world import HOURS, World, world
+
+from matinee.ledger import ledger
+from matinee.maintenance import drops
+from matinee.publication import move
+from matinee.validity import look
+
+_, MIDDLE, _ = HOURS
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(tmp_path_factory.mktemp("interleaved_drops")) as found:
+        yield found
+
+
+@pytest.fixture
+def machine(begun: World) -> InterleavedDrops:
+    return InterleavedDrops(begun)
+
+
+def days_dropped(machine: InterleavedDrops, dataset: str, race: str | None = None) -> int:
+    machine.drop(dataset, race)
+    assert machine.last_drop is not None
+    return machine.last_drop.days
+
+
+def test_whatever_is_interleaved_with_drops_readers_are_told_the_truth(begun: World) -> None:
+    run_state_machine_as_test(lambda: InterleavedDrops(begun), settings=effort(2, 8))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_long_time_of_interleavings_with_drops_finds_nothing(begun: World) -> None:
+    run_state_machine_as_test(lambda: InterleavedDrops(begun), settings=effort(25, 25, Phase.generate, Phase.shrink))
+
+
+def test_every_dataset_drops_its_day_and_nothing_is_left_to_heal(machine: InterleavedDrops) -> None:
+    assert [days_dropped(machine, dataset) for dataset in (*reversed(CHAIN), "raw.plays", "raw.impressions")] == [1] * 6
+    machine.heal(mend=True)
+    machine.judged()
+
+
+def test_a_pin_at_the_last_moment_of_a_drop_is_whole_whatever_expires(machine: InterleavedDrops) -> None:
+    assert days_dropped(machine, PLAYS, "pin") == 1
+    machine.expire(PLAYS)
+    machine.pinned_is_whole()
+    [one] = machine.sets
+    assert [*machine.judge.seen[PLAYS][one.snapshots[PLAYS]]] == [D1, D2]
+
+
+def test_a_pin_before_a_drop_stops_it_until_the_pin_ends(machine: InterleavedDrops) -> None:
+    machine.pin(PLAYS)
+    assert days_dropped(machine, PLAYS) == 0
+    machine.end()
+    assert days_dropped(machine, PLAYS) == 1
+
+
+def test_what_was_pinned_outlives_the_drop_that_follows_its_heal(machine: InterleavedDrops) -> None:
+    machine.pin(PLAYS)
+    machine.land(PLAYS, D2, 3, "a", MIDDLE, 0)
+    machine.rerun(PLAYS, D2, heal=True)
+    assert days_dropped(machine, PLAYS) == 0
+    machine.expire(PLAYS)
+    machine.pinned_is_whole()
+
+
+def test_a_row_that_lands_late_in_a_dropped_day_is_no_work_for_the_healer(machine: InterleavedDrops) -> None:
+    days_dropped(machine, PLAYS)
+    machine.land(PLAYS, D1, 3, "a", MIDDLE, 0)
+    machine.no_heal_of_what_was_dropped()
+    machine.heal(mend=True)
+    machine.judged()
+
+
+def test_a_publication_at_the_last_moment_of_a_drop_is_met(machine: InterleavedDrops) -> None:
+    machine.land(PLAYS, D2, 3, "a", MIDDLE, 0)
+    machine.prepare("a", PLAYS, D2, heal=True)
+    assert days_dropped(machine, PLAYS, "publish") == 1
+    machine.judged()
+
+
+def test_main_that_was_set_back_behind_a_drop_is_dropped_again(machine: InterleavedDrops) -> None:
+    machine.rerun(PLAYS, D2, heal=False)
+    assert days_dropped(machine, PLAYS) == 1
+    machine.set_back(PLAYS, again=True)
+    machine.drop(PLAYS)
+    machine.judged()
+
+
+# --- drops that are broken on purpose: no invariant is one that never fails -------------------------------------------
+
+
+def nobody_is_asked(patch: pytest.MonkeyPatch) -> None:
+    """Days are dropped whoever needs them."""
+    patch.setattr(drops, "needs", lambda *_: ())
+
+
+def where_a_dataset_begins_is_not_read(patch: pytest.MonkeyPatch) -> None:
+    """What the drop says of the first day that is left is not looked at."""
+    patch.setattr(ledger, "begin_of", lambda _: None)
+
+
+def dropped_days_are_run_again(patch: pytest.MonkeyPatch) -> None:
+    """A run of a dropped day is planned and published."""
+    patch.setattr(look.Look, "require_derivable", lambda *_: date.min)
+    patch.setattr(move, "_refuse_dropped", lambda *_: None)
+
+
+def dropped_days_are_stale(patch: pytest.MonkeyPatch) -> None:
+    """What lands late in a dropped day is to be healed."""
+    patch.setattr(look.Look, "derivable_from", lambda *_: date.min)
+
+
+def pin_and_drop(machine: InterleavedDrops) -> None:
+    machine.pin(PLAYS)
+    machine.drop(PLAYS)
+
+
+def drop_and_rerun(machine: InterleavedDrops) -> None:
+    machine.drop(PLAYS)
+    machine.rerun(PLAYS, D1, heal=False)
+    machine.judged()
+
+
+def drop_and_land(machine: InterleavedDrops) -> None:
+    machine.drop(PLAYS)
+    machine.land(PLAYS, D1, 3, "a", MIDDLE, 0)
+    machine.no_heal_of_what_was_dropped()
+
+
+CAUGHT = (
+    (nobody_is_asked, pin_and_drop, "had pinned days that were dropped"),
+    (where_a_dataset_begins_is_not_read, drop_and_rerun, "is not owed from"),
+    (dropped_days_are_run_again, drop_and_rerun, "brings back core.plays 2026-03-01"),
+    (dropped_days_are_stale, drop_and_land, "is to be healed, and reads a dropped day"),
+)
+
+
+@pytest.mark.parametrize(("broken", "rules", "words"), CAUGHT, ids=[broken.__name__ for broken, *_ in CAUGHT])
+def test_a_broken_drop_is_caught(
+    machine: InterleavedDrops,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: Callable[[pytest.MonkeyPatch], None],
+    rules: Callable[[InterleavedDrops], None],
+    words: str,
+) -> None:
+    broken(monkeypatch)
+    with pytest.raises(AssertionError, match=words):
+        rules(machine)
