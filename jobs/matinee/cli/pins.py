@@ -21,7 +21,7 @@ def pin(datasets: tuple[str, ...], until: date, why: str, output: str) -> None:
     """Hold one consistent set of published snapshots of the DATASETs, all of one moment, whatever expires.
 
     A training that takes weeks reads the same rows from its first epoch to its last: `read_as` names each table as it
-    is held. Days that the set has are not dropped by `keep` meanwhile. The same call again changes nothing.
+    is held. No drop by `keep` that begins later takes days of the set. The same call again changes nothing.
 
     \b
     Example:
