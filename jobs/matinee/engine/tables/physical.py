@@ -1,8 +1,10 @@
 """What data files are called by and hold, for engines that read files and know no table."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
+
+from matinee.errors import ConservationError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,32 +35,38 @@ def why_unreadable(tasks: Iterable["FileScanTask"]) -> str | None:
 
 
 def by_names(table: "Table", paths: Iterable[str]) -> list[tuple[Names, list[str]]]:
-    """Group files by what they call the table's columns and hold them as; each group can be read at once.
+    """Group files by what they call their columns and hold them as; each group can be read at once.
 
-    Of a table that never changed no file is opened.
+    Writers hold equal rows differently: of text some note that it is Arrow's large text, and engines read no such file
+    together with one that does not.
+
+    Raises:
+        ConservationError: a file is gone.
     """
-    current = {field.name: field.name for field in table.schema().fields}
-    if len(table.schemas()) == 1:
-        return [(current, list(paths))]
-    groups: dict[tuple[tuple[str, str, str], ...], list[str]] = defaultdict(list)
+    current = {field.field_id: field.name for field in table.schema().fields}
+    groups: dict[frozenset[tuple[int | None, str, str]], list[str]] = defaultdict(list)
     for path in paths:
-        groups[tuple(_held(table, path))].append(path)
-    return [({column: name for column, name, _ in held}, found) for held, found in groups.items()]
-
-
-def _held(table: "Table", path: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the table's columns that a file has, each with its name and type there."""
-    by_id = {_field_id(table, field): field for field in _arrow_schema(table, path)}
-    for field in table.schema().fields:
-        if field.field_id in by_id:
-            yield field.name, by_id[field.field_id].name, str(by_id[field.field_id].type)
+        held = ((_field_id(table, field), field.name, str(field.type)) for field in _arrow_schema(table, path))
+        groups[frozenset(held)].append(path)
+    return [
+        ({current[field_id]: name for field_id, name, _ in held if field_id in current}, files)
+        for held, files in groups.items()
+    ]
 
 
 def _arrow_schema(table: "Table", path: str) -> "pa.Schema":
     import pyarrow.parquet as pq
 
-    with table.io.new_input(path).open() as stream:
-        return pq.read_schema(stream)
+    try:
+        with table.io.new_input(path).open() as stream:
+            return pq.read_schema(stream)
+    except FileNotFoundError as error:
+        # Sail takes a file that is not there for one without rows.
+        raise ConservationError(
+            f"A data file of {'.'.join(table.name())} is gone: {path}.",
+            next_step="Restore it, or run again the publication that wrote it.",
+            facts={"table": ".".join(table.name()), "file": path},
+        ) from error
 
 
 def _field_id(table: "Table", field: "pa.Field") -> int | None:

@@ -36,11 +36,11 @@ class FileTables:
         table = self._lake.table(wanted.dataset)
         day_column = self._lake.registry.get(wanted.dataset).day_column or ""
         planned = next(files for one, files in self._planned.items() if one.covers(wanted))
-        paths = [_present(table, file.file_path) for file in files_of(table, day_column, planned, wanted)]
+        paths = [file.file_path for file in files_of(table, day_column, planned, wanted)]
         if not paths:
             return self._session.createDataFrame([], _ddl(table))
         parts = [
-            self._session.read.parquet(*found).select(*_columns(table, names))
+            self._session.read.parquet(*map(_address, found)).select(*_columns(table, names))
             for names, found in by_names(table, paths)
         ]
         return reduce(DataFrame.unionByName, parts)
@@ -85,14 +85,7 @@ class FileTables:
             )
 
 
-def _present(table: "Table", path: str) -> str:
-    # Sail takes a file that is not there for one without rows.
-    if not table.io.new_input(path).exists():
-        raise ConservationError(
-            f"A data file of {'.'.join(table.name())} is gone: {path}.",
-            next_step="Restore it, or run again the publication that wrote it.",
-            facts={"table": ".".join(table.name()), "file": path},
-        )
+def _address(path: str) -> str:
     # Hadoop writes file:/x, which others take for a relative path.
     return f"file://{path.removeprefix('file:')}" if path.startswith("file:/") and "://" not in path else path
 
