@@ -16,12 +16,14 @@ def leave_out() -> None:
     """
     # What is imported stays: each look goes through all of it.
     gc.set_threshold(100_000)
-    # The pool that PyArrow chooses itself asks for memory in large pieces: to have them emptied takes a tenth of all.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    if "pandas" in sys.modules:
-        return
+    # The pool that PyArrow chooses asks for memory in large pieces: to have them emptied takes a tenth of all.
+    pool = os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     import pyarrow as pa
 
+    if pool == "system":
+        pa.set_memory_pool(pa.system_memory_pool())  # PyArrow may have been imported, and have chosen, before.
+    if "pandas" in sys.modules:
+        return
     sys.modules["pandas"] = None  # type: ignore[assignment]
     # PyArrow's Python tries to import pandas once, its C++ again and again; both fail at once now.
     with suppress(ImportError, AttributeError):

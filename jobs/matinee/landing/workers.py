@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from matinee.errors import EngineFailedError
 from matinee.landing.parts import Part, Written, write_part
 from matinee.settings import Settings
+from matinee.short_lived import leave_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +40,7 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["matinee.landing.worker_imports"])
     try:
-        with ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
+        with ProcessPoolExecutor(workers, context, _begin) as pool:
             return _together(pool.map(write_part, parts))
     except BrokenProcessPool as error:
         raise EngineFailedError(
@@ -85,8 +86,9 @@ def _write(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         yield pa.record_batch({"number": batch["number"], "written": pa.array(written, pa.binary())})
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that it works for dies: nobody else would."""
+def _begin() -> None:
+    """Begin a worker. It ends when the process that it works for dies: nobody else would end it."""
+    leave_out()
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
