@@ -14,7 +14,7 @@ from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
-from matinee.table import lake_format
+from matinee.table import embedded, lake_format
 from matinee.table.location import refuse_foreign, warn_of_foreign
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Lake:
         with catalog_errors():
             catalog = load(settings.catalog_name, **catalog_properties(settings))
             if settings.catalog == "embedded":
-                _use_write_ahead_log(catalog)
+                embedded.share(catalog, settings.home.absolute() / embedded.FILE)
             elif settings.catalog == "postgres":  # Its database may have been lost since.
                 catalog.create_tables()  # type: ignore[attr-defined]
         return cls(settings, Registry.load(settings.sql_dir), catalog)
@@ -214,7 +214,7 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
         assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
         uri = settings.catalog_uri.get_secret_value().replace("postgresql://", "postgresql+psycopg2://", 1)
     else:
-        uri = f"sqlite:///{settings.home.absolute() / 'catalog.db'}?timeout=30"
+        uri = f"sqlite:///{settings.home.absolute() / embedded.FILE}?timeout=30"
     ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
     return {"type": "sql", "uri": uri, "warehouse": settings.warehouse_uri, **ping}
 
@@ -265,14 +265,6 @@ def _may_pass(error: Exception) -> bool:
     kinds += [aws.BotoCoreError] if aws is not None else []
     kinds += [postgres.OperationalError, postgres.InterfaceError] if postgres is not None else []
     return isinstance(error, tuple(kinds))
-
-
-def _use_write_ahead_log(catalog: "Catalog") -> None:
-    # Readers then do not block the one writer: Airflow's tasks, Spark and the command line share this file.
-    from sqlalchemy import text
-
-    with catalog.engine.connect() as connection:  # type: ignore[attr-defined]
-        connection.execute(text("PRAGMA journal_mode=WAL"))
 
 
 def _append_nothing(table: "Table") -> None:

@@ -1,0 +1,38 @@
+"""The embedded catalog: a SQLite file that all processes of a lake share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+
+FILE = "catalog.db"
+
+
+def share(catalog: "Catalog", file: Path) -> None:
+    """Let several processes work with a catalog's file, also where another file takes its place.
+
+    A catalog is put back by moving a file there. Who has the earlier one open would answer from that, and what is
+    committed to it nobody else would ever see.
+    """
+    from sqlalchemy import event, exc, text
+
+    engine = catalog.engine  # type: ignore[attr-defined]
+
+    def refuse_replaced(_: object, record: Any, __: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        found = _identity(file)
+        if record.info.setdefault("file", found) != found:
+            raise exc.DisconnectionError  # The pool connects again.
+
+    event.listen(engine, "checkout", refuse_replaced)
+    with engine.connect() as connection:
+        # Readers then do not block the one writer: Airflow's tasks, Spark and the command line share this file.
+        connection.execute(text("PRAGMA journal_mode=WAL"))
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        state = file.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_dev, state.st_ino

@@ -1,0 +1,52 @@
+"""The embedded catalog is put back while a process has it open: what is answered and committed is the lake's."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.lakes import D1, D2, close_days, make_lake
+
+from matinee.table.catalog import Lake
+from matinee.validity.manifests import declared
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake of which D1 was declared complete, opened by this process."""
+    opened = make_lake(tmp_path / "home")
+    close_days(opened, "raw.plays", {D1: 0})
+    return opened
+
+
+@pytest.fixture
+def put_back(tmp_path: Path, lake: Lake) -> Callable[[], None]:
+    """Save the catalog as it is; whoever calls what this returns moves it back there."""
+    file = lake.settings.home / "catalog.db"
+    with closing(sqlite3.connect(file)) as catalog, closing(sqlite3.connect(tmp_path / "saved")) as saved:
+        catalog.backup(saved)
+
+    def back() -> None:
+        for name in ("catalog.db-wal", "catalog.db-shm"):
+            (lake.settings.home / name).unlink(missing_ok=True)
+        Path(tmp_path / "saved").replace(file)
+
+    return back
+
+
+def days(lake: Lake) -> set[object]:
+    return {day for _, day in declared(lake)}
+
+
+def test_a_process_sees_the_catalog_that_was_put_back(lake: Lake, put_back: Callable[[], None]) -> None:
+    close_days(lake, "raw.plays", {D2: 0})
+    assert days(lake) == {D1, D2}
+    put_back()
+    assert days(lake) == {D1}
+
+
+def test_what_is_committed_after_a_catalog_was_put_back_stays(lake: Lake, put_back: Callable[[], None]) -> None:
+    put_back()
+    close_days(lake, "raw.plays", {D2: 0})
+    assert days(make_lake(lake.settings.home)) == {D1, D2}
