@@ -4,7 +4,7 @@ An entry is written by one compare-and-swap and never removed: its number goes o
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -15,7 +15,7 @@ from matinee.settings import Settings
 from matinee.table.catalog import Lake, catalog_errors
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Engine, Table
+    from sqlalchemy import ColumnElement, Engine, Select, Table
 
 TABLE = "matinee_leases"
 FOLDER = "_leases"
@@ -83,13 +83,17 @@ class LeaseRows:
         wanted = wanted.where(rows.c.catalog_name == self.catalog, condition)
         with catalog_errors():
             try:
-                with self.engine.connect() as connection:
-                    found = connection.execute(wanted).all()
+                found = self._all(wanted)
             except (exc.OperationalError, exc.ProgrammingError):
-                if inspect(self.engine).has_table(TABLE):
-                    raise
-                return {}
+                if not inspect(self.engine).has_table(TABLE):
+                    return {}
+                # Another process has made it since; whatever else is wrong comes again.
+                found = self._all(wanted)
         return {one[0]: Entry(one[1], datetime.fromisoformat(one[2]), one[3], str(one[4])) for one in found}
+
+    def _all(self, wanted: "Select[Any]") -> Sequence[Any]:
+        with self.engine.connect() as connection:
+            return connection.execute(wanted).all()
 
     def write(self, name: str, entry: Entry) -> bool:
         from sqlalchemy import exc, insert, update

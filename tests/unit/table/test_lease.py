@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from tests.lakes import make_lake
 
 from matinee.errors import LeaseHeldError, LeaseLostError
@@ -14,7 +15,7 @@ from matinee.table import lease_store, names, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing, replace_files
 from matinee.table.lease import Lease, hold, newest_number
-from matinee.table.lease_store import Entry, store_of
+from matinee.table.lease_store import Entry, LeaseRows, store_of
 from matinee.table.registers import stamp
 from matinee.table.removal import remove_snapshots
 from matinee.table.swap import swapped
@@ -158,6 +159,18 @@ def test_the_table_of_leases_may_be_made_by_two_at_once(tmp_path: Path, monkeypa
     monkeypatch.setattr(type(rows), "create", other_first)
     with hold(lake, TABLE, "work", "one") as lease:
         assert lease.number == 1
+
+
+def test_the_table_of_leases_may_be_made_between_two_looks_at_it(tmp_path: Path) -> None:
+    store = store_of(make_lake(tmp_path))
+    assert isinstance(store, LeaseRows)
+
+    def make(_: object) -> None:
+        store.write("x", Entry("a", stamp(), 1))
+
+    # The first look fails, as there is no table; another process makes the table at that moment.
+    event.listen(store.engine, "handle_error", make)
+    assert store.read("x") is not None
 
 
 def test_a_holder_that_is_known_to_be_gone_is_taken_over_at_once(lake: Lake) -> None:
