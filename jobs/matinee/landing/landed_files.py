@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.landing.model import QUARANTINE, Landing, from_row, landing_in, to_row
 from matinee.landing.offsets import is_streamed_through, last_in
+from matinee.sources.files.scan import shown
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.commits import remove_rows
@@ -41,7 +42,9 @@ def landed(lake: Lake, dataset: str, sha256s: Collection[str]) -> dict[str, Land
 
 def seen(lake: Lake, dataset: str, files: Collection[str]) -> dict[tuple[str, str], str]:
     """Return the SHA-256 of each of some files that was landed, or found to hold what was, by file and identity."""
-    found = map(from_row, _rows(lake, dataset, "file", files))
+    # Of a name that is no text nothing is registered.
+    names = [file for file in files if shown(file) == file]
+    found = map(from_row, _rows(lake, dataset, "file", names))
     return {(one.file, one.identity): one.sha256 for one in found if one.identity}
 
 

@@ -9,7 +9,7 @@ from matinee.landing import batches, landed_files
 from matinee.landing.ingest import found_files, landable
 from matinee.landing.model import Landing
 from matinee.sources.files.read import read_blocks, read_rows
-from matinee.sources.files.scan import Found, Kind, LandingFile, scan
+from matinee.sources.files.scan import Found, Kind, LandingFile, scan, shown
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import MANIFESTS
 
@@ -53,7 +53,7 @@ def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileSt
             landing = landed_files.landed(lake, dataset, [sha256 or (file.sha256 if file else "")])
             yield _known(one, *landing.values()) if landing else _new(lake, one, file)
         except LandingRefusedError as error:
-            yield FileStatus(dataset, one.file, "refused", error.message, error.next_step)
+            yield FileStatus(dataset, shown(one.file), "refused", error.message, error.next_step)
 
 
 def _known(found: Found, landing: Landing) -> FileStatus:

@@ -34,6 +34,10 @@ class Kind(StrEnum):
     PARQUET = "Parquet"
 
 
+#: What files of a kind begin with.
+_BEGINS = {Kind.GZIPPED: b"\x1f\x8b", Kind.PARQUET: b"PAR1"}
+
+
 @dataclass(frozen=True)
 class Found:
     """A file to land: its path or URI, and the dataset it is for.
@@ -142,19 +146,23 @@ def scan(settings: Settings, file: str) -> LandingFile:
     """Read a file once from end to end.
 
     Raises:
-        LandingRefusedError: it is of an unknown kind, or cannot be read.
+        LandingRefusedError: it is of an unknown kind or another one than its name says, or cannot be read.
     """
-    kind, files, size, digest = _kind(file), filesystem(settings, file), 0, hashlib.sha256()
+    kind, files, size, digest, head = _kind(file), filesystem(settings, file), 0, hashlib.sha256(), b""
     try:
         before = identity(files, file)
+        if _is_local(files) and not Path(file).is_file():
+            # Pipes and devices may have no end, and keep others from landing for ever.
+            raise refused(file, "it is no regular file", "Write what it gives to a file.")
         with files.open(file, "rb") as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
-                size += len(chunk)
+                head, size = head or chunk, size + len(chunk)
     except OSError as error:
         raise refused(
             file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk."
         ) from error
+    _refuse_other_kind(file, kind, head)
     is_known = before == identity(files, file) and not _is_young(file)
     return LandingFile(file, kind, size, digest.hexdigest(), before if is_known else "")
 
@@ -181,7 +189,20 @@ def is_local(file: str) -> bool:
     return file.partition("://")[0] == "file" or "://" not in file
 
 
+def _refuse_other_kind(file: str, kind: Kind, head: bytes) -> None:
+    """Refuse a file whose first bytes are not of its kind: its content would count as landed under every name."""
+    if kind is not Kind.TEXT:
+        if not head:
+            raise refused(file, f"it is empty, which {kind} never is", "Fetch it again from its producer.")
+        return
+    for other, begin in _BEGINS.items():
+        if head.startswith(begin):
+            raise refused(file, f"it holds {other}, which its name does not say", "Name it .jsonl.gz or .parquet.")
+
+
 def _kind(file: str) -> Kind:
+    if shown(file) != file:
+        raise refused(file, "its name is not UTF-8", "Rename it.")
     if file.endswith(".parquet"):
         return Kind.PARQUET
     found = _TEXT.search(file)
@@ -193,8 +214,15 @@ def _kind(file: str) -> Kind:
 def refused(file: str, why: str, next_step: str) -> LandingRefusedError:
     """Return the error that refuses a file whole."""
     return LandingRefusedError(
-        f"{file} is refused whole: {why}.", next_step=f"{next_step} Nothing of it was landed.", facts={"file": file}
+        f"{shown(file)} is refused whole: {why}.",
+        next_step=f"{next_step} Nothing of it was landed.",
+        facts={"file": shown(file)},
     )
+
+
+def shown(file: str) -> str:
+    """Return a file's name as text: of a name that is not UTF-8 the other bytes as `\\xff`."""
+    return file.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
