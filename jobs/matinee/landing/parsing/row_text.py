@@ -110,7 +110,18 @@ def _readable(column: "pa.Array") -> Sequence[object]:
         return [None if tick is None else duration(tick, unit="ns") for tick in ticks]
     if kinds.is_time64(column.type):
         column = column.cast(pa.time64("us"), safe=False)
-    return list(column.to_pylist())
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return [_object_or_ticks(value) for value in column]
+
+
+def _object_or_ticks(value: "pa.Scalar") -> object:
+    """Return a day, time or length as Python's object; what is beyond Python's as its number."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return value.value
 
 
 def _number(number: np.floating) -> str:

@@ -178,3 +178,24 @@ def test_a_name_that_stands_twice_is_no_row() -> None:
 
 def test_no_rows_are_no_rows() -> None:
     assert parse_rows(PLAYS, "f", plays(play_id=pa.array([], pa.string())), 1, LANDED).num_rows == 0
+
+
+BEYOND = (2**31 - 1, -(2**31))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([20513, *BEYOND], pa.int32()).cast(pa.date32()),
+        pa.array([1, 2**63 - 1, -5]).cast(pa.time64("us")),
+        pa.array([1, 2**62, -(2**62)], pa.duration("s")),
+        pa.array([1, 2**63 - 1, -(2**63)], pa.duration("us")),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_values_beyond_the_calendar_are_told_by_their_numbers(column: pa.Array) -> None:
+    rows = plays(device=column)
+    [good, *beyond] = [json.loads(text)["device"] for text in row_texts(rows)]
+    assert good == json.loads(row_texts(rows.slice(0, 1))[0])["device"]
+    assert len(set(beyond)) == 2
+    assert parse_rows(PLAYS, "f", rows, 1, LANDED)["reason"].to_pylist() == [None] * 3
