@@ -16,7 +16,7 @@ from tests.integration.test_landing_commits import LANDED, NOON, PLAYS, bad_line
 from matinee.errors import LandingRefusedError
 from matinee.landing import ingest as steps
 from matinee.landing import lander, parts
-from matinee.landing.ingest import ingest
+from matinee.landing.ingest import found_files, ingest
 from matinee.settings import Settings
 from matinee.sources.files.scan import LandingFile, scan
 from matinee.table.catalog import Lake
@@ -73,10 +73,25 @@ def test_a_file_of_a_folder_that_is_replaced_is_left_for_later_and_the_others_la
     write(tmp_path / "plays-2.jsonl", play("b"))
     replaced(monkeypatch, path, f"{play('c')}OOPS\n".encode())
     [changed, _] = ingest(settings, None, [tmp_path], LANDED)
-    assert changed.details["note"] == "is still written to: it lands the next time"
+    assert changed.details["note"] == "was written to or moved away meanwhile: what is there lands the next time"
     assert (plays(settings), bad_lines(settings)) == (["b"], [])
     ingest(settings, None, [path], LANDED)
     assert (plays(settings), bad_lines(settings)) == (["b", "c"], [(2, "malformed_json")])
+
+
+def test_a_file_of_a_folder_that_is_moved_away_before_it_is_read_is_no_failure(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "plays-1.jsonl", play("a"))
+    write(tmp_path / "plays-2.jsonl", play("b"))
+    lake = Lake.open(settings)
+    files = found_files(lake, None, [tmp_path])
+    path.unlink()  # Another landing archives it.
+    assert [(one.is_later, one.refused) for one in lander.land(lake, PLAYS, files, LANDED)] == [
+        (True, None),
+        (False, None),
+    ]
+    assert plays(settings) == ["b"]
 
 
 def test_a_file_that_is_replaced_by_a_longer_one_is_refused_as_changed(

@@ -200,7 +200,7 @@ def _note(outcome: Outcome, landing: Landing) -> str:
     if outcome.differs:
         return "other bytes than were landed from it, though its times are the same: landed as a new file"
     if outcome.is_later:
-        return "is still written to: it lands the next time"
+        return "was written to or moved away meanwhile: what is there lands the next time"
     if not outcome.is_new:
         return "was there already: nothing was added"
     unknown = ", ".join(f"{name} ({rows})" for name, rows in landing.unknown_fields.items())

@@ -115,15 +115,18 @@ def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Itera
 
 
 def _scanned(settings: Settings, found: Found) -> LandingFile | LandingRefusedError:
+    files = filesystem(settings, found.file)
     try:
         file = scan(settings, found.file)
         # Its writer may be at it still: what it has written so far is no file.
-        is_written = not found.is_named and identity(filesystem(settings, file.file), file.file) != found.identity
-    except LandingRefusedError as error:
-        return error
-    except OSError as error:
+        is_written = not found.is_named and identity(files, file.file) != found.identity
+    except (LandingRefusedError, OSError) as error:
+        if found.identity and not found.is_named and not files.exists(found.file):
+            return changed(found.file)  # It was moved away since it was found, perhaps to an archive.
+        if isinstance(error, LandingRefusedError):
+            return error
         return refused(found.file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk.")
-    return changed(file) if is_written else file
+    return changed(file.file) if is_written else file
 
 
 def _land_new(

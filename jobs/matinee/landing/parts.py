@@ -125,7 +125,7 @@ def _judged(part: Part, file: LandingFile) -> Iterator["pa.Table"]:
                     raise _lost(file, len(block.lines), found.num_rows)
                 yield found
     except OSError as error:
-        raise changed(file) from error
+        raise changed(file.file) from error
     except (ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError, MemoryError) as error:
         # One odd file must not keep the others from landing: what it is odd in, nobody has thought of.
         cause = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

@@ -98,11 +98,11 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
         same = _is_same(settings, file, before)
     except (pa.ArrowException, OSError) as error:
         if not _is_same(settings, file, file.identity):
-            raise changed(file) from error
+            raise changed(file.file) from error
         cause = str(error).strip().splitlines() or [type(error).__name__]
         raise refused(file.file, f"its Parquet is not readable ({cause[0]})", "Write it again.") from error
     if not same:
-        raise changed(file)
+        raise changed(file.file)
 
 
 def _repeated(metadata: "FileMetaData") -> list[str]:
@@ -135,12 +135,12 @@ def _is_told_by_identity(file: LandingFile) -> bool:
     return file.identity != "" and is_local(file.file)
 
 
-def changed(file: LandingFile) -> FileChangedError:
-    """Return the error that a file is not the one that was scanned."""
+def changed(file: str) -> FileChangedError:
+    """Return the error that a file is not the one that was found or scanned."""
     return FileChangedError(
-        f"{file.file} is refused: it was changed while it was landed.",
+        f"{file} is refused: it was changed while it was landed.",
         next_step="Land it again when nobody writes to it; other content belongs into a file of another name.",
-        facts={"file": file.file, "sha256": file.sha256},
+        facts={"file": file},
     )
 
 
@@ -153,13 +153,13 @@ def _content(settings: Settings, file: LandingFile) -> Iterator[bytes]:
             yield from _unzipped(file.file, chunks) if file.kind is Kind.GZIPPED else chunks
         is_same = file.identity in ("", identity(files, file.file))
     except OSError as error:
-        raise changed(file) from error
+        raise changed(file.file) from error
     except LandingRefusedError as error:
         if not _is_same(settings, file, file.identity):
-            raise changed(file) from error
+            raise changed(file.file) from error
         raise
     if not is_same or (digest and digest.hexdigest() != file.sha256):
-        raise changed(file)
+        raise changed(file.file)
 
 
 def _read(stream: IO[bytes], digest: "hashlib._Hash | None") -> Iterator[bytes]:

@@ -151,7 +151,7 @@ def scan(settings: Settings, file: str) -> LandingFile:
     kind, files, size, digest, head = _kind(file), filesystem(settings, file), 0, hashlib.sha256(), b""
     try:
         before = identity(files, file)
-        if _is_local(files) and not Path(file).is_file():
+        if is_local(file) and not Path(file).is_file():
             # Pipes and devices may have no end, and keep others from landing for ever.
             raise refused(file, "it is no regular file", "Write what it gives to a file.")
         with files.open(file, "rb") as stream:
