@@ -2,7 +2,9 @@
 
 import gzip
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ from matinee.errors import LandingRefusedError
 from matinee.landing.ingest import ingest
 from matinee.landing.status import status
 from matinee.settings import Settings
+from matinee.sources.files.scan import filesystem, find
 from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
@@ -62,3 +65,26 @@ def test_gzipped_lines_under_a_name_of_lines_are_refused(settings: Settings, fol
 def test_parquet_under_a_name_of_lines_is_refused(settings: Settings, folder: Path) -> None:
     pq.write_table(pa.table({"play_id": ["b"]}), folder / "plays-3.jsonl")
     refuses(settings, folder, "it holds Parquet, which its name does not say")
+
+
+@pytest.fixture
+def locked(settings: Settings) -> Iterator[Path]:
+    """A folder that this process may not list, for as long as the fixture lives."""
+    user = os.geteuid()
+    with TemporaryDirectory() as parent:
+        folder = Path(parent) / "locked"
+        folder.mkdir()
+        Path(parent).chmod(0o755)
+        folder.chmod(0)
+        filesystem(settings, str(folder))  # Another user may not import what that does.
+        if user == 0:
+            os.seteuid(65534)
+        yield folder
+        os.seteuid(user)
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(settings: Settings, locked: Path) -> None:
+    with pytest.raises(
+        LandingRefusedError, match=r"locked is refused whole: it cannot be listed \(Permission denied\)"
+    ):
+        find(settings, {"plays": "raw.plays"}, None, [locked])

@@ -80,6 +80,7 @@ def find(settings: Settings, named: Mapping[str, str], dataset: str | None, path
 
     Raises:
         UsageError: no file is there, or the dataset of a file that was named cannot be told from its name.
+        LandingRefusedError: a directory cannot be listed.
     """
     found = [one for path in paths for one in _files_of(settings, named, dataset, str(path))]
     order = list(named.values())
@@ -92,7 +93,12 @@ def find(settings: Settings, named: Mapping[str, str], dataset: str | None, path
 def _files_of(settings: Settings, named: Mapping[str, str], dataset: str | None, path: str) -> list[Found]:
     files, is_named = filesystem(settings, path), False
     if files.isdir(path):
-        names = sorted(name for name in files.ls(path, detail=False) if _is_visible(name) and not files.isdir(name))
+        try:
+            listed = files.ls(path, detail=False)
+        except OSError as error:
+            why = f"it cannot be listed ({error.strerror or error})"
+            raise refused(path, why, "Check its rights and its disk.") from error
+        names = sorted(name for name in listed if _is_visible(name) and not files.isdir(name))
         chosen = _of_directory(named, dataset, names)
     else:
         is_named = bool(files.exists(path))
