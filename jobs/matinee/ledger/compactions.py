@@ -79,8 +79,12 @@ def _rearranged(table: "Table", snapshot_id: int) -> bool:
 
 def measured(lake: Lake, dataset: str) -> list[tuple[int, float]]:
     """Return bytes and seconds of the last compactions of a dataset; earlier versions of Matinee did not note them."""
-    if not lake.exists(COMPACTIONS):
+    import pyarrow.compute as pc
+
+    table = lake.table(COMPACTIONS) if lake.exists(COMPACTIONS) else None
+    if table is None or "seconds" not in table.schema().column_names:
         return []
-    rows = lake.table(COMPACTIONS).scan(row_filter=f"dataset = '{dataset}'").to_arrow().to_pylist()
-    newest = sorted(rows, key=lambda row: row["recorded_ts"], reverse=True)[:RECENT]
-    return [(row["bytes_before"], row["seconds"]) for row in newest if row.get("seconds") is not None]
+    wanted = ("recorded_ts", "bytes_before", "seconds")
+    rows = table.scan(row_filter=f"dataset = '{dataset}'", selected_fields=wanted).to_arrow()
+    newest = rows.take(pc.select_k_unstable(rows, RECENT, [("recorded_ts", "descending")])).to_pylist()
+    return [(row["bytes_before"], row["seconds"]) for row in newest if row["seconds"] is not None]

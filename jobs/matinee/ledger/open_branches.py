@@ -50,14 +50,17 @@ class Work:
 def open_work(lake: Lake, dataset: str) -> Iterator[Work]:
     """Yield the branches of a dataset's table that are at work."""
     contract, table = lake.registry.get(dataset), lake.table(dataset)
+    branches = {name: ref.snapshot_id for name, ref in table.metadata.refs.items() if name.startswith(names.WORK)}
+    if not branches:
+        return  # As it mostly is: the ledger is not asked which of its publications have left one.
     on_main = set(refs.ancestry(table))
     closed = _closed(lake, contract)
-    for name, ref in sorted(table.metadata.refs.items()):
-        if not name.startswith(names.WORK) or (name, None) in closed or (name, ref.snapshot_id) in closed:
+    for name, snapshot_id in sorted(branches.items()):
+        if (name, None) in closed or (name, snapshot_id) in closed:
             continue
-        base = next((one for one in refs.ancestry(table, ref.snapshot_id) if one in on_main), None)
-        run = _run(table, name, ref.snapshot_id)
-        yield Work(name, base, run, tuple(_touched(contract, table, name, ref.snapshot_id, base, run)))
+        base = next((one for one in refs.ancestry(table, snapshot_id) if one in on_main), None)
+        run = _run(table, name, snapshot_id)
+        yield Work(name, base, run, tuple(_touched(contract, table, name, snapshot_id, base, run)))
 
 
 def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:

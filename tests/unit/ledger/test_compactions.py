@@ -1,11 +1,12 @@
 """The register of compactions: proofs that add up, and a table of the version before."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tests.lakes import D1, PLANNED, arrow, make_lake
 
-from matinee.ledger.compactions import COMPACTIONS, Compaction, measured, record
+from matinee.ledger.compactions import COMPACTIONS, RECENT, Compaction, measured, record
 
 RAW = "raw.plays"
 
@@ -41,3 +42,10 @@ def test_a_register_of_version_1_0_0_teaches_no_pace_and_is_brought_up_by_the_ne
     record(lake, compaction({None: (3, "5")}))
     assert measured(lake, RAW) == [(9000, 2.5)]
     assert measured(lake, "core.plays") == []
+
+
+def test_the_newest_compactions_tell_the_pace(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    for number in range(RECENT + 2):
+        record(lake, replace(compaction({None: (3, "5")}), seconds=float(number)))
+    assert sorted(seconds for _, seconds in measured(lake, RAW)) == [float(one) for one in range(2, RECENT + 2)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, prepare, raw_play
+from tests.loads import by_dataset, counted_loads
 
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Run
@@ -99,3 +100,11 @@ def test_experiments_are_not_at_work_on_main(lake: Lake) -> None:
     table = lake.ensure(PLAYS)
     refs.create_branch(table, "experiment_wide", refs.head(table))
     assert list(open_work(lake, PLAYS)) == []
+
+
+def test_of_a_table_without_branches_at_work_the_ledger_is_not_asked(lake: Lake) -> None:
+    run = prepare(lake, PLAYS, D1, [core_play(D1)])
+    refs.remove(lake.table(PLAYS), run.branch, expected=refs.head(lake.table(PLAYS), run.branch))
+    with counted_loads() as loads:
+        assert list(open_work(lake, PLAYS)) == []
+    assert by_dataset(loads) == {PLAYS: 1}
