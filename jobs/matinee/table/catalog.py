@@ -16,6 +16,7 @@ from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
 from matinee.table import embedded, lake_format
 from matinee.table.location import refuse_foreign, warn_of_foreign
+from matinee.table.old_metadata import delete_let_go
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -79,6 +80,7 @@ class Lake:
         load = _shared if settings.catalog == "postgres" else load_catalog
         with catalog_errors():
             catalog = load(settings.catalog_name, **catalog_properties(settings))
+            catalog._delete_old_metadata = delete_let_go  # type: ignore[method-assign]
             if settings.catalog == "embedded":
                 embedded.share(catalog, settings.home.absolute() / embedded.FILE)
             elif settings.catalog == "postgres":  # Its database may have been lost since.

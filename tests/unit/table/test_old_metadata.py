@@ -32,11 +32,38 @@ def replace_nothing(lake: Lake, _: int) -> None:
 
 @pytest.mark.parametrize("commit", [tag, append_and_remove, replace_nothing], ids=lambda commit: commit.__name__)
 def test_a_commit_lets_the_oldest_metadata_file_go(tmp_path: Path, commit: Callable[[Lake, int], None]) -> None:
-    lake = make_lake(tmp_path)
-    with lake.ensure(PLAYS).transaction() as change:
-        change.set_properties({"write.metadata.previous-versions-max": str(KEPT)})
-    folder = Path(lake.table(PLAYS).location().removeprefix("file://")) / "metadata"
-    before = len([*folder.glob("*.metadata.json")])
+    lake = keeping(tmp_path, KEPT)
+    before = len(stored(lake))
     for number in range(4):
         commit(lake, number)
-    assert len([*folder.glob("*.metadata.json")]) <= max(before, KEPT + 1)
+    assert len(stored(lake)) <= max(before, KEPT + 1)
+
+
+@pytest.mark.parametrize("others", [1, 2, 3])
+def test_a_commit_onto_what_others_replaced_deletes_nothing_twice(
+    tmp_path: Path, others: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = keeping(tmp_path, 5)
+    for number in range(6):
+        tag(lake, number)
+    seen = lake.table(PLAYS)
+    for number in range(others):
+        tag(lake, 10 + number)
+    refs.create_tag(seen, "late", refs.head(seen))
+    assert caplog.text == ""
+    table = lake.table(PLAYS)
+    named = {*(entry.metadata_file for entry in table.metadata.metadata_log), table.metadata_location}
+    assert stored(lake) == {path.removeprefix("file://") for path in named}
+
+
+def keeping(home: Path, versions: int) -> Lake:
+    """A lake whose table keeps so many earlier metadata files."""
+    lake = make_lake(home)
+    with lake.ensure(PLAYS).transaction() as change:
+        change.set_properties({"write.metadata.previous-versions-max": str(versions)})
+    return lake
+
+
+def stored(lake: Lake) -> set[str]:
+    folder = Path(lake.table(PLAYS).location().removeprefix("file://")) / "metadata"
+    return {str(path) for path in folder.glob("*.metadata.json")}
