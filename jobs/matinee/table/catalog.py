@@ -218,7 +218,8 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
     else:
         uri = f"sqlite:///{settings.home.absolute() / embedded.FILE}?timeout=30"
     ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
-    return {"type": "sql", "uri": uri, "warehouse": settings.warehouse_uri, **ping}
+    made_by = {"py-catalog-impl": "matinee.table.sql_catalog.SqlCatalog"}
+    return {**made_by, "uri": uri, "warehouse": settings.warehouse_uri, **ping}
 
 
 @cache

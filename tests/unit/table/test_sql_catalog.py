@@ -1,0 +1,57 @@
+"""The catalog parses a metadata file once, and shows each commit as soon as it is there."""
+
+from pathlib import Path
+
+import pytest
+from pyiceberg.io import InputFile
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table.metadata import TableMetadata
+from tests.lakes import D1, arrow, core_play, make_lake
+
+from matinee.ledger.compactions import COMPACTIONS, Compaction, record
+from matinee.table import refs
+from matinee.table.catalog import Lake
+
+PLAYS = "core.plays"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return make_lake(tmp_path)
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The metadata files that are parsed, of whichever tables."""
+    found, parse = list[str](), FromInputFile.table_metadata
+
+    def noted(file: InputFile, **how: object) -> TableMetadata:
+        found.append(file.location)
+        return parse(file, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FromInputFile, "table_metadata", staticmethod(noted))
+    return found
+
+
+def compaction(snapshot_id: int) -> Compaction:
+    return Compaction(PLAYS, D1, {None: (3, "5")}, 9, 1, 9000, 5000, 2.5, snapshot_id)
+
+
+def test_an_append_to_a_register_parses_its_metadata_once(lake: Lake, parsed: list[str]) -> None:
+    record(lake, compaction(7))
+    before = lake.table(COMPACTIONS).metadata_location
+    parsed.clear()
+    record(Lake.open(lake.settings), compaction(8))
+    assert [location for location in parsed if "/compactions/" in location] == [before]
+
+
+def test_what_another_process_commits_is_seen_by_the_next_load(lake: Lake) -> None:
+    before = lake.ensure(PLAYS)
+    other = Lake.open(lake.settings).table(PLAYS)
+    other.append(arrow(other, [core_play(D1)]))
+    assert refs.head(lake.table(PLAYS)) == refs.head(other) != refs.head(before)
+
+
+def test_properties_that_a_loaded_table_is_given_are_its_own(lake: Lake) -> None:
+    lake.ensure(PLAYS).metadata.properties["commit.retry.num-retries"] = "0"
+    assert lake.table(PLAYS).metadata.properties["commit.retry.num-retries"] == "20"
