@@ -156,7 +156,7 @@ def heal(rows: int, engines: tuple[str, ...], rounds: int, limit_s: float, folde
 @_rounds
 @_results
 def stream(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
-    """Bring live tables up beside Spark's join of two streams; how long events wait; what a tick costs."""
+    """Bring live tables up beside Spark's join of two streams; how long events wait; what ticks and batches cost."""
     _show(measure_stream(folder, parts, rows, rounds), folder, output)
 
 

@@ -1,4 +1,4 @@
-"""The stream: its join beside Spark's join of two streams, how long events wait, what a tick on a full table costs."""
+"""The stream: its join beside Spark's join of two streams, how long events wait, what steps cost on a full lake."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,17 @@ from statistics import median
 import click
 
 from matinee.engine.server import own_server
-from tests.bench import machine, stream_join, stream_ticks
+from tests.bench import machine, micro_batch, stream_join, stream_ticks
 from tests.bench.ratios import Ratio
 from tests.bench.stream_join import Joined
 from tests.bench.tables import print_ratios
 
-PARTS = ("join", "latency", "tick")
-JOIN_TARGET, WAIT_TARGET_S, TICK_TARGET = 3.0, 60.0, 1.5
+PARTS = ("join", "latency", "tick", "batch")
+JOIN_TARGET, WAIT_TARGET_S, TICK_TARGET, BATCH_TARGET = 3.0, 60.0, 1.5, 1.2
 RATE, SECONDS = 2_000, 180
 TICK_DAYS, TICK_ROWS, TICK_BATCH = 30, 60_000, 5_000
+#: Hours of ticks before a micro-batch; those of a day take a quarter of an hour.
+BATCH_HOURS, BATCH_EVENTS = (1, 24), 30_000
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ def measure_stream(folder: Path, parts: Sequence[str], rows: int, rounds: int) -
         full, empty = stream_ticks.measure_tick(home / "tick", TICK_DAYS, TICK_ROWS, TICK_BATCH, rounds)
         document["tick"] = {"full_s": full, "empty_s": empty}
         ratios.append(Ratio("tick on 30 days / on an empty table", "tick", median(full) / median(empty), TICK_TARGET))
+    if "batch" in parts:
+        taken = micro_batch.measure_batch(home / "batch", BATCH_HOURS, BATCH_EVENTS, rounds)
+        document["batch"] = {f"after_{hours}_h_cpu_s": cpu_s for hours, cpu_s in taken.items()}
+        hour, day = (median(taken[hours]) for hours in BATCH_HOURS)
+        ratios.append(Ratio("micro-batch after a day of ticks / after an hour", "batch", day / hour, BATCH_TARGET))
     document["ratios"] = [asdict(one) for one in ratios]
     return Streaming(document, ratios)
 
