@@ -29,7 +29,12 @@ STEPS = {
     ],
     "a lake of an older version": ["tests/integration/test_older_lake.py"],
     "equal tables of both engines": ["tests/integration/test_engines.py"],
-    "interleavings": ["tests/integration/test_interleavings.py", "tests/integration/test_broken_protocols.py"],
+    "interleavings": [
+        "tests/integration/test_interleavings.py",
+        "tests/integration/test_interleaved_drops.py",
+        "tests/integration/test_broken_protocols.py",
+    ],
+    "both parsers of lines": ["tests/integration/test_landing_parsers.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],

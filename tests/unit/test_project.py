@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.verify import STEPS
 
 from matinee.settings import CHECKOUT, Settings
 
@@ -156,6 +157,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
     return next(folder.glob("matinee-*.whl"))
+
+
+def test_every_slow_test_on_real_parts_stands_in_a_step_of_verify() -> None:
+    named = {path for arguments in STEPS.values() for path in arguments}
+    paths = [path for folder in ("integration", "e2e") for path in (CHECKOUT / "tests" / folder).glob("test_*.py")]
+    slow = {str(path.relative_to(CHECKOUT)) for path in paths if "mark.slow" in path.read_text()}
+    assert slow - named == set()
 
 
 def test_functions_and_modules_keep_their_sizes() -> None:
