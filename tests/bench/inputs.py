@@ -151,7 +151,7 @@ def _stage(lake: Lake, contract: Contract, frame: Frame, time: str) -> str:
     stage = new_stage(lake.ensure(contract.dataset))
     folder = Path(stage.removeprefix("file://"))
     folder.mkdir(parents=True)
-    for number, cell in enumerate(cells(frame, time, contract.key_columns[0], contract.profile_buckets or 1)):
+    for number, cell in enumerate(cells(frame, time, contract.key_columns[0], contract.cells.buckets)):
         if not len(cell):
             continue
         path = folder / f"bucket-{number}.parquet"

@@ -64,7 +64,7 @@ def with_buckets(folder: Path, buckets: int) -> None:
         for before, after in (
             (rf"(AS INT\) % ){now}\b", buckets),
             (rf"(minimum: 0\n +maximum: ){now - 1}\b", buckets - 1),
-            (rf"(property: profileBuckets\n +value: ){now}\b", buckets),
+            (rf"(\bbuckets: ){now}\b", buckets),
         ):
             text = re.sub(before, rf"\g<1>{after}", text)
         path.write_text(text)
@@ -72,7 +72,7 @@ def with_buckets(folder: Path, buckets: int) -> None:
 
 
 def _buckets(folder: Path) -> set[int]:
-    return {one.profile_buckets for one in Registry.load(folder).all() if one.profile_buckets}
+    return {one.cells.buckets for one in Registry.load(folder).all() if one.cells.column}
 
 
 def _land_on_time(lake: Lake, events: DayEvents, dataset: str, time: str) -> pa.Table:

@@ -10,7 +10,7 @@ import pytest
 
 from matinee.contracts.ddl import iceberg_schema, partition_spec, sort_order, table_properties
 from matinee.contracts.evolve import apply, plan
-from matinee.contracts.model import Column, Contract, PartitionField
+from matinee.contracts.model import Cells, Column, Contract, PartitionField
 from matinee.contracts.registry import Registry
 from matinee.errors import CommitConflictError, ContractError
 from matinee.settings import CHECKOUT
@@ -255,7 +255,7 @@ def test_a_change_that_comes_between_is_a_conflict(table: "Table", contract: Con
     assert [field.name for field in table.refresh().schema().fields] == ["name", "views", "day", "note"]
 
 
-def test_another_number_of_profile_buckets_is_refused(create: Callable[[Contract], "Table"], shipped: Contract) -> None:
+def test_another_number_of_buckets_is_refused(create: Callable[[Contract], "Table"], shipped: Contract) -> None:
     table = create(shipped)
-    with pytest.raises(ContractError, match="has 8 profile buckets, its contract 16"):
-        plan(replace(shipped, profile_buckets=16), table)
+    with pytest.raises(ContractError, match="has 8 buckets, its contract 16"):
+        plan(replace(shipped, cells=Cells("profile_bucket", "profile_id", 16)), table)

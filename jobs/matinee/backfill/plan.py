@@ -15,14 +15,6 @@ from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
 from matinee.validity.validity import Validity
 
-#: Which DAG publishes a dataset; the join's DAG has both of its cycles.
-DAGS = {
-    "core.impressions": "impressions_daily",
-    "core.plays": "plays_daily",
-    "core.play_attributions": "impression_plays_daily",
-    "core.impression_plays": "impression_plays_daily",
-}
-
 
 @dataclass(frozen=True)
 class PlannedDag:
@@ -51,17 +43,18 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
             f"The range ends ({last}) before it starts ({first}).", next_step="Give --from the earlier day."
         )
     lake = Lake.open(settings)
-    if lake.registry.get(dataset).dataset not in DAGS:
+    if lake.registry.get(dataset).dag is None:
+        published = ", ".join(one.dataset for one in lake.registry.all() if one.dag)
         raise UsageError(
-            f"No daily DAG publishes {dataset}.",
-            next_step=f"Choose one of {', '.join(DAGS)}.",
+            f"No DAG publishes {dataset}.",
+            next_step=f"Choose one of {published}, or name its DAG in its contract, as `dag`.",
             facts={"dataset": dataset},
         )
     affected = lake.registry.upstream_order([dataset, *lake.registry.downstream(dataset)])
     by_dag: dict[str, list[Contract]] = {}
-    for name in affected:
-        if name in DAGS:
-            by_dag.setdefault(DAGS[name], []).append(lake.registry.get(name))
+    for contract in map(lake.registry.get, affected):
+        if contract.dag:
+            by_dag.setdefault(contract.dag, []).append(contract)
     validity = Validity(lake)
     # Of the one that begins last, so that the next step holds for all.
     last_to_begin = max((one for found in by_dag.values() for one in found), key=validity.derivable_from)

@@ -56,6 +56,8 @@ def show(dataset: str, output: str) -> None:
         "dataset": found.dataset,
         "version": found.version,
         "owner": found.owner,
+        "kind": found.kind,
+        "dag": found.dag,
         "description": found.description,
         "audited": found.audited,
         "inputs": [f"{spec.dataset} as {spec.alias}" for spec in found.inputs],

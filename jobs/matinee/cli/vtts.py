@@ -31,7 +31,7 @@ def list_(output: str) -> None:
     validity = Validity(lake)
     rows = []
     for contract in lake.registry.all():
-        if contract.day_column is None or contract.namespace == "ops" or contract.is_live:
+        if contract.day_column is None or contract.kind in {"register", "live"}:
             continue
         found = validity.vtts(contract.dataset)
         held = found.held_by.root if found.held_by else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from matinee.contracts.ddl import SPARK_TYPES
-from matinee.contracts.model import BUCKET_COLUMN, Column, Contract, VolumeBand
+from matinee.contracts.model import Column, Contract, VolumeBand
 
 #: The temporary view that holds the days under audit of the dataset under audit.
 CANDIDATE = "candidate"
@@ -60,7 +60,7 @@ def compile_checks(contract: Contract, proven: Container[str] = ()) -> CompiledC
     asked = [(check, expression) for check, expression in rows if check.name not in proven]
     asked_whole = [(check, expression) for check, expression in together if check.name not in proven]
     cell = [f"`{contract.day_column}`" if contract.day_column else "CAST(NULL AS DATE)"]
-    cell += [f"`{BUCKET_COLUMN}`" if contract.bucketed else "CAST(NULL AS INT)"]
+    cell += [f"`{contract.cells.column}`" if contract.bucketed else "CAST(NULL AS INT)"]
     selected = [f"{cell[0]} AS {DAY}", f"{cell[1]} AS {BUCKET}", f"{_stamp(contract)} AS {STAMP}", *map(_named, asked)]
     return CompiledChecks(
         f"SELECT\n  {_LINES.join(selected)}\nFROM {CANDIDATE}\nGROUP BY {', '.join(cell)}",

@@ -24,8 +24,8 @@ SPARK_TYPES = {
 #: How every engine writes Parquet here: see deploy/decisions/004.
 COMPRESSION_LEVEL = 1
 DICTIONARY_BYTES = 128 * 2**10
-#: The table property that holds the contract's profileBuckets: rows of another modulus would be in other cells.
-PROFILE_BUCKETS = "matinee.profile-buckets"
+#: The table property that holds the number of the contract's buckets: rows of another modulus would be in other cells.
+BUCKETS = "matinee.profile-buckets"
 _SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
 _FIRST_PARTITION_ID = 1000
 
@@ -104,7 +104,7 @@ def table_properties(contract: Contract) -> dict[str, str]:
         modes["write.delete.granularity"] = "file"
     # Registers get many small commits, each with a metadata file.
     versions = "20" if contract.namespace == "ops" else "100"
-    buckets = {PROFILE_BUCKETS: str(contract.profile_buckets)} if contract.profile_buckets else {}
+    buckets = {BUCKETS: str(contract.cells.buckets)} if contract.cells.column else {}
     return {
         "format-version": "2",
         "comment": contract.description,

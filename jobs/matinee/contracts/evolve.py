@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from matinee.contracts.ddl import PROFILE_BUCKETS, iceberg_type, table_properties
+from matinee.contracts.ddl import BUCKETS, iceberg_type, table_properties
 from matinee.contracts.model import Column, Contract
 from matinee.errors import CommitConflictError, ContractError
 
@@ -157,11 +157,11 @@ def _sorting(contract: Contract, table: "Table", names: Mapping[str, str]) -> It
 
 
 def _properties(contract: Contract, table: "Table") -> Iterator[Change]:
-    known = table.properties.get(PROFILE_BUCKETS)
-    if known is not None and known != str(contract.profile_buckets):
+    known = table.properties.get(BUCKETS)
+    if known is not None and known != str(contract.cells.buckets):
         raise ContractError(
-            f"The table of {contract.dataset} has {known} profile buckets, its contract {contract.profile_buckets}.",
-            next_step=f"Keep profileBuckets: {known}; for another number derive a new dataset from the same inputs.",
+            f"The table of {contract.dataset} has {known} buckets, its contract {contract.cells.buckets}.",
+            next_step=f"Keep cells with {known} buckets; for another number derive a new dataset from the same inputs.",
             facts={"dataset": contract.dataset, "version": contract.version},
         )
     for name, value in table_properties(contract).items():

@@ -8,18 +8,28 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import cast, get_args
 
 from matinee.contracts.document import Misplaced, Piece, line_of, read
-from matinee.contracts.model import COLUMN_TYPES, Column, Contract, InputSpec, PartitionField, VolumeBand
+from matinee.contracts.model import (
+    COLUMN_TYPES,
+    Cells,
+    Column,
+    Contract,
+    InputSpec,
+    Kind,
+    PartitionField,
+    VolumeBand,
+)
 from matinee.days import parse_day, parse_duration
 from matinee.errors import ContractError, UsageError
 
 FILE_NAME = "contract.odcs.yaml"
 DATASET_PROPERTIES = frozenset({
-    "audited", "dayColumn", "sortOrder", "profileBuckets", "inputs", "transform", "touches", "parameters",
+    "kind", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "touches", "parameters",
     "earliestEvent", "retainPublications", "keep", "live",
 })  # fmt: skip
-COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform"})
+COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf"})
 SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -63,13 +73,15 @@ def parse(root: Piece, folder: Path) -> Contract:
         version=root.get("version").text(),
         description=" ".join(root.get("description").get("purpose").text().split()),
         owner=root.get("team").get("name").text(),
+        kind=_kind(custom),
+        dag=_name(custom["dag"]) if "dag" in custom else None,
         audited=custom["audited"].flag() if "audited" in custom else True,
         columns=columns,
         partitions=_partitions(properties),
         sort_order=_names(custom.get("sortOrder")),
         day_column=custom["dayColumn"].text() if "dayColumn" in custom else None,
         key_columns=_positioned(properties, "primaryKey", "primaryKeyPosition"),
-        profile_buckets=custom["profileBuckets"].whole() if "profileBuckets" in custom else None,
+        cells=_cells(custom["cells"]) if "cells" in custom else Cells(),
         inputs=tuple(_input(piece) for piece in custom["inputs"].items()) if "inputs" in custom else (),
         transform=custom["transform"].text() if "transform" in custom else None,
         touches=custom["touches"].text() if "touches" in custom else "0d",
@@ -82,7 +94,6 @@ def parse(root: Piece, folder: Path) -> Contract:
         keep=_keep(custom["keep"]) if "keep" in custom else None,
         volume=_volume(table),
         has_live=custom["live"].flag() if "live" in custom else False,
-        is_live=False,
         folder=folder,
     )
 
@@ -119,7 +130,22 @@ def _column(piece: Piece) -> Column:
         maximum=limits["maximum"].number() if limits["maximum"] else None,
         enum=tuple(_enum_value(value) for value in values.items()) if values else (),
         previous_name=_name(custom["previousName"]) if "previousName" in custom else None,
+        milliseconds_of=_name(custom["millisecondsOf"]) if "millisecondsOf" in custom else None,
     )
+
+
+def _kind(custom: Mapping[str, Piece]) -> Kind:
+    """Return what a dataset is; what does not say is derived where a transform makes it, and else landed events."""
+    if "kind" not in custom:
+        return "derived" if "transform" in custom else "event"
+    stated = custom["kind"].text()
+    if stated not in get_args(Kind) or stated == "live":
+        raise Misplaced(custom["kind"].place, f"kind {stated!r} is not one of event, derived, register")
+    return cast("Kind", stated)
+
+
+def _cells(piece: Piece) -> Cells:
+    return Cells(_name(piece.get("column")), _name(piece.get("of")), piece.get("buckets").whole())
 
 
 def _partitions(properties: list[Piece]) -> tuple[PartitionField, ...]:

@@ -9,14 +9,17 @@ from typing import Literal
 from matinee.days import parse_duration, reach_ahead, reach_back
 from matinee.errors import UsageError
 
+#: What a dataset is: landed events, derived from others, the lake's own book-keeping, or kept by micro-batches.
+Kind = Literal["event", "derived", "register", "live"]
+
 #: The Iceberg types that a column may have.
 COLUMN_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamptz")
 
 #: What a source's contract says: how late its events may arrive and be on time, and what share usually repeats another.
 SOURCE_DELAY, SOURCE_REPEATS = "source.delay", "source.repeats"
 
-#: The column whose values tell the cells of a day apart.
-BUCKET_COLUMN = "profile_bucket"
+#: When an event arrived: as its producer states it, else when it was landed.
+RECEIVED = "received_ts"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Column:
     """One column: its Iceberg type, what its values must be, and the words that the catalog shows for it.
 
     `unique` means unique within the event day. `previous_name` is what a renamed column was called before.
+    `milliseconds_of` is the landed column of seconds that a deduplication makes it of.
     """
 
     name: str
@@ -36,6 +40,22 @@ class Column:
     maximum: float | int | None = None
     enum: tuple[str, ...] = ()
     previous_name: str | None = None
+    milliseconds_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How the rows of a day are parted, so that a part can be derived and repaired by itself: by default not at all.
+
+    Attributes:
+        column: holds the bucket of each row, a whole number from 0; with the day it names the row's cell.
+        of: the column whose hash is the bucket: rows that belong together have the same value there.
+        buckets: how many there are.
+    """
+
+    column: str = ""
+    of: str = ""
+    buckets: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,9 +96,12 @@ class Contract:
     """One dataset's contract; everything else about the dataset is derived from it.
 
     Attributes:
+        kind: what it is.
+        dag: the DAG that publishes its days; None where none does.
         audited: whether readers of `main` are promised audited rows; False for raw.* and ops.*.
         day_column: the column that holds the event day; None where the dataset is not kept by day.
         key_columns: the primary key, unique within the event day; empty where rows may repeat.
+        cells: how its days are parted into cells.
         transform: name of a Python transform, "transform.sql", or None for what no transform makes.
         touches: how far before its key a run publishes: a duration literal or a parameter's name.
         parameters: durations ("24h") and numbers ("0.5") by name; a run may override them in an experiment.
@@ -88,7 +111,6 @@ class Contract:
         retain_publications, retain: how many publications of a day are kept, and for how long at least.
         keep: for how long event days are kept, counted back from the newest valid one; None: for ever.
         has_live: whether micro-batches keep a table of it, too: `<dataset>_live`, of the same columns, unaudited.
-        is_live: whether this is such a table.
         folder: where the contract, its transform and its audits stand.
     """
 
@@ -96,13 +118,15 @@ class Contract:
     version: str
     description: str
     owner: str
+    kind: Kind
+    dag: str | None
     audited: bool
     columns: tuple[Column, ...]
     partitions: tuple[PartitionField, ...]
     sort_order: tuple[str, ...]
     day_column: str | None
     key_columns: tuple[str, ...]
-    profile_buckets: int | None
+    cells: Cells
     inputs: tuple[InputSpec, ...]
     transform: str | None
     touches: str
@@ -115,7 +139,6 @@ class Contract:
     keep: timedelta | None
     volume: VolumeBand
     has_live: bool
-    is_live: bool
     folder: Path
 
     @property
@@ -129,9 +152,19 @@ class Contract:
         return self.dataset.partition(".")[2]
 
     @property
+    def is_live(self) -> bool:
+        """Whether micro-batches keep this table."""
+        return self.kind == "live"
+
+    @property
     def bucketed(self) -> bool:
-        """Whether each data file holds rows of one profile bucket."""
-        return PartitionField(BUCKET_COLUMN, "identity") in self.partitions
+        """Whether each data file holds rows of one bucket."""
+        return PartitionField(self.cells.column, "identity") in self.partitions
+
+    @property
+    def event_time(self) -> str:
+        """The column that says when an event happened: the first instant that is not when it was received."""
+        return next(one.name for one in self.columns if one.type == "timestamptz" and one.name != RECEIVED)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -162,15 +195,16 @@ class Contract:
         return replace(
             self,
             dataset=live_name(self.dataset),
+            kind="live",
+            dag=None,
             audited=False,
             inputs=(),
             transform=None,
-            partitions=tuple(field for field in self.partitions if field.column != BUCKET_COLUMN),
+            partitions=tuple(field for field in self.partitions if field.column != self.cells.column),
             freshness=timedelta.max,
             retain=timedelta(0),
             keep=None,
             has_live=False,
-            is_live=True,
         )
 
     def duration(self, name_or_literal: str) -> timedelta:

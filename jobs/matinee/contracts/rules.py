@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from matinee.contracts.document import Piece, Place
-from matinee.contracts.model import SOURCE_DELAY, SOURCE_REPEATS, Column, Contract, is_number
+from matinee.contracts.model import RECEIVED, SOURCE_DELAY, SOURCE_REPEATS, Column, Contract, is_number
 from matinee.days import parse_duration
 from matinee.errors import UsageError
 
@@ -73,6 +73,15 @@ def _identity(subject: Subject) -> Iterator[Finding]:
             yield ("schema", 0, key), f"{key} of the table must be {wanted}, as the folders are called"
 
 
+def _kind(subject: Subject) -> Iterator[Finding]:
+    contract, place = subject.contract, subject.custom("kind")
+    is_timed = any(column.type == "timestamptz" and column.name != RECEIVED for column in contract.columns)
+    if contract.kind == "event" and not (is_timed and contract.day_column):
+        yield place, "landed events need an instant at which they happened, and a dayColumn; else it is a register"
+    if (contract.kind == "derived") != (contract.transform is not None):
+        yield place, f"a transform makes what is derived, and nothing else; this is {contract.kind}"
+
+
 def _columns(subject: Subject) -> Iterator[Finding]:
     names = subject.contract.column_names
     pieces = subject.table().get("properties").items()
@@ -115,10 +124,20 @@ def _layout(subject: Subject) -> Iterator[Finding]:
     for name in contract.sort_order:
         if name not in types:
             yield subject.custom("sortOrder"), f"sortOrder names {name}, which is no column"
-    if (contract.profile_buckets is None) != ("profile_bucket" not in types):
-        yield subject.custom("profileBuckets"), "profileBuckets and a column profile_bucket come together"
-    if contract.profile_buckets is not None and contract.profile_buckets < 1:
-        yield subject.custom("profileBuckets"), "must be at least 1"
+
+
+def _cells(subject: Subject) -> Iterator[Finding]:
+    cells, place = subject.contract.cells, subject.custom("cells")
+    types = {column.name: column.type for column in subject.contract.columns}
+    for field in subject.contract.partitions:
+        if field.transform == "identity" and types[field.column] == "int" and field.column != cells.column:
+            yield place, f"{field.column} parts the table: declare the cells that it tells apart"
+    if cells.column:
+        for name, kind in ((cells.column, "int"), (cells.of, "string")):
+            if types.get(name) != kind:
+                yield place, f"cells name {name}, which is no column of type {kind}"
+        if cells.buckets < 1:
+            yield place, "cells must have at least 1 bucket"
 
 
 def _day(subject: Subject) -> Iterator[Finding]:
@@ -224,4 +243,7 @@ def _is_duration(text: str) -> bool:
     return True
 
 
-_RULES: tuple[Rule, ...] = (_identity, _columns, _values, _layout, _day, _promises, _parameters, _source, _inputs)
+_RULES: tuple[Rule, ...] = (
+    *(_identity, _kind, _columns, _values, _layout, _cells, _day),
+    *(_promises, _parameters, _source, _inputs),
+)

@@ -251,7 +251,7 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
         return failed
     faults.reach("heal.after_day")
     newest = history(opened.lake, stale.dataset).newest(stale.day)
-    everything = opened.lake.registry.get(stale.dataset).profile_buckets or 1
+    everything = opened.lake.registry.get(stale.dataset).cells.buckets
     buckets, changed = (newest.run.buckets, newest.changed) if newest else (None, None)
     return replace(
         decided,

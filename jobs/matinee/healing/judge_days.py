@@ -21,7 +21,7 @@ def judge_arrivals(lake: Lake, now: datetime) -> Iterator[tuple[str, date, int, 
     """
     validity = Validity(lake)
     for contract in lake.registry.all():
-        if contract.namespace != "raw" or contract.day_column is None or not lake.exists(contract.dataset):
+        if contract.kind != "event" or not lake.exists(contract.dataset):
             continue
         landed = validity.landed(contract.dataset)
         first = max(validity.valid_from or min(landed, default=now.date()), (now - HORIZON).date())

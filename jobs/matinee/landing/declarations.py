@@ -182,7 +182,7 @@ def begin(lake: Lake, day: date, at: datetime) -> date | None:
 
 def _no_beginning(look: Look, day: date, at: datetime) -> str:
     registry = look.lake.registry
-    earliest = min(one.earliest_event for one in registry.all() if one.namespace == "raw")
+    earliest = min(one.earliest_event for one in registry.all() if one.kind == "event")
     if look.lake.settings.valid_from is not None:
         return f"MATINEE_VALID_FROM says {look.lake.settings.valid_from}"
     if day < earliest:
@@ -190,7 +190,7 @@ def _no_beginning(look: Look, day: date, at: datetime) -> str:
     if day > at.date() + DAY:
         return f"it lies beyond tomorrow, {at.date() + DAY}"
     # What lies before the first day counts as valid: nothing that was published may slip out of sight.
-    kept = [one.dataset for one in registry.all() if one.transform or (one.namespace == "raw" and one.day_column)]
+    kept = [one.dataset for one in registry.all() if one.kind in {"derived", "event"}]
     dropped = next((one for one in kept if day < look.begin(one)), None)
     if dropped:
         return f"{dropped} keeps its days from {look.begin(dropped)} on"

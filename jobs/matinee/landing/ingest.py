@@ -27,8 +27,8 @@ MANIFEST_WORD = "manifest"
 
 
 def landable(registry: Registry) -> dict[str, str]:
-    """Return the raw datasets that files are landed for, by the word that their files' names start with."""
-    return {one.name: one.dataset for one in registry.all() if one.namespace == "raw" and one.day_column}
+    """Return the datasets that files are landed for, by the word that their files' names start with."""
+    return {one.name: one.dataset for one in registry.all() if one.kind == "event"}
 
 
 def ingest(

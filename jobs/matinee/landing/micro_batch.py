@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from matinee import faults
-from matinee.contracts.model import Contract
+from matinee.contracts.model import RECEIVED, Contract
 from matinee.days import instant_of, start_of
 from matinee.engine.tables.spark_tables import append
 from matinee.landing import landed_files, offsets
@@ -22,7 +22,6 @@ from matinee.landing import records as rows_of
 from matinee.landing.batches import landing
 from matinee.landing.checks import MAX_SKEW
 from matinee.landing.model import QUARANTINE, Landing
-from matinee.landing.parsing.judge import RECEIVED, event_time
 from matinee.table.catalog import Lake
 
 
@@ -132,7 +131,7 @@ def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: 
             F.max("line").alias("last"),
             F.count("*").alias("rows"),
             F.count_if(F.size("unknown") > 0).alias("unknown"),
-            F.count_if(F.col(event_time(contract)) > received + allowed).alias("skewed"),
+            F.count_if(F.col(contract.event_time) > received + allowed).alias("skewed"),
             F.unix_micros(F.min("landed_ts")).alias("oldest_us"),
             F.unix_micros(F.max(known)).alias("received_us"),
         )

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from matinee.contracts.ddl import COMPRESSION_LEVEL, DICTIONARY_BYTES
-from matinee.contracts.model import Contract
+from matinee.contracts.model import RECEIVED, Contract
 from matinee.days import FIRST_DAY, start_of
 from matinee.errors import ConservationError, LandingRefusedError
 from matinee.landing.model import Landing
-from matinee.landing.parsing.judge import AHEAD, RECEIVED
+from matinee.landing.parsing.judge import AHEAD
 from matinee.landing.parsing.lines import parse_lines
 from matinee.landing.parsing.rows import parse_rows
 from matinee.landing.parsing.values import DAY_US

@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from matinee.contracts.ddl import SPARK_TYPES
-from matinee.contracts.model import Column, Contract
+from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.escapes import marked
-from matinee.landing.parsing.judge import AHEAD, DURATION, RECEIVED, event_time, landed_fields
+from matinee.landing.parsing.judge import AHEAD, DURATION, landed_fields
 from matinee.landing.parsing.text import NO_TEXT
 from matinee.landing.parts import NAMES_COUNTED
 
@@ -57,7 +57,7 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
         F.when(F.col("reason").isNotNull(), F.col("payload")).alias("payload"),
         F.array_except("names", F.array(*(F.lit(field.name) for field in fields))).alias("unknown"),
         *columns,
-        F.to_date(event_time(contract)).alias("event_day"),
+        F.to_date(contract.event_time).alias(contract.day_column or ""),
     )
 
 
@@ -122,7 +122,7 @@ def _reasons(contract: Contract, received: Expression) -> Iterator[Expression]:
     fields = landed_fields(contract)
     for field in fields:
         yield from _reasons_of_type(field)
-    event = F.col(event_time(contract))
+    event = F.col(contract.event_time)
     yield _reason("day_out_of_range", (event < F.lit(start_of(FIRST_DAY))) | (event >= F.lit(end_of(LAST_DAY))))
     yield _reason("received_in_future", received > F.col("landed_ts") + F.lit(AHEAD))
     yield _reason("event_in_future", event > received + F.expr("INTERVAL 1 DAY"))

@@ -94,7 +94,7 @@ def _touched(
     for commit in commits or ():
         for file in changed_files(table, commit):
             day = file_day(table, file, contract.day_column)
-            bucket = file_bucket(contract, table, file)
+            bucket = file_bucket(table, file)
             yield Slice(contract.dataset, snapshot_id, day, day, None if bucket is None else (bucket,))
 
 

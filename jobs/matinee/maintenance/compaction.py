@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 from matinee import faults
-from matinee.contracts.model import BUCKET_COLUMN, Contract
+from matinee.contracts.model import Contract
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import rewrite_slice, row_hashes
 from matinee.engine.tables.spark_tables import CatalogTables
@@ -133,7 +133,7 @@ def _cells(table: "Table", contract: Contract, files: "Iterable[DataFile]") -> l
     stored = (
         StoredFile(
             day=file_day(table, file, contract.day_column or ""),
-            bucket=file_bucket(contract, table, file),
+            bucket=file_bucket(table, file),
             partition=tuple(file.partition[position] for position in range(len(file.partition))),
             bytes=file.file_size_in_bytes,
         )
@@ -196,10 +196,10 @@ def _rewrite_and_prove(
 ) -> Compaction:
     start = time.monotonic()
     dataset, column = contract.dataset, contract.day_column or ""
-    tables, by = CatalogTables(spark, lake), BUCKET_COLUMN if contract.bucketed else None
+    tables, by = CatalogTables(spark, lake), contract.cells.column or None
     old = Slice(dataset, main, wanted.day, wanted.day, wanted.buckets)
     before = row_hashes(tables.read(old), by)
-    rewrite_slice(spark, lake.settings, branch, column, old)
+    rewrite_slice(spark, lake.settings, branch, contract, old)
     faults.reach("compact.after_rewrite")
     table = lake.table(dataset)
     new = Slice(dataset, refs.head(table, branch), wanted.day, wanted.day, wanted.buckets)

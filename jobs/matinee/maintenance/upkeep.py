@@ -36,7 +36,7 @@ def recover_all(settings: Settings) -> Report:
             appended += len(recover(lake, contract.dataset))
             faults.reach("recover.after_rows")
             appended += _withdraw_changed(lake, contract.dataset)
-        elif lake.exists(contract.dataset) and contract.namespace == "raw" and contract.day_column:
+        elif lake.exists(contract.dataset) and contract.kind == "event":
             appended += settle_idle(lake, contract.dataset)
     return Report(step="recover", dataset="ops.publications", details={"rows_appended": appended})
 

@@ -22,11 +22,10 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import Contract, live_name
+from matinee.contracts.model import RECEIVED, Contract, live_name
 from matinee.days import day_range, reach_ahead, reach_back
 from matinee.domain.pair import PAIR
 from matinee.engine.tables.spark_tables import days_between, full_name
-from matinee.landing.parsing.judge import RECEIVED, event_time
 from matinee.ledger.model import Publication
 from matinee.live.impressions import ATTRIBUTIONS, CORE, HOLDS, RAW
 from matinee.live.progress import Progress, is_progress
@@ -148,7 +147,7 @@ class Evidence:
         return sent.join(again, ["event_day", identity], "left_semi")
 
     def _skewed(self, kind: str, pairs: DataFrame) -> DataFrame:
-        happened = event_time(self._lake.registry.get(RAW[kind]))
+        happened = self._lake.registry.get(RAW[kind]).event_time
         return self._landed(kind).join(pairs, PAIR, "left_semi").where(F.col(happened) > F.col(RECEIVED))
 
     def _tied(self, pairs: DataFrame) -> DataFrame:

@@ -72,7 +72,7 @@ def _audited(
 
 def _written(contract: Contract, run: Run, found: Stamps) -> Stamps:
     """Return the stamps of all cells of a day that a run wrote, also of those that have no rows; none of others."""
-    every: tuple[int | None, ...] = tuple(range(contract.profile_buckets or 1)) if contract.bucketed else (None,)
+    every: tuple[int | None, ...] = tuple(range(contract.cells.buckets)) if contract.bucketed else (None,)
     return {bucket: found.get(bucket, EMPTY) for bucket in (every if run.buckets is None else run.buckets)}
 
 
@@ -132,7 +132,7 @@ def _views(lake: Lake, tables: Tables, contract: Contract, run: Run, own: dict[s
 def _with_namesakes(tables: Tables, contract: Contract, own: Slice, of: DataFrame) -> DataFrame:
     """Return the rows of a slice and those of its days' other buckets that have an id of the given rows, if any."""
     identity = contract.key_columns[0]
-    others = tuple(bucket for bucket in range(contract.profile_buckets or 1) if bucket not in (own.buckets or ()))
+    others = tuple(bucket for bucket in range(contract.cells.buckets) if bucket not in (own.buckets or ()))
     rows = tables.read(own)
     namesakes = tables.read(replace(own, buckets=others)).join(of.select(identity), on=identity, how="left_semi")
     # Asked first: mostly there are none, and each audit would look for them again.

@@ -101,7 +101,8 @@ def late_changes(lake: Lake, contract: Contract, published: Publication, after: 
         if landed.where(F.col("landing_seq") <= before.landing_seq).count() != published.rows.read:
             return None
         found = changed_by_late(landed, before.landing_seq, context).collect()
-    return [LateChange(row["profile_bucket"], instant_of(row["first_us"]), instant_of(row["last_us"])) for row in found]
+    of = contract.cells.column
+    return [LateChange(row[of], instant_of(row["first_us"]), instant_of(row["last_us"])) for row in found]
 
 
 def _republished(

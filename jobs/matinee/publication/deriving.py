@@ -6,7 +6,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import BUCKET_COLUMN, Contract
+from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.days import day_range
 from matinee.engine.tables.protocol import Tables, open_tables
@@ -38,11 +38,10 @@ def derive(lake: Lake, planned: Plan) -> None:
 
 def own_cells(registry: Registry, contract: Contract, first: date, last: date) -> list[Cell]:
     """Return the cells of a range of days, if each can be derived from the same bucket of every input; else none."""
-    by_cell = [contract.day_column, BUCKET_COLUMN] == [field.column for field in contract.partitions]
-    count = contract.profile_buckets
-    if count is None or not (by_cell and keeps_buckets(registry, contract)):
+    by_cell = [contract.day_column, contract.cells.column] == [field.column for field in contract.partitions]
+    if not (by_cell and keeps_buckets(registry, contract)):
         return []
-    return [Cell(day, bucket) for day in day_range(first, last) for bucket in range(count)]
+    return [Cell(day, bucket) for day in day_range(first, last) for bucket in range(contract.cells.buckets)]
 
 
 def _cells(lake: Lake, tables: Tables, contract: Contract, run: Run) -> list[Cell]:
@@ -71,4 +70,5 @@ def _frames(
             inputs = {name: rows_that_decide(rows, run.buckets or (), contract) for name, rows in inputs.items()}
         derived = transform_of(contract)(inputs, TransformContext(contract, *days, run.as_of, tables.engine))
         # What reads landed rows has derived other buckets too.
-        yield cell, derived if run.buckets is None else derived.where(F.col(BUCKET_COLUMN).isin(*run.buckets))
+        of_run = F.col(contract.cells.column).isin(*run.buckets) if run.buckets is not None else None
+        yield cell, derived if of_run is None else derived.where(of_run)

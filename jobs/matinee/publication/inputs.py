@@ -8,7 +8,7 @@ from matinee.engine.tables.protocol import Tables
 from matinee.ledger.model import Run
 from matinee.table.files import Cell, Slice
 from matinee.transforms import is_by_profile
-from matinee.transforms.deduplication import DEDUPLICATIONS
+from matinee.transforms.deduplication import DEDUPLICATE
 
 
 def keeps_buckets(registry: Registry, contract: Contract) -> bool:
@@ -17,18 +17,18 @@ def keeps_buckets(registry: Registry, contract: Contract) -> bool:
     A transform has to be known to stay within a profile: what ranks or shares across profiles would rank an eighth.
     """
     inputs = [registry.get(spec.dataset) for spec in contract.inputs]
-    alike = all(one.profile_buckets == contract.profile_buckets and one.bucketed for one in inputs)
+    alike = all(one.cells == contract.cells and one.bucketed for one in inputs)
     return is_by_profile(contract) and contract.bucketed and alike
 
 
 def keeps_ids(contract: Contract) -> bool:
     """Whether a dataset is landed rows without repeats, in buckets: landed rows know none."""
-    return contract.transform in DEDUPLICATIONS and contract.bucketed
+    return contract.transform == DEDUPLICATE and contract.bucketed
 
 
 def few_buckets(contract: Contract, run: Run) -> bool:
     """Whether a run derives so few buckets from landed rows that finding theirs is worth more than it costs."""
-    return keeps_ids(contract) and run.buckets is not None and 2 * len(run.buckets) < (contract.profile_buckets or 1)
+    return keeps_ids(contract) and run.buckets is not None and 2 * len(run.buckets) < contract.cells.buckets
 
 
 def input_slices(registry: Registry, contract: Contract, run: Run, cell: Cell | None = None) -> dict[str, Slice]:

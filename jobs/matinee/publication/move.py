@@ -228,7 +228,7 @@ def _refuse_same_cells(lake: Lake, table: "Table", run: Run, audited: int, main:
         files = files_of(table, day_column, changed_files(table, commit), ours)
         cells: Cells = {day: set() for day in _republished(table, commit, run)}
         for file in files:
-            bucket = file_bucket(contract, table, file)
+            bucket = file_bucket(table, file)
             cells.setdefault(file_day(table, file, day_column), set()).update(() if bucket is None else (bucket,))
         if cells and not proven(lake, table, [commit]):
             raise _stale_cells(run, commit, summary_of(table, commit).get(PUBLICATION_ID, "no publication"), cells)

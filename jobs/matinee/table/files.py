@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from matinee.contracts.model import BUCKET_COLUMN, Contract
 from matinee.days import day_of, instant_of
 from matinee.table import refs
 from matinee.table.catalog import summary_of
@@ -122,9 +121,7 @@ def files_of(table: "Table", day_column: str, files: Iterable["DataFile"], wante
 
 def in_buckets(table: "Table", file: "DataFile", buckets: tuple[int, ...] | None) -> bool:
     """Whether a data file holds rows of one of the buckets; of a table without buckets it holds rows of all."""
-    if buckets is None:
-        return True
-    return partition_value(table, file, BUCKET_COLUMN) in buckets
+    return buckets is None or file_bucket(table, file) in buckets
 
 
 def file_day(table: "Table", file: "DataFile", day_column: str) -> date:
@@ -143,9 +140,16 @@ def partition_value(table: "Table", file: "DataFile", column: str) -> object:
     raise KeyError(f"{'.'.join(table.name())} is not partitioned by {column}")
 
 
-def file_bucket(contract: Contract, table: "Table", file: "DataFile") -> int | None:
-    """Return the profile bucket of a data file; None of a dataset that is not kept by buckets."""
-    return int(str(partition_value(table, file, BUCKET_COLUMN))) if contract.bucketed else None
+def file_bucket(table: "Table", file: "DataFile") -> int | None:
+    """Return the bucket of a data file: the value of the only whole number that parts the table; None: none does."""
+    from pyiceberg.types import IntegerType
+
+    schema = table.schema()
+    for position, field in enumerate(table.specs()[file.spec_id].fields):
+        is_whole = isinstance(schema.find_type(field.source_id), IntegerType)
+        if is_whole and str(field.transform) == "identity":
+            return int(str(file.partition[position]))
+    return None
 
 
 def landing_seq(table: "Table", snapshot_id: int | None = None) -> int:

@@ -1,37 +1,39 @@
-"""Landed events without repeats: core.impressions and core.plays, one row for each id of an event day.
+"""Landed events without repeats: one row for each id of an event day, of any dataset whose contract says so.
 
 Clients send again what they think was lost, so a day holds the same id several times. The winner is the row with the
-least `(received_ts, event_ts | start_ts, SHA-256 of the canonical payload)`. An id on two days stays on both.
+least `(received_ts, event time, SHA-256 of the canonical payload)`. An id on two days stays on both.
 
-The canonical payload is the columns of the core table in the contract's order without `received_ts`, `event_day` and
-`profile_bucket`, joined by commas: each as its number of characters, a colon and its text, a null as `-`; times as
-microseconds since 1970. It is taken after `duration_s` became `duration_ms`, so it holds strings and integers only and
-is the same text on every engine; JSON is not (engines escape differently). Rows that agree in the whole order are equal
-in every column of the result: whichever is kept, the rows are the same.
+The canonical payload is the columns of the derived table in the contract's order without `received_ts`, the day and the
+bucket, joined by commas: each as its number of characters, a colon and its text, a null as `-`; times as microseconds
+since 1970. It is taken after seconds became milliseconds, so it is the same text on every engine; JSON is not (engines
+escape differently). Rows that agree in the whole order are equal in every column of the result: whichever is kept, the
+rows are the same.
 """
 
 from collections.abc import Collection, Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import RECEIVED, Cells, Contract
 from matinee.transforms.context import TransformContext
 
-_TIMES = {"deduplicate_impressions": "event_ts", "deduplicate_plays": "start_ts"}
-#: The transforms of this module: of an input of landed rows they keep one row for each id of a day.
-DEDUPLICATIONS = frozenset(_TIMES)
-_NOT_PAYLOAD = frozenset({"received_ts", "event_day", "profile_bucket"})
+#: What a contract names as its transform that keeps one row for each id of a day of its only input, landed rows.
+DEDUPLICATE = "deduplicate"
 
 
-def deduplicate_impressions(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
-    """Derive core.impressions from raw.impressions, given as `events`: unique by event_id within the event day."""
-    return _first_arrivals(inputs["events"], "event_id", "event_ts", context)
-
-
-def deduplicate_plays(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
-    """Derive core.plays from raw.plays, given as `events`: unique by play_id within the event day."""
-    return _first_arrivals(inputs["events"], "play_id", "start_ts", context)
+def deduplicate(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
+    """Derive a dataset from landed rows: unique by the contract's key within the event day; the first arrival stays."""
+    contract = context.contract
+    [events] = inputs.values()
+    order = _of_same_id(contract).orderBy(RECEIVED, contract.event_time, _payload_hash(contract))
+    return (
+        events.select(*_columns(contract))
+        .withColumn("arrival", F.row_number().over(order))
+        .where(F.col("arrival") == 1)
+        .select(*contract.column_names)
+    )
 
 
 def unrepeated(events: DataFrame, contract: Contract) -> DataFrame:
@@ -43,32 +45,31 @@ def changed_by_late(events: DataFrame, landed_through: int, context: TransformCo
     """Return what rows that landed after a number change in a deduplicated dataset, by bucket.
 
     A late row may be new, may lose to the one that is there, or may win over it: then the old row goes and the new one
-    comes, each in the bucket of its own profile.
+    comes, each in its own bucket.
 
     Args:
         events: the landed rows of the days, with `landing_seq`.
         landed_through: the highest landing number that the published rows were derived from.
-        context: of the deduplicated dataset.
+        context: of the deduplicated dataset, which has cells.
 
     Returns:
-        profile_bucket, event_day, first_us and last_us (microseconds since 1970 of the first and last change),
-        changes (rows that go or come).
+        the bucket and the day by the contract's names, first_us and last_us (microseconds since 1970 of the first and
+        last change), changes (rows that go or come).
     """
     contract = context.contract
-    identity = contract.key_columns[0]
-    time = _TIMES[contract.transform or ""]
-    late = events.where(F.col("landing_seq") > landed_through).select("event_day", identity).distinct()
-    related = events.join(late, on=["event_day", identity], how="left_semi")
-    same = Window.partitionBy("event_day", identity)
+    time, same_id = contract.event_time, _same_id(contract)
+    late = events.where(F.col("landing_seq") > landed_through).select(*same_id).distinct()
+    related = events.join(late, on=same_id, how="left_semi")
+    same = _of_same_id(contract)
     # Of equal rows the one that was there stays: then nothing changes.
-    order = same.orderBy("received_ts", time, _payload_hash(contract), "is_late")
+    order = same.orderBy(RECEIVED, time, _payload_hash(contract), "is_late")
     winner, won_before = F.col("arrival") == 1, F.col("arrival") == F.col("first_landed")
     return (
         related.select(*_columns(contract), (F.col("landing_seq") > landed_through).alias("is_late"))
         .withColumn("arrival", F.row_number().over(order))
         .withColumn("first_landed", F.min(F.when(~F.col("is_late"), F.col("arrival"))).over(same))
         .where((winner | won_before) & (F.coalesce("first_landed", F.lit(0)) != 1))
-        .groupBy("profile_bucket", "event_day")
+        .groupBy(contract.cells.column, contract.day_column or "")
         .agg(
             F.min(F.unix_micros(time)).alias("first_us"),
             F.max(F.unix_micros(time)).alias("last_us"),
@@ -80,34 +81,35 @@ def changed_by_late(events: DataFrame, landed_through: int, context: TransformCo
 def rows_that_decide(events: DataFrame, buckets: Collection[int], contract: Contract) -> DataFrame:
     """Return the landed rows that say what some buckets of a deduplicated dataset hold, repeats included.
 
-    Those are the rows of the buckets' profiles, and the rows that other profiles have of the same ids: they may win
-    over them. Whether there are such rows is asked first, of few columns: mostly there are none.
+    Those are the rows of the buckets, and the rows that other buckets have of the same ids: they may win over them.
+    Whether there are such rows is asked first, of few columns: mostly there are none.
     """
-    same = ["event_day", contract.key_columns[0]]
-    profiles = _profiles_of(events, buckets, contract)
-    own = events.join(profiles, on="profile_id", how="left_semi")
-    of_others = events.join(profiles, on="profile_id", how="left_anti")
-    others = of_others.join(own.select(*same), on=same, how="left_semi")
+    cells, same_id = contract.cells, _same_id(contract)
+    named = _names_in(events, buckets, cells)
+    own = events.join(named, on=cells.of, how="left_semi")
+    of_others = events.join(named, on=cells.of, how="left_anti")
+    others = of_others.join(own.select(*same_id), on=same_id, how="left_semi")
     return own if others.isEmpty() else own.unionByName(others)
 
 
 def rows_to_judge(events: DataFrame, buckets: Collection[int], landed_through: int, contract: Contract) -> DataFrame:
     """Return the landed rows by which a heal of some buckets is judged.
 
-    Those are the rows of the buckets' profiles, and all that landed after a number, wherever it belongs: what landed
-    until then and is of other buckets was judged when it was published, and stands where it stood.
+    Those are the rows of the buckets, and all that landed after a number, wherever it belongs: what landed until then
+    and is of other buckets was judged when it was published, and stands where it stood.
     """
-    own = events.join(_profiles_of(events, buckets, contract), on="profile_id", how="left_semi")
-    late = events.where((F.col("landing_seq") > landed_through) & ~_in_buckets("profile_id", buckets, contract))
+    cells = contract.cells
+    own = events.join(_names_in(events, buckets, cells), on=cells.of, how="left_semi")
+    late = events.where((F.col("landing_seq") > landed_through) & ~_in_buckets(cells.of, buckets, cells))
     return own.unionByName(late)
 
 
-def profile_bucket(profile_id: str, buckets: int) -> Column:
-    """Return the bucket of the profile that a column names: 28 bits of its MD5 modulo `buckets`, an int from 0.
+def bucket_of(column: str, buckets: int) -> Column:
+    """Return the bucket of what a column names: 28 bits of its MD5 modulo `buckets`, an int from 0.
 
     MD5 because every engine and language has it; 28 bits because they fit an int everywhere.
     """
-    return F.conv(F.substring(F.md5(F.col(profile_id)), 1, 7), 16, 10).cast("int") % F.lit(buckets)
+    return F.conv(F.substring(F.md5(F.col(column)), 1, 7), 16, 10).cast("int") % F.lit(buckets)
 
 
 def duration_ms(seconds: str) -> Column:
@@ -124,43 +126,38 @@ def duration_ms(seconds: str) -> Column:
     )
 
 
-def _profiles_of(events: DataFrame, buckets: Collection[int], contract: Contract) -> DataFrame:
-    # A bucket costs much more than a comparison: it is found once a profile. Of the greatest name of a profile, its
-    # own, because engines move a condition on the profile itself below the grouping, to every row.
-    named = events.groupBy("profile_id").agg(F.max("profile_id").alias("name"))
-    return named.where(_in_buckets("name", buckets, contract)).select("profile_id")
+def _names_in(events: DataFrame, buckets: Collection[int], cells: Cells) -> DataFrame:
+    # A bucket costs much more than a comparison: it is computed once a name. Of the greatest name of those that are
+    # equal, its own, because engines move a condition on the name itself below the grouping, to every row.
+    named = events.groupBy(cells.of).agg(F.max(cells.of).alias("name"))
+    return named.where(_in_buckets("name", buckets, cells)).select(cells.of)
 
 
-def _in_buckets(profile_id: str, buckets: Collection[int], contract: Contract) -> Column:
-    if not buckets:
-        return F.lit(False)
-    return profile_bucket(profile_id, contract.profile_buckets or 1).isin(*buckets)
+def _in_buckets(name: str, buckets: Collection[int], cells: Cells) -> Column:
+    return bucket_of(name, cells.buckets).isin(*buckets) if buckets else F.lit(False)
+
+
+def _same_id(contract: Contract) -> list[str]:
+    return [contract.day_column or "", *contract.key_columns]
+
+
+def _of_same_id(contract: Contract) -> WindowSpec:
+    return Window.partitionBy(*_same_id(contract))
 
 
 def _columns(contract: Contract) -> list[Column]:
-    derived = {
-        "duration_ms": duration_ms("duration_s"),
-        "profile_bucket": profile_bucket("profile_id", contract.profile_buckets or 1),
-    }
+    derived = {one.name: duration_ms(one.milliseconds_of) for one in contract.columns if one.milliseconds_of}
+    if contract.cells.column:
+        derived[contract.cells.column] = bucket_of(contract.cells.of, contract.cells.buckets)
     return [derived[name].alias(name) if name in derived else F.col(name) for name in contract.column_names]
 
 
-def _first_arrivals(events: DataFrame, identity: str, time: str, context: TransformContext) -> DataFrame:
-    contract = context.contract
-    order = Window.partitionBy("event_day", identity).orderBy("received_ts", time, _payload_hash(contract))
-    return (
-        events.select(*_columns(contract))
-        .withColumn("arrival", F.row_number().over(order))
-        .where(F.col("arrival") == 1)
-        .select(*contract.column_names)
-    )
-
-
 def _payload_hash(contract: Contract) -> Column:
+    others = {RECEIVED, contract.day_column, contract.cells.column}
     fields = [
         F.unix_micros(column.name) if column.type == "timestamptz" else F.col(column.name)
         for column in contract.columns
-        if column.name not in _NOT_PAYLOAD
+        if column.name not in others
     ]
     return F.sha2(F.concat_ws(",", *(_counted(field.cast("string")) for field in fields)), 256)
 

@@ -13,7 +13,6 @@ from tests.bench.sizes import parse_size, size_name
 from tests.bench.timings import Outcome, Timing, median_steps, outcome
 from tests.bench.verification import disagreements
 
-from matinee.contracts.model import BUCKET_COLUMN
 from matinee.contracts.registry import Registry
 
 FOUR, SIXTEEN = {"partitions": "4"}, {"partitions": "16"}
@@ -138,9 +137,9 @@ def test_who_differs_from_most_is_named_with_the_column() -> None:
 
 def test_contracts_with_another_number_of_buckets_are_contracts(tmp_path: Path) -> None:
     with_buckets(tmp_path / "sql", 64)
-    bucketed = [one for one in Registry.load(tmp_path / "sql").all() if one.profile_buckets and not one.is_live]
+    bucketed = [one for one in Registry.load(tmp_path / "sql").all() if one.cells.column and not one.is_live]
     assert {one.dataset for one in bucketed} == set(CHAIN)
-    assert {column.maximum for one in bucketed for column in one.columns if column.name == BUCKET_COLUMN} == {63}
+    assert {column.maximum for one in bucketed for column in one.columns if column.name == one.cells.column} == {63}
 
 
 def test_late_events_are_a_share_of_those_of_one_bucket_on_both_sides() -> None:

@@ -12,6 +12,8 @@ from matinee.settings import CHECKOUT
 WriteContract = Callable[..., Path]
 
 KEEP = "customProperties:\n  - property: keep\n    value:"
+KIND = "customProperties:\n  - property: kind\n    value:"
+CELLS = "customProperties:\n  - property: cells\n    value:"
 BY_THE_STANDARD = [
     pytest.param("id: core.ratings\n", "", 1, "'id' is a required property", id="no id"),
     pytest.param("status: active", "owner: me", 6, "ODCS knows no 'owner' here", id="a stray key"),
@@ -45,6 +47,36 @@ BY_OUR_RULES = [
     pytest.param("partitionKeyPosition: 1", "partitionKeyPosition: 2", 29, "must be 1 to 1", id="a gap"),
     pytest.param("customProperties:", f"{KEEP} soon", 42, "must be a duration such as 400d", id="no length to keep"),
     pytest.param("customProperties:", f"{KEEP} 36h", 42, "must be whole days, at least one", id="half a day to keep"),
+    pytest.param("customProperties:", f"{KIND} live", 42, "'live' is not one of event, derived", id="no kind"),
+    pytest.param("customProperties:", f"{KIND} register", 42, "a transform makes what is derived", id="another kind"),
+    pytest.param(
+        "customProperties:",
+        f"{CELLS} {{column: bucket, of: rating_id, buckets: 4}}",
+        42,
+        "cells name bucket, which is no column of type int",
+        id="cells of no column",
+    ),
+    pytest.param(
+        "customProperties:",
+        f"{CELLS} {{column: stars, of: rated_day, buckets: 4}}",
+        42,
+        "cells name rated_day, which is no column of type string",
+        id="cells of a day",
+    ),
+    pytest.param(
+        "customProperties:",
+        f"{CELLS} {{column: stars, of: rating_id, buckets: 0}}",
+        42,
+        "cells must have at least 1 bucket",
+        id="no bucket",
+    ),
+    pytest.param(
+        "description: Stars",
+        "partitioned: true\n        partitionKeyPosition: 2\n        description: Stars",
+        42,
+        "declare the cells that it tells apart",
+        id="buckets without cells",
+    ),
     pytest.param("value: 36", "value: soon", 38, "must be a whole number", id="no service level"),
 ]
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from matinee.contracts.model import Contract, PartitionField
+from matinee.contracts.model import Cells, Contract, PartitionField
 from matinee.contracts.registry import Registry
 from matinee.ledger.model import Run
 from matinee.publication.deriving import own_cells
@@ -39,7 +39,7 @@ def test_sql_may_rank_across_profiles_so_it_is_derived_at_once() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"profile_buckets": 16}, {"profile_buckets": None}, {"partitions": (BY_DAY,)}],
+    [{"cells": Cells("profile_bucket", "profile_id", 16)}, {"cells": Cells()}, {"partitions": (BY_DAY,)}],
     ids=["of another number", "none", "not partitioned by them"],
 )
 def test_an_input_with_other_buckets_is_read_at_once(changes: dict[str, object]) -> None:

@@ -5,19 +5,21 @@ from datetime import UTC, datetime
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import BUCKET_COLUMN
+from matinee.contracts.model import Contract
 from matinee.engine.tables.spark_tables import full_name
 from matinee.settings import Settings
 from matinee.table.files import Slice
 
 
-def rewrite_slice(spark: SparkSession, settings: Settings, branch: str, day_column: str, wanted: Slice) -> None:
+def rewrite_slice(spark: SparkSession, settings: Settings, branch: str, contract: Contract, wanted: Slice) -> None:
     """Rewrite the data files of a slice on a branch, in ONE commit, into files of the table's target size.
 
     Rows keep their cells; within a file they are sorted as the table says.
     """
-    days = f'{day_column} >= DATE "{wanted.first.isoformat()}" and {day_column} <= DATE "{wanted.last.isoformat()}"'
-    buckets = "" if wanted.buckets is None else f" and {BUCKET_COLUMN} in ({', '.join(map(str, wanted.buckets))})"
+    day = contract.day_column
+    days = f'{day} >= DATE "{wanted.first.isoformat()}" and {day} <= DATE "{wanted.last.isoformat()}"'
+    numbers = ", ".join(map(str, wanted.buckets or ()))
+    buckets = "" if wanted.buckets is None else f" and {contract.cells.column} in ({numbers})"
     spark.sql(
         f"CALL {settings.catalog_name}.system.rewrite_data_files("
         f"table => '{full_name(settings, wanted.dataset)}', branch => '{branch}', where => '{days}{buckets}', "

@@ -9,7 +9,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import BUCKET_COLUMN, Contract
+from matinee.contracts.model import Contract
 from matinee.errors import CommitConflictError
 from matinee.settings import Engine, Settings
 from matinee.table import refs
@@ -169,10 +169,10 @@ class CatalogTables:
             SnapshotGoneError: the snapshot has expired.
         """
         refs.require(self._lake.table(wanted.dataset), wanted.snapshot_id)
-        day_column = self._lake.registry.get(wanted.dataset).day_column or ""
-        snapshot_id, first, last = wanted.snapshot_id, wanted.first, wanted.last
-        found = read(self._session, self._lake.settings, wanted.dataset, snapshot_id, day_column, first, last)
-        return found if wanted.buckets is None else found.where(F.col(BUCKET_COLUMN).isin(*wanted.buckets))
+        contract = self._lake.registry.get(wanted.dataset)
+        days = (contract.day_column or "", wanted.first, wanted.last)
+        found = read(self._session, self._lake.settings, wanted.dataset, wanted.snapshot_id, *days)
+        return found if wanted.buckets is None else found.where(F.col(contract.cells.column).isin(*wanted.buckets))
 
     def overwrite(
         self,
@@ -189,5 +189,7 @@ class CatalogTables:
         writer = frame.writeTo(full_name(self._lake.settings, replaced.dataset, branch))
         for name, value in properties.items():
             writer = writer.option(f"snapshot-property.{name}", value)
-        days = days_between(self._lake.registry.get(replaced.dataset).day_column or "", replaced.first, replaced.last)
-        writer.overwrite(days if replaced.buckets is None else days & F.col(BUCKET_COLUMN).isin(*replaced.buckets))
+        contract = self._lake.registry.get(replaced.dataset)
+        days = days_between(contract.day_column or "", replaced.first, replaced.last)
+        buckets = replaced.buckets
+        writer.overwrite(days if buckets is None else days & F.col(contract.cells.column).isin(*buckets))

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from matinee.contracts.model import BUCKET_COLUMN
 from matinee.errors import CommitConflictError, ConservationError, UsageError
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_errors, replace_files
-from matinee.table.files import Cell, Slice, file_day, files_of, partition_value, slice_files
+from matinee.table.files import Cell, Slice, file_bucket, file_day, files_of, slice_files
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -163,7 +162,7 @@ def _refuse_other_cells(table: "Table", files: list["DataFile"], day_column: str
         meant = cells.get(file.file_path)
         if meant is None:
             continue
-        found = (file_day(table, file, day_column), partition_value(table, file, BUCKET_COLUMN))
+        found = (file_day(table, file, day_column), file_bucket(table, file))
         if found != (meant.day, meant.bucket):
             raise ConservationError(
                 f"Rows of {found[0]}, bucket {found[1]}, were derived for {meant.day}, bucket {meant.bucket}.",

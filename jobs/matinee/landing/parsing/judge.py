@@ -16,14 +16,13 @@ from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
 
-from matinee.contracts.model import Column, Contract
+from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.parsing.text import MAX_LINE, Json, is_blank, read_object
 from matinee.landing.parsing.values import DAY_US, Value, micros, value_of
 
-#: Columns that landing itself fills, whatever a row has under these names.
-OWN_COLUMNS = frozenset({"event_day", "landing_seq", "file"})
-RECEIVED = "received_ts"
+#: Columns that landing itself fills beside the day, whatever a row has under these names.
+OWN_COLUMNS = frozenset({"landing_seq", "file"})
 DURATION = "duration_s"
 #: How far a producer's clock may be ahead of the landing: what it says of when it received an event is not later.
 AHEAD = timedelta(minutes=10)
@@ -44,12 +43,8 @@ class Judged(NamedTuple):
 
 def landed_fields(contract: Contract) -> tuple[Column, ...]:
     """Return the columns that a producer fills."""
-    return tuple(column for column in contract.columns if column.name not in OWN_COLUMNS)
-
-
-def event_time(contract: Contract) -> str:
-    """Return the column that says when an event happened."""
-    return next(one.name for one in landed_fields(contract) if one.type == "timestamptz" and one.name != RECEIVED)
+    own = OWN_COLUMNS | {contract.day_column}
+    return tuple(column for column in contract.columns if column.name not in own)
 
 
 class Judge:
@@ -61,7 +56,7 @@ class Judge:
         self._bounded = [
             field for field in self._fields if (field.minimum, field.maximum, field.enum) != (None, None, ())
         ]
-        self._event = event_time(contract)
+        self._event = contract.event_time
         self._first, self._end = micros(start_of(FIRST_DAY)), micros(end_of(LAST_DAY))
         self._earliest = micros(start_of(contract.earliest_event))
 

@@ -1,7 +1,7 @@
 """Parsed rows as columns: what was proven and what was judged of one batch, put together in its order.
 
 A parsed row has `file`, `line`, `landed_ts`, `reason` (null: it is good), `payload` (of a bad one: its text as UTF-8),
-`unknown` (names that the contract lacks; null: it is no object), the fields of the contract, `event_day`.
+`unknown` (names that the contract lacks; null: it is no object), the fields of the contract, its day.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from matinee.contracts.model import Contract
-from matinee.landing.parsing.judge import RECEIVED, Judged, event_time, judge_of, landed_fields
+from matinee.contracts.model import RECEIVED, Contract
+from matinee.landing.parsing.judge import Judged, judge_of, landed_fields
 from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, flags, keeps
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def parsed_schema(contract: Contract) -> "pa.Schema":
     about = {"file": pa.string(), "line": pa.int64(), "landed_ts": arrow_type("timestamptz"), "reason": pa.string()}
     names = {"payload": pa.string(), "unknown": pa.list_(pa.string())}
     fields = {field.name: arrow_type(field.type) for field in landed_fields(contract)}
-    return pa.schema(about | names | fields | {"event_day": pa.date32()})
+    return pa.schema(about | names | fields | {contract.day_column or "": pa.date32()})
 
 
 def about_rows(
@@ -94,7 +94,7 @@ def put_together(
     found["payload"] = _sparse({place: texts[place].decode(errors="replace") for place in bad}, about.num_rows)
     found["unknown"] = _unknown(proven, judged, about.num_rows)
     found |= _replaced(columns, judged)
-    found["event_day"] = found[event_time(contract)].cast(pa.date32())
+    found[contract.day_column or ""] = found[contract.event_time].cast(pa.date32())
     return pa.record_batch({name: found[name] for name in parsed_schema(contract).names})
 
 

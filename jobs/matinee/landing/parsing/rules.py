@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from matinee.contracts.model import Column, Contract
+from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
-from matinee.landing.parsing.judge import AHEAD_US, DURATION, RECEIVED, event_time, landed_fields
+from matinee.landing.parsing.judge import AHEAD_US, DURATION, landed_fields
 from matinee.landing.parsing.values import DAY_US, micros
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def keeps(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers
 
 
 def _times_keep(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers) -> Flags:
-    event, received = columns[event_time(contract)], _micros(columns[RECEIVED])
+    event, received = columns[contract.event_time], _micros(columns[RECEIVED])
     at, first = _micros(event), micros(start_of(max(FIRST_DAY, contract.earliest_event)))
     good = (at >= first) & (at < micros(end_of(LAST_DAY))) & (at <= received + DAY_US) & (received <= landed + AHEAD_US)
     if event.null_count:
