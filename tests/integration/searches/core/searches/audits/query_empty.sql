@@ -1,0 +1,7 @@
+-- severity: blocking
+-- why: a search has a text
+SELECT
+    search_day,
+    search_id
+FROM candidate
+WHERE query = ''

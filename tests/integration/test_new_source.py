@@ -1,0 +1,118 @@
+"""A source with other names of key, time, day and cell comes in by files alone, and goes every way of the others."""
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.lakes import D1, D2, D3, arrow, at
+
+from matinee.backfill.plan import plan_backfill
+from matinee.contracts.validate import check_all
+from matinee.healing.late import stale_days
+from matinee.landing.ingest import ingest
+from matinee.ledger.ledger import history
+from matinee.ledger.withdrawal import withdraw
+from matinee.maintenance.compaction import compact
+from matinee.publication.request import RunRequest
+from matinee.publication.steps import run
+from matinee.settings import Settings
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
+
+pytestmark = [pytest.mark.spark, pytest.mark.embedded]
+SEARCHES = "core.searches"
+LANDED = at(D3)
+
+
+@pytest.fixture
+def extended(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings whose datasets are the shipped ones, `raw.searches` and `core.searches`."""
+    sql = tmp_path / "sql"
+    shutil.copytree(settings.sql_dir, sql)
+    shutil.copytree(Path(__file__).parent / "searches", sql, dirs_exist_ok=True)
+    return settings.model_copy(update={"sql_dir": sql})
+
+
+def search(name: str, account: str, day: date = D1, **fields: object) -> str:
+    known = {"search_id": name, "account_id": account, "query": f"what {name} is", "searched_at": at(day).isoformat()}
+    return json.dumps(known | {"took_s": 0.25} | fields) + "\n"
+
+
+def land(settings: Settings, folder: Path, name: str, *lines: str) -> None:
+    (folder / f"searches-{name}.jsonl").write_text("".join(lines))
+    ingest(settings, None, [folder / f"searches-{name}.jsonl"], LANDED)
+
+
+def close(settings: Settings, folder: Path, day: date, rows: int) -> None:
+    line = {"dataset": "raw.searches", "day": day.isoformat(), "expected_rows": rows, "closed": True}
+    (folder / f"manifest-{day}-{rows}.json").write_text(json.dumps(line) + "\n")
+    ingest(settings, None, [folder / f"manifest-{day}-{rows}.json"], LANDED)
+
+
+def published(settings: Settings) -> list[tuple[str, str, int | None]]:
+    rows = Lake.open(settings).table(SEARCHES).scan().to_arrow().to_pylist()
+    return sorted((row["search_id"], row["account_id"], row["took_ms"]) for row in rows)
+
+
+@pytest.fixture
+def folder(extended: Settings, tmp_path: Path) -> Path:
+    """A landing folder of which two days are landed, closed and published: a repeat and a broken line among them."""
+    found = tmp_path / "landing"
+    found.mkdir()
+    first = [search("s1", "ana", clicked="t1"), search("s1", "ana", clicked="t1"), search("s2", "ben"), "oops\n"]
+    land(extended, found, "1", *first, search("s3", "ana", D2, query=7))
+    land(extended, found, "2", search("s4", "ben", D2, took_s=None))
+    close(extended, found, D1, 3)
+    close(extended, found, D2, 1)
+    run(extended, RunRequest(SEARCHES, D1, D2))
+    return found
+
+
+def test_the_contracts_of_a_new_source_are_valid(extended: Settings) -> None:
+    assert check_all(extended.sql_dir) == []
+
+
+def test_a_new_source_is_landed_deduplicated_audited_and_published(extended: Settings, folder: Path) -> None:
+    lake = Lake.open(extended)
+    assert published(extended) == [("s1", "ana", 250), ("s2", "ben", 250), ("s4", "ben", None)]
+    bad = lake.table("raw.quarantine").scan().to_arrow()["reason"].to_pylist()
+    assert sorted(bad) == ["malformed_json", "wrong_type_query"]
+    assert [Validity(lake).status(SEARCHES, day).valid for day in (D1, D2)] == [True, True]
+
+
+def test_late_rows_of_a_new_source_are_healed_in_their_cells_alone(extended: Settings, folder: Path) -> None:
+    land(extended, folder, "late", search("s5", "ana"))
+    [stale] = stale_days(Lake.open(extended))
+    assert (stale.dataset, stale.day) == (SEARCHES, D1)
+    run(extended, RunRequest(SEARCHES, D1, D1, heal=True))
+    newest = history(Lake.open(extended), SEARCHES).newest(D1)
+    assert newest is not None
+    assert len(newest.run.buckets or ()) == 1
+    assert published(extended) == [("s1", "ana", 250), ("s2", "ben", 250), ("s4", "ben", None), ("s5", "ana", 250)]
+
+
+def test_a_day_of_a_new_source_is_withdrawn_and_published_again(extended: Settings, folder: Path) -> None:
+    newest = history(Lake.open(extended), SEARCHES).newest(D1)
+    assert newest is not None
+    withdraw(Lake.open(extended), newest, "a wrong client")
+    assert not Validity(Lake.open(extended)).status(SEARCHES, D1).valid
+    run(extended, RunRequest(SEARCHES, D1, D1))
+    assert Validity(Lake.open(extended)).status(SEARCHES, D1).valid
+
+
+def test_the_files_of_a_cell_of_a_new_source_are_compacted(extended: Settings) -> None:
+    table = Lake.open(extended).ensure(SEARCHES)
+    row = {"account_id": "ana", "query": "q", "searched_at": at(D1), "received_ts": at(D1), "search_day": D1}
+    for bucket in (1, 2):
+        for number in range(9):
+            table.append(arrow(table, [row | {"search_id": f"s{bucket}{number}", "account_bucket": bucket}]))
+    before = published(extended)
+    assert compact(extended, SEARCHES).details["files_after"] == 2
+    assert published(extended) == before
+
+
+def test_a_backfill_of_a_new_source_starts_the_dag_that_its_contract_names(extended: Settings, folder: Path) -> None:
+    [planned] = plan_backfill(extended, SEARCHES, D1, D2)
+    assert (planned.dag_id, planned.datasets) == ("searches_daily", (SEARCHES,))
