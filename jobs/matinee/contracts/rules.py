@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from matinee.contracts.document import Piece, Place
-from matinee.contracts.model import RECEIVED, SOURCE_DELAY, SOURCE_REPEATS, Column, Contract, is_number
-from matinee.days import parse_duration
+from matinee.contracts.model import RECEIVED, SOURCE_DELAY, SOURCE_REPEATS, Column, Contract, InputSpec, is_number
+from matinee.days import LAST_DAY, parse_duration, reach_back
 from matinee.errors import UsageError
 
 #: Glue refuses longer column comments, and PyIceberg passes them on uncut.
@@ -205,10 +206,21 @@ def _inputs(subject: Subject) -> Iterator[Finding]:
                 yield (*place, position, name), f"{name} '{value}' is neither a parameter nor a duration"
         yield from _edge(subject, (*place, position, "dataset"), spec.dataset)
         other = subject.others.get(spec.dataset)
+        if other and other.keep and _resolves(contract, spec.lookback) and other.keep <= _read_back(contract, spec):
+            yield (
+                (*place, position, "lookback"),
+                f"{spec.dataset} is read {_read_back(contract, spec).days} days back and keeps {other.keep.days} days: "
+                "no day could be derived",
+            )
         if spec.waits_for == "mature" and other and not any(one.lookahead != "0d" for one in other.inputs):
             yield (*place, position, "waits_for"), f"{spec.dataset} reads nothing ahead: its days are mature once valid"
         if spec.waits_for == "mature" and spec.optional:
             yield (*place, position, "waits_for"), "an optional input is not waited for"
+
+
+def _read_back(contract: Contract, spec: InputSpec) -> timedelta:
+    """Return the whole days before a day that deriving the day reads."""
+    return LAST_DAY - reach_back(LAST_DAY, contract.duration(spec.lookback))
 
 
 def _edge(subject: Subject, place: Place, dataset: str) -> Iterator[Finding]:

@@ -136,6 +136,23 @@ def test_a_parameter_that_differs_from_that_of_an_input_is_refused(write_contrac
     assert (54, reason) in [(problem.line, problem.reason) for problem in problems if problem.file == file]
 
 
+@pytest.mark.parametrize(("days", "is_refused"), [(1, True), (2, False)])
+def test_an_input_that_is_dropped_before_it_is_read_is_refused(
+    write_contract: WriteContract, days: int, is_refused: bool
+) -> None:
+    upstream = [("id: core.ratings", "id: raw.ratings"), ("core.ratings", "raw.ratings")]
+    kept = ("customProperties:", f"{KEEP} {days}d")
+    write_contract(
+        *upstream, kept, ("raw.ratings\n        alias", "core.ratings\n        alias"), dataset="raw.ratings"
+    )
+    file = write_contract()
+
+    found = [one.reason for one in check_all(file.parents[2]) if one.file == file]
+
+    reason = "raw.ratings is read 1 days back and keeps 1 days: no day could be derived"
+    assert found == ([reason] if is_refused else [])
+
+
 def test_a_folder_without_contracts_is_a_problem(tmp_path: Path) -> None:
     assert len(check_all(tmp_path)) == 1
 
