@@ -18,6 +18,9 @@ COLUMN_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamp
 #: What a source's contract says: how late its events may arrive and be on time, and what share usually repeats another.
 SOURCE_DELAY, SOURCE_REPEATS = "source.delay", "source.repeats"
 
+#: The transform that keeps one row for each key of a day of landed rows.
+DEDUPLICATE = "deduplicate"
+
 #: When an event arrived: as its producer states it, else when it was landed.
 RECEIVED = "received_ts"
 

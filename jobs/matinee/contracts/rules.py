@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from matinee.contracts.document import Piece, Place
-from matinee.contracts.model import RECEIVED, SOURCE_DELAY, SOURCE_REPEATS, Column, Contract, InputSpec, is_number
+from matinee.contracts.model import (
+    DEDUPLICATE,
+    RECEIVED,
+    SOURCE_DELAY,
+    SOURCE_REPEATS,
+    Column,
+    Contract,
+    InputSpec,
+    is_number,
+)
 from matinee.days import LAST_DAY, parse_duration, reach_back
 from matinee.errors import UsageError
 
@@ -81,6 +90,21 @@ def _kind(subject: Subject) -> Iterator[Finding]:
         yield place, "landed events need an instant at which they happened, and a dayColumn; else it is a register"
     if (contract.kind == "derived") != (contract.transform is not None):
         yield place, f"a transform makes what is derived, and nothing else; this is {contract.kind}"
+
+
+def _repeats(subject: Subject) -> Iterator[Finding]:
+    contract, place = subject.contract, subject.custom("transform")
+    if contract.transform != DEDUPLICATE:
+        return
+    if not (contract.key_columns and contract.day_column and len(contract.inputs) == 1):
+        yield place, "repeats are rows of one input with the same primary key on the same day: declare all three"
+    for column in contract.columns:
+        if column.type == "double":
+            yield (
+                subject.column(column.name, "physicalType"),
+                f"{column.name}: engines write a double differently, and the text decides between repeats; "
+                "keep a whole number, such as millisecondsOf",
+            )
 
 
 def _columns(subject: Subject) -> Iterator[Finding]:
@@ -256,6 +280,6 @@ def _is_duration(text: str) -> bool:
 
 
 _RULES: tuple[Rule, ...] = (
-    *(_identity, _kind, _columns, _values, _layout, _cells, _day),
+    *(_identity, _kind, _repeats, _columns, _values, _layout, _cells, _day),
     *(_promises, _parameters, _source, _inputs),
 )

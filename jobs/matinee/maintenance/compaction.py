@@ -196,7 +196,7 @@ def _rewrite_and_prove(
 ) -> Compaction:
     start = time.monotonic()
     dataset, column = contract.dataset, contract.day_column or ""
-    tables, by = CatalogTables(spark, lake), contract.cells.column or None
+    tables, by = CatalogTables(spark, lake), contract.cells.column if contract.bucketed else None
     old = Slice(dataset, main, wanted.day, wanted.day, wanted.buckets)
     before = row_hashes(tables.read(old), by)
     rewrite_slice(spark, lake.settings, branch, contract, old)

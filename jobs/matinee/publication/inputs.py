@@ -2,13 +2,12 @@
 
 from pyspark.sql import DataFrame
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import DEDUPLICATE, Contract
 from matinee.contracts.registry import Registry
 from matinee.engine.tables.protocol import Tables
 from matinee.ledger.model import Run
 from matinee.table.files import Cell, Slice
 from matinee.transforms import is_by_profile
-from matinee.transforms.deduplication import DEDUPLICATE
 
 
 def keeps_buckets(registry: Registry, contract: Contract) -> bool:

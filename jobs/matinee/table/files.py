@@ -120,8 +120,13 @@ def files_of(table: "Table", day_column: str, files: Iterable["DataFile"], wante
 
 
 def in_buckets(table: "Table", file: "DataFile", buckets: tuple[int, ...] | None) -> bool:
-    """Whether a data file holds rows of one of the buckets; of a table without buckets it holds rows of all."""
-    return buckets is None or file_bucket(table, file) in buckets
+    """Whether a data file holds rows of one of the buckets; where none is asked for, of any table's."""
+    if buckets is None:
+        return True
+    bucket = file_bucket(table, file)
+    if bucket is None:
+        raise KeyError(f"{'.'.join(table.name())} is not kept by buckets")
+    return bucket in buckets
 
 
 def file_day(table: "Table", file: "DataFile", day_column: str) -> date:

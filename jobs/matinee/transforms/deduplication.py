@@ -19,9 +19,6 @@ from pyspark.sql.window import WindowSpec
 from matinee.contracts.model import RECEIVED, Cells, Contract
 from matinee.transforms.context import TransformContext
 
-#: What a contract names as its transform that keeps one row for each id of a day of its only input, landed rows.
-DEDUPLICATE = "deduplicate"
-
 
 def deduplicate(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:
     """Derive a dataset from landed rows: unique by the contract's key within the event day; the first arrival stays."""

@@ -93,6 +93,26 @@ def test_a_bad_contract_is_refused_with_its_line(
     assert reason in problem.reason
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "reason"),
+    [
+        ("        primaryKey: true\n", "", "with the same primary key on the same day"),
+        (
+            "integer\n        physicalType: int",
+            "number\n        physicalType: double",
+            "engines write a double differently",
+        ),
+    ],
+    ids=["no key", "a double"],
+)
+def test_a_contract_whose_repeats_cannot_be_told_is_refused(
+    write_contract: WriteContract, good: str, bad: str, reason: str
+) -> None:
+    problems = check(write_contract(("deduplicate_ratings", "deduplicate"), (good, bad)))
+
+    assert any(reason in problem.reason for problem in problems)
+
+
 def test_the_good_contract_has_no_problems(write_contract: WriteContract) -> None:
     assert check(write_contract()) == []
 
