@@ -1,15 +1,18 @@
 """Reading landing files: blocks of lines or of rows, never more of a file in memory than one of them.
 
-What is read is what was scanned, or the file is refused. A file on this machine gets another identity with each write.
-Where its identity is not known yet, or the file is elsewhere, a text file is hashed as it is read, and a Parquet file,
-which is not read from front to back, when it was read.
+What is read is what was scanned, or the file is refused. A file on this machine gets another identity with each write,
+but not with writes to memory that a process maps to the file. Where its identity is not known yet, or the file is
+elsewhere, a text file is hashed as it is read. A Parquet file is not read from front to back: it is hashed when it was
+read.
 """
 
 import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import IO, TYPE_CHECKING
 
 from matinee.errors import FileChangedError, LandingRefusedError
@@ -26,6 +29,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLOCK_BYTES, BLOCK_ROWS = 16 << 20, 1 << 16
 #: Texts of a Parquet column that take so few bytes each are read as a dictionary.
 _REPEATED_BYTES = 3
+#: Who writes each text into a dictionary once. Where others write a text twice, Arrow gives rows the texts of others.
+_WRITE_ONCE = ("parquet-cpp-arrow", "parquet-mr")
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,12 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
 
     files = filesystem(settings, file.file)
     try:
-        before = file.identity or identity(files, file.file)
         with files.open(file.file, "rb") as stream:
+            before = file.identity or identity(files, file.file, stream)
             metadata = pq.read_metadata(stream)
             parquet = pq.ParquetFile(stream, metadata=metadata, read_dictionary=_repeated(metadata))
             yield from parquet.iter_batches(BLOCK_ROWS)
-        same = _is_same(settings, file, before)
+            same = _is_same(settings, file, before, stream)
     except (pa.ArrowException, OSError) as error:
         if not _is_same(settings, file, file.identity):
             raise changed(file.file) from error
@@ -107,6 +112,8 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
 
 def _repeated(metadata: "FileMetaData") -> list[str]:
     """Return the columns of a Parquet file that take so few bytes that their texts stand there once for many rows."""
+    if not (metadata.created_by or "").startswith(_WRITE_ONCE):
+        return []
     size: Counter[str] = Counter()
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         for column in map(group.column, range(group.num_columns)):
@@ -116,16 +123,17 @@ def _repeated(metadata: "FileMetaData") -> list[str]:
     return [one.path for one in texts if str(one.logical_type) == "String" and size[one.path] <= few]
 
 
-def _is_same(settings: Settings, file: LandingFile, known: str) -> bool:
-    """Whether a file holds the bytes that were scanned, and was not written since it was looked at."""
+def _is_same(settings: Settings, file: LandingFile, known: str, read: BufferedReader | None = None) -> bool:
+    """Whether a file, or the one that was read, holds the bytes that were scanned, and was not written meanwhile."""
     files = filesystem(settings, file.file)
     try:
         if not _is_told_by_identity(file):
-            with files.open(file.file, "rb") as stream:
+            with nullcontext(read) if read else files.open(file.file, "rb") as stream:
+                stream.seek(0)
                 if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
                     return False
         # A file that was replaced and brought back holds the same bytes, and others were read.
-        return known in ("", identity(files, file.file))
+        return known in ("", identity(files, file.file, read))
     except OSError:  # It is gone, or goes while it is read.
         return False
 
@@ -151,7 +159,7 @@ def _content(settings: Settings, file: LandingFile) -> Iterator[bytes]:
         with files.open(file.file, "rb") as stream:
             chunks = _read(stream, digest)
             yield from _unzipped(file.file, chunks) if file.kind is Kind.GZIPPED else chunks
-        is_same = file.identity in ("", identity(files, file.file))
+            is_same = file.identity in ("", identity(files, file.file, stream))
     except OSError as error:
         raise changed(file.file) from error
     except LandingRefusedError as error:

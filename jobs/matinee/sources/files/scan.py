@@ -5,13 +5,14 @@ under `s3://`.
 """
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.settings import Settings
@@ -156,31 +157,35 @@ def scan(settings: Settings, file: str) -> LandingFile:
     """
     kind, files, size, digest, head = _kind(file), filesystem(settings, file), 0, hashlib.sha256(), b""
     try:
-        before = identity(files, file)
         if is_local(file) and not Path(file).is_file():
             # Pipes and devices may have no end, and keep others from landing for ever.
             raise refused(file, "it is no regular file", "Write what it gives to a file.")
         with files.open(file, "rb") as stream:
+            before = identity(files, file, stream)
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
                 head, size = head or chunk, size + len(chunk)
+            is_known = before == identity(files, file, stream)
     except OSError as error:
         raise refused(
             file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk."
         ) from error
     _refuse_other_kind(file, kind, head)
-    is_known = before == identity(files, file) and not _is_young(file)
+    is_known &= not _is_young(file)
     return LandingFile(file, kind, size, digest.hexdigest(), before if is_known else "")
 
 
-def identity(files: "AbstractFileSystem", file: str) -> str:
+def identity(files: "AbstractFileSystem", file: str, stream: IO[bytes] | None = None) -> str:
     """Return what changes whenever a file is written or replaced, also by the same bytes.
+
+    With a stream it is that of the file on this machine that is open: the path may lead elsewhere for a while, where a
+    folder above it is renamed or a link is set to another one.
 
     Raises:
         OSError: it is gone, or cannot be looked at.
     """
     if is_local(file):
-        found = Path(file).stat()
+        found = os.fstat(stream.fileno()) if stream else Path(file).stat()
         return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
     files.invalidate_cache()
     return str(files.ukey(file))

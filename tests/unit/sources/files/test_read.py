@@ -2,11 +2,14 @@
 
 import gzip
 import time
+from itertools import chain, repeat
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from matinee.errors import FileChangedError, LandingRefusedError
 from matinee.settings import Settings, load_settings
@@ -148,3 +151,40 @@ def test_a_file_that_is_known_by_its_identity_is_refused_where_that_changes(
     path.write_bytes(content)
     with pytest.raises(FileChangedError, match="it was changed while it was landed"):
         list(read(embedded, file))
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_young"), [("jsonl", False), ("jsonl.gz", False), ("parquet", False), ("parquet", True)]
+)
+def test_a_file_of_another_folder_is_not_read_in_the_place_of_the_scanned(
+    embedded: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, is_young: bool
+) -> None:
+    for folder, number in (("in", 1), ("other", 2)):
+        (tmp_path / folder).mkdir()
+        text = b'{"a":%d}\n' % number
+        pq.write_table(pa.table({"a": [number]}), tmp_path / "rows")
+        contents = {"jsonl": text, "jsonl.gz": gzip.compress(text), "parquet": (tmp_path / "rows").read_bytes()}
+        (tmp_path / folder / f"plays.{ending}").write_bytes(contents[ending])
+    if not is_young:
+        time.sleep(2.1)  # A file younger than two seconds is known by its bytes alone.
+    (tmp_path / "current").symlink_to(tmp_path / "in")
+    file = scan(embedded, str(tmp_path / "current" / f"plays.{ending}"))
+    folders = chain(["other"], repeat("in"))
+
+    def open_another(_: LocalFileSystem, name: str, mode: str) -> IO[bytes]:
+        # The link leads to another folder for a moment: no file gets another identity by that.
+        return Path(name.replace("current", next(folders))).open(mode)  # type: ignore[return-value]
+
+    monkeypatch.setattr(LocalFileSystem, "open", open_another)
+    with pytest.raises(FileChangedError, match="it was changed while it was landed"):
+        list(read_rows(embedded, file) if ending == "parquet" else read_blocks(embedded, file))
+
+
+def test_a_dictionary_that_has_a_text_twice_gives_each_row_its_own(embedded: Settings, tmp_path: Path) -> None:
+    path, texts = tmp_path / "plays.parquet", ["tv1", "tv2", "web"] * 500
+    pq.write_table(pa.table({"device": texts}), path, compression="none", write_statistics=False)
+    # Arrow itself writes each text once.
+    other = path.read_bytes().replace(b"tv2", b"tv1").replace(b"parquet-cpp-arrow", b"another-producer!")
+    path.write_bytes(other)
+    [rows] = read_rows(embedded, scan(embedded, str(path)))
+    assert rows.to_pydict() == {"device": ["tv1", "tv1", "web"] * 500}
