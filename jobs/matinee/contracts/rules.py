@@ -88,6 +88,11 @@ def _kind(subject: Subject) -> Iterator[Finding]:
     is_timed = any(column.type == "timestamptz" and column.name != RECEIVED for column in contract.columns)
     if contract.kind == "event" and not (is_timed and contract.day_column):
         yield place, "landed events need an instant at which they happened, and a dayColumn; else it is a register"
+    events = (one for one in subject.others.values() if one.kind == contract.kind == "event")
+    # The first word of a file's name says whose it is, and a pattern of names takes all that begin so.
+    for other in (one for one in events if one.dataset != contract.dataset):
+        if contract.name.startswith(other.name):
+            yield ("id",), f"its files would be taken for those of {other.dataset}, whose name its own begins with"
     if (contract.kind == "derived") != (contract.transform is not None):
         yield place, f"a transform makes what is derived, and nothing else; this is {contract.kind}"
 
@@ -153,14 +158,15 @@ def _layout(subject: Subject) -> Iterator[Finding]:
 
 def _cells(subject: Subject) -> Iterator[Finding]:
     cells, place = subject.contract.cells, subject.custom("cells")
-    types = {column.name: column.type for column in subject.contract.columns}
+    columns = {column.name: (column.type, column.required) for column in subject.contract.columns}
     for field in subject.contract.partitions:
-        if field.transform == "identity" and types[field.column] == "int" and field.column != cells.column:
+        if field.transform == "identity" and columns[field.column][0] == "int" and field.column != cells.column:
             yield place, f"{field.column} parts the table: declare the cells that it tells apart"
     if cells.column:
+        # A row without a bucket would be in no cell.
         for name, kind in ((cells.column, "int"), (cells.of, "string")):
-            if types.get(name) != kind:
-                yield place, f"cells name {name}, which is no column of type {kind}"
+            if columns.get(name) != (kind, True):
+                yield place, f"cells name {name}, which is no required column of type {kind}"
         if cells.buckets < 1:
             yield place, "cells must have at least 1 bucket"
 

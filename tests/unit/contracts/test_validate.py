@@ -1,5 +1,6 @@
 """What `matinee contract check` refuses, with the line of each fault."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,14 +54,14 @@ BY_OUR_RULES = [
         "customProperties:",
         f"{CELLS} {{column: bucket, of: rating_id, buckets: 4}}",
         42,
-        "cells name bucket, which is no column of type int",
+        "cells name bucket, which is no required column of type int",
         id="cells of no column",
     ),
     pytest.param(
         "customProperties:",
         f"{CELLS} {{column: stars, of: rated_day, buckets: 4}}",
         42,
-        "cells name rated_day, which is no column of type string",
+        "cells name rated_day, which is no required column of type string",
         id="cells of a day",
     ),
     pytest.param(
@@ -191,3 +192,25 @@ def test_the_loader_refuses_what_it_cannot_read_with_file_and_line(write_contrac
     ) as refusal:
         load(file)
     assert refusal.value.facts["line"] == 23
+
+
+def test_landed_events_whose_files_would_be_taken_for_others_are_refused(tmp_path: Path) -> None:
+    sql = tmp_path / "sql"
+    shutil.copytree(CHECKOUT / "sql", sql)
+    (sql / "raw" / "plays_tv").mkdir()
+    file = sql / "raw" / "plays_tv" / "contract.odcs.yaml"
+    text = (sql / "raw" / "plays" / file.name).read_text().replace("raw.plays", "raw.plays_tv")
+    file.write_text(text.replace("- name: plays\n", "- name: plays_tv\n"))
+
+    reason = "its files would be taken for those of raw.plays, whose name its own begins with"
+    assert [(one.file, one.reason) for one in check_all(sql)] == [(file, reason)]
+
+
+def test_cells_of_a_column_that_may_be_null_are_refused(tmp_path: Path) -> None:
+    sql = tmp_path / "sql"
+    shutil.copytree(CHECKOUT / "sql", sql)
+    file = sql / "core" / "plays" / "contract.odcs.yaml"
+    file.write_text(file.read_text().replace("of: profile_id", "of: device"))
+
+    reason = "cells name device, which is no required column of type string"
+    assert reason in [one.reason for one in check_all(sql) if one.file == file]
