@@ -255,7 +255,22 @@ def test_a_change_that_comes_between_is_a_conflict(table: "Table", contract: Con
     assert [field.name for field in table.refresh().schema().fields] == ["name", "views", "day", "note"]
 
 
-def test_another_number_of_buckets_is_refused(create: Callable[[Contract], "Table"], shipped: Contract) -> None:
+@pytest.mark.parametrize(
+    ("cells", "refusal"),
+    [
+        (
+            Cells("profile_bucket", "profile_id", 16),
+            "The number of the buckets of core.plays is 8 in its table, 16 in its",
+        ),
+        (
+            Cells("profile_bucket", "title_id", 8),
+            "The column of the buckets of core.plays is profile_id in its table, title",
+        ),
+    ],
+)
+def test_other_buckets_are_refused(
+    create: Callable[[Contract], "Table"], shipped: Contract, cells: Cells, refusal: str
+) -> None:
     table = create(shipped)
-    with pytest.raises(ContractError, match="has 8 buckets, its contract 16"):
-        plan(replace(shipped, cells=Cells("profile_bucket", "profile_id", 16)), table)
+    with pytest.raises(ContractError, match=refusal):
+        plan(replace(shipped, cells=cells), table)

@@ -24,8 +24,9 @@ SPARK_TYPES = {
 #: How every engine writes Parquet here: see deploy/decisions/004.
 COMPRESSION_LEVEL = 1
 DICTIONARY_BYTES = 128 * 2**10
-#: The table property that holds the number of the contract's buckets: rows of another modulus would be in other cells.
-BUCKETS = "matinee.profile-buckets"
+#: The table properties that hold the number of the contract's buckets and the column that they are of: with another one
+#: rows would be in other cells.
+BUCKETS, BUCKETS_OF = "matinee.profile-buckets", "matinee.buckets-of"
 _SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
 _FIRST_PARTITION_ID = 1000
 
@@ -104,7 +105,8 @@ def table_properties(contract: Contract) -> dict[str, str]:
         modes["write.delete.granularity"] = "file"
     # Registers get many small commits, each with a metadata file.
     versions = "20" if contract.namespace == "ops" else "100"
-    buckets = {BUCKETS: str(contract.cells.buckets)} if contract.cells.column else {}
+    cells = contract.cells
+    buckets = {BUCKETS: str(cells.buckets), BUCKETS_OF: cells.of} if cells.column else {}
     return {
         "format-version": "2",
         "comment": contract.description,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from matinee.contracts.ddl import BUCKETS, iceberg_type, table_properties
+from matinee.contracts.ddl import BUCKETS, BUCKETS_OF, iceberg_type, table_properties
 from matinee.contracts.model import Column, Contract
 from matinee.errors import CommitConflictError, ContractError
 
@@ -157,13 +157,17 @@ def _sorting(contract: Contract, table: "Table", names: Mapping[str, str]) -> It
 
 
 def _properties(contract: Contract, table: "Table") -> Iterator[Change]:
-    known = table.properties.get(BUCKETS)
-    if known is not None and known != str(contract.cells.buckets):
-        raise ContractError(
-            f"The table of {contract.dataset} has {known} buckets, its contract {contract.cells.buckets}.",
-            next_step=f"Keep cells with {known} buckets; for another number derive a new dataset from the same inputs.",
-            facts={"dataset": contract.dataset, "version": contract.version},
-        )
+    for key, stated, what in (
+        (BUCKETS, str(contract.cells.buckets), "number"),
+        (BUCKETS_OF, contract.cells.of, "column"),
+    ):
+        known = table.properties.get(key)
+        if known is not None and known != stated:
+            raise ContractError(
+                f"The {what} of the buckets of {contract.dataset} is {known} in its table, {stated} in its contract.",
+                next_step=f"Keep {known} in its cells; for another {what} derive a new dataset from the same inputs.",
+                facts={"dataset": contract.dataset, "version": contract.version},
+            )
     for name, value in table_properties(contract).items():
         if name != "format-version" and table.properties.get(name) != value:
             yield Change("property", name, table.properties.get(name, ""), value)
