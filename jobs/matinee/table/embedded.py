@@ -19,11 +19,16 @@ def share(catalog: "Catalog", file: Path) -> None:
 
     engine = catalog.engine  # type: ignore[attr-defined]
 
+    def note(_: object, record: Any, *__: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        record.info["file"] = _identity(file)  # Before the file is opened: afterwards it may be another one already.
+
     def refuse_replaced(_: object, record: Any, __: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
         found = _identity(file)
-        if record.info.setdefault("file", found) != found:
+        record.info["file"] = record.info.get("file") or found
+        if record.info["file"] != found:
             raise exc.DisconnectionError  # The pool connects again.
 
+    event.listen(engine, "do_connect", note)
     event.listen(engine, "checkout", refuse_replaced)
     with engine.connect() as connection:
         # Readers then do not block the one writer: Airflow's tasks, Spark and the command line share this file.

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from tests.lakes import D1, D2, close_days, make_lake
 
 from matinee.table.catalog import Lake
@@ -50,3 +51,20 @@ def test_what_is_committed_after_a_catalog_was_put_back_stays(lake: Lake, put_ba
     put_back()
     close_days(lake, "raw.plays", {D2: 0})
     assert days(make_lake(lake.settings.home)) == {D1, D2}
+
+
+def test_a_catalog_that_is_put_back_while_a_process_connects_is_the_one_that_it_sees(
+    lake: Lake, put_back: Callable[[], None]
+) -> None:
+    close_days(lake, "raw.plays", {D2: 0})
+    engine = lake.catalog.engine  # type: ignore[attr-defined]
+    engine.dispose()
+    replacing = iter([put_back])
+
+    def replace(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("SELECT count(*) FROM iceberg_tables").fetchall()
+        for back in replacing:
+            back()
+
+    event.listen(engine, "connect", replace)
+    assert days(lake) == {D1}
