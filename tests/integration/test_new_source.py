@@ -93,6 +93,23 @@ def test_late_rows_of_a_new_source_are_healed_in_their_cells_alone(extended: Set
     assert published(extended) == [("s1", "ana", 250), ("s2", "ben", 250), ("s4", "ben", None), ("s5", "ana", 250)]
 
 
+def test_a_key_of_two_columns_is_healed_by_both(extended: Settings, tmp_path: Path) -> None:
+    file = extended.sql_dir / "core" / "searches" / "contract.odcs.yaml"
+    text = file.read_text().replace("primaryKeyPosition: 1", "primaryKeyPosition: 2")
+    key = "name: query, primaryKey: true, primaryKeyPosition: 1"
+    file.write_text(text.replace("name: query", key))
+    invented = "SELECT c.search_id FROM candidate AS c LEFT ANTI JOIN events AS e USING (query, search_id)\n"
+    head = "-- severity: blocking\n-- why: nothing is published that did not land\n"
+    (file.parent / "audits" / "search_invented.sql").write_text(head + invented)
+    landed = [search(f"s{number}", f"account {number}", query="same") for number in range(9)]
+    land(extended, tmp_path, "1", *landed)
+    close(extended, tmp_path, D1, 9)
+    run(extended, RunRequest(SEARCHES, D1, D1))
+    land(extended, tmp_path, "2", search("late", "account 1", query="same"))
+    run(extended, RunRequest(SEARCHES, D1, D1, heal=True))
+    assert len(published(extended)) == 10
+
+
 def test_a_day_of_a_new_source_is_withdrawn_and_published_again(extended: Settings, folder: Path) -> None:
     newest = history(Lake.open(extended), SEARCHES).newest(D1)
     assert newest is not None

@@ -131,10 +131,10 @@ def _views(lake: Lake, tables: Tables, contract: Contract, run: Run, own: dict[s
 
 def _with_namesakes(tables: Tables, contract: Contract, own: Slice, of: DataFrame) -> DataFrame:
     """Return the rows of a slice and those of its days' other buckets that have an id of the given rows, if any."""
-    identity = contract.key_columns[0]
+    key = list(contract.key_columns)
     others = tuple(bucket for bucket in range(contract.cells.buckets) if bucket not in (own.buckets or ()))
     rows = tables.read(own)
-    namesakes = tables.read(replace(own, buckets=others)).join(of.select(identity), on=identity, how="left_semi")
+    namesakes = tables.read(replace(own, buckets=others)).join(of.select(key), on=key, how="left_semi")
     # Asked first: mostly there are none, and each audit would look for them again.
     return rows if namesakes.isEmpty() else rows.unionByName(namesakes.select(*rows.columns))
 
