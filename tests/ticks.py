@@ -21,7 +21,7 @@ from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
 from pyiceberg.table import FileScanTask, Table, snapshots
 from pyiceberg.table.snapshots import Operation, Summary
 
-from matinee.contracts.model import live_name
+from matinee.contracts.model import Contract, live_name
 from matinee.landing import landed_files
 from matinee.landing.batches import landing
 from matinee.landing.model import QUARANTINE, Landing
@@ -165,8 +165,8 @@ def _rows(table: Table, wanted: Slice, day_column: str) -> pa.Table:
     return ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue()).to_table(tasks)
 
 
-def _rewrite_slice(_: object, settings: Settings, branch: str, day_column: str, wanted: Slice) -> None:
-    table = Lake.open(settings).table(wanted.dataset)
+def _rewrite_slice(_: object, settings: Settings, branch: str, contract: Contract, wanted: Slice) -> None:
+    table, day_column = Lake.open(settings).table(wanted.dataset), contract.day_column or ""
     rows, removed = _rows(table, wanted, day_column), list(slice_files(table, day_column, wanted))
     with transaction(table) as commit:
         change = commit.update_snapshot(branch=branch).overwrite()

@@ -9,6 +9,7 @@ from tests.kills import die, points_of
 from tests.lakes import D1, D2, PLANNED, arrow, core_play, ids, land, land_days, raw_play
 from tests.world import rearrange
 
+from matinee.contracts.model import Contract
 from matinee.errors import ConservationError
 from matinee.ledger.compactions import COMPACTIONS, measured, proven
 from matinee.ledger.model import Run
@@ -127,9 +128,9 @@ def test_a_compaction_that_changed_rows_is_refused_and_main_stays(
     lake = Lake.open(settings)
     names = many_files(lake)
 
-    def change_a_row(spark: object, found: Settings, branch: str, column: str, wanted: Slice) -> None:
+    def change_a_row(spark: object, found: Settings, branch: str, contract: Contract, wanted: Slice) -> None:
         table = lake.table(wanted.dataset)
-        first, *_ = slice_files(table, column, wanted)
+        first, *_ = slice_files(table, contract.day_column or "", wanted)
         repeat = arrow(table, [raw_play(D1, "p1")] * (kept - 8))  # In the place of another play.
         replace_files(table, branch, [first], _dataframe_to_data_files(table.metadata, repeat, table.io), {})
 
