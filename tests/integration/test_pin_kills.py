@@ -81,8 +81,8 @@ def test_a_drop_that_was_killed_leaves_days_that_are_gone_and_not_owed(
 ) -> None:
     sql = shutil.copytree(CHECKOUT / "sql", tmp_path / "sql")
     contract = sql / "core" / "plays" / "contract.odcs.yaml"
-    kept = "customProperties:\n  - property: keep\n    value: 2d\n  - property: dayColumn"
-    contract.write_text(contract.read_text().replace("customProperties:\n  - property: dayColumn", kept))
+    kept = "\ncustomProperties:\n  - property: keep\n    value: 2d\n"
+    contract.write_text(contract.read_text().replace("\ncustomProperties:\n", kept))
     assert "keep" in contract.read_text()
     monkeypatch.setenv("MATINEE_SQL_DIR", str(sql))
     settings = lake.settings.model_copy(update={"sql_dir": sql})
