@@ -8,8 +8,8 @@ from matinee.publication.move import drop_branches, move_to_main
 from matinee.settings import Settings
 from matinee.table import lake_format
 from matinee.table.catalog import Lake
-from matinee.table.lease import hold
-from matinee.table.lease_store import store_of
+from matinee.table.leases.lease import hold
+from matinee.table.leases.lease_store import store_of
 from tests.lakes import D1, PLANNED, core_play, land, prepare, raw_play
 
 PLAYS, RAW, WORK = "core.plays", "raw.plays", "ops.heals/work"

@@ -36,13 +36,20 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import transaction
 from matinee.table.files import Slice, landing_seq, slice_files
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 from matinee.table.swap import swapped
 from tests.lakes import arrow, raw_impression, raw_play
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS = 20
-_STAMPED = ("table.lease", "table.registers", "live.register", "landing.batches", "ledger.compactions", "ledger.pins")
+_STAMPED = (
+    "table.leases.lease",
+    "table.registers",
+    "live.register",
+    "landing.batches",
+    "ledger.compactions",
+    "ledger.pins",
+)
 
 
 class Clock:

@@ -33,8 +33,8 @@ from matinee.settings import Settings
 from matinee.table import lake_format, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
-from matinee.table.lease import Lease, hold
-from matinee.table.lease_store import store_of
+from matinee.table.leases.lease import Lease, hold
+from matinee.table.leases.lease_store import store_of
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run, write
 from matinee.settings import CHECKOUT, Settings
 from matinee.steps import main as entry
-from matinee.table import lease, refs
+from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.leases import lease
 from matinee.table.registers import stamp
 from matinee.validity.validity import Validity
 

@@ -29,7 +29,7 @@ from matinee.publication.steps import run
 from matinee.settings import Settings
 from matinee.steps.main import main
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease, hold
+from matinee.table.leases.lease import Lease, hold
 from matinee.validity.validity import Validity
 
 PLAYS = "core.plays"

@@ -34,8 +34,8 @@ from matinee.maintenance.leftovers import clean, leftovers
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run
 from matinee.settings import Settings, load_settings
-from matinee.table import lease
 from matinee.table.catalog import Lake
+from matinee.table.leases import lease
 from matinee.table.registers import stamp
 from matinee.validity.validity import Validity
 

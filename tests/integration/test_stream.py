@@ -23,7 +23,7 @@ from matinee.stack import processes
 from matinee.stack.broker import NAME, broker, start_broker
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.lease import hold, newest_number
+from matinee.table.leases.lease import hold, newest_number
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 IMPRESSIONS, PLAYS = "raw.impressions", "raw.plays"

@@ -13,10 +13,11 @@ from matinee.cli.main import main
 from matinee.errors import LakeFormatError, LeaseHeldError
 from matinee.maintenance.upgrade import plan, upgrade
 from matinee.settings import Settings
-from matinee.table import lake_format, lease, refs
+from matinee.table import lake_format, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import replace_files
 from matinee.table.lake_format import CURRENT, LAKE
+from matinee.table.leases import lease
 from matinee.table.registers import stamp
 
 RAW, MANIFESTS, BRANCH = "raw.plays", "ops.manifests", "lease_heal"

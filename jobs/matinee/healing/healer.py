@@ -35,7 +35,7 @@ from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease, hold
+from matinee.table.leases.lease import Lease, hold
 from matinee.table.registers import stamp
 
 log = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from matinee.sources.files.scan import scan
 from matinee.table import commits, refs
 from matinee.table.catalog import Lake
 from matinee.table.files import LANDING_SEQ, landing_seq
-from matinee.table.holders import hold_patiently
-from matinee.table.lease import Lease
+from matinee.table.leases.holders import hold_patiently
+from matinee.table.leases.lease import Lease
 from matinee.table.registers import append_rows, stamp
 
 if TYPE_CHECKING:

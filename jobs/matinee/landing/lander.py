@@ -19,7 +19,7 @@ from matinee.sources.files.read import changed
 from matinee.sources.files.scan import Found, Kind, LandingFile, filesystem, identity, refused, scan
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.files import landing_seq
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table

@@ -19,7 +19,7 @@ from matinee.live.step import Step
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 
 TRIES = 5
 

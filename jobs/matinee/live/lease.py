@@ -8,8 +8,8 @@ from matinee.contracts.model import live_name
 from matinee.live.impressions import LIVE
 from matinee.live.register import TICKS
 from matinee.table.catalog import Lake
-from matinee.table.holders import hold_patiently
-from matinee.table.lease import Lease, newest_number
+from matinee.table.leases.holders import hold_patiently
+from matinee.table.leases.lease import Lease, newest_number
 from matinee.table.swap import drop_leftovers
 
 LEASE = "stream"

@@ -26,7 +26,7 @@ from matinee.live.news import IS_LIVE, News, View, among, context, gather, held,
 from matinee.live.progress import SOURCES, Progress, next_stop, progress, watermark
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 from matinee.table.swap import swapped
 from matinee.transforms import transform_of
 

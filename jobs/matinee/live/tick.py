@@ -35,7 +35,7 @@ from matinee.live.upkeep import keep_small
 from matinee.settings import Settings
 from matinee.sources.kafka.records import record_stream
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 from matinee.table.registers import stamp
 
 

@@ -17,7 +17,7 @@ from matinee.maintenance.upkeep import expire_recovered, recover_all
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table

@@ -18,7 +18,7 @@ from matinee import __version__, faults
 from matinee.errors import RestoreRefusedError
 from matinee.table import lake_format
 from matinee.table.catalog import Lake, catalog_errors
-from matinee.table.lease_store import store_of
+from matinee.table.leases.lease_store import store_of
 from matinee.table.location import is_own, refuse_foreign
 
 FILE = "catalog.json"

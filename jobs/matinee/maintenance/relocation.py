@@ -18,9 +18,9 @@ from matinee.engine.tables.spark_tables import full_name
 from matinee.errors import ConservationError
 from matinee.settings import Settings
 from matinee.table import refs
-from matinee.table.avro_paths import rewrite
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.location import is_below, relative
+from matinee.table.metadata.avro_paths import rewrite
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO

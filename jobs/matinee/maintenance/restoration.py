@@ -17,9 +17,9 @@ from matinee.errors import RestoreRefusedError
 from matinee.maintenance.backup import Backup, Pointer
 from matinee.table import lake_format
 from matinee.table.catalog import Lake, catalog_errors
-from matinee.table.lease_store import Entry, store_of
+from matinee.table.leases.lease_store import Entry, store_of
 from matinee.table.location import is_below, is_own
-from matinee.table.metadata_files import MetadataFile, name_of, newest, version_of
+from matinee.table.metadata.metadata_files import MetadataFile, name_of, newest, version_of
 
 #: Greater than the number of holders that a lease can have had since the backup: one a second for 31 years.
 RISE = 10**9

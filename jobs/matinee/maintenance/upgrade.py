@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from matinee import faults
 from matinee.contracts import evolve
 from matinee.errors import CommitConflictError, LeaseHeldError
-from matinee.table import lake_format, lease, names, refs
+from matinee.table import lake_format, names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.lake_format import CURRENT
-from matinee.table.lease_store import store_of
+from matinee.table.leases import lease
+from matinee.table.leases.lease_store import store_of
 from matinee.table.location import refuse_foreign
 from matinee.table.registers import stamp
 

@@ -14,9 +14,10 @@ from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
-from matinee.table import embedded, lake_format
+from matinee.table import lake_format
+from matinee.table.catalogs import embedded
 from matinee.table.location import refuse_foreign, warn_of_foreign
-from matinee.table.old_metadata import delete_let_go
+from matinee.table.metadata.old_metadata import delete_let_go
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -218,7 +219,7 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
     else:
         uri = f"sqlite:///{settings.home.absolute() / embedded.FILE}?timeout=30"
     ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
-    made_by = {"py-catalog-impl": "matinee.table.sql_catalog.SqlCatalog"}
+    made_by = {"py-catalog-impl": "matinee.table.catalogs.sql_catalog.SqlCatalog"}
     return {**made_by, "uri": uri, "warehouse": settings.warehouse_uri, **ping}
 
 

@@ -153,7 +153,7 @@ def _table(lake: "Lake") -> "Table | None":
 
 
 def _refuse_lost(lake: "Lake") -> None:
-    from matinee.table.metadata_files import newest
+    from matinee.table.metadata.metadata_files import newest
 
     if any(PROPERTY in file.metadata.properties for file in newest(lake.catalog, lake.location(LAKE))):
         raise CatalogLostError(

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from matinee.errors import CommitConflictError
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 
 
 def drop_leftovers(lake: Lake, dataset: str) -> None:

@@ -17,7 +17,7 @@ from matinee.live.tick import Folder, Topics, refuse_shorter, source_of, tick
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
-from matinee.table.lease import Lease
+from matinee.table.leases.lease import Lease
 
 RAW = "raw.plays"
 PLAY = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"2026-03-01T12:00:00Z"}\n'

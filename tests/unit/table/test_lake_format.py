@@ -14,7 +14,7 @@ from matinee.table import lake_format, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
 from matinee.table.lake_format import CURRENT, LAKE
-from matinee.table.lease import hold as hold_lease
+from matinee.table.leases.lease import hold as hold_lease
 
 RAW = "raw.plays"
 

@@ -18,7 +18,7 @@ from matinee.publication.request import RunRequest
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
-from matinee.table.lease import hold as hold_lease
+from matinee.table.leases.lease import hold as hold_lease
 from matinee.table.location import is_below
 
 RAW = "raw.plays"

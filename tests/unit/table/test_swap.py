@@ -10,8 +10,8 @@ from tests.lakes import D1, arrow, core_play, ids, make_lake
 from matinee.errors import CommitConflictError, LeaseLostError, UsageError
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease, hold
-from matinee.table.lease_store import store_of
+from matinee.table.leases.lease import Lease, hold
+from matinee.table.leases.lease_store import store_of
 from matinee.table.swap import drop_leftovers, swapped
 
 PLAYS = "core.plays"

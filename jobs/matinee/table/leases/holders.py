@@ -11,7 +11,7 @@ import psutil
 
 from matinee.errors import LeaseHeldError
 from matinee.table.catalog import Lake
-from matinee.table.lease import Lease, hold
+from matinee.table.leases.lease import Lease, hold
 
 PAUSE_S = 1.0
 

@@ -10,12 +10,13 @@ from tests.lakes import make_lake
 
 from matinee.errors import LeaseHeldError, LeaseLostError
 from matinee.settings import Settings
-from matinee.table import lease as leases
-from matinee.table import lease_store, names, refs
+from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing, replace_files
-from matinee.table.lease import Lease, hold, newest_number
-from matinee.table.lease_store import Entry, LeaseRows, store_of
+from matinee.table.leases import lease as leases
+from matinee.table.leases import lease_store
+from matinee.table.leases.lease import Lease, hold, newest_number
+from matinee.table.leases.lease_store import Entry, LeaseRows, store_of
 from matinee.table.registers import stamp
 from matinee.table.removal import remove_snapshots
 from matinee.table.swap import swapped

@@ -9,7 +9,7 @@ from pyiceberg.table import Table
 from tests.lakes import D1, D2, land, make_lake, raw_play
 
 from matinee.errors import EnvironmentNotReadyError
-from matinee.table.avro_paths import rewrite
+from matinee.table.metadata.avro_paths import rewrite
 
 
 @pytest.fixture

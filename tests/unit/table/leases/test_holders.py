@@ -13,7 +13,7 @@ import pytest
 from matinee.errors import LeaseHeldError
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
-from matinee.table.holders import _is_gone, _me, hold_patiently
+from matinee.table.leases.holders import _is_gone, _me, hold_patiently
 
 
 def test_this_process_is_not_gone() -> None:

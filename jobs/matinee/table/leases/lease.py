@@ -1,6 +1,6 @@
 """Leases: one holder at a time of a named piece of work, on whatever machine, kept beside the catalog.
 
-Taking, renewing and giving a lease up are compare-and-swaps of one entry (`table.lease_store`); no table gets a
+Taking, renewing and giving a lease up are compare-and-swaps of one entry (`table.leases.lease_store`); no table gets a
 snapshot for it. Who dies leaves it behind; it can be taken when its time is over. The time is the only clock: it
 decides who works, never what is written. What is written is guarded by the number of the lease, which rises from holder
 to holder: a holder's commits carry it, and one that was overtaken is refused though it has not noticed yet.
@@ -20,7 +20,7 @@ from matinee.errors import CommitConflictError, LeaseHeldError, LeaseLostError, 
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.lake_format import refuse_older
-from matinee.table.lease_store import Entry, store_of
+from matinee.table.leases.lease_store import Entry, store_of
 from matinee.table.location import refuse_foreign
 from matinee.table.registers import stamp
 

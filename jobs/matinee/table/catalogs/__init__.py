@@ -1,0 +1,1 @@
+"""Catalogs in a database, as this lake needs them of PyIceberg."""
