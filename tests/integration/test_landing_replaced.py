@@ -15,8 +15,9 @@ from tests.integration.test_landing_commits import LANDED, NOON, PLAYS, bad_line
 
 from matinee.errors import LandingRefusedError
 from matinee.landing import ingest as steps
-from matinee.landing import lander, parts
+from matinee.landing import lander
 from matinee.landing.ingest import found_files, ingest
+from matinee.landing.writing import parts
 from matinee.settings import Settings
 from matinee.sources.files.scan import LandingFile, scan
 from matinee.table.catalog import Lake

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.spark
 POOL = """
 import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
-from matinee.landing.workers import _begin
+from matinee.landing.writing.workers import _begin
 if __name__ == "__main__":
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(2, context, _begin) as pool:

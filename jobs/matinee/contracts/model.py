@@ -1,7 +1,7 @@
 """What a contract says, as frozen values: columns, partitions, inputs, parameters and service levels of one dataset."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -133,7 +133,7 @@ class Contract:
     inputs: tuple[InputSpec, ...]
     transform: str | None
     touches: str
-    parameters: Mapping[str, str] = field(hash=False)
+    parameters: Mapping[str, str]
     completeness_share: float
     freshness: timedelta
     earliest_event: date
@@ -143,6 +143,10 @@ class Contract:
     volume: VolumeBand
     has_live: bool
     folder: Path
+
+    def __hash__(self) -> int:
+        # What is derived of a contract is cached by it: to hash its columns each time costs more than to look it up.
+        return hash((self.dataset, self.version))
 
     @property
     def namespace(self) -> str:

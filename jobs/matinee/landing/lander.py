@@ -12,8 +12,9 @@ from matinee.contracts.ddl import iceberg_schema
 from matinee.errors import CommitConflictError, FileChangedError, LandingRefusedError
 from matinee.landing import batches, landed_files
 from matinee.landing.model import QUARANTINE, Batch, Landing
-from matinee.landing.parts import Part, Target, Written
-from matinee.landing.workers import write_parts
+from matinee.landing.writing.data_files import Target
+from matinee.landing.writing.parts import Part, Written
+from matinee.landing.writing.workers import write_parts
 from matinee.settings import Settings
 from matinee.sources.files.read import changed
 from matinee.sources.files.scan import Found, Kind, LandingFile, filesystem, identity, refused, scan

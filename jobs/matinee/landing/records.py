@@ -15,7 +15,7 @@ from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.escapes import marked
 from matinee.landing.parsing.judge import AHEAD, DURATION, landed_fields
 from matinee.landing.parsing.text import NO_TEXT
-from matinee.landing.parts import NAMES_COUNTED
+from matinee.landing.writing.parts import NAMES_COUNTED
 
 _LINE = ("file", "line", "landed_ts", "payload")
 _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})$"

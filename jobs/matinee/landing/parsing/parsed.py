@@ -53,13 +53,32 @@ def about_rows(
     import pyarrow as pa
 
     lines = np.arange(first, first + count)
-    columns = {
-        "file": pa.repeat(file, count),
-        "line": pa.array(lines),
-        "landed_ts": pa.repeat(pa.scalar(landed_at, arrow_type("timestamptz")), count),
-        "is_open": pa.array(lines == open_line if open_line is not None else np.zeros(count, bool)),
-    }
-    return pa.record_batch(columns)
+    is_open = lines == open_line if open_line is not None else np.zeros(count, bool)
+    return _about(pa.repeat(file, count), lines, is_open, landed_at)
+
+
+def about_files(files: Sequence[tuple[str, int, bool]], landed_at: datetime) -> "pa.RecordBatch":
+    """Return `file`, `line`, `landed_ts` and `is_open` of whole files: of each its name, how many lines it has, and
+    whether its writer may not have ended the last one.
+    """
+    import pyarrow as pa
+
+    counts = np.array([count for _, count, _ in files], np.int64)
+    ends = counts.cumsum()
+    lines = np.arange(1, counts.sum() + 1) - np.repeat(ends - counts, counts)
+    is_open = np.zeros(len(lines), bool)
+    is_open[[end - 1 for end, (_, _, cut) in zip(ends.tolist(), files, strict=True) if cut]] = True
+    names = pa.array([file for file, _, _ in files], pa.string()).take(
+        pa.array(np.repeat(np.arange(len(files)), counts))
+    )
+    return _about(names, lines, is_open, landed_at)
+
+
+def _about(files: "pa.Array", lines: Numbers, is_open: Flags, landed_at: datetime) -> "pa.RecordBatch":
+    import pyarrow as pa
+
+    landed = pa.repeat(pa.scalar(landed_at, arrow_type("timestamptz")), len(lines))
+    return pa.record_batch({"file": files, "line": pa.array(lines), "landed_ts": landed, "is_open": pa.array(is_open)})
 
 
 def put_together(

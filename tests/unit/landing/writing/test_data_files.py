@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matinee.landing.parts import FEW_PARTS, _split
+from matinee.landing.writing.data_files import FEW_PARTS, _split
 
 DAY = date(2026, 3, 1)
 ROW = st.tuples(st.integers(0, FEW_PARTS + 4), st.integers(0, 1), st.booleans())

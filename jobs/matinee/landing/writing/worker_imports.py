@@ -10,4 +10,4 @@ import numpy.ma  # noqa: F401
 import pyarrow.compute  # noqa: F401, TID253
 import pyarrow.parquet  # noqa: F401, TID253
 
-import matinee.landing.parts  # noqa: F401
+import matinee.landing.writing.parts  # noqa: F401

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from matinee.errors import EngineFailedError
-from matinee.landing.parts import Part, Written, write_part
+from matinee.landing.writing.parts import Part, Written, write_part
 from matinee.settings import Settings
 from matinee.short_lived import leave_out
 
@@ -38,7 +38,7 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
         return _together(map(write_part, parts))
     # They are forked from a process that has read the code, and nothing else, once.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["matinee.landing.worker_imports"])
+    context.set_forkserver_preload(["matinee.landing.writing.worker_imports"])
     try:
         with ProcessPoolExecutor(workers, context, _begin) as pool:
             return _together(pool.map(write_part, parts))

@@ -1,0 +1,1 @@
+"""Writing of a batch: its files are read, judged and written as data files, by processes that know no catalog."""

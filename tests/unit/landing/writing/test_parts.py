@@ -1,0 +1,118 @@
+"""Small files are judged together: what comes of each is what comes of the file alone."""
+
+import gzip
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyiceberg.io.pyarrow import schema_to_pyarrow
+from tests.mutations import lines
+
+from matinee.contracts.ddl import iceberg_schema
+from matinee.contracts.registry import Registry
+from matinee.landing.model import QUARANTINE
+from matinee.landing.writing import parts
+from matinee.landing.writing.data_files import Target
+from matinee.landing.writing.parts import FILES_TOGETHER, Part, Written, write_part
+from matinee.settings import CHECKOUT, Settings
+from matinee.sources.files.scan import scan
+
+RAW = "raw.plays"
+LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
+CONTRACTS = Registry.load(CHECKOUT / "sql")
+PLAY = b'{"play_id":"%d","profile_id":"ana","title_id":"t","start_ts":"2026-03-01T12:00:00Z"}'
+MUTATED = list(lines(CONTRACTS.get(RAW), 7, 300))
+LINE = st.one_of(st.integers(0, 99).map(lambda number: PLAY % number), st.sampled_from([b"", b"oops", *MUTATED]))
+
+
+def part(folder: Path, files: Sequence[Path]) -> Part:
+    def target(dataset: str) -> Target:
+        contract = CONTRACTS.get(dataset)
+        schema = schema_to_pyarrow(iceberg_schema(contract))
+        return Target(schema, str(folder / dataset), tuple(field.column for field in contract.partitions))
+
+    own = Settings(home=folder, catalog="embedded")
+    numbered = tuple((number, scan(own, str(file))) for number, file in enumerate(files, 1))
+    return Part(own, CONTRACTS.get(RAW), numbered, LANDED, target(RAW), target(QUARANTINE))
+
+
+def rows(paths: Sequence[str]) -> list[tuple[object, ...]]:
+    read = [pq.ParquetFile(path).read() for path in paths]
+    found = [row for table in read for row in table.cast(plain(table.schema)).to_pylist()]
+    return sorted(tuple(repr(row[name]) for name in sorted(row)) for row in found)
+
+
+def plain(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([(one.name, pa.int64() if pa.types.is_timestamp(one.type) else one.type) for one in schema])
+
+
+def outcome(written: Written) -> tuple[object, ...]:
+    """What came of a part, whatever its data files are named."""
+    told = [str(error) for error in written.refused]
+    return written.landings, told, rows(written.good), rows(written.bad)
+
+
+def assert_each_alone(folder: Path, files: Sequence[Path]) -> None:
+    given = part(folder, files)
+    with pytest.MonkeyPatch.context() as patch:
+        together = outcome(write_part(given))
+        patch.setattr(parts, "SMALL_BYTES", {})
+        assert together == outcome(write_part(given))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.lists(LINE, max_size=5), st.booleans(), st.booleans()), min_size=2, max_size=6))
+def test_small_files_are_landed_as_each_alone(
+    tmp_path_factory: pytest.TempPathFactory, files: list[tuple[list[bytes], bool, bool]]
+) -> None:
+    folder = tmp_path_factory.mktemp("files")
+    paths = []
+    for number, (content, is_ended, is_zipped) in enumerate(files):
+        text = b"\n".join(content) + (b"\n" if is_ended and content else b"")
+        path = folder / f"plays-{number}.jsonl{'.gz' if is_zipped else ''}"
+        path.write_bytes(gzip.compress(text) if is_zipped else text)
+        paths.append(path)
+    assert_each_alone(folder, paths)
+
+
+def test_more_files_than_are_judged_together_are_all_landed(tmp_path: Path) -> None:
+    paths = [tmp_path / f"plays-{number}.jsonl" for number in range(2 * FILES_TOGETHER + 1)]
+    for number, path in enumerate(paths):
+        path.write_bytes(PLAY % number + b"\n")
+    written = write_part(part(tmp_path, paths))
+    assert [one.file for one in written.landings] == [str(path) for path in paths]
+    assert len(rows(written.good)) == len(paths)
+
+
+def test_a_small_file_that_is_cut_off_stops_none_beside_it(tmp_path: Path) -> None:
+    paths = [tmp_path / f"plays-{number}.jsonl.gz" for number in range(3)]
+    for number, path in enumerate(paths):
+        path.write_bytes(gzip.compress(PLAY % number + b"\n")[: -5 if number == 1 else None])
+    written = write_part(part(tmp_path, paths))
+    assert [one.file for one in written.landings] == [str(paths[0]), str(paths[2])]
+    assert [error.facts["file"] for error in written.refused] == [str(paths[1])]
+    assert_each_alone(tmp_path, paths)
+
+
+def test_only_the_file_is_refused_that_nobody_can_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / f"plays-{number}.jsonl" for number in range(3)]
+    for number, path in enumerate(paths):
+        path.write_bytes(PLAY % number + b"\n")
+    for name in ("parse_lines", "parse_records"):
+        judge = getattr(parts, name)
+
+        def odd(*given: object, judge: object = judge) -> pa.Table:
+            if any(PLAY % 1 in one for one in given if isinstance(one, list)):
+                raise OverflowError("an odd number")
+            return judge(*given)  # type: ignore[operator]
+
+        monkeypatch.setattr(parts, name, odd)
+    written = write_part(part(tmp_path, paths))
+    assert [one.file for one in written.landings] == [str(paths[0]), str(paths[2])]
+    assert [error.facts["file"] for error in written.refused] == [str(paths[1])]
+    assert len(rows(written.good)) == 2
