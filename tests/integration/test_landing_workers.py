@@ -39,7 +39,7 @@ from importlib.util import find_spec
 from matinee.landing import lander
 from matinee.landing.ingest import ingest
 from matinee.settings import load_settings
-lander.FEW_BYTES, lander.PART_BYTES = 1, 10_000
+lander.PART_BYTES = 10_000
 if __name__ == "__main__":
     ingest(load_settings(catalog="embedded", spark_remote=None, spark_cores=2), None, [sys.argv[1]])
     with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as pool:
@@ -60,7 +60,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a part be of two files."""
-    monkeypatch.setattr(lander, "FEW_BYTES", 1)
     monkeypatch.setattr(lander, "PART_BYTES", 10_000)
 
 

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 #: So many files are looked at under one lease; of so many bytes is a batch, and what one process writes at a time.
+#: For fewer bytes, another process costs more than it saves, in CPU and by the clock.
 FILES, BATCH_BYTES, PART_BYTES = 2_000, 1 << 30, 64 << 20
-#: Less than this is read and written by this process alone: another one costs more.
-FEW_BYTES = 16 << 20
 #: What a gzipped file holds is about so many times larger.
 GZIP_RATIO = 8
 TRIES = 5
@@ -175,10 +174,9 @@ def _written(work: _Landing, files: Sequence[LandingFile]) -> Written:
     number = landing_seq(raw) if (raw := tables[work.dataset]) else 0
     numbered = {file: number for number, file in enumerate(files, number + 1)}
     good, bad = (_target(lake, one, table) for one, table in tables.items())
-    size = sum(map(_text_bytes, files))
     parts = [
         Part(lake.settings, contract, tuple((numbered[one], one) for one in some), work.landed_at, good, bad)
-        for some in _by_bytes(files, min(PART_BYTES, max(size // lake.settings.spark_cores + 1, FEW_BYTES)))
+        for some in _by_bytes(files, PART_BYTES)
     ]
     with catalog_errors():
         return write_parts(lake.settings, parts)
