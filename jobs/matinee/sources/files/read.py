@@ -178,10 +178,13 @@ def _read(stream: IO[bytes], digest: "hashlib._Hash | None") -> Iterator[bytes]:
 
 
 def _unzipped(file: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the content of a gzip of one or several members, each checked against its own checksum."""
+    """Yield the content of a gzip of one or several members, each checked against its own checksum.
+
+    Zeros after a member are padding, as gzip(1) has it: who writes whole blocks fills the last one with them.
+    """
     member = zlib.decompressobj(_GZIP)
     for chunk in chunks:
-        left, is_full = chunk, False
+        left, is_full = chunk.lstrip(b"\0") if member.eof else chunk, False
         while left or (is_full and not member.eof):
             if member.eof:
                 member = zlib.decompressobj(_GZIP)
@@ -189,7 +192,8 @@ def _unzipped(file: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
                 content = member.decompress(left, CHUNK_BYTES)
             except zlib.error as error:
                 raise refused(file, f"its gzip is damaged ({error})", "Fetch it again from its producer.") from error
-            left, is_full = member.unconsumed_tail or member.unused_data, len(content) == CHUNK_BYTES
+            rest = member.unused_data.lstrip(b"\0")
+            left, is_full = member.unconsumed_tail or rest, len(content) == CHUNK_BYTES
             if content:
                 yield content
     if not member.eof:

@@ -14,7 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 from matinee.errors import FileChangedError, LandingRefusedError
 from matinee.settings import Settings, load_settings
 from matinee.sources.files.read import Lines, read_blocks, read_lines, read_rows
-from matinee.sources.files.scan import LandingFile, scan
+from matinee.sources.files.scan import CHUNK_BYTES, LandingFile, scan
 
 TWO_LINES = b'{"a":1}\n{"a":2}\n'
 PACKED = gzip.compress(TWO_LINES)
@@ -75,6 +75,16 @@ def test_a_gzip_of_several_members_is_read_to_its_end(embedded: Settings, tmp_pa
     assert read_lines(embedded, file) == [b'{"a":1}', b'{"a":2}', b'{"a":3}']
 
 
+@pytest.mark.parametrize("zeros", [1, 500, CHUNK_BYTES - len(PACKED), CHUNK_BYTES, 3 * CHUNK_BYTES])
+def test_a_gzip_that_is_padded_with_zeros_is_read(embedded: Settings, tmp_path: Path, zeros: int) -> None:
+    padded = PACKED + b"\0" * zeros
+    alone = scanned(embedded, tmp_path / "plays-1.jsonl.gz", padded)
+    before = scanned(embedded, tmp_path / "plays-2.jsonl.gz", padded + PACKED)
+    assert read_lines(embedded, alone) == TWO_LINES.splitlines()
+    assert list(read_blocks(embedded, alone)) == [Lines(1, TWO_LINES.splitlines())]
+    assert read_lines(embedded, before) == TWO_LINES.splitlines() * 2
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -83,8 +93,22 @@ def test_a_gzip_of_several_members_is_read_to_its_end(embedded: Settings, tmp_pa
         (PACKED[:-8] + b"\0" * 8, "damaged"),
         (TWO_LINES, "damaged"),
         (PACKED + PACKED[:9], "cut off"),
+        (PACKED + b"xx", "damaged"),
+        (PACKED + b"\0" * CHUNK_BYTES + b"xx", "damaged"),
+        (b"\0" * 9, "damaged"),
+        (b"\0" + PACKED, "damaged"),
     ],
-    ids=["checksum missing", "content missing", "wrong checksum", "no gzip", "second member cut"],
+    ids=[
+        "checksum missing",
+        "content missing",
+        "wrong checksum",
+        "no gzip",
+        "second member cut",
+        "garbage",
+        "garbage after zeros",
+        "zeros",
+        "zeros first",
+    ],
 )
 def test_a_gzip_that_is_not_whole_is_refused(embedded: Settings, tmp_path: Path, content: bytes, why: str) -> None:
     file = scanned(embedded, tmp_path / "plays.jsonl.gz", content)
