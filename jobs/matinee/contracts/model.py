@@ -24,6 +24,9 @@ DEDUPLICATE = "deduplicate"
 #: When an event arrived: as its producer states it, else when it was landed.
 RECEIVED = "received_ts"
 
+#: What the names of manifests begin with; those of other landing files begin with the name of their dataset.
+MANIFEST = "manifest"
+
 
 @dataclass(frozen=True)
 class Column:

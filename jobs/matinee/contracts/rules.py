@@ -1,12 +1,12 @@
 """Our own rules for contracts, beyond what ODCS asks: each yields where a contract breaks it and why."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 
-from matinee.contracts.document import Piece, Place
+from matinee.contracts.document import Place
 from matinee.contracts.model import (
     DEDUPLICATE,
+    MANIFEST,
     RECEIVED,
     SOURCE_DELAY,
     SOURCE_REPEATS,
@@ -15,6 +15,7 @@ from matinee.contracts.model import (
     InputSpec,
     is_number,
 )
+from matinee.contracts.subject import Finding, Rule, Subject
 from matinee.days import LAST_DAY, parse_duration, reach_back
 from matinee.errors import UsageError
 
@@ -33,35 +34,6 @@ _LOGICAL_TYPES = {
 _NUMERIC = frozenset({"int", "long", "double"})
 _DAY_SOURCES = frozenset({"date", "timestamptz"})
 _SERVED = ("dayColumn", "transform", "inputs")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a rule looks at: a contract, its document, and the other contracts that are known."""
-
-    contract: Contract
-    root: Piece
-    others: Mapping[str, Contract]
-
-    def column(self, name: str, key: str) -> Place:
-        """Return the place of a key of a column."""
-        return ("schema", 0, "properties", self.contract.column_names.index(name), key)
-
-    def table(self) -> Piece:
-        """Return the one table of the document."""
-        return next(self.root.get("schema").items())
-
-    def custom(self, name: str) -> Place:
-        """Return the place of a custom property's value; of all of them where it is missing."""
-        stated = self.root.find("customProperties")
-        for entry in stated.items() if stated else ():
-            if entry.get("property").value == name:
-                return (*entry.place, "value")
-        return ("customProperties",)
-
-
-Finding = tuple[Place, str]
-Rule = Callable[[Subject], Iterator[Finding]]
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
@@ -93,6 +65,8 @@ def _kind(subject: Subject) -> Iterator[Finding]:
     for other in (one for one in events if one.dataset != contract.dataset):
         if contract.name.startswith(other.name):
             yield ("id",), f"its files would be taken for those of {other.dataset}, whose name its own begins with"
+    if contract.kind == "event" and (contract.name.startswith(MANIFEST) or MANIFEST.startswith(contract.name)):
+        yield ("id",), f"its files and manifests would be taken for each other: let it and {MANIFEST} not begin alike"
     if (contract.kind == "derived") != (contract.transform is not None):
         yield place, f"a transform makes what is derived, and nothing else; this is {contract.kind}"
 

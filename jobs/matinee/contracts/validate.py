@@ -16,7 +16,8 @@ from jsonschema.exceptions import best_match
 from matinee.contracts.document import Misplaced, Piece, Place, line_of, read, repeated_keys
 from matinee.contracts.loader import FILE_NAME, describe, load, parse
 from matinee.contracts.model import Contract
-from matinee.contracts.rules import Subject, findings
+from matinee.contracts.rules import findings
+from matinee.contracts.subject import Subject
 from matinee.errors import ContractError
 
 _STRAY = frozenset({"additionalProperties", "unevaluatedProperties"})

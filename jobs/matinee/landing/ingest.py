@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from matinee.contracts.model import MANIFEST
 from matinee.contracts.registry import Registry
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.landing.archive import archive
@@ -23,7 +24,6 @@ from matinee.table.catalog import Lake
 from matinee.validity.manifests import MANIFESTS, Manifest
 
 log = logging.getLogger(__name__)
-MANIFEST_WORD = "manifest"
 
 
 def landable(registry: Registry) -> dict[str, str]:
@@ -87,7 +87,7 @@ def found_files(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) ->
     Raises:
         UsageError: no file is there, or its dataset cannot be told.
     """
-    named = {**landable(lake.registry), MANIFEST_WORD: MANIFESTS}
+    named = {**landable(lake.registry), MANIFEST: MANIFESTS}
     return find(lake.settings, named, _checked(lake.registry, dataset, named.values()), paths)
 
 

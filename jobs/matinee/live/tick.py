@@ -19,10 +19,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee import faults
+from matinee.contracts.model import MANIFEST
 from matinee.engine.options import catalog_options
 from matinee.engine.session import same_server, spark_session
 from matinee.errors import LandingRefusedError, MatineeError, StreamPausedError, TopicChangedError, UsageError
-from matinee.landing.ingest import MANIFEST_WORD, ingest, landable
+from matinee.landing.ingest import ingest, landable
 from matinee.landing.micro_batch import Landed, land_batch
 from matinee.landing.offsets import landed_through
 from matinee.live.catch_up import bring_up
@@ -108,7 +109,7 @@ class Folder:
 
     def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
         """Land the files that were not there before; what is refused is told, and not tried again until it changes."""
-        words = (*landable(lease.lake.registry), MANIFEST_WORD)
+        words = (*landable(lease.lake.registry), MANIFEST)
         found = {
             file: mark for file in sorted(self.path.iterdir()) if (mark := _mark(file)) and file.name.startswith(words)
         }

@@ -194,15 +194,25 @@ def test_the_loader_refuses_what_it_cannot_read_with_file_and_line(write_contrac
     assert refusal.value.facts["line"] == 23
 
 
-def test_landed_events_whose_files_would_be_taken_for_others_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("plays_tv", "its files would be taken for those of raw.plays, whose name its own begins with"),
+        ("manifest", "its files and manifests would be taken for each other: let it and manifest not begin alike"),
+        ("manifestos", "its files and manifests would be taken for each other: let it and manifest not begin alike"),
+        ("man", "its files and manifests would be taken for each other: let it and manifest not begin alike"),
+    ],
+)
+def test_landed_events_whose_files_would_be_taken_for_others_are_refused(
+    tmp_path: Path, name: str, reason: str
+) -> None:
     sql = tmp_path / "sql"
     shutil.copytree(CHECKOUT / "sql", sql)
-    (sql / "raw" / "plays_tv").mkdir()
-    file = sql / "raw" / "plays_tv" / "contract.odcs.yaml"
-    text = (sql / "raw" / "plays" / file.name).read_text().replace("raw.plays", "raw.plays_tv")
-    file.write_text(text.replace("- name: plays\n", "- name: plays_tv\n"))
+    (sql / "raw" / name).mkdir()
+    file = sql / "raw" / name / "contract.odcs.yaml"
+    text = (sql / "raw" / "plays" / file.name).read_text().replace("raw.plays", f"raw.{name}")
+    file.write_text(text.replace("- name: plays\n", f"- name: {name}\n"))
 
-    reason = "its files would be taken for those of raw.plays, whose name its own begins with"
     assert [(one.file, one.reason) for one in check_all(sql)] == [(file, reason)]
 
 
