@@ -57,8 +57,7 @@ def _identity(subject: Subject) -> Iterator[Finding]:
 
 def _kind(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("kind")
-    is_timed = any(column.type == "timestamptz" and column.name != RECEIVED for column in contract.columns)
-    if contract.kind == "event" and not (is_timed and contract.day_column):
+    if contract.kind == "event" and not (_is_timed(contract) and contract.day_column):
         yield place, "landed events need an instant at which they happened, and a dayColumn; else it is a register"
     events = (one for one in subject.others.values() if one.kind == contract.kind == "event")
     # The first word of a file's name says whose it is, and a pattern of names takes all that begin so.
@@ -71,10 +70,24 @@ def _kind(subject: Subject) -> Iterator[Finding]:
         yield place, f"a transform makes what is derived, and nothing else; this is {contract.kind}"
 
 
+def _is_timed(contract: Contract) -> bool:
+    return any(column.type == "timestamptz" and column.name != RECEIVED for column in contract.columns)
+
+
 def _repeats(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("transform")
     if contract.transform != DEDUPLICATE:
         return
+    landed = [subject.others[one.dataset] for one in contract.inputs if one.dataset in subject.others]
+    if not _is_timed(contract):
+        yield ("schema", 0, "properties"), "repeats are ordered by the time of their event: list its instant"
+    elif landed and _is_timed(landed[0]) and contract.event_time != landed[0].event_time:
+        here, there = contract.event_time, landed[0].event_time
+        yield (
+            subject.column(here, "name"),
+            f"{here} orders repeats here, {there} is the time of the event in {landed[0].dataset}: "
+            f"list {there} before other instants",
+        )
     if not (contract.key_columns and contract.day_column and len(contract.inputs) == 1):
         yield place, "repeats are rows of one input with the same primary key on the same day: declare all three"
     for column in contract.columns:
