@@ -1,6 +1,9 @@
 """Lakes whose catalog is lost: what fills them, what loses the catalog, and what has to be as it was."""
 
 import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 from matinee.ledger.recovery import recover
 from matinee.maintenance import backup as backups
@@ -34,6 +37,19 @@ def _lose_postgres(lake: Lake) -> None:
 
     with lake.catalog.engine.begin() as connection:  # type: ignore[attr-defined]
         connection.execute(text("DROP TABLE iceberg_tables, iceberg_namespace_properties, matinee_leases"))
+
+
+def save_catalog(settings: Settings, file: Path) -> None:
+    """Copy the embedded catalog, as it is now, to a file."""
+    with closing(sqlite3.connect(settings.home / "catalog.db")) as catalog, closing(sqlite3.connect(file)) as saved:
+        catalog.backup(saved)
+
+
+def put_back(settings: Settings, file: Path) -> None:
+    """Move a file into the place of the embedded catalog."""
+    for name in ("catalog.db-wal", "catalog.db-shm"):
+        (settings.home / name).unlink(missing_ok=True)
+    file.replace(settings.home / "catalog.db")
 
 
 def publish_day(lake: Lake, day: object, play_id: str) -> None:

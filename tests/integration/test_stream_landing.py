@@ -13,7 +13,7 @@ from matinee.landing import micro_batch, offsets
 from matinee.landing.batches import unfinished
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.model import QUARANTINE
-from matinee.live.tick import refuse_shorter
+from matinee.live.topics import refuse_shorter
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 

@@ -6,7 +6,7 @@ the oldest records, and adds nothing that is there already.
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,20 +22,27 @@ from matinee import faults
 from matinee.contracts.model import MANIFEST
 from matinee.engine.options import catalog_options
 from matinee.engine.session import same_server, spark_session
-from matinee.errors import LandingRefusedError, MatineeError, StreamPausedError, TopicChangedError, UsageError
+from matinee.errors import (
+    LandingRefusedError,
+    MatineeError,
+    MissingTableError,
+    StreamPausedError,
+    UsageError,
+)
 from matinee.landing.ingest import ingest, landable
 from matinee.landing.micro_batch import Landed, land_batch
-from matinee.landing.offsets import landed_through
 from matinee.live.catch_up import bring_up
 from matinee.live.impressions import OUTCOMES
 from matinee.live.lease import lease_of, streaming
 from matinee.live.progress import progress
 from matinee.live.register import Tick, paused, record, ticks
-from matinee.live.topics import refuse_other_topics
+from matinee.live.topics import refuse_other_topics, refuse_shorter
 from matinee.live.upkeep import keep_small
 from matinee.settings import Settings
 from matinee.sources.kafka.records import record_stream
+from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.landings import LANDINGS
 from matinee.table.leases.lease import Lease
 from matinee.table.registers import stamp
 
@@ -79,36 +86,23 @@ class Topics:
             refuse_shorter(lease.lake, json.loads(done.sources[0].endOffset))
 
 
-def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
-    """Check that no topic is shorter than it was: what lies below the offset that was reached counts as landed.
-
-    Args:
-        lake: the lake.
-        ends: by topic, the end of each partition.
-
-    Raises:
-        TopicChangedError: one ends before the offset up to which its records were landed.
-    """
-    for topic, dataset in landable(lake.registry).items():
-        for name, until in landed_through(lake, dataset, dataset).items():
-            end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
-            if end < until:
-                raise TopicChangedError(
-                    f"Topic partition {name} ends at offset {end}, but {dataset} has its records up to {until}.",
-                    next_step="Was it made anew, are these other brokers? The page of `events_stream` says what to do.",
-                    facts={"partition": name, "end": end, "landed_through": until},
-                )
-
-
-@dataclass(frozen=True)
+@dataclass
 class Folder:
-    """A landing folder; a file is landed as `matinee ingest` does, once whatever its name. `seen`: not read again."""
+    """A landing folder; a file is landed as `matinee ingest` does, once whatever its name.
+
+    Attributes:
+        path: of the folder.
+        seen: the files that this process does not read again.
+        landings: the snapshot of the register of landings that knows those of them that were landed.
+    """
 
     path: Path
     seen: set[tuple[str, int, int]] = field(default_factory=set)
+    landings: int | None = None
 
     def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
         """Land the files that were not there before; what is refused is told, and not tried again until it changes."""
+        self._forget_lost(lease.lake)
         words = (*landable(lease.lake.registry), MANIFEST)
         found = {
             file: mark for file in sorted(self.path.iterdir()) if (mark := _mark(file)) and file.name.startswith(words)
@@ -124,12 +118,32 @@ class Folder:
                 reports = ingest(settings, None, new)
             except LandingRefusedError as error:
                 refused = str(error)
+        landings = _landings(lease.lake)
+        # Leases are of the catalog: of one that took its place since the register was looked at, this is refused.
+        lease.renew()
+        self.landings = next(iter(landings), None)
         self.seen.update(found[file] for file in new)
         fresh = [report.rows for report in reports if report.details["already"] == "no"]
         rows, bad = (sum(getattr(one, name) for one in fresh) for name in ("out", "quarantined"))
         done = Tick("ran", reason=refused, rows_landed=rows, rows_quarantined=bad, seconds=seconds)
         # Files that were landed before, in another process, are no batch.
         _bring_up(lease, session, done if rows or bad or refused else Tick("ran"))
+
+    def _forget_lost(self, lake: Lake) -> None:
+        """Forget what was seen where the register no longer leads back to that: an older catalog may be there."""
+        if self.landings is None:
+            return
+        landings = _landings(lake)
+        if self.landings not in landings:
+            self.seen.clear()
+        self.landings = next(iter(landings), None)
+
+
+def _landings(lake: Lake) -> list[int]:
+    """Return the snapshots of the register of landings that are kept, newest first."""
+    with suppress(MissingTableError):
+        return refs.ancestry(lake.table(LANDINGS))
+    return []
 
 
 def _mark(file: Path) -> tuple[str, int, int] | None:

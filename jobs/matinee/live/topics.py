@@ -40,6 +40,27 @@ def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
     return found
 
 
+def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
+    """Check that no topic is shorter than it was: what lies below the offset that was reached counts as landed.
+
+    Args:
+        lake: the lake.
+        ends: by topic, the end of each partition.
+
+    Raises:
+        TopicChangedError: one ends before the offset up to which its records were landed.
+    """
+    for topic, dataset in landable(lake.registry).items():
+        for name, until in offsets.landed_through(lake, dataset, dataset).items():
+            end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
+            if end < until:
+                raise TopicChangedError(
+                    f"Topic partition {name} ends at offset {end}, but {dataset} has its records up to {until}.",
+                    next_step="Was it made anew, are these other brokers? The page of `events_stream` says what to do.",
+                    facts={"partition": name, "end": end, "landed_through": until},
+                )
+
+
 def accept_topics(settings: Settings, servers: str) -> list[str]:
     """Take the topics that were made anew from their first record on; return their names.
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from tests.lakes import ids, make_lake
+from tests.lost_catalogs import put_back, save_catalog
 
 from matinee.errors import CommitConflictError, EngineFailedError, StreamPausedError, TopicChangedError, UsageError
+from matinee.landing.ingest import ingest
 from matinee.landing.model import Landing
 from matinee.live import tick as module
 from matinee.live.register import Tick, paused, record, ticks
-from matinee.live.tick import Folder, Topics, refuse_shorter, source_of, tick
+from matinee.live.tick import Folder, Topics, source_of, tick
+from matinee.live.topics import refuse_shorter
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
@@ -99,6 +102,24 @@ def test_files_that_another_process_landed_are_no_batch(lake: Lake, live: Live, 
     tick(lake.settings, folder)
     assert tick(lake.settings, Folder(folder.path)) == []
     assert ids(lake, RAW, "play_id") == ["a"]
+
+
+@pytest.mark.parametrize("others", [(), ("c",)], ids=["nothing else", "another landing"])
+def test_files_whose_landing_an_older_catalog_does_not_know_are_landed_again(
+    lake: Lake, live: Live, folder: Folder, tmp_path: Path, others: tuple[str, ...]
+) -> None:
+    put(folder, "a")
+    tick(lake.settings, folder)
+    save_catalog(lake.settings, tmp_path / "older")
+    put(folder, "b")
+    tick(lake.settings, folder)
+    put_back(lake.settings, tmp_path / "older")
+    for name in others:
+        put(Folder(tmp_path), name)
+        ingest(lake.settings, None, [tmp_path / f"plays-{name}.jsonl"])
+    assert [one.rows_landed for one in tick(lake.settings, folder)] == [1]
+    assert ids(lake, RAW, "play_id") == ["a", "b", *others]
+    assert tick(lake.settings, folder) == []
 
 
 def test_files_of_other_names_are_left_alone(lake: Lake, live: Live, folder: Folder) -> None:

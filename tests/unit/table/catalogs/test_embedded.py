@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from tests import lost_catalogs
 from tests.lakes import D1, D2, close_days, make_lake
+from tests.lost_catalogs import save_catalog
 
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import declared
@@ -24,16 +26,8 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def put_back(tmp_path: Path, lake: Lake) -> Callable[[], None]:
     """Save the catalog as it is; whoever calls what this returns moves it back there."""
-    file = lake.settings.home / "catalog.db"
-    with closing(sqlite3.connect(file)) as catalog, closing(sqlite3.connect(tmp_path / "saved")) as saved:
-        catalog.backup(saved)
-
-    def back() -> None:
-        for name in ("catalog.db-wal", "catalog.db-shm"):
-            (lake.settings.home / name).unlink(missing_ok=True)
-        Path(tmp_path / "saved").replace(file)
-
-    return back
+    save_catalog(lake.settings, tmp_path / "saved")
+    return partial(lost_catalogs.put_back, lake.settings, tmp_path / "saved")
 
 
 def days(lake: Lake) -> set[object]:
