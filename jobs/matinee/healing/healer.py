@@ -20,6 +20,7 @@ from matinee.errors import (
     CatalogUnavailableError,
     DroppedError,
     EngineUnavailableError,
+    EnvironmentNotReadyError,
     HumanNeededError,
     InputsNotValidError,
     TerminalError,
@@ -240,7 +241,7 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
     except (DroppedError, InputsNotValidError, WithdrawnError) as error:
         # Not a failure: the freshness watch tells of the input, and of a day that was withdrawn or dropped meanwhile.
         return None if same is not None and same.reason == str(error) else replace(decided, reason=str(error))
-    except CatalogUnavailableError:
+    except (CatalogUnavailableError, EnvironmentNotReadyError):
         raise  # It says nothing about the day, and nothing can be written down.
     except Exception as error:  # The other days do not wait for a fault in this one.
         log.exception("%s %s was not healed", stale.dataset, stale.day)

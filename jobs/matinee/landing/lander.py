@@ -178,7 +178,7 @@ def _written(work: _Landing, files: Sequence[LandingFile]) -> Written:
         Part(lake.settings, contract, tuple((numbered[one], one) for one in some), work.landed_at, good, bad)
         for some in _by_bytes(files, PART_BYTES)
     ]
-    with catalog_errors():
+    with catalog_errors(lake.settings.warehouse_uri):
         return write_parts(lake.settings, parts)
 
 

@@ -35,7 +35,7 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
     settings: Settings | None = None
     try:
         settings = load_settings()
-        with catalog_errors():
+        with catalog_errors(settings.warehouse_uri):
             report = STEPS[options.step](settings, options)
     except MatineeError as error:
         log.error("%s: %s", type(error).__name__, error)

@@ -16,6 +16,7 @@ from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
 from matinee.table import lake_format
 from matinee.table.catalogs import embedded
+from matinee.table.disks import refused_by_disk
 from matinee.table.location import refuse_foreign, warn_of_foreign
 from matinee.table.metadata.old_metadata import delete_let_go
 
@@ -157,7 +158,7 @@ class Lake:
 
     def _create(self, contract: Contract) -> None:
         schema = iceberg_schema(contract)
-        with catalog_errors():
+        with catalog_errors(self.location(contract.dataset)):
             self.ensure_namespace(contract.namespace)
             self.catalog.create_table(
                 contract.dataset,
@@ -235,15 +236,18 @@ def _shared(name: str, **properties: str) -> "Catalog":
 
 
 @contextmanager
-def catalog_errors() -> Iterator[None]:
-    """Turn what drivers of the catalog and of its storage raise, and what may pass, into one error of ours.
+def catalog_errors(at: str = "") -> Iterator[None]:
+    """Turn what drivers of the catalog and of its storage raise into errors of ours; `at`: what is written.
 
     Raises:
+        EnvironmentNotReadyError: the disk is full, read-only or another user's.
         CatalogUnavailableError: the catalog's database or service, or its storage, cannot be reached.
     """
     try:
         yield
     except Exception as error:
+        if refused := refused_by_disk(error, at):
+            raise refused from error
         if not _may_pass(error):
             raise
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()

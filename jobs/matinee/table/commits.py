@@ -176,7 +176,7 @@ def commit_errors(table: "Table") -> Iterator[None]:
     refuse_older(table.catalog)
 
     try:
-        with catalog_errors():
+        with catalog_errors(table.location()):
             yield
     except (CommitFailedException, ValueError) as error:
         # PyIceberg notices by the catalog, or by the number that its snapshot was to have.

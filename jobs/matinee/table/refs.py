@@ -219,7 +219,7 @@ def _commit(
     requirements = (requirement, AssertTableUUID(uuid=table.metadata.table_uuid))
     for _ in range(COMMIT_TRIES):
         try:
-            with catalog_errors():
+            with catalog_errors(table.location()):
                 # As PyIceberg's own changes do: the oldest metadata files go, and the table is what the commit made.
                 # Whoever must see what has come since looks again.
                 table._do_commit(updates, requirements)

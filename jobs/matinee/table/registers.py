@@ -147,5 +147,5 @@ def _rewritten(table: "Table", small: Sequence["DataFile"]) -> list["DataFile"]:
             next_step="Run matinee doctor; nothing was changed.",
             facts={"table": ".".join(table.name())},
         )
-    with catalog_errors():
+    with catalog_errors(table.location()):
         return list(_dataframe_to_data_files(table.metadata, rows, table.io))

@@ -28,7 +28,11 @@ def share(catalog: "Catalog", file: Path) -> None:
         if record.info["file"] != found:
             raise exc.DisconnectionError  # The pool connects again.
 
+    def name_file(context: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        context.original_exception.filename = str(file)  # As errors of the operating system do.
+
     event.listen(engine, "do_connect", note)
+    event.listen(engine, "handle_error", name_file)
     event.listen(engine, "checkout", refuse_replaced)
     with engine.connect() as connection:
         # Readers then do not block the one writer: Airflow's tasks, Spark and the command line share this file.

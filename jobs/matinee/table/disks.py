@@ -1,0 +1,43 @@
+"""Disks that refuse what is written: full ones, read-only ones, and those of another user."""
+
+import errno
+import os
+
+from matinee.errors import EnvironmentNotReadyError
+
+_RIGHTS = "Give the user that runs Matinee the right to read and write there"
+_NEXT = {
+    errno.ENOSPC: "Free space there",
+    errno.EDQUOT: "Free space there, or raise the quota",
+    errno.EFBIG: "Raise the limit of this process (`ulimit -f`)",
+    errno.EROFS: "Mount the disk for writing",
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+}
+#: What databases say of the disk that they lie on.
+_OF_DATABASES = {
+    "SQLITE_FULL": errno.ENOSPC,
+    "SQLITE_READONLY": errno.EROFS,
+    "SQLITE_READONLY_DIRECTORY": errno.EACCES,
+    "53100": errno.ENOSPC,
+}
+
+
+def refused_by_disk(error: Exception, at: str) -> EnvironmentNotReadyError | None:
+    """Return the error that names the disk, where a driver's error says that a disk refuses; else None.
+
+    Args:
+        error: of the operating system, or SQLAlchemy's around one of the database.
+        at: what was to be written, for an error that names no file.
+    """
+    cause = getattr(error, "orig", None) or error
+    told = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None)
+    number = _OF_DATABASES.get(told or "", getattr(cause, "errno", None))
+    if number not in _NEXT:
+        return None
+    path, why = getattr(cause, "filename", None) or at or "the storage of the lake", os.strerror(number)
+    return EnvironmentNotReadyError(
+        f"The disk refuses {path}: {why}.",
+        next_step=f"{_NEXT[number]}, then run again: what was not committed counts as not done.",
+        facts={"path": path, "errno": errno.errorcode[number]},
+    )
