@@ -86,6 +86,10 @@ class LandingRefusedError(TerminalError):
     """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
 
 
+class NotArchivedError(TerminalError):
+    """A file was landed and could not be moved to the archive: it stays where it was."""
+
+
 class FileChangedError(LandingRefusedError):
     """A landing file is no longer the one that was read: nothing of it was landed."""
 

@@ -21,7 +21,11 @@ from matinee.settings import load_settings
     help="Landing time (UTC) of rows without one; default: now.",
 )
 @click.option("--rehash", is_flag=True, help="Read files that are known by their times, too; say which differ.")
-@click.option("--archive-to", metavar="DIR", help="Move what is landed there; nothing is overwritten.")
+@click.option(
+    "--archive-to",
+    metavar="DIR",
+    help="Move what is landed there; nothing is overwritten, and a file that stays fails the call.",
+)
 @output_option
 @click.pass_obj
 def ingest(

@@ -4,7 +4,7 @@ import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from matinee.errors import LandingRefusedError
+from matinee.errors import LandingRefusedError, NotArchivedError
 from matinee.landing.model import Landing
 from matinee.settings import Settings
 from matinee.sources.files.scan import filesystem, identity, scan
@@ -23,7 +23,10 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
         folder: a path or URI; it is made where it is missing.
 
     Returns:
-        Where the file is now, or why it stays where it was.
+        Where the file is now, or that it is another one by now, or gone.
+
+    Raises:
+        NotArchivedError: a file of its name is there already, or the folder or the file's own cannot be written.
     """
     files = filesystem(settings, folder)
     target = f"{folder.rstrip('/')}/{PurePosixPath(file).name}"
@@ -38,12 +41,24 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
             source.rm_file(file)
             return f"moved to {target}"
         files.rm_file(target)
-    except FileExistsError:
-        return f"stays where it is: {target} is there already"
+    except FileExistsError as error:
+        raise _not_archived(
+            file, f"{target} is there already", "Archive to another folder, or move that one"
+        ) from error
+    except FileNotFoundError:  # Another process archives the same folder.
+        return "was moved away since it was landed"
     except (OSError, LandingRefusedError) as error:
         _remove(files, target)
-        return f"stays where it is: {error}"
+        raise _not_archived(file, str(error), f"Make {folder} a folder that can be written") from error
     return "stays where it is: it was written to since it was landed"
+
+
+def _not_archived(file: str, why: str, next_step: str) -> NotArchivedError:
+    return NotArchivedError(
+        f"{file} is landed and stays where it is: {why}.",
+        next_step=f"{next_step}, then ingest again: nothing is landed twice.",
+        facts={"file": file},
+    )
 
 
 def _remove(files: "AbstractFileSystem", target: str) -> None:

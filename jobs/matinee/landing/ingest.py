@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matinee.contracts.model import MANIFEST
 from matinee.contracts.registry import Registry
-from matinee.errors import LandingRefusedError, UsageError
+from matinee.errors import LandingRefusedError, NotArchivedError, UsageError
 from matinee.landing.archive import archive
 from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.lander import Outcome, land
@@ -56,6 +56,7 @@ def ingest(
     Raises:
         UsageError: no file is there, or its dataset cannot be told.
         LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed; the others were landed.
+        NotArchivedError: files stay where they are, though `archive_to` says where to; all were landed.
         ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
         LeaseHeldError: another process landed for the dataset all the time.
     """
@@ -69,15 +70,15 @@ def ingest(
         outcomes += (
             _manifests(lake, files, landed_at) if is_manifest else land(lake, one, files, landed_at, rehash=rehash)
         )
-    moved = {
-        one.file: archive(settings, one.file, one.landing, archive_to) for one in outcomes if archive_to and one.landing
-    }
+    moved, staying = _archived(settings, outcomes, archive_to)
     refused = [outcome.refused for outcome in outcomes if outcome.refused]
-    for error in refused:
+    for error in (*refused, *staying):
         log.error("%s", error)
     if refused:
         # One bad file must not keep the others of a directory from landing, today and at every later try.
         raise _all_refused(refused, len(found))
+    if staying:
+        raise _all_staying(staying, len(found))
     return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
 
 
@@ -133,6 +134,21 @@ def _manifests(lake: Lake, files: Iterable[Found], landed_at: datetime) -> Itera
             yield Outcome(one.file, MANIFESTS, refused=error)
 
 
+def _archived(
+    settings: Settings, outcomes: Iterable[Outcome], folder: str | None
+) -> tuple[dict[str, str], list[NotArchivedError]]:
+    """Move what is landed to a folder; return what became of each file, and the errors of those that stay."""
+    moved: dict[str, str] = {}
+    staying: list[NotArchivedError] = []
+    for one in outcomes:
+        if folder and one.landing:
+            try:
+                moved[one.file] = archive(settings, one.file, one.landing, folder)
+            except NotArchivedError as error:
+                staying.append(error)
+    return moved, staying
+
+
 def _checked(registry: Registry, dataset: str | None, known: Iterable[str]) -> str | None:
     names = tuple(known)
     if dataset is not None and registry.get(dataset).dataset not in names:
@@ -171,6 +187,16 @@ def _all_refused(refused: list[LandingRefusedError], files: int) -> LandingRefus
         f"{len(refused)} of {files} files were refused: {' '.join(error.message for error in refused)}",
         next_step="The others were landed. Replace the refused ones, then land them.",
         facts={"files": ", ".join(str(error.facts.get("file")) for error in refused)},
+    )
+
+
+def _all_staying(staying: list[NotArchivedError], files: int) -> NotArchivedError:
+    if len(staying) == 1 and files == 1:
+        return staying[0]
+    return NotArchivedError(
+        f"{len(staying)} of {files} files were not archived: {' '.join(error.message for error in staying)}",
+        next_step="All are landed. Remove the cause, then ingest again: nothing is landed twice.",
+        facts={"files": ", ".join(str(error.facts["file"]) for error in staying)},
     )
 
 

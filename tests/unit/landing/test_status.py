@@ -9,7 +9,7 @@ from tests.kills import die
 from tests.lakes import make_lake
 
 from matinee.cli.main import main
-from matinee.errors import LandingRefusedError
+from matinee.errors import LandingRefusedError, NotArchivedError
 from matinee.landing.ingest import ingest
 from matinee.landing.landed_files import note_seen, registered
 from matinee.landing.status import status
@@ -97,9 +97,31 @@ def test_landed_files_are_archived_and_nothing_is_overwritten(settings: Settings
     assert [one.name for one in archive.iterdir()] == ["plays-1.jsonl"]
     assert list(folder.iterdir()) == []
     (folder / "plays-1.jsonl").write_text(PLAY % "b")
-    assert "is there already" in notes(settings, folder, archive_to=archive)["plays-1.jsonl"]
+    with pytest.raises(NotArchivedError, match=r"plays-1.jsonl is landed and stays where it is: .* is there already"):
+        notes(settings, folder, archive_to=archive)
     assert (archive / "plays-1.jsonl").read_text() == PLAY % "a"
     assert (folder / "plays-1.jsonl").read_text() == PLAY % "b"
+
+
+def test_an_archive_that_cannot_be_written_fails_after_all_was_landed(
+    settings: Settings,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MATINEE_HOME", str(settings.home))
+    (folder / "plays-2.jsonl").write_text(PLAY % "b")
+    (tmp_path / "landed").write_text("no folder")
+    with pytest.raises(SystemExit) as ended:
+        main(["ingest", "--from", str(folder), "--archive-to", str(tmp_path / "landed"), "--output", "json"])
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert '"NotArchivedError"' in told
+    assert "2 of 2 files were not archived" in told
+    assert states(settings, folder) == {"plays-1.jsonl": "landed", "plays-2.jsonl": "landed"}
+    (tmp_path / "landed").unlink()
+    assert all("moved to" in note for note in notes(settings, folder, archive_to=tmp_path / "landed").values())
 
 
 def test_a_file_that_was_refused_is_not_archived(settings: Settings, folder: Path, tmp_path: Path) -> None:
