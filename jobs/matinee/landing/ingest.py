@@ -19,7 +19,7 @@ from matinee.landing.model import Landing
 from matinee.landing.parsing.judge import AHEAD
 from matinee.report import Report, Rows
 from matinee.settings import Settings
-from matinee.sources.files.scan import Found, find, scan
+from matinee.sources.files.scan import Found, find, find_at, in_order, scan
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import MANIFESTS, Manifest
 
@@ -54,15 +54,16 @@ def ingest(
         A report a file, in the order of landing.
 
     Raises:
-        UsageError: no file is there, or its dataset cannot be told.
-        LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed; the others were landed.
+        UsageError: no file is at the only path, or its dataset cannot be told.
+        LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed, or paths have no file or
+            cannot be listed; the others were landed.
         NotArchivedError: files stay where they are, though `archive_to` says where to; all were landed.
         ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
         LeaseHeldError: another process landed for the dataset all the time.
     """
     lake = Lake.open(settings)
     landed_at = _utc(received_at)
-    found = found_files(lake, dataset, paths)
+    found, unlisted = _found(lake, dataset, paths)
     outcomes: list[Outcome] = []
     for one in dict.fromkeys(file.dataset for file in found):
         files = [file for file in found if file.dataset == one]
@@ -71,12 +72,12 @@ def ingest(
             _manifests(lake, files, landed_at) if is_manifest else land(lake, one, files, landed_at, rehash=rehash)
         )
     moved, staying = _archived(settings, outcomes, archive_to)
-    refused = [outcome.refused for outcome in outcomes if outcome.refused]
+    refused = [*unlisted, *(outcome.refused for outcome in outcomes if outcome.refused)]
     for error in (*refused, *staying):
         log.error("%s", error)
     if refused:
-        # One bad file must not keep the others of a directory from landing, today and at every later try.
-        raise _all_refused(refused, len(found))
+        # One bad file or folder must not keep the others from landing, today and at every later try.
+        raise _all_refused(refused, len(found) + len(unlisted))
     if staying:
         raise _all_staying(staying, len(found))
     return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
@@ -88,8 +89,28 @@ def found_files(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) ->
     Raises:
         UsageError: no file is there, or its dataset cannot be told.
     """
-    named = {**landable(lake.registry), MANIFEST: MANIFESTS}
+    named = _named(lake)
     return find(lake.settings, named, _checked(lake.registry, dataset, named.values()), paths)
+
+
+def _found(
+    lake: Lake, dataset: str | None, paths: Iterable[str | Path]
+) -> tuple[list[Found], list[UsageError | LandingRefusedError]]:
+    """Return the landing files at some paths, and why others of these have none."""
+    named = _named(lake)
+    chosen = _checked(lake.registry, dataset, named.values())
+    found: list[Found] = []
+    unlisted: list[UsageError | LandingRefusedError] = []
+    for path in paths:
+        try:
+            found += find_at(lake.settings, named, chosen, str(path))
+        except (UsageError, LandingRefusedError) as error:
+            unlisted.append(error)
+    return in_order(named, found), unlisted
+
+
+def _named(lake: Lake) -> dict[str, str]:
+    return {**landable(lake.registry), MANIFEST: MANIFESTS}
 
 
 def close_through(
@@ -180,13 +201,13 @@ def _utc(received_at: datetime | None) -> datetime:
     return received_at.astimezone(UTC)
 
 
-def _all_refused(refused: list[LandingRefusedError], files: int) -> LandingRefusedError:
+def _all_refused(refused: list[UsageError | LandingRefusedError], files: int) -> UsageError | LandingRefusedError:
     if len(refused) == 1 and files == 1:
         return refused[0]
     return LandingRefusedError(
         f"{len(refused)} of {files} files were refused: {' '.join(error.message for error in refused)}",
         next_step="The others were landed. Replace the refused ones, then land them.",
-        facts={"files": ", ".join(str(error.facts.get("file")) for error in refused)},
+        facts={"files": ", ".join(str(error.facts.get("file", error.facts.get("path"))) for error in refused)},
     )
 
 

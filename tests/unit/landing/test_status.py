@@ -9,7 +9,7 @@ from tests.kills import die
 from tests.lakes import make_lake
 
 from matinee.cli.main import main
-from matinee.errors import LandingRefusedError, NotArchivedError
+from matinee.errors import LandingRefusedError, NotArchivedError, UsageError
 from matinee.landing.ingest import ingest
 from matinee.landing.landed_files import note_seen, registered
 from matinee.landing.status import status
@@ -122,6 +122,30 @@ def test_an_archive_that_cannot_be_written_fails_after_all_was_landed(
     assert states(settings, folder) == {"plays-1.jsonl": "landed", "plays-2.jsonl": "landed"}
     (tmp_path / "landed").unlink()
     assert all("moved to" in note for note in notes(settings, folder, archive_to=tmp_path / "landed").values())
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_folder_that_is_missing_does_not_keep_others_from_landing(
+    settings: Settings,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    first: bool,
+) -> None:
+    monkeypatch.setenv("MATINEE_HOME", str(settings.home))
+    paths = [folder / "missing", folder]
+    with pytest.raises(SystemExit) as ended:
+        main(["ingest", *(word for path in (paths if first else paths[::-1]) for word in ("--from", str(path)))])
+    assert ended.value.code == 1
+    assert "1 of 2 files were refused: There is no file to land at" in capsys.readouterr().err
+    assert states(settings, folder) == {"plays-1.jsonl": "landed"}
+
+
+def test_paths_without_any_file_are_refused_together(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(LandingRefusedError, match=r"2 of 2 files were refused: .*/a.*/b"):
+        ingest(settings, None, [tmp_path / "a", tmp_path / "b"], LANDED)
+    with pytest.raises(UsageError, match="There is no file to land at"):
+        ingest(settings, None, [tmp_path / "a"], LANDED)
 
 
 def test_a_file_that_was_refused_is_not_archived(settings: Settings, folder: Path, tmp_path: Path) -> None:

@@ -83,7 +83,11 @@ def find(settings: Settings, named: Mapping[str, str], dataset: str | None, path
         UsageError: no file is there, or the dataset of a file that was named cannot be told from its name.
         LandingRefusedError: a directory cannot be listed.
     """
-    found = [one for path in paths for one in _files_of(settings, named, dataset, str(path))]
+    return in_order(named, [one for path in paths for one in find_at(settings, named, dataset, str(path))])
+
+
+def in_order(named: Mapping[str, str], found: list[Found]) -> list[Found]:
+    """Return the files that were found at some paths, each once, in the order of `find`."""
     order = list(named.values())
     # A file that two paths lead to is there once, and as it was named where one of them names it.
     unique = {(one.file, one.dataset): one for one in sorted(found, key=lambda one: one.is_named)}
@@ -91,7 +95,8 @@ def find(settings: Settings, named: Mapping[str, str], dataset: str | None, path
     return sorted(unique.values(), key=lambda one: (order.index(one.dataset), places[one.file, one.dataset]))
 
 
-def _files_of(settings: Settings, named: Mapping[str, str], dataset: str | None, path: str) -> list[Found]:
+def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, path: str) -> list[Found]:
+    """Return the files of one path: see `find`."""
     files, is_named = filesystem(settings, path), False
     if files.isdir(path):
         try:
