@@ -1,5 +1,6 @@
 """`matinee publications`: the ledger of what was prepared, published, abandoned and withdrawn."""
 
+from collections.abc import Iterable
 from datetime import date
 
 import click
@@ -10,7 +11,7 @@ from matinee.cli.run import row as verdict_row
 from matinee.contracts.model import Contract
 from matinee.errors import UsageError
 from matinee.ledger.dropping import Dropped, drops
-from matinee.ledger.ledger import history
+from matinee.ledger.ledger import History, history
 from matinee.ledger.model import Buckets, InputPin, Publication
 from matinee.report import Verdict
 from matinee.settings import load_settings
@@ -38,9 +39,9 @@ def list_(dataset: str | None, day: date | None, output: str) -> None:
     rows: list[dict[str, object]] = []
     for contract in contracts:
         known = history(lake, contract.dataset)
-        commits = list(drops(known.table)) if known.table and known.begin else []
-        told = (record for record in known.all() if day in (None, record.day))
-        rows += [_row(record) | _dropped(contract, record.day, known.begin, commits) for record in told]
+        told = [record for record in known.all() if day in (None, record.day)]
+        gone = _gone(contract, known, [record.day for record in told])
+        rows += [_row(record) | gone[record.day] for record in told]
     emit(rows, output, empty="No publications yet.")
 
 
@@ -74,7 +75,8 @@ def show(publication_id: str, output: str) -> None:
         return
     plain = {name: value for name, value in facts.items() if name not in {"days", "inputs", "verdicts"}}
     emit_one(plain | {"buckets": _words(run.buckets), "changed": _words(records[0].changed)}, output)
-    emit([{"day": day, **found} for day, found in _days(records).items()], output, title="Days")
+    by_day: dict[str, dict[str, object]] = facts["days"]  # type: ignore[assignment]
+    emit([{"day": day, **found} for day, found in by_day.items()], output, title="Days")
     emit([_pin(lake, pin) | {"days": _pinned(pin)} for pin in run.pins], output, title="Inputs")
     for verdicts, days in _judged(records):
         emit([verdict_row(verdict) for verdict in verdicts], output, title=f"Verdicts of {', '.join(days)}")
@@ -97,6 +99,11 @@ def _row(record: Publication) -> dict[str, object]:
     }
 
 
+def _gone(contract: Contract, known: History, days: Iterable[date]) -> dict[date, dict[str, object]]:
+    commits = list(drops(known.table)) if known.table and known.begin else []
+    return {day: _dropped(contract, day, known.begin, commits) for day in days}
+
+
 def _dropped(contract: Contract, day: date, begin: date | None, commits: list[Dropped]) -> dict[str, object]:
     """Return by which word of the contract a day is gone, and since when; None for a commit that has expired."""
     if begin is None or day >= begin:
@@ -109,11 +116,13 @@ def _dropped(contract: Contract, day: date, begin: date | None, commits: list[Dr
 def _facts(lake: Lake, records: tuple[Publication, ...]) -> dict[str, object]:
     first = records[0]
     run = first.run
+    known = history(lake, run.dataset)
+    gone = _gone(lake.registry.get(run.dataset), known, [record.day for record in records])
     return {
         "publication": first.publication_id,
         "dataset": run.dataset,
         "key": run.key,
-        "days": _days(records),
+        "days": {day: found | gone[date.fromisoformat(day)] for day, found in _days(records).items()},
         "inputs": [_pin(lake, pin) for pin in run.pins],
         "as_of": run.as_of,
         "base": run.base_snapshot_id,

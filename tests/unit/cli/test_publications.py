@@ -146,6 +146,8 @@ def test_a_day_that_its_audits_withdrew_shows_their_verdicts_and_samples(lake: L
         "duplicates": 0,
         "reason": "play_lost (1 bad rows) failed on main",
         "failed": ["play_lost"],
+        "dropped": None,
+        "dropped_at": None,
     }
     assert [(one["audit"], one["days"]) for one in shown["verdicts"]] == [("play_lost", ["2026-03-01"])]
     assert "play_lost: {'play_id': 'p9'}" in words(run.publication_id)
@@ -180,6 +182,18 @@ def test_a_dropped_day_says_by_which_keep_and_when(lake: Lake, listed: Rows) -> 
     rows = listed()
     assert rows[str(D1)] | dropped == rows[str(D1)]
     assert (rows[str(D2)]["dropped"], rows[str(D2)]["dropped_at"]) == (None, None)
+
+
+def test_a_publication_says_of_a_dropped_day_by_which_keep_and_when(
+    lake: Lake, listed: Rows, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = prepared(lake)
+    publish(lake, run)
+    publish(lake, prepared(lake, D2))
+    at = drop(lake, D2)
+    main(["publications", "show", run.publication_id, "--output", "json"])
+    day = json.loads(capsys.readouterr().out)["days"][str(D1)]
+    assert (day["dropped"], day["dropped_at"]) == ("keeps 1 days: days before 2026-03-02 were dropped", at)
 
 
 def test_each_dropped_day_says_when_it_went_itself(lake: Lake, listed: Rows) -> None:
