@@ -159,7 +159,7 @@ class EngineUnavailableError(TransientError):
 
 
 class CatalogUnavailableError(TransientError):
-    """The Iceberg catalog, or the storage of its tables, cannot be reached."""
+    """The Iceberg catalog, or the storage of its tables, cannot be reached or is full."""
 
 
 class EngineFailedError(TransientError):

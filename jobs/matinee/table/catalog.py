@@ -12,11 +12,11 @@ from matinee.contracts import evolve
 from matinee.contracts.ddl import iceberg_schema, partition_spec, sort_order, table_properties
 from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
+from matinee.disks import refused_by_disk
 from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
 from matinee.table import lake_format
 from matinee.table.catalogs import embedded
-from matinee.table.disks import refused_by_disk
 from matinee.table.location import refuse_foreign, warn_of_foreign
 from matinee.table.metadata.old_metadata import delete_let_go
 
@@ -240,8 +240,8 @@ def catalog_errors(at: str = "") -> Iterator[None]:
     """Turn what drivers of the catalog and of its storage raise into errors of ours; `at`: what is written.
 
     Raises:
-        EnvironmentNotReadyError: the disk is full, read-only or another user's.
-        CatalogUnavailableError: the catalog's database or service, or its storage, cannot be reached.
+        EnvironmentNotReadyError: the disk is read-only or another user's.
+        CatalogUnavailableError: the catalog's database or service, or its storage, cannot be reached or is full.
     """
     try:
         yield

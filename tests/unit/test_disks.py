@@ -33,7 +33,8 @@ PLAY = '{"play_id":"%s","profile_id":"%s","title_id":"t","start_ts":"2026-03-01T
 )
 @pytest.mark.parametrize("file", ["/lake/one.parquet", None])
 def test_a_disk_that_refuses_is_named(number: int, next_step: str, file: str | None) -> None:
-    with pytest.raises(EnvironmentNotReadyError) as told, catalog_errors("/lake"):
+    kind = CatalogUnavailableError if number in {errno.ENOSPC, errno.EDQUOT} else EnvironmentNotReadyError
+    with pytest.raises(kind) as told, catalog_errors("/lake"):
         raise OSError(number, os.strerror(number), file)
     assert f"The disk refuses {file or '/lake'}: {os.strerror(number)}." == told.value.message
     assert next_step in told.value.next_step
@@ -65,7 +66,7 @@ def test_a_full_disk_of_the_embedded_catalog_is_named(tmp_path: Path) -> None:
     with lake.catalog.engine.connect() as connection:  # type: ignore[attr-defined]
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        refused = pytest.raises(EnvironmentNotReadyError, match=r"The disk refuses .*/catalog.db: No space left")
+        refused = pytest.raises(CatalogUnavailableError, match=r"The disk refuses .*/catalog.db: No space left")
         with refused, catalog_errors():
             connection.exec_driver_sql("CREATE TABLE more AS SELECT zeroblob(1000000)")
 

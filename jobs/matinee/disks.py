@@ -3,8 +3,10 @@
 import errno
 import os
 
-from matinee.errors import EnvironmentNotReadyError
+from matinee.errors import CatalogUnavailableError, EnvironmentNotReadyError
 
+#: Space may be freed while work is tried again.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _RIGHTS = "Give the user that runs Matinee the right to read and write there"
 _NEXT = {
     errno.ENOSPC: "Free space there",
@@ -23,7 +25,7 @@ _OF_DATABASES = {
 }
 
 
-def refused_by_disk(error: Exception, at: str) -> EnvironmentNotReadyError | None:
+def refused_by_disk(error: Exception, at: str) -> CatalogUnavailableError | EnvironmentNotReadyError | None:
     """Return the error that names the disk, where a driver's error says that a disk refuses; else None.
 
     Args:
@@ -36,7 +38,8 @@ def refused_by_disk(error: Exception, at: str) -> EnvironmentNotReadyError | Non
     if number not in _NEXT:
         return None
     path, why = getattr(cause, "filename", None) or at or "the storage of the lake", os.strerror(number)
-    return EnvironmentNotReadyError(
+    kind = CatalogUnavailableError if number in _FULL else EnvironmentNotReadyError
+    return kind(
         f"The disk refuses {path}: {why}.",
         next_step=f"{_NEXT[number]}, then run again: what was not committed counts as not done.",
         facts={"path": path, "errno": errno.errorcode[number]},
