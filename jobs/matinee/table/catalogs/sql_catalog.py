@@ -4,9 +4,42 @@ Each load and each commit asks the database where that file is. The file itself 
 what was parsed of it holds for whoever asks next, as for the commit that follows a load.
 """
 
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Self
+
 from pyiceberg.catalog import sql
-from pyiceberg.table import Table
-from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table.metadata import TableMetadata, TableMetadataCommonFields
+from pyiceberg.table.update import TableRequirement, TableUpdate
+
+
+class _NeverChanged:
+    """Metadata whose parts its copies share.
+
+    PyIceberg copies metadata with all snapshots for each commit and for each look at what a transaction would commit.
+    It never changes a part in place, and of the properties each loaded table has a copy of its own.
+    """
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values of some fields, never a deep one."""
+        return super().model_copy(update=update)  # type: ignore[misc, no-any-return]
+
+
+@cache
+def _never_changed(kind: type[TableMetadataCommonFields]) -> type[TableMetadataCommonFields]:
+    return (
+        kind
+        if issubclass(kind, _NeverChanged)
+        else type(kind.__name__, (_NeverChanged, kind), {"__module__": __name__})
+    )
+
+
+def _own_properties(metadata: TableMetadata) -> TableMetadata:
+    """Return metadata with properties of its own: a loaded table may be given some for one commit."""
+    copied = metadata.model_copy(update={"properties": dict(metadata.properties)})
+    copied.__class__ = _never_changed(type(metadata))  # type: ignore[assignment]
+    return copied
 
 
 class SqlCatalog(sql.SqlCatalog):
@@ -16,14 +49,21 @@ class SqlCatalog(sql.SqlCatalog):
         super().__init__(name, **properties)
         self._newest: dict[tuple[str, str], tuple[str, TableMetadata]] = {}
 
+    def commit_table(
+        self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
+    ) -> CommitTableResponse:
+        """Commit, and know what was written."""
+        done = super().commit_table(table, requirements, updates)
+        *namespace, name = table.name()
+        self._newest[".".join(namespace), name] = done.metadata_location, _own_properties(done.metadata)
+        return done
+
     def _convert_orm_to_iceberg(self, orm_table: sql.IcebergTables) -> Table:
         name = (orm_table.table_namespace, orm_table.table_name)
         known = self._newest.get(name)
         if known is None or known[0] != orm_table.metadata_location:
             read = super()._convert_orm_to_iceberg(orm_table)
             known = self._newest[name] = read.metadata_location, read.metadata
-        location, newest = known
-        # A loaded table may be given properties for one commit: they are its own.
-        metadata = newest.model_copy(update={"properties": dict(newest.properties)})
+        location, metadata = known[0], _own_properties(known[1])
         io = self._load_file_io(metadata.properties, location)
         return Table((*self.identifier_to_tuple(name[0]), name[1]), metadata, location, io, self)

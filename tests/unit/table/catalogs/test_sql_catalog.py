@@ -6,6 +6,7 @@ import pytest
 from pyiceberg.io import InputFile
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.types import StringType
 from tests.lakes import D1, arrow, core_play, make_lake
 
 from matinee.ledger.compactions import COMPACTIONS, Compaction, record
@@ -55,3 +56,53 @@ def test_what_another_process_commits_is_seen_by_the_next_load(lake: Lake) -> No
 def test_properties_that_a_loaded_table_is_given_are_its_own(lake: Lake) -> None:
     lake.ensure(PLAYS).metadata.properties["commit.retry.num-retries"] = "0"
     assert lake.table(PLAYS).metadata.properties["commit.retry.num-retries"] == "20"
+
+
+def test_what_a_commit_made_is_not_parsed(lake: Lake, parsed: list[str]) -> None:
+    table = lake.ensure(PLAYS)
+    table.append(arrow(table, [core_play(D1)]))
+    parsed.clear()
+    assert refs.head(lake.table(PLAYS)) == refs.head(table)
+    assert not parsed
+
+
+def test_properties_that_a_table_is_given_after_a_commit_are_its_own(lake: Lake) -> None:
+    table = lake.ensure(PLAYS)
+    table.append(arrow(table, [core_play(D1)]))
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    assert lake.table(PLAYS).metadata.properties["commit.retry.num-retries"] == "20"
+
+
+def test_a_loaded_table_stays_as_it_was_loaded(lake: Lake) -> None:
+    before = lake.ensure(PLAYS)
+    held = before.metadata.model_dump_json()
+    table = lake.table(PLAYS)
+    for _ in range(2):
+        table.append(arrow(table, [core_play(D1)]))
+    refs.create_tag(table, "pin_x", refs.head(table))
+    assert before.metadata.model_dump_json() == held
+
+
+def test_what_commits_leave_in_memory_is_what_their_files_say(lake: Lake) -> None:
+    table = lake.ensure(PLAYS)
+
+    def check() -> None:
+        known = lake.table(PLAYS)
+        written = FromInputFile.table_metadata(known.io.new_input(known.metadata_location))
+        assert known.metadata.model_dump() == written.model_dump()
+
+    table.append(arrow(table, [core_play(D1)]), snapshot_properties={"matinee.number": "7"})
+    check()
+    refs.create_branch(table, "audit_x", refs.head(table))
+    check()
+    table.append(arrow(table, [core_play(D1)]), branch="audit_x")
+    refs.create_tag(lake.table(PLAYS), "pin_x", refs.head(table))
+    check()
+    refs.remove(lake.table(PLAYS), "audit_x", expected=refs.head(lake.table(PLAYS), "audit_x"))
+    check()
+    with lake.table(PLAYS).transaction() as change:
+        change.set_properties({"matinee.note": "é"})
+    check()
+    with lake.table(PLAYS).update_schema() as change:
+        change.add_column("more", StringType())
+    check()
