@@ -6,13 +6,15 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
 
+from matinee.contracts.registry import Registry
 from matinee.days import end_of
-from matinee.domain.reach import Span, reached_days
+from matinee.settings import CHECKOUT
+from matinee.transforms.reach import Span, reached_days
 from tests.month.world import BUCKETS, DAYS, FIRST_DAY, TICKS_A_DAY, Feed, News, Source, instant
 
-#: As the contracts have them: share of a complete day, attribution window and least delay.
+#: As the contracts have it: share of a complete day.
 NEEDED_SHARE = 0.95
-WINDOW, MIN_DELAY = timedelta(hours=24), timedelta(0)
+REGISTRY = Registry.load(CHECKOUT / "sql")
 #: How long a person takes to find out that rows will never come, and to accept the day without them.
 ANSWER = timedelta(hours=2)
 BETWEEN_LOOKS = timedelta(minutes=30)
@@ -152,9 +154,9 @@ class Board:
 
     def heal(self, day: Day, *, whole_days: bool = False) -> None:
         """Repair a published day and what its late rows reach: their cells, or whole days."""
-        span = Span(day.feed.source.kind, instant(day.first), instant(day.last))
+        span = Span(instant(day.first), instant(day.last))
         buckets = BUCKETS if whole_days else len(day.buckets)
-        for dataset, days in reached_days(span, WINDOW, MIN_DELAY).items():
+        for dataset, days in reached_days(REGISTRY, day.feed.source.dataset, span).items():
             self.derive(dataset, [one for one in days if self._stands(dataset, one)], buckets)
         self.repaired(day)
 

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from matinee.days import start_of
-from matinee.domain.reach import Kind
 from matinee.healing.arrival_curve import STEP, Heard
 
 Array = npt.NDArray[Any]
@@ -39,7 +38,7 @@ SENT_AGAIN_FROM, SENT_AGAIN_TICKS = (SENT_AGAIN_DAY + 2) * TICKS_A_DAY + 9 * HOU
 class Source:
     """How a source delivers: rows a device uploads, uploads a day, and the share of them that are hours late."""
 
-    kind: Kind
+    kind: str
     dataset: str
     uploads: int
     rows: int

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from matinee.contracts.model import Contract
+from matinee.contracts.model import DEDUPLICATE, Contract
 from matinee.days import LAST_INSTANT, start_of
-from matinee.domain.reach import Kind, Span, reached_days
 from matinee.healing.late import stale_days
 from matinee.ledger.model import Publication
 from matinee.publication.changed_buckets import LateChange, changed_buckets, is_explained, late_changes
@@ -15,12 +14,8 @@ from matinee.publication.plan import pin_at
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import Slice, slice_files
+from matinee.transforms.reach import Span, reached_days
 from matinee.validity.validity import Validity
-
-#: Where the window and the least delay of attributions stand.
-ATTRIBUTIONS = "core.play_attributions"
-#: What the rows of a dataset are whose reach is known.
-KINDS: dict[str, Kind] = {"core.impressions": "impression", "core.plays": "play"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def _touched(
         )
         for spec in contract.inputs
     }
-    if contract.dataset not in KINDS:
+    if contract.transform != DEDUPLICATE:
         own = changed_buckets(lake, validity, contract, newest, now.values())
         yield contract.dataset, newest.day, None if own is None else set(own)
         return
@@ -82,9 +77,7 @@ def _touched(
 
 
 def _reached(lake: Lake, validity: Validity, dataset: str, change: LateChange) -> Iterator[tuple[str, date]]:
-    attributions = lake.registry.get(ATTRIBUTIONS)
-    window, delay = (attributions.duration(f"attribution.{name}") for name in ("window", "min_delay"))
-    for name, days in reached_days(Span(KINDS[dataset], change.first, change.last), window, delay).items():
+    for name, days in reached_days(lake.registry, dataset, Span(change.first, change.last)).items():
         published = validity.history(name)
         yield from ((name, day) for day in days if published.newest(day))
 

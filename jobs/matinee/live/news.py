@@ -16,19 +16,18 @@ from pyspark.sql import functions as F
 from matinee.contracts.model import Contract, live_name
 from matinee.days import FIRST_DAY, LAST_DAY, day_range
 from matinee.domain.pair import PAIR
-from matinee.domain.reach import Kind, Span, reached_days
 from matinee.engine.session import side_by_side
 from matinee.engine.tables.spark_tables import full_name
 from matinee.live.impressions import ATTRIBUTIONS, CORE, HOLDS, LIVE, OTHER_INPUT, OUTCOMES, RAW
 from matinee.table.catalog import Lake
 from matinee.transforms import TransformContext, transform_of
 from matinee.transforms.deduplication import unrepeated
+from matinee.transforms.reach import Span, reached_days
 
 #: Whether the live table has the row's id.
 IS_LIVE = "is_live"
 #: Up to here a frame is taken to be one that a task alone can pass on.
 FEW_ROWS = 1_000_000
-_KINDS: dict[str, Kind] = {"impressions": "impression", "plays": "play"}
 
 
 @dataclass(frozen=True)
@@ -241,9 +240,7 @@ def _rows(view: View, kind: str, days: set[date], repeated: DataFrame, versions:
 
 def _reach(view: View, days: Mapping[str, set[date]]) -> tuple[frozenset[date], frozenset[date]]:
     """Return the days of plays and of impressions whose rows the days of new events can change."""
-    contract = view.lake.registry.get(ATTRIBUTIONS)
-    window, delay = (contract.duration(f"attribution.{name}") for name in ("window", "min_delay"))
-    spans = [Span.of_day(_KINDS[kind], day) for kind in RAW for day in days[kind]]
-    reached = [reached_days(span, window, delay) for span in spans]
+    spans = [(CORE[kind], Span.of_day(day)) for kind in RAW for day in days[kind]]
+    reached = [reached_days(view.lake.registry, dataset, span) for dataset, span in spans]
     kept = [frozenset(day for one in reached for day in one.get(name, ()) if day > view.expired) for name in LIVE]
     return kept[0], kept[1]

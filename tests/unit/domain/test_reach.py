@@ -1,6 +1,8 @@
 """What a late event can change: never more than its reach says, by the reference derived with it and without it."""
 
 import random
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,16 +12,33 @@ from hypothesis import strategies as st
 from tests import reference
 from tests.integration.transforms.rows import D0, D1, D2, at, landed_impression, landed_play
 
-from matinee.domain.reach import Kind, Span, reached_days
+from matinee.contracts.registry import Registry
+from matinee.settings import CHECKOUT
+from matinee.transforms.reach import Span, reached_days
 
 Row = dict[str, Any]
 Cells = dict[tuple[str, date, int], list[Row]]
+SHIPPED = Registry.load(CHECKOUT / "sql")
+OF = {"impression": "core.impressions", "play": "core.plays"}
 DAY_OF = {
     "core.impressions": "event_day",
     "core.plays": "event_day",
     "core.play_attributions": "play_day",
     "core.impression_plays": "event_day",
 }
+
+
+def reached(
+    kind: str, span: Span, window: timedelta = timedelta(hours=24), min_delay: timedelta = timedelta(0)
+) -> Mapping[str, tuple[date, ...]]:
+    """Return the days that events of a kind reach, where the contracts have other parameters."""
+    names = {"attribution.window": window, "attribution.min_delay": min_delay}
+    parameters = {name: f"{length // timedelta(seconds=1)}s" for name, length in names.items()}
+    contracts = {
+        name: one.with_parameters(parameters) if "attribution.window" in one.parameters else one
+        for name, one in SHIPPED.contracts.items()
+    }
+    return reached_days(Registry(contracts), OF[kind], span)
 
 
 def derived(impressions: list[Row], plays: list[Row], window: timedelta, min_delay: timedelta) -> Cells:
@@ -66,8 +85,8 @@ def test_a_late_event_changes_no_cell_beyond_its_reach(seed: int) -> None:
     after = derived(*more, window, min_delay)
     instant = late["event_ts" if kind == "impression" else "start_ts"]
     bucket = reference.bucket(late["profile_id"])
-    reached = reached_days(Span(kind, instant, instant), window, min_delay)  # type: ignore[arg-type]
-    allowed = {(name, day, bucket) for name, days in reached.items() for day in days}
+    days_of = reached(kind, Span(instant, instant), window, min_delay)
+    allowed = {(name, day, bucket) for name, days in days_of.items() for day in days}
     assert changed(before, after) <= allowed
 
 
@@ -81,22 +100,30 @@ def test_a_late_event_changes_no_cell_beyond_its_reach(seed: int) -> None:
 def test_with_a_day_as_window_an_event_reaches_the_days_beside_its_own(
     kind: str, instant: datetime, expected: dict[str, tuple[date, ...]]
 ) -> None:
-    found = reached_days(Span(kind, instant, instant), timedelta(hours=24), timedelta(0))  # type: ignore[arg-type]
+    found = reached(kind, Span(instant, instant))
     assert {name: found[name] for name in expected} == expected
 
 
 def test_a_least_delay_past_midnight_leaves_the_events_own_day_out() -> None:
-    found = reached_days(Span("impression", at("23:30"), at("23:30")), timedelta(hours=24), timedelta(hours=1))
+    found = reached("impression", Span(at("23:30"), at("23:30")), min_delay=timedelta(hours=1))
     assert found["core.play_attributions"] == (D2,)
 
 
 def test_a_window_shorter_than_the_delay_attributes_nothing() -> None:
-    found = reached_days(Span("play", at("12:00"), at("12:00")), timedelta(minutes=1), timedelta(days=3))
+    found = reached("play", Span(at("12:00"), at("12:00")), timedelta(minutes=1), timedelta(days=3))
     assert found["core.impression_plays"] == ()
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
-@pytest.mark.parametrize("kind", ["impression", "play"])
-def test_the_reach_of_an_event_at_an_end_of_the_calendar_ends_there(kind: Kind, day: date) -> None:
-    reached = reached_days(Span.of_day(kind, day), timedelta(hours=24), timedelta(0))
-    assert {day in days for days in reached.values()} == {True}
+@pytest.mark.parametrize("kind", list(OF))
+def test_the_reach_of_an_event_at_an_end_of_the_calendar_ends_there(kind: str, day: date) -> None:
+    assert {day in days for days in reached(kind, Span.of_day(day)).values()} == {True}
+
+
+def test_of_a_transform_that_knows_no_better_whole_days_are_reached() -> None:
+    contracts = {
+        name: replace(one, transform=one.transform and "transform.sql") for name, one in SHIPPED.contracts.items()
+    }
+    days_of = reached_days(Registry(contracts), OF["impression"], Span(at("02:00"), at("02:00")))
+    assert days_of["core.play_attributions"] == (D1, D2)
+    assert days_of["core.impression_plays"] == (D0, D1, D2)
