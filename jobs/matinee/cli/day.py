@@ -21,10 +21,10 @@ def day() -> None:
 
 @day.command()
 @click.argument("dataset")
-@click.argument("event_day", metavar="DAY", type=DAY)
+@click.argument("key", metavar="DAY", type=DAY)
 @click.option("--reason", required=True, help="Why; it stands in the ledger and in `vtts explain`.")
 @output_option
-def withdraw(dataset: str, event_day: date, reason: str, output: str) -> None:
+def withdraw(dataset: str, key: date, reason: str, output: str) -> None:
     """Declare that a published DAY of DATASET is not to be trusted, and with it all that was built on it.
 
     The rows stay; VTTS falls back until the day is published again.
@@ -34,22 +34,22 @@ def withdraw(dataset: str, event_day: date, reason: str, output: str) -> None:
       matinee day withdraw core.plays 2026-03-02 --reason "player 7.1 logged every start twice"
     """
     lake = Lake.open(load_settings())
-    newest = history(lake, lake.registry.get(dataset).dataset).newest(event_day)
+    newest = history(lake, lake.registry.get(dataset).dataset).newest(key)
     if newest is None:
         raise UsageError(
-            f"{dataset} {event_day} is not published.",
+            f"{dataset} {key} is not published.",
             next_step=f"`matinee publications list {dataset}` shows what is.",
         )
     if newest.state is State.WITHDRAWN:
         raise UsageError(
-            f"{dataset} {event_day} is withdrawn already: {newest.reason}.",
-            next_step=f"`matinee run {dataset} --key {event_day}` publishes it again.",
+            f"{dataset} {key} is withdrawn already: {newest.reason}.",
+            next_step=f"`matinee run {dataset} --key {key}` publishes it again.",
         )
     withdrawn = withdraw_publication(lake, newest, reason)
     emit_one(
         {
             "dataset": dataset,
-            "day": event_day,
+            "day": key,
             "publication": withdrawn.publication_id,
             "state": withdrawn.state.value,
             "generation": withdrawn.generation,

@@ -29,7 +29,7 @@ DATASET_PROPERTIES = frozenset({
     "kind", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "touches", "parameters",
     "earliestEvent", "retainPublications", "keep", "live",
 })  # fmt: skip
-COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf"})
+COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf", "belowMinimum"})
 SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -131,6 +131,7 @@ def _column(piece: Piece) -> Column:
         enum=tuple(_enum_value(value) for value in values.items()) if values else (),
         previous_name=_name(custom["previousName"]) if "previousName" in custom else None,
         milliseconds_of=_name(custom["millisecondsOf"]) if "millisecondsOf" in custom else None,
+        below_minimum=_name(custom["belowMinimum"]) if "belowMinimum" in custom else "",
     )
 
 

@@ -33,7 +33,8 @@ class Column:
     """One column: its Iceberg type, what its values must be, and the words that the catalog shows for it.
 
     `unique` means unique within the event day. `previous_name` is what a renamed column was called before.
-    `milliseconds_of` is the landed column of seconds that a deduplication makes it of.
+    `milliseconds_of` is the landed column of seconds that a deduplication makes it of. `below_minimum` is the reason
+    for which a landed row with a value below the minimum is quarantined; empty: `out_of_range_<column>`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Column:
     enum: tuple[str, ...] = ()
     previous_name: str | None = None
     milliseconds_of: str | None = None
+    below_minimum: str = ""
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,8 @@ def _value_faults(column: Column) -> Iterator[tuple[str, str]]:
         yield "logicalTypeOptions", f"a range is for numbers, not for {column.type}"
     if len(limits) == 2 and limits[0] > limits[1]:
         yield "logicalTypeOptions", f"minimum {limits[0]} is above maximum {limits[1]}"
+    if column.below_minimum and column.minimum is None:
+        yield "customProperties", "belowMinimum is the reason of values below a minimum: declare the minimum"
     if column.enum and column.type != "string":
         yield "enum", f"an enumeration is for text, not for {column.type}"
     if column.primary_key and not column.required:

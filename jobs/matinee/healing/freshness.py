@@ -51,7 +51,7 @@ def _nothing_landed(validity: Validity, newest: "pa.Table", source: str, landing
     import pyarrow.compute as pc
 
     days, reads = days_of(newest), reads_of(newest, source, "landing_seq")
-    rows, numbers = reads["row"].to_numpy(), pc.fill_null(reads["landing_seq"], 0).to_numpy()
+    rows, numbers = reads["reader"].to_numpy(), pc.fill_null(reads["landing_seq"], 0).to_numpy()
     own = days_of(reads) == days[rows]
     read = np.full(len(days), -1)
     read[rows[own]] = numbers[own]
@@ -70,7 +70,7 @@ def _nothing_published(validity: Validity, contract: Contract, spec: InputSpec, 
     window = days[:, None] + np.arange((first - day).days, (last - day).days + 1)
     # What each of them read of each day of its window.
     generations, stamps = np.full(window.shape, -1), np.full(window.shape, "", object)
-    rows = reads["row"].to_numpy()
+    rows = reads["reader"].to_numpy()
     offsets = (days_of(reads) - window[rows, 0]).astype(np.int64)
     inside = (offsets >= 0) & (offsets < window.shape[1])
     generations[rows[inside], offsets[inside]] = reads["generation"].to_numpy()[inside]

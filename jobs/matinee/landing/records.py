@@ -13,7 +13,7 @@ from matinee.contracts.ddl import SPARK_TYPES
 from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.escapes import marked
-from matinee.landing.parsing.judge import AHEAD, DURATION, landed_fields
+from matinee.landing.parsing.judge import AHEAD, landed_fields
 from matinee.landing.parsing.text import NO_TEXT
 from matinee.landing.writing.parts import NAMES_COUNTED
 
@@ -37,12 +37,12 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
     document = F.try_parse_json(F.concat(F.lit("["), marked("payload"), F.lit(","), end.cast("string"), F.lit("]")))
     documents = lines.select(*_LINE, document.alias("document"))
     is_one_value = F.is_valid_utf8("payload") & (F.try_variant_get("document", "$[1]", "long") == end)
-    row = F.when(is_one_value, F.try_variant_get("document", "$[0]", "variant"))
-    rows = documents.select(*_LINE, row.alias("row"))
-    names = F.map_keys(F.try_variant_get("row", "$", "map<string,variant>")).alias("names")
+    record = F.when(is_one_value, F.try_variant_get("document", "$[0]", "variant"))
+    rows = documents.select(*_LINE, record.alias("record"))
+    names = F.map_keys(F.try_variant_get("record", "$", "map<string,variant>")).alias("names")
     # One pass over the row finds all fields; looking each up by its path took three times as long.
     wanted = f"struct<{','.join(f'{field.name}:variant' for field in fields)}>"
-    found = rows.select(*_LINE, names, F.try_variant_get("row", "$", wanted).alias("found"))
+    found = rows.select(*_LINE, names, F.try_variant_get("record", "$", wanted).alias("found"))
     texts = found.select(*_LINE, "names", *(part for field in fields for part in _type_and_text(field)))
     types = [F.col(f"type_{field.name}") for field in fields]
     values = texts.select(*_LINE, "names", *types, *(_value(field) for field in fields))
@@ -127,8 +127,6 @@ def _reasons(contract: Contract, received: Expression) -> Iterator[Expression]:
     yield _reason("received_in_future", received > F.col("landed_ts") + F.lit(AHEAD))
     yield _reason("event_in_future", event > received + F.expr("INTERVAL 1 DAY"))
     yield _reason("before_earliest_event", event < F.lit(start_of(contract.earliest_event)))
-    if DURATION in contract.column_names:
-        yield _reason("negative_duration", F.col(DURATION) < 0)
     for field in fields:
         yield from _reasons_of_range(field)
 
@@ -146,7 +144,7 @@ def _reasons_of_type(field: Column) -> Iterator[Expression]:
 def _reasons_of_range(field: Column) -> Iterator[Expression]:
     value = F.col(field.name)
     if field.minimum is not None:
-        yield _reason(f"out_of_range_{field.name}", value < field.minimum)
+        yield _reason(field.below_minimum or f"out_of_range_{field.name}", value < field.minimum)
     if field.maximum is not None:
         yield _reason(f"out_of_range_{field.name}", value > field.maximum)
     if field.enum:

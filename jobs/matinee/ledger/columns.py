@@ -117,13 +117,13 @@ def days_of(columns: "pa.Table", name: str = "day") -> "np.ndarray":
 
 
 def reads_of(columns: "pa.Table", dataset: str, *names: str) -> "pa.Table":
-    """Return what rows read of an input: `row`, `day`, and other columns of `Read`."""
+    """Return what rows read of an input: `reader` (the number of the row), `day`, and other columns of `Read`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     lists = columns[PINNED].combine_chunks()
     read = pa.Table.from_struct_array(lists.flatten())
-    wanted = read.select(["day", *names]).append_column("row", pc.list_parent_indices(lists))
+    wanted = read.select(["day", *names]).append_column("reader", pc.list_parent_indices(lists))
     return wanted.filter(pc.equal(read["dataset"], dataset))
 
 

@@ -243,6 +243,6 @@ def _last(rows: "pa.Table", *names: str) -> "pa.ChunkedArray":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    keys = rows.select(names).append_column("position", pa.array(range(len(rows)), pa.int64()))
-    found = keys.group_by(list(names), use_threads=False).aggregate([("position", "max")])["position_max"]
+    keys = rows.select(names).append_column("place", pa.array(range(len(rows)), pa.int64()))
+    found = keys.group_by(list(names), use_threads=False).aggregate([("place", "max")])["place_max"]
     return found.take(pc.sort_indices(found))

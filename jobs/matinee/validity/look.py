@@ -68,7 +68,7 @@ class Look:
             sizes, self._begins[dataset] = {}, None
             if self.lake.exists(dataset):
                 table = self.lake.table(dataset)
-                sizes, self._begins[dataset] = day_sizes(table, contract.day_column or "event_day"), begin_of(table)
+                sizes, self._begins[dataset] = day_sizes(table, contract.day_column or ""), begin_of(table)
             self._landed[dataset] = {day: size.rows for day, size in sizes.items()}
         return self._landed[dataset]
 

@@ -90,7 +90,7 @@ def _reads_plain(look: Look, newest: "pa.Table", dataset: str, plain: DaySet) ->
     if look.lake.registry.get(dataset).transform is not None:
         good &= look.generations(dataset, days) == reads["generation"].to_numpy()
     found = np.full(len(newest), fill_value=True)
-    found[reads["row"].to_numpy()[~good]] = False
+    found[reads["reader"].to_numpy()[~good]] = False
     return found
 
 

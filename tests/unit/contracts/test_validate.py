@@ -78,6 +78,13 @@ BY_OUR_RULES = [
         "declare the cells that it tells apart",
         id="buckets without cells",
     ),
+    pytest.param(
+        "          minimum: 1\n          maximum: 5\n",
+        "          maximum: 5\n        customProperties:\n          - {property: belowMinimum, value: too_few}\n",
+        28,
+        "declare the minimum",
+        id="a reason without a minimum",
+    ),
     pytest.param("value: 36", "value: soon", 38, "must be a whole number", id="no service level"),
 ]
 

@@ -3,8 +3,8 @@
 Reasons, the first that applies: `blank_line`, `incomplete_last_line`, `malformed_json`; for each field in the order of
 the contract `missing_<field>`, `wrong_type_<field>`, `blank_<field>`; `day_out_of_range` (within a year of an end of
 the calendar, where windows around the event have no days), `received_in_future` (more than AHEAD after it was landed),
-`event_in_future` (more than a day after it was received), `before_earliest_event`, `negative_duration`;
-`out_of_range_<field>`, `not_allowed_<field>`.
+`event_in_future` (more than a day after it was received), `before_earliest_event`; for each field
+`out_of_range_<field>` (below its minimum: the reason that the contract names, if any), `not_allowed_<field>`.
 
 Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. A text
 with half a surrogate pair is none: of different ones the engine would make the same. Times are ISO 8601 texts with an
@@ -23,7 +23,6 @@ from matinee.landing.parsing.values import DAY_US, Value, micros, value_of
 
 #: Columns that landing itself fills beside the day, whatever a row has under these names.
 OWN_COLUMNS = frozenset({"landing_seq", "file"})
-DURATION = "duration_s"
 #: How far a producer's clock may be ahead of the landing: what it says of when it received an event is not later.
 AHEAD = timedelta(minutes=10)
 AHEAD_US = AHEAD // timedelta(microseconds=1)
@@ -91,9 +90,6 @@ class Judge:
                 # An identifier of nothing would make one profile or title of all that have none.
                 yield f"blank_{name}"
         yield from self._reasons_of_time(values, landed)
-        duration = values.get(DURATION)
-        if isinstance(duration, int | float) and duration < 0:
-            yield "negative_duration"
         for field in self._bounded:
             yield from _reasons_of_range(field, values[field.name])
 
@@ -132,7 +128,7 @@ def _no_object(text: str | None, *, is_open: bool) -> str:
 def _reasons_of_range(field: Column, value: Value | None) -> Iterator[str]:
     if isinstance(value, int | float):
         if field.minimum is not None and value < field.minimum:
-            yield f"out_of_range_{field.name}"
+            yield field.below_minimum or f"out_of_range_{field.name}"
         if field.maximum is not None and value > field.maximum:
             yield f"out_of_range_{field.name}"
     if field.enum and value is not None and value not in field.enum:

@@ -12,7 +12,7 @@ import numpy as np
 
 from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
-from matinee.landing.parsing.judge import AHEAD_US, DURATION, landed_fields
+from matinee.landing.parsing.judge import AHEAD_US, landed_fields
 from matinee.landing.parsing.values import DAY_US, micros
 
 if TYPE_CHECKING:
@@ -130,10 +130,6 @@ def _times_keep(contract: Contract, columns: "Mapping[str, pa.Array]", landed: N
     good = (at >= first) & (at < micros(end_of(LAST_DAY))) & (at <= received + DAY_US) & (received <= landed + AHEAD_US)
     if event.null_count:
         good &= flags(event.is_valid())
-    if DURATION in columns:
-        import pyarrow.compute as pc
-
-        good &= ~flags(pc.less(columns[DURATION], 0))
     return good
 
 
