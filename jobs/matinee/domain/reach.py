@@ -7,6 +7,10 @@ older than t + m - w. A play at s belongs to its own day, and to an impression o
 from datetime import timedelta
 
 from matinee.contracts.model import Contract
+from matinee.contracts.parameters import Needs
+
+#: The parameters of both transforms.
+PARAMETERS: Needs = {"attribution.window": "duration", "attribution.min_delay": "duration"}
 
 _NOTHING = timedelta(0)
 _Reach = tuple[timedelta, timedelta] | None
@@ -31,4 +35,5 @@ def reach_of_outcomes(contract: Contract, path: tuple[str, ...]) -> _Reach:
 
 
 def _window(contract: Contract) -> tuple[timedelta, timedelta]:
-    return contract.duration("attribution.window"), contract.duration("attribution.min_delay")
+    window, min_delay = map(contract.duration, PARAMETERS)
+    return window, min_delay

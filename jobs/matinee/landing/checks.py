@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from matinee.contracts.model import Contract
+from matinee.contracts.parameters import Needs
 from matinee.landing.model import Landing
 
 #: A few poisoned records are quarantined and no more: of so few one cannot tell a share.
 FEW = 20
 MAX_BAD, MAX_SKEWED, MAX_SKEW = "stream.max_bad_share", "stream.max_skewed_share", "stream.max_skew"
+#: What the contract of landed events declares: a stream may land them.
+PARAMETERS: Needs = {MAX_BAD: "number", MAX_SKEWED: "number", MAX_SKEW: "duration"}
 #: Reasons that say that the records have another schema.
 _SCHEMA = ("missing_", "wrong_type_")
 

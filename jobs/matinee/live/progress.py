@@ -11,6 +11,7 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import live_name
+from matinee.contracts.parameters import Needs
 from matinee.landing import landed_files
 from matinee.table import markers
 from matinee.table.catalog import Lake
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 PROGRESS = "matinee.live"
 MARKER = "live"
 RECEIVED = "received_ts"
+#: How long live days stay once their batch is mature.
+KEEP = "live.keep"
+PARAMETERS: Needs = {KEEP: "duration"}
 SOURCES = ("raw.impressions", "raw.plays")
 
 

@@ -18,16 +18,13 @@ from matinee.errors import UsageError
 from matinee.live.catch_up import ensure_current
 from matinee.live.impressions import LIVE, OUTCOMES
 from matinee.live.lease import streaming
-from matinee.live.progress import Progress, progress
+from matinee.live.progress import KEEP, Progress, progress
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.swap import swapped
 from matinee.transforms import TransformContext, transform_of
 from matinee.validity.validity import Validity
-
-#: What the contract says of how long live days stay once their batch is mature.
-KEEP = "live.keep"
 
 
 def repair(settings: Settings, day: date) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 
 from matinee.contracts.model import is_number
+from matinee.contracts.parameters import sql_name
 from matinee.errors import ContractError
 from matinee.transforms.context import Transform, TransformContext
 
@@ -58,9 +59,6 @@ def sql_arguments(context: TransformContext) -> dict[str, object]:
         "as_of": context.as_of,
     }
     for name, value in context.contract.parameters.items():
-        argument = name.replace(".", "_")
-        if is_number(value):
-            arguments[argument] = context.contract.number(name)
-        else:
-            arguments[f"{argument}_us"] = context.micros(name)
+        bound = context.contract.number(name) if is_number(value) else context.micros(name)
+        arguments[sql_name(name, value)] = bound
     return arguments

@@ -1,0 +1,50 @@
+"""Parameters that must stand in a contract: those that a system or a transform reads, and those that its SQL binds."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from matinee.contracts.model import Contract, is_number
+from matinee.hooks import registered
+
+#: A package registers a `Needs` under this: by the kind of the datasets, as `live` of those with a live table, or by
+#: the name of the transform that reads them.
+HOOK = "matinee.parameters"
+
+#: What must be declared, and what it is.
+Needs = Mapping[str, Literal["duration", "number"]]
+
+#: What SQL can bind beside parameters.
+RUN_ARGUMENTS = ("first_day", "last_day", "as_of")
+
+_COMMENT_OR_TEXT = re.compile(r"--[^\n]*|/\*.*?\*/|'[^']*'", re.DOTALL)
+_ARGUMENT = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+
+
+def sql_name(parameter: str, value: str) -> str:
+    """Return the name by which SQL binds a parameter: `_` for `.`, and `_us` after a duration's."""
+    name = parameter.replace(".", "_")
+    return name if is_number(value) else f"{name}_us"
+
+
+def faults(contract: Contract) -> Iterator[str]:
+    """Yield which parameters are missing or of another kind than what reads them needs.
+
+    Raises:
+        EnvironmentNotReadyError: the package is not installed, so nothing says what is read.
+    """
+    hooks = registered(HOOK)
+    readers = [contract.kind, contract.transform or "", *(["live"] if contract.has_live else [])]
+    for reader in (reader for reader in readers if reader in hooks):
+        needs: Needs = hooks[reader].load()
+        for name, kind in needs.items():
+            value = contract.parameters.get(name)
+            if value is None:
+                yield f"parameter {name} is missing: {reader} reads it, a {kind}"
+            elif is_number(value) != (kind == "number"):
+                yield f"parameter {name} is '{value}', and {reader} reads a {kind}"
+    known = {*RUN_ARGUMENTS, *(sql_name(name, value) for name, value in contract.parameters.items())}
+    for file in sorted([*contract.folder.glob("*.sql"), *contract.folder.glob("audits/*.sql")]):
+        text = _COMMENT_OR_TEXT.sub(" ", file.read_text(encoding="utf-8"))
+        for argument in sorted(set(_ARGUMENT.findall(text)) - known):
+            yield f"{file.name} binds :{argument}, which no parameter declares"
