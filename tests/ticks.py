@@ -27,9 +27,9 @@ from matinee.landing.batches import landing
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.landing.offsets import landed_through
 from matinee.live import upkeep
-from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
+from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES, SOURCES
 from matinee.live.lease import streaming
-from matinee.live.progress import SOURCES, Progress, progress
+from matinee.live.progress import Progress, progress
 from matinee.live.register import Tick, paused, record
 from matinee.settings import Settings
 from matinee.table import refs

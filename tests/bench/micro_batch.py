@@ -17,7 +17,7 @@ from matinee.engine.server import own_server
 from matinee.engine.session import spark_session
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.offsets import landed_through
-from matinee.live.progress import SOURCES
+from matinee.live.impressions import SOURCES
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 from tests import streams

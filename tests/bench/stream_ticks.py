@@ -19,7 +19,7 @@ from matinee.engine.session import spark_session
 from matinee.landing.model import Landing
 from matinee.live.catch_up import bring_up
 from matinee.live.driver import run_every
-from matinee.live.impressions import OUTCOMES, RAW
+from matinee.live.impressions import OUTCOMES, SOURCES
 from matinee.live.progress import PROGRESS, Progress
 from matinee.live.tick import Topics
 from matinee.settings import Settings, load_settings
@@ -60,7 +60,7 @@ def measure_latency(home: Path, rate: int, seconds: int) -> Waits:
 
 def _send(servers: str, rate: int, seconds: int) -> None:
     begun, sent = time.monotonic(), 0
-    with Producer(servers, RAW) as producer:
+    with Producer(servers, ("impressions", "plays")) as producer:
         while sent < rate * seconds:
             for _ in range(rate // 10):
                 topic, key, event = _event(sent)
@@ -90,7 +90,7 @@ def _waits(lake: Lake) -> Waits:
     ]
     commits.sort(key=lambda one: one[0])
     waits: list[float] = []
-    for dataset in RAW.values():
+    for dataset in SOURCES:
         reached = [read[dataset] for _, read in commits]
         rows = lake.table(dataset).scan(selected_fields=("landing_seq", "received_ts")).to_arrow()
         sent = np.array(rows["received_ts"].cast("int64")) / 1e6

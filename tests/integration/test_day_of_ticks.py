@@ -8,8 +8,7 @@ from tests.ticks import ROWS, run_hours
 
 from matinee.contracts.model import live_name
 from matinee.landing.model import QUARANTINE
-from matinee.live.impressions import LIVE
-from matinee.live.progress import SOURCES
+from matinee.live.impressions import LIVE, SOURCES
 from matinee.live.register import TICKS
 from matinee.table.catalog import Lake
 

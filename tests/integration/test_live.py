@@ -13,8 +13,8 @@ from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, r
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.live.catch_up import bring_up
-from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
-from matinee.live.news import FEW_ROWS, News, View, gather
+from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES, News, gather
+from matinee.live.news import FEW_ROWS, View
 from matinee.live.tick import Folder, tick
 from matinee.maintenance.retention import expire, plan_expiry
 from matinee.publication.request import RunRequest
@@ -93,7 +93,7 @@ def test_a_compaction_and_an_expiry_in_the_middle_of_a_step_change_nothing(
         return gather(view)
 
     monkeypatch.setattr("matinee.live.step.faults.reach", disturb)
-    monkeypatch.setattr("matinee.live.step.gather", gather_late)
+    monkeypatch.setattr("matinee.live.impressions.gather", gather_late)
     late = raw_impression(D1, "late", title_id="t1", event_ts=at(D1, NOON + MINUTE / 2))
     land(lake, "raw.impressions", [late], seq=2, close=False)
     catch_up(settings)

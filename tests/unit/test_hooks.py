@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from matinee.contracts import parameters
+from matinee.contracts import readers
 from matinee.errors import EnvironmentNotReadyError
 from matinee.hooks import registered
 from matinee.settings import CHECKOUT
@@ -15,7 +15,7 @@ from matinee.transforms import HOOK, reach
 DECLARED = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["entry-points"]
 
 
-@pytest.mark.parametrize("group", [HOOK, markers.HOOK, reach.HOOK, parameters.HOOK])
+@pytest.mark.parametrize("group", [HOOK, markers.HOOK, reach.HOOK, readers.HOOK, readers.FOLLOWERS])
 def test_every_hook_of_the_project_is_registered_and_loads(group: str) -> None:
     found = registered(group)
     assert {name: entry.value for name, entry in found.items()} == DECLARED[group]

@@ -127,9 +127,9 @@ def test_a_cluster_that_gets_the_wheel_as_a_zip_finds_what_is_registered(wheel: 
     archive = shutil.copy(wheel, tmp_path / "matinee.zip")
     code = (
         "import json, matinee; from matinee import hooks, transforms; from matinee.table import markers;"
-        "from matinee.transforms import reach; from matinee.contracts import parameters;"
+        "from matinee.transforms import reach; from matinee.contracts import readers;"
         "loaded = {group: sorted(name for name, entry in hooks.registered(group).items() if entry.load())"
-        " for group in (markers.HOOK, transforms.HOOK, reach.HOOK, parameters.HOOK)};"
+        " for group in (markers.HOOK, transforms.HOOK, reach.HOOK, readers.HOOK, readers.FOLLOWERS)};"
         "print(json.dumps([matinee.__file__, loaded]))"
     )
     command = [sys.executable, "-c", code]

@@ -153,7 +153,7 @@ def compare(key: date | None, output: str) -> None:
 @click.option("--key", type=DAY, required=True, help="One event day, YYYY-MM-DD.")
 @output_option
 def repair(key: date, output: str) -> None:
-    """Derive a day of both live tables anew, from what they have read; a batch's rows are never copied.
+    """Derive a day of the live tables again, from what they have read; a batch's rows are never copied.
 
     \b
     Example:

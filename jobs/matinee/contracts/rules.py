@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from matinee.contracts import parameters
+from matinee.contracts import readers
 from matinee.contracts.document import Place
 from matinee.contracts.model import (
     DEDUPLICATE,
@@ -200,8 +200,8 @@ def _parameters(subject: Subject) -> Iterator[Finding]:
         least, most = value, contract.parameters.get(f"{name.removesuffix('.min')}.max", "")
         if name.endswith(".min") and is_number(least) and is_number(most) and float(least) > float(most):
             yield (*place, name), f"parameter {name} is {least}, above its maximum {most}"
-    for reason in parameters.faults(contract):
-        yield place, reason
+    for name, reason in readers.faults(contract):
+        yield subject.custom(name), reason
     if not _resolves(contract, contract.touches):
         yield subject.custom("touches"), f"touches '{contract.touches}' is neither a parameter nor a duration"
 

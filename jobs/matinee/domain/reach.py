@@ -7,7 +7,7 @@ older than t + m - w. A play at s belongs to its own day, and to an impression o
 from datetime import timedelta
 
 from matinee.contracts.model import Contract
-from matinee.contracts.parameters import Needs
+from matinee.contracts.readers import Needs
 
 #: The parameters of both transforms.
 PARAMETERS: Needs = {"attribution.window": "duration", "attribution.min_delay": "duration"}

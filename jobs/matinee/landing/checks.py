@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from matinee.contracts.model import Contract
-from matinee.contracts.parameters import Needs
+from matinee.contracts.readers import Needs
 from matinee.landing.model import Landing
 
 #: A few poisoned records are quarantined and no more: of so few one cannot tell a share.

@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from matinee.contracts.model import live_name
 from matinee.engine.tables.spark_tables import conflicts
 from matinee.errors import CommitConflictError, StreamPausedError
 from matinee.landing.checks import troubles
-from matinee.live.impressions import LIVE
-from matinee.live.progress import SOURCES
+from matinee.live.groups import Group, groups
 from matinee.live.register import resumed
-from matinee.live.step import Step
+from matinee.live.step import Step, next_step
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
@@ -37,10 +35,14 @@ def bring_up(lake: Lake, session: SparkSession, lease: Lease | None = None) -> i
         CommitConflictError: others changed the live tables in each of several tries.
         LeaseLostError: another process took the lease.
     """
-    ensure_current(lake)
+    return sum(_bring_up(lake, session, group, lease) for group in groups(lake.registry))
+
+
+def _bring_up(lake: Lake, session: SparkSession, group: Group, lease: Lease | None) -> int:
+    ensure_current(lake, group)
     steps = lost = 0
     while True:
-        step = Step.next(lake, session, lease)
+        step = next_step(lake, session, group, lease)
         if step is None:
             return steps
         if lease is not None:
@@ -57,9 +59,11 @@ def bring_up(lake: Lake, session: SparkSession, lease: Lease | None = None) -> i
             steps, lost = steps + 1, 0
 
 
-def ensure_current(lake: Lake) -> None:
-    """Bring the tables to their contracts, newest snapshots included: a pinned one is read with its own schema."""
-    for dataset in (*SOURCES, *map(live_name, LIVE)):
+def ensure_current(lake: Lake, group: Group) -> None:
+    """Bring the tables of a group to their contracts, newest snapshots included: a pinned one is read with its own
+    schema.
+    """
+    for dataset in (*group.sources, *group.tables):
         table = lake.ensure(dataset)
         snapshot = table.current_snapshot()
         if snapshot is not None and snapshot.schema_id != table.schema().schema_id:

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from matinee.contracts.model import live_name
-from matinee.live.impressions import LIVE
 from matinee.live.register import TICKS
 from matinee.table.catalog import Lake
 from matinee.table.leases.holders import hold_patiently
@@ -24,10 +22,12 @@ def streaming(lake: Lake, patience: timedelta = PATIENCE) -> Iterator[Lease]:
     Raises:
         LeaseHeldError: it was not free within that time.
     """
-    tables = map(lake.table, filter(lake.exists, map(live_name, LIVE)))
-    above = max(map(newest_number, tables), default=0)
+    tables = [
+        contract.dataset for contract in lake.registry.all() if contract.is_live and lake.exists(contract.dataset)
+    ]
+    above = max((newest_number(lake.table(name)) for name in tables), default=0)
     with hold_patiently(lake, TICKS, LEASE, patience, above) as lease:
-        for dataset in filter(lake.exists, map(live_name, LIVE)):
+        for dataset in filter(lake.exists, tables):
             drop_leftovers(lake, dataset)
         yield lease
 

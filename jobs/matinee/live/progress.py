@@ -4,14 +4,14 @@ A crash, a lost checkpoint or a pause changes nothing: the next step goes on fro
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from heapq import merge
 from typing import TYPE_CHECKING
 
-from matinee.contracts.model import live_name
-from matinee.contracts.parameters import Needs
+from matinee.contracts.model import RECEIVED, live_name
+from matinee.contracts.readers import Needs
 from matinee.landing import landed_files
 from matinee.table import markers
 from matinee.table.catalog import Lake
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 
 PROGRESS = "matinee.live"
 MARKER = "live"
-RECEIVED = "received_ts"
 #: How long live days stay once their batch is mature.
 KEEP = "live.keep"
 PARAMETERS: Needs = {KEEP: "duration"}
-SOURCES = ("raw.impressions", "raw.plays")
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Progress:
     """What a live table holds.
 
     Attributes:
-        read: by raw dataset, the landing number up to which its rows were taken, included.
+        read: by landed dataset, the landing number up to which its rows were taken, included.
         since: the same before the commit: its rows are of the landings after it.
         as_of: the instant that its labels are as of.
         expired: days up to this one were removed.
@@ -72,7 +70,7 @@ class Progress:
         )
 
 
-_NOTHING = Progress(dict.fromkeys(SOURCES, 0))
+_NOTHING = Progress({})
 
 
 def is_progress(summary: Mapping[str, str]) -> bool:
@@ -96,18 +94,19 @@ def progress_in(table: "Table") -> Progress:
     return Progress.from_summary(found) if found is not None else _NOTHING
 
 
-def next_stop(lake: Lake, read: Mapping[str, int], rows: int) -> dict[str, int]:
-    """Return up to which landing number of each raw dataset the next step goes; one landing at least.
+def next_stop(lake: Lake, sources: Collection[str], read: Mapping[str, int], rows: int) -> dict[str, int]:
+    """Return up to which landing number of each source the next step goes; one landing at least.
 
     The datasets go on together, as their rows were received: an impression should be there when its plays are.
 
     Args:
         lake: the lake.
+        sources: the landed datasets.
         read: the landing numbers that the last step went to.
         rows: as many rows a step takes, but where one landing has more.
     """
-    waiting = {dataset: landed_files.landed_after(lake, dataset, read.get(dataset, 0)) for dataset in SOURCES}
-    stops, taken = {dataset: read.get(dataset, 0) for dataset in SOURCES}, 0
+    waiting = {dataset: landed_files.landed_after(lake, dataset, read.get(dataset, 0)) for dataset in sources}
+    stops, taken = {dataset: read.get(dataset, 0) for dataset in sources}, 0
     for landing in merge(*waiting.values(), key=lambda one: one.received_ts):
         if taken and taken + landing.rows_landed > rows:
             break
@@ -120,16 +119,16 @@ def next_stop(lake: Lake, read: Mapping[str, int], rows: int) -> dict[str, int]:
 
 
 def watermark(lake: Lake, read: Mapping[str, int]) -> datetime | None:
-    """Return the instant before which the events of both sources have arrived, as their contracts say; None: unknown.
+    """Return the instant before which the events of all sources have arrived, as their contracts say; None: unknown.
 
     It moves with the received times of what was landed last: a source that is silent holds it, and so does one of which
     old events are landed again.
 
     Args:
         lake: the lake.
-        read: the landing number of each raw dataset up to which to look.
+        read: the landing number of each source up to which to look.
     """
-    known = [_declared(lake, dataset, read.get(dataset, 0)) for dataset in SOURCES]
+    known = [_declared(lake, dataset, through) for dataset, through in read.items()]
     return None if None in known else min(one for one in known if one is not None)
 
 

@@ -16,19 +16,20 @@ from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_tables import full_name, read, replace_days
 from matinee.errors import UsageError
 from matinee.live.catch_up import ensure_current
-from matinee.live.impressions import LIVE, OUTCOMES
+from matinee.live.groups import Group, groups, mature_through
 from matinee.live.lease import streaming
 from matinee.live.progress import KEEP, Progress, progress
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.leases.lease import Lease
 from matinee.table.swap import swapped
 from matinee.transforms import TransformContext, transform_of
 from matinee.validity.validity import Validity
 
 
 def repair(settings: Settings, day: date) -> None:
-    """Derive a day of both live tables anew, from what they have read.
+    """Derive a day of the live tables again, from what they have read.
 
     Raises:
         LeaseHeldError: ticks left no time for it; try again.
@@ -36,22 +37,32 @@ def repair(settings: Settings, day: date) -> None:
     """
     lake = Lake.open(settings)
     with streaming(lake) as lease, spark_session(settings) as session:
-        before = {dataset: progress(lake, dataset) for dataset in LIVE}
-        _refuse_missing(before, day)
-        ensure_current(lake)
-        for dataset, done in before.items():
-            rows = _Derivation(lake, session, done).derive(dataset, day, day)
-            contract = lake.registry.get(live_name(dataset))
-            with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
-                # Other days are still of who made them: what is stored of the table stays.
-                replace_days(rows, settings, contract, branch, day, day, done.to_summary() | lease.to_summary())
+        having = [group for group in groups(lake.registry) if _has(lake, group, day)]
+        if not having:
+            raise _missing(lake, day)
+        for group in having:
+            ensure_current(lake, group)
+            for dataset in group.datasets:
+                _derive_again(lake, session, lease, dataset, day)
 
 
-def _refuse_missing(before: dict[str, Progress], day: date) -> None:
-    expired = max((one.expired for one in before.values() if one.expired), default=None)
-    if all(any(one.read.values()) for one in before.values()) and (expired is None or day > expired):
-        return
-    raise UsageError(
+def _derive_again(lake: Lake, session: SparkSession, lease: Lease, dataset: str, day: date) -> None:
+    done, contract = progress(lake, dataset), lake.registry.get(live_name(dataset))
+    rows = _Derivation(lake, session, done).derive(dataset, day, day)
+    with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
+        # Other days are still of who made them: what is stored of the table stays.
+        replace_days(rows, lake.settings, contract, branch, day, day, done.to_summary() | lease.to_summary())
+
+
+def _has(lake: Lake, group: Group, day: date) -> bool:
+    done = [progress(lake, dataset) for dataset in group.datasets]
+    return all(any(table.read.values()) and day > (table.expired or date.min) for table in done)
+
+
+def _missing(lake: Lake, day: date) -> UsageError:
+    of_all = [progress(lake, dataset).expired for group in groups(lake.registry) for dataset in group.datasets]
+    expired = max((last for last in of_all if last), default=None)
+    return UsageError(
         f"The live tables do not have {day}.",
         next_step="Name a day that the stream has brought up and that has not expired; see `matinee stream status`.",
         facts={"day": day, "expired": expired},
@@ -84,23 +95,30 @@ def expire(settings: Settings) -> date | None:
         LeaseHeldError: ticks left no time for it; try again.
     """
     lake = Lake.open(settings)
-    if not all(lake.exists(live_name(dataset)) for dataset in LIVE):
+    made = [group for group in groups(lake.registry) if all(map(lake.exists, group.tables))]
+    if not made:
         return None
-    through = _expires_through(lake, Validity(lake).vtts(OUTCOMES).mature_through)
+    through = {group: _expires_through(lake, group, mature_through(Validity(lake), group)) for group in made}
     with streaming(lake) as lease, spark_session(settings) as session:
-        for dataset in LIVE:
-            done = progress(lake, dataset)
-            if through is not None and (done.expired is None or done.expired < through):
-                contract = lake.registry.get(live_name(dataset))
-                nothing = session.table(full_name(settings, contract.dataset)).limit(0)
-                after = replace(done, expired=through).to_summary() | lease.to_summary()
-                with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
-                    replace_days(nothing, settings, contract, branch, contract.earliest_event, through, after)
-                faults.reach("parity.after_table")
-    return progress(lake, OUTCOMES).expired
+        for group in made:
+            _expire(lake, session, lease, group, through[group])
+    last = [progress(lake, group.datasets[-1]).expired for group in made]
+    return max((day for day in last if day), default=None)
 
 
-def _expires_through(lake: Lake, mature_through: datetime | None) -> date | None:
-    if mature_through is None:
+def _expire(lake: Lake, session: SparkSession, lease: Lease, group: Group, through: date | None) -> None:
+    for dataset in group.datasets:
+        done = progress(lake, dataset)
+        if through is not None and (done.expired is None or done.expired < through):
+            contract = lake.registry.get(live_name(dataset))
+            nothing = session.table(full_name(lake.settings, contract.dataset)).limit(0)
+            after = replace(done, expired=through).to_summary() | lease.to_summary()
+            with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
+                replace_days(nothing, lake.settings, contract, branch, contract.earliest_event, through, after)
+            faults.reach("parity.after_table")
+
+
+def _expires_through(lake: Lake, group: Group, mature: datetime | None) -> date | None:
+    if mature is None:
         return None
-    return (mature_through - lake.registry.get(OUTCOMES).duration(KEEP) - timedelta(days=1)).date()
+    return (mature - lake.registry.get(group.datasets[-1]).duration(KEEP) - timedelta(days=1)).date()

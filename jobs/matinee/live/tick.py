@@ -32,7 +32,7 @@ from matinee.errors import (
 from matinee.landing.ingest import ingest, landable
 from matinee.landing.micro_batch import Landed, land_batch
 from matinee.live.catch_up import bring_up
-from matinee.live.impressions import OUTCOMES
+from matinee.live.groups import groups
 from matinee.live.lease import lease_of, streaming
 from matinee.live.progress import progress
 from matinee.live.register import Tick, paused, record, ticks
@@ -249,7 +249,8 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
             record(lease.lake, replace(done, reason=str(error).splitlines()[0], seconds=seconds))
         raise
     if steps or done.seconds:
-        as_of = progress(lease.lake, OUTCOMES).as_of
+        instants = [progress(lease.lake, group.datasets[-1]).as_of for group in groups(lease.lake.registry)]
+        as_of = min((instant for instant in instants if instant), default=None)
         lag_s = (stamp() - oldest).total_seconds() if oldest else None
         record(lease.lake, replace(done, seconds=seconds, as_of=as_of, lag_s=lag_s))
 

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from matinee.contracts.model import live_name
 from matinee.landing.model import QUARANTINE
-from matinee.live.impressions import LIVE
-from matinee.live.progress import SOURCES
+from matinee.live.groups import groups
 from matinee.maintenance.compaction import compact
 from matinee.maintenance.upkeep import expire_recovered, recover_all
 from matinee.settings import Settings
@@ -24,18 +22,19 @@ if TYPE_CHECKING:
 
 #: It is time after so many steps.
 STEPS = 40
-TABLES = (*SOURCES, *map(live_name, LIVE), QUARANTINE)
 
 
 def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
     """Compact and expire the tables of the stream, if it is time; `begun`: when the tick did."""
-    if not is_time(lease.lake, live_name(LIVE[-1]), begun):
+    due = [group for group in groups(lease.lake.registry) if is_time(lease.lake, group.tables[-1], begun)]
+    if not due:
         return
-    for dataset in TABLES:
+    tables = [*(name for group in due for name in (*group.sources, *group.tables)), QUARANTINE]
+    for dataset in tables:
         lease.renew()
         compact(settings, dataset)
     recover_all(settings)
-    for dataset in filter(lease.lake.exists, TABLES):
+    for dataset in filter(lease.lake.exists, tables):
         expire_recovered(lease.lake, dataset, begun)
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.model import Contract, live_name
-from matinee.days import end_of
-from matinee.domain.pair import PAIR
+from matinee.contracts.model import Contract, InputSpec, live_name
+from matinee.days import end_of, reach_ahead, reach_back
 from matinee.engine.tables.spark_tables import full_name
 from matinee.errors import InputsNotValidError
 from matinee.ledger.model import Publication
+from matinee.live.groups import Group, Sources, group_of
 from matinee.live.progress import Progress, progress_in
 from matinee.parity.causes import Evidence, Read
 from matinee.parity.register import ARRIVED_AFTER, Parity, record
@@ -27,7 +27,6 @@ from matinee.validity.validity import Validity
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-WINDOW = "attribution.window"
 DIFFERS = "differs"
 
 
@@ -43,15 +42,18 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
     table = _live_table(lake, contract, day)
     live, head = progress_in(table), refs.head(table)
     published = _published(validity, contract, day)
-    read = Read.of(validity, published)
-    _refuse_too_early(contract, published, read, live, day)
-    compared = _compared(_joined(lake, session, contract, day, head), contract)
+    group = group_of(lake.registry, dataset)
+    sources, reach = group.sources_of(lake.registry), _reach(lake, group)
+    days = reach_back(day, reach), reach_ahead(day, reach)
+    read = Read.of(validity, sources, *days)
+    _refuse_too_early(contract, published, read, live, day, reach)
+    compared = _compared(_joined(lake, session, contract, day, head), contract, sources)
     rows = compared.count()
     differing = compared.where(DIFFERS).localCheckpoint()
     counts: dict[str, dict[str, int]] = {}
     if not differing.isEmpty():
         made_by = (published.run.contract_version, published.run.code_version)
-        evidence = Evidence(lake, session, live, read, day, {live_name(dataset): head})
+        evidence = Evidence(lake, session, live, read, sources, days, {live_name(dataset): head})
         counts = _counts(evidence.caused(differing, contract, made_by), contract)
     late = counts.pop(ARRIVED_AFTER, {}).get("rows", 0)
     found = Parity(
@@ -67,6 +69,17 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
     )
     record(lake, found)
     return found
+
+
+def _reach(lake: Lake, group: Group) -> timedelta:
+    """Return how far from a day the events lie that its rows are made from."""
+    contracts = [lake.registry.get(name) for name in group.datasets]
+    lengths = ((contract, length) for contract in contracts for spec in contract.inputs for length in _around(spec))
+    return max(contract.duration(length) for contract, length in lengths)
+
+
+def _around(spec: InputSpec) -> tuple[str, str]:
+    return spec.lookback, spec.lookahead
 
 
 def _live_table(lake: Lake, contract: Contract, day: date) -> "Table":
@@ -91,8 +104,10 @@ def _published(validity: Validity, contract: Contract, day: date) -> Publication
     return newest
 
 
-def _refuse_too_early(contract: Contract, published: Publication, read: "Read", live: Progress, day: date) -> None:
-    mature_from = end_of(day) + contract.duration(WINDOW)
+def _refuse_too_early(
+    contract: Contract, published: Publication, read: Read, live: Progress, day: date, reach: timedelta
+) -> None:
+    mature_from = end_of(day) + reach
     as_of = published.run.as_of
     words = None
     if live.expired is not None and day <= live.expired:
@@ -134,13 +149,14 @@ def _refuse_other_schema(columns: Iterable[str], contract: Contract, dataset: st
         )
 
 
-def _compared(joined: DataFrame, contract: Contract) -> DataFrame:
-    """Return each key once: key, profile_id, title_id, of each column whether it differs (0, 1), and `differs`."""
+def _compared(joined: DataFrame, contract: Contract, sources: Sources) -> DataFrame:
+    """Return each key once: key, what belongs together, of each column whether it differs (0, 1), and `differs`."""
     both = F.col("batch").isNotNull() & F.col("live").isNotNull()
     same = {name: both & F.col(f"batch.{name}").eqNullSafe(F.col(f"live.{name}")) for name in contract.column_names}
     columns = [F.max((~equal).cast("int")).alias(f"not_{name}") for name, equal in same.items()]
-    pair = [F.max(F.coalesce(f"batch.{name}", f"live.{name}")).alias(name) for name in PAIR]
-    by_key = joined.groupBy(*contract.key_columns).agg(*pair, F.count("*").alias("copies"), *columns)
+    others = [name for name in sources.together if name not in contract.key_columns]
+    together = [F.max(F.coalesce(f"batch.{name}", f"live.{name}")).alias(name) for name in others]
+    by_key = joined.groupBy(*contract.key_columns).agg(*together, F.count("*").alias("copies"), *columns)
     # A live row that stands there twice may agree; the key does not.
     differs = F.greatest(F.lit(0), *(f"not_{name}" for name in same)) + F.col("copies") > 1
     return by_key.withColumn(DIFFERS, differs)

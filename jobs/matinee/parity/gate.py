@@ -4,7 +4,7 @@ from datetime import date
 
 from matinee.engine.session import spark_session
 from matinee.errors import InputsNotValidError, StreamDiffersError
-from matinee.live.impressions import LIVE
+from matinee.live.groups import groups
 from matinee.parity.compare import compare
 from matinee.parity.register import Parity, days_to_compare
 from matinee.settings import Settings
@@ -16,23 +16,28 @@ def judge(settings: Settings, day: date | None = None) -> list[Parity]:
 
     Args:
         settings: which lake.
-        day: of both live tables; default: all that are mature, and not compared with their newest publication yet.
+        day: of the live tables, of each group that can be compared by now; default: all days that are mature, and not
+            compared with their newest publication yet.
 
     Raises:
         StreamDiffersError: rows differ; each comparison is recorded, and told in the facts.
-        InputsNotValidError: the day that was named cannot be compared yet.
+        InputsNotValidError: the day that was named cannot be compared yet, in no group of live tables.
     """
     lake = Lake.open(settings)
-    wanted = [(dataset, day) for dataset in LIVE] if day else days_to_compare(lake)
+    wanted = [[(name, day) for name in group.datasets] for group in groups(lake.registry)] if day else []
+    wanted = wanted or [[one] for one in days_to_compare(lake)]
     found: list[Parity] = []
+    refused: list[InputsNotValidError] = []
     if wanted:
         with spark_session(settings) as session:
-            for dataset, one in wanted:
+            for days in wanted:
                 try:
-                    found.append(compare(lake, session, dataset, one))
-                except InputsNotValidError:
-                    if day is not None:
-                        raise
+                    for dataset, one in days:
+                        found.append(compare(lake, session, dataset, one))
+                except InputsNotValidError as error:
+                    refused.append(error)
+    if day and len(refused) == len(wanted):
+        raise refused[0]
     differing = [one for one in found if one.differing]
     if differing:
         raise _differs(differing)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from matinee.contracts.model import live_name
+from matinee.live.groups import groups, mature_through
 from matinee.live.progress import progress
 from matinee.table.catalog import Lake
 from matinee.table.registers import append_rows, stamp
@@ -68,13 +69,14 @@ def days_to_compare(lake: Lake) -> list[tuple[str, date]]:
     """
     validity = Validity(lake)
     agreed = {(one.dataset, one.day, one.publication_id) for one in parities(lake) if not one.differing}
-    datasets = [one.dataset for one in lake.registry.all() if one.has_live and lake.exists(live_name(one.dataset))]
-    mature = min((found for one in datasets if (found := validity.vtts(one).mature_through)), default=None)
+    streamed = (group for group in groups(lake.registry) if any(map(lake.exists, group.tables)))
+    until = {group: mature_through(validity, group) for group in streamed}
     return [
         (dataset, day)
-        for dataset in datasets
+        for group, mature in until.items()
+        for dataset in group.datasets
+        if mature is not None and lake.exists(live_name(dataset))
         for day, newest in validity.history(dataset).newest_notes.items()
-        if mature is not None and day < mature.date()
-        if day > (progress(lake, dataset).expired or date.min)
+        if day < mature.date() and day > (progress(lake, dataset).expired or date.min)
         if (dataset, day, newest.publication_id) not in agreed
     ]

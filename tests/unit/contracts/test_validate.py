@@ -328,3 +328,11 @@ def test_sql_that_binds_what_no_parameter_declares_is_refused(tmp_path: Path) ->
 def test_a_missing_parameter_is_named_where_it_is_read() -> None:
     with pytest.raises(UsageError, match=r"raw.plays has no parameter stream.delay"):
         load(SHIPPED / "raw" / "plays" / "contract.odcs.yaml").duration("stream.delay")
+
+
+def test_a_live_table_that_nothing_fills_is_refused(write_contract: WriteContract) -> None:
+    live = "customProperties:\n  - {property: live, value: true}\n"
+    problems = check(write_contract(("customProperties:\n", live)))
+    assert "nothing follows what deduplicate_ratings makes, so it can have no live table" in [
+        one.reason for one in problems
+    ]

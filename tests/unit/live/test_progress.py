@@ -13,13 +13,14 @@ from matinee.table.commits import commit_nothing
 
 OUTCOMES = "core.impression_plays"
 IMPRESSIONS, PLAYS = "raw.impressions", "raw.plays"
+SOURCES = (IMPRESSIONS, PLAYS)
 HOUR = timedelta(hours=1)
 MUCH_LATER = at(date(2100, 1, 1))
 
 
 def test_what_a_commit_says_is_read_back_past_commits_that_say_nothing(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
-    assert progress(lake, OUTCOMES) == Progress({IMPRESSIONS: 0, PLAYS: 0})
+    assert progress(lake, OUTCOMES) == Progress({})
     lake.ensure(live_name(OUTCOMES))
     done = Progress({IMPRESSIONS: 4, PLAYS: 7}, {IMPRESSIONS: 3, PLAYS: 7}, at(D1), D1, ("1.0.0", "2"))
     commit_nothing(lake, live_name(OUTCOMES), refs.MAIN, done.to_summary())
@@ -47,11 +48,11 @@ def test_a_step_goes_as_far_as_its_rows_allow_and_past_what_has_expired(tmp_path
     for seq in (1, 2, 3):
         land(lake, IMPRESSIONS, [raw_impression(D1, f"e{seq}{n}") for n in range(4)], seq=seq, received=at(D1))
     lake.ensure(PLAYS)
-    assert next_stop(lake, {}, rows=9) == {IMPRESSIONS: 2, PLAYS: 0}
-    assert next_stop(lake, {}, rows=1) == {IMPRESSIONS: 1, PLAYS: 0}
-    assert next_stop(lake, {IMPRESSIONS: 1}, rows=100) == {IMPRESSIONS: 3, PLAYS: 0}
+    assert next_stop(lake, SOURCES, {}, rows=9) == {IMPRESSIONS: 2, PLAYS: 0}
+    assert next_stop(lake, SOURCES, {}, rows=1) == {IMPRESSIONS: 1, PLAYS: 0}
+    assert next_stop(lake, SOURCES, {IMPRESSIONS: 1}, rows=100) == {IMPRESSIONS: 3, PLAYS: 0}
     land(lake, PLAYS, [raw_play(D1)], seq=1)  # Its commit says no more than its number.
-    assert next_stop(lake, {}, rows=1) == {IMPRESSIONS: 1, PLAYS: 1}
+    assert next_stop(lake, SOURCES, {}, rows=1) == {IMPRESSIONS: 1, PLAYS: 1}
 
 
 def test_events_have_arrived_until_the_earlier_of_both_sources_less_its_delay(tmp_path: Path) -> None:

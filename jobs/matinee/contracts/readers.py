@@ -1,4 +1,4 @@
-"""Parameters that must stand in a contract: those that a system or a transform reads, and those that its SQL binds."""
+"""What a contract must have for what reads it: parameters of systems, transforms and SQL; what fills its live table."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,9 @@ from matinee.hooks import registered
 #: A package registers a `Needs` under this: by the kind of the datasets, as `live` of those with a live table, or by
 #: the name of the transform that reads them.
 HOOK = "matinee.parameters"
+
+#: What brings live tables up to what is landed is registered under this, by the name of the datasets' transform.
+FOLLOWERS = "matinee.followers"
 
 #: What must be declared, and what it is.
 Needs = Mapping[str, Literal["duration", "number"]]
@@ -27,8 +30,8 @@ def sql_name(parameter: str, value: str) -> str:
     return name if is_number(value) else f"{name}_us"
 
 
-def faults(contract: Contract) -> Iterator[str]:
-    """Yield which parameters are missing or of another kind than what reads them needs.
+def faults(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Yield the custom property at which something is missing or of another kind than what reads it needs, and why.
 
     Raises:
         EnvironmentNotReadyError: the package is not installed, so nothing says what is read.
@@ -40,11 +43,13 @@ def faults(contract: Contract) -> Iterator[str]:
         for name, kind in needs.items():
             value = contract.parameters.get(name)
             if value is None:
-                yield f"parameter {name} is missing: {reader} reads it, a {kind}"
+                yield "parameters", f"parameter {name} is missing: {reader} reads it, a {kind}"
             elif is_number(value) != (kind == "number"):
-                yield f"parameter {name} is '{value}', and {reader} reads a {kind}"
+                yield "parameters", f"parameter {name} is '{value}', and {reader} reads a {kind}"
+    if contract.has_live and contract.transform not in registered(FOLLOWERS):
+        yield "live", f"nothing follows what {contract.transform} makes, so it can have no live table"
     known = {*RUN_ARGUMENTS, *(sql_name(name, value) for name, value in contract.parameters.items())}
     for file in sorted([*contract.folder.glob("*.sql"), *contract.folder.glob("audits/*.sql")]):
         text = _COMMENT_OR_TEXT.sub(" ", file.read_text(encoding="utf-8"))
         for argument in sorted(set(_ARGUMENT.findall(text)) - known):
-            yield f"{file.name} binds :{argument}, which no parameter declares"
+            yield "parameters", f"{file.name} binds :{argument}, which no parameter declares"

@@ -1,0 +1,121 @@
+"""Which live tables are followed together, and by what: as contracts and registered followers say.
+
+A follower (`live/step.py`) brings the live tables of a group up to what is landed. It is registered by the name of the
+transform whose datasets it follows; datasets of the same follower are one group where one of them is made from another.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import EntryPoint
+
+from matinee.contracts.model import live_name
+from matinee.contracts.readers import FOLLOWERS
+from matinee.contracts.registry import Registry
+from matinee.errors import ContractError
+from matinee.hooks import registered
+from matinee.validity.maturity import looks_ahead
+from matinee.validity.validity import Validity
+
+
+@dataclass(frozen=True)
+class Events:
+    """Landed events as a follower takes them.
+
+    Attributes:
+        landed: the dataset that they are landed in.
+        core: the dataset of the same events without repeats.
+        holder: the dataset whose live table has every event.
+        is_whole: whether its rows have all columns that decide between repeats.
+        is_ranked: whether rows depend on the order of the events that belong together.
+    """
+
+    landed: str
+    core: str
+    holder: str
+    is_whole: bool
+    is_ranked: bool = False
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the datasets of a group are made from.
+
+    Attributes:
+        events: the landed events.
+        together: the columns of events and live rows by which they belong together: a row depends on no others.
+    """
+
+    events: tuple[Events, ...]
+    together: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Datasets whose live tables are brought up together, in the order in which they are derived.
+
+    `sources` are the landed datasets that they are made from, by name.
+    """
+
+    datasets: tuple[str, ...]
+    sources: tuple[str, ...]
+    entry: EntryPoint
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The live tables, in the order of the datasets."""
+        return tuple(map(live_name, self.datasets))
+
+    def sources_of(self, registry: Registry) -> Sources:
+        """Return what the follower says that the datasets are made from."""
+        sources: Sources = self.entry.load().sources([registry.get(name) for name in self.datasets])
+        return sources
+
+
+def groups(registry: Registry) -> tuple[Group, ...]:
+    """Return every group of live tables.
+
+    Raises:
+        ContractError: no follower is registered for the transform of a dataset with a live table.
+    """
+    parts: list[tuple[str, ...]] = []
+    entries = {contract.dataset: _entry(registry, contract.dataset) for contract in registry.all() if contract.has_live}
+    for dataset, entry in entries.items():
+        above = [
+            part
+            for part in parts
+            if entries[part[0]].value == entry.value and any(dataset in registry.downstream(name) for name in part)
+        ]
+        parts = [part for part in parts if part not in above] + [(*(name for part in above for name in part), dataset)]
+    return tuple(Group(part, _sources(registry, part), entries[part[0]]) for part in parts)
+
+
+def group_of(registry: Registry, dataset: str) -> Group:
+    """Return the group of a dataset with a live table."""
+    return next(group for group in groups(registry) if dataset in group.datasets)
+
+
+def mature_through(validity: Validity, group: Group) -> datetime | None:
+    """Return until when the rows of a group's published days are final; None where none are."""
+    ahead = [name for name in group.datasets if looks_ahead(validity.lake.registry.get(name))]
+    ends = [validity.vtts(name).mature_through for name in ahead] or [
+        validity.vtts(name).vtts for name in group.datasets
+    ]
+    known = [end for end in ends if end is not None]
+    return min(known) if len(known) == len(ends) else None
+
+
+def _entry(registry: Registry, dataset: str) -> EntryPoint:
+    transform = registry.get(dataset).transform or ""
+    entry = registered(FOLLOWERS).get(transform)
+    if entry is None:
+        raise ContractError(
+            f"Nothing follows {dataset}: no follower is registered for its transform {transform}.",
+            next_step=f"Take `live` out of its contract, or use one of {', '.join(sorted(registered(FOLLOWERS)))}.",
+            facts={"dataset": dataset, "transform": transform},
+        )
+    return entry
+
+
+def _sources(registry: Registry, datasets: tuple[str, ...]) -> tuple[str, ...]:
+    events = (contract.dataset for contract in registry.all() if contract.kind == "event")
+    return tuple(sorted(name for name in events if {*registry.downstream(name)} & {*datasets}))
