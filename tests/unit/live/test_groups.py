@@ -34,5 +34,5 @@ def test_a_dataset_of_another_follower_is_followed_by_itself() -> None:
 
 
 def test_a_transform_that_nothing_follows_is_refused() -> None:
-    with pytest.raises(ContractError, match="Nothing follows core.plays: no follower is registered for its transform"):
+    with pytest.raises(ContractError, match=r"Nothing follows core.plays: no follower is registered for its transform"):
         groups(with_live("core.plays", transform="transform.sql"))
