@@ -49,10 +49,11 @@ up: env jars  ## Start the embedded lakehouse and leave it running: Airflow's UI
 down:  ## Stop what `make up` started
 	@$(BIN)/python -m matinee.stack down
 
-lint: env  ## Style, import layers, SQL
+lint: env  ## Style, import layers, declared dependencies, SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PYTHONPATH=jobs:plugins:. $(BIN)/lint-imports
+	$(BIN)/deptry jobs plugins dags
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 types: env  ## mypy, strict
