@@ -1,12 +1,12 @@
 """Heals `ops.heals`: what the healer decided about each day, why, and what came of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows
+from matinee.table.registers import Register
 
 HEALS = "ops.heals"
 #: Derive anew what changed; wait; or a person is called.
@@ -46,18 +46,17 @@ class Spent:
         return Spent(self.cells + other.cells, self.time + other.time)
 
 
+_REGISTER = Register(HEALS, Decision)
+
+
 def record(lake: Lake, decisions: Iterable[Decision]) -> None:
     """Append decisions in one commit."""
-    append_rows(lake, HEALS, map(vars, decisions))
+    _REGISTER.append(lake, decisions)
 
 
 def decisions(lake: Lake) -> list[Decision]:
     """Return every decision, oldest first."""
-    if not lake.exists(HEALS):
-        return []
-    names = tuple(field.name for field in fields(Decision))
-    rows = lake.table(HEALS).scan(selected_fields=names).to_arrow().to_pylist()
-    return sorted((Decision(**row) for row in rows), key=lambda one: (one.recorded_ts, one.round, one.dataset, one.day))
+    return sorted(_REGISTER.rows(lake), key=lambda told: (told.recorded_ts, told.round, told.dataset, told.day))
 
 
 def last_by_day(found: Iterable[Decision]) -> dict[tuple[str, date], Decision]:

@@ -24,7 +24,7 @@ from matinee.table.catalog import Lake
 from matinee.table.files import LANDING_SEQ, landing_seq
 from matinee.table.leases.holders import hold_patiently
 from matinee.table.leases.lease import Lease
-from matinee.table.registers import append_rows, stamp
+from matinee.table.registers import append_rows, read_rows, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -168,16 +168,11 @@ def abandon(lake: Lake, batch: Batch) -> None:
 
 
 def _noted(lake: Lake, batch_id: str, state: str) -> list[dict[str, str]]:
-    if not lake.exists(BATCHES):
-        return []
-    found = lake.table(BATCHES).scan(f"batch_id = '{batch_id}' and state = '{state}'").to_arrow()
-    return list(found.to_pylist())
+    return read_rows(lake, BATCHES, f"batch_id = '{batch_id}' and state = '{state}'")
 
 
 def _open(lake: Lake, dataset: str, landed: int) -> list[Batch]:
-    if not lake.exists(BATCHES):
-        return []
-    rows = lake.table(BATCHES).scan(f"dataset = '{dataset}' and last_seq > {landed}").to_arrow().to_pylist()
+    rows = read_rows(lake, BATCHES, f"dataset = '{dataset}' and last_seq > {landed}")
     over = {row["batch_id"] for row in rows if row["state"] == ABANDONED}
     # Where main was set back, what was landed is not landed anew: somebody wanted those rows to go.
     over |= {one.batch_id for one in landed_files.registered(lake, dataset, landed)} if rows else set()

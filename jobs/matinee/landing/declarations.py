@@ -12,14 +12,13 @@ from datetime import date, datetime, timedelta
 from matinee.days import day_range
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.landing.landed_files import register
-from matinee.landing.model import Landing, from_row
+from matinee.landing.model import REGISTER, Landing
 from matinee.sources.files.manifests import read_manifests
 from matinee.sources.files.read import read_lines
 from matinee.sources.files.scan import Kind, LandingFile
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
-from matinee.table.landings import LANDINGS
 from matinee.validity.look import Look
 from matinee.validity.manifests import BEGIN, MANIFESTS, Manifest, changes, declare
 
@@ -34,10 +33,8 @@ def landed_manifests(lake: Lake) -> dict[str, Landing]:
 
 
 def _landings(lake: Lake) -> list[Landing]:
-    if not lake.exists(LANDINGS):
-        return []
-    rows = lake.table(LANDINGS).scan(row_filter=f"dataset = '{MANIFESTS}'").to_arrow().to_pylist()
-    return sorted(map(from_row, rows), key=lambda one: (one.landing_seq, one.received_ts, one.sha256))
+    found = REGISTER.rows(lake, f"dataset = '{MANIFESTS}'")
+    return sorted(found, key=lambda one: (one.landing_seq, one.received_ts, one.sha256))
 
 
 def land_manifest(

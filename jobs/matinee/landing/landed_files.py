@@ -14,7 +14,7 @@ from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
 from matinee.errors import CommitConflictError, ConservationError
-from matinee.landing.model import QUARANTINE, Landing, from_row, landing_in, to_row
+from matinee.landing.model import QUARANTINE, REGISTER, Landing, landing_in
 from matinee.landing.offsets import is_streamed_through, last_in
 from matinee.sources.files.scan import shown
 from matinee.table import names, refs
@@ -22,7 +22,7 @@ from matinee.table.catalog import Lake, summary_of
 from matinee.table.commits import remove_rows
 from matinee.table.files import landing_seq
 from matinee.table.landings import LANDINGS
-from matinee.table.registers import append_rows
+from matinee.table.registers import read_rows
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
@@ -36,7 +36,7 @@ Write = Callable[[Landing], None]
 
 def landed(lake: Lake, dataset: str, sha256s: Collection[str]) -> dict[str, Landing]:
     """Return which of some contents were landed for a dataset, by their SHA-256."""
-    found = map(from_row, _rows(lake, dataset, "sha256", sha256s))
+    found = _registered(lake, dataset, "sha256", sha256s)
     return {one.sha256: one for one in sorted(found, key=lambda one: one.landing_seq)}
 
 
@@ -44,7 +44,7 @@ def seen(lake: Lake, dataset: str, files: Collection[str]) -> dict[tuple[str, st
     """Return the SHA-256 of each of some files that was landed, or found to hold what was, by file and identity."""
     # Of a name that is no text nothing is registered.
     names = [file for file in files if shown(file) == file]
-    found = map(from_row, _rows(lake, dataset, "file", names))
+    found = _registered(lake, dataset, "file", names)
     return {(one.file, one.identity): one.sha256 for one in found if one.identity}
 
 
@@ -53,15 +53,12 @@ def note_seen(lake: Lake, found: Iterable[tuple[Landing, str, str]]) -> None:
 
     Its row has no landing number and counts no rows: nothing was added.
     """
-    nothing = {"rows_in": 0, "rows_landed": 0, "rows_quarantined": 0, "unknown_fields": "{}", "landing_seq": 0}
-    rows = ({**to_row(one), "file": file, "identity": identity, **nothing} for one, file, identity in found)
-    append_rows(lake, LANDINGS, rows)
+    nothing: Any = {"rows_in": 0, "rows_landed": 0, "rows_quarantined": 0, "unknown_fields": {}, "landing_seq": 0}
+    register(lake, [replace(one, file=file, identity=identity, **nothing) for one, file, identity in found])
 
 
-def _rows(lake: Lake, dataset: str, column: str, values: Collection[str]) -> list[dict[str, Any]]:
-    if not lake.exists(LANDINGS) or not values:
-        return []
-    return list(lake.table(LANDINGS).scan(_among(dataset, column, values)).to_arrow().to_pylist())
+def _registered(lake: Lake, dataset: str, column: str, values: Collection[str]) -> list[Landing]:
+    return REGISTER.rows(lake, _among(dataset, column, values)) if values else []
 
 
 def _among(dataset: str, column: str, values: Collection[str]) -> "BooleanExpression":
@@ -75,25 +72,19 @@ def _among(dataset: str, column: str, values: Collection[str]) -> "BooleanExpres
 
 def registered(lake: Lake, dataset: str, after: int = 0) -> list[Landing]:
     """Return the rows of `ops.landings` for a dataset beyond a number, by landing number, one a file."""
-    if not lake.exists(LANDINGS):
-        return []
-    wanted = f"dataset = '{dataset}' and landing_seq > {after}"
-    found = map(from_row, lake.table(LANDINGS).scan(row_filter=wanted).to_arrow().to_pylist())
+    found = REGISTER.rows(lake, f"dataset = '{dataset}' and landing_seq > {after}")
     return sorted({one.sha256: one for one in found}.values(), key=lambda one: one.landing_seq)
 
 
 def landing_times(lake: Lake, dataset: str, since: datetime) -> list[datetime]:
     """Return when files with rows of a dataset were landed, from an instant on, oldest first."""
-    if not lake.exists(LANDINGS):
-        return []
     wanted = f"dataset = '{dataset}' and rows_landed > 0 and received_ts >= '{since.isoformat()}'"
-    rows = lake.table(LANDINGS).scan(row_filter=wanted, selected_fields=("received_ts",)).to_arrow()
-    return sorted(set(rows["received_ts"].to_pylist()))
+    return sorted({row["received_ts"] for row in read_rows(lake, LANDINGS, wanted, "received_ts")})
 
 
 def register(lake: Lake, landings: Sequence[Landing]) -> None:
     """Append rows to `ops.landings` in one commit. A landing that two processes register has two equal rows."""
-    append_rows(lake, LANDINGS, map(to_row, landings))
+    REGISTER.append(lake, landings)
 
 
 def register_missing(lake: Lake, dataset: str) -> list[Landing]:

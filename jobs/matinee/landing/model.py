@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from matinee.table import names
 from matinee.table.files import LANDING_SEQ
-from matinee.table.landings import LANDING
+from matinee.table.landings import LANDING, LANDINGS
+from matinee.table.registers import Instant, Packed, Register, Text, codec, to_text
 
 QUARANTINE = "raw.quarantine"
 FILE_SHA256 = "matinee.file-sha256"
@@ -18,11 +18,10 @@ DATASET = "matinee.dataset"
 FILE = "matinee.file"
 #: The snapshot property that names a batch of files.
 BATCH = "matinee.batch-id"
-_STREAMED = ("after", "through", "query_id", "batch_ts", "topic_id")
-#: Of a batch of files.
-_BATCHED = ("batch_id", "first_seq")
-#: What the register does not keep: where a stream goes on, and whether it pauses, its tables say.
-ONLY_IN_SUMMARY = ("reasons", "skewed", "first_seq", *_STREAMED)
+#: What a summary tells of every landing, of a range of a stream, and of a batch of files.
+_TOLD = {"rows_in", "rows_landed", "rows_quarantined", "unknown_fields", "received_ts", "reasons", "skewed"}
+_STREAMED = {"after", "through", "query_id", "batch_ts", "topic_id"}
+_BATCHED = {"batch_id", "first_seq"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Landing:
     rows_in: int
     rows_landed: int
     rows_quarantined: int
-    unknown_fields: Mapping[str, int]
-    received_ts: datetime
+    unknown_fields: Packed[Mapping[str, int]]
+    received_ts: Instant
     landing_seq: int = 0
     snapshot_id: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
@@ -63,9 +62,9 @@ class Landing:
     query_id: str = ""
     batch_ts: str = ""
     topic_id: str = ""
-    batch_id: str = ""
+    batch_id: Text = ""
     first_seq: int = 0
-    identity: str = ""
+    identity: Text = ""
 
     @classmethod
     def in_all(cls, landings: Sequence["Landing"]) -> "Landing":
@@ -96,38 +95,22 @@ class Landing:
 
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry this landing."""
-        body = {
-            "rows_in": self.rows_in,
-            "rows_landed": self.rows_landed,
-            "rows_quarantined": self.rows_quarantined,
-            "unknown_fields": dict(self.unknown_fields),
-            "received_ts": self.received_ts.isoformat(),
-            "reasons": dict(self.reasons),
-            "skewed": self.skewed,
-            **({name: getattr(self, name) for name in _STREAMED} if self.through else {}),
-            **({name: getattr(self, name) for name in _BATCHED} if self.batch_id else {}),
-        }
+        told = _TOLD | (_STREAMED if self.through else set()) | (_BATCHED if self.batch_id else set())
         return {
             LANDING_SEQ: str(self.landing_seq),
             FILE_SHA256: self.sha256,
             DATASET: self.dataset,
             FILE: self.file,
             **({BATCH: self.batch_id} if self.batch_id else {}),
-            LANDING: json.dumps(body, sort_keys=True, separators=(",", ":")),
+            LANDING: to_text(self, include=told),
         }
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, str], snapshot_id: int) -> "Landing":
         """Read what `to_summary` wrote."""
-        body = json.loads(summary[LANDING])
-        return cls(
-            dataset=summary[DATASET],
-            file=summary[FILE],
-            sha256=summary[FILE_SHA256],
-            landing_seq=int(summary[LANDING_SEQ]),
-            snapshot_id=snapshot_id,
-            **{**body, "received_ts": datetime.fromisoformat(body["received_ts"])},
-        )
+        own = {"dataset": summary[DATASET], "file": summary[FILE], "sha256": summary[FILE_SHA256]}
+        number = {"landing_seq": summary[LANDING_SEQ], "snapshot_id": snapshot_id}
+        return codec(cls).validate_python({**own, **number, **json.loads(summary[LANDING])})
 
 
 def landing_in(summary: Mapping[str, str], snapshot_id: int) -> Landing | None:
@@ -135,17 +118,8 @@ def landing_in(summary: Mapping[str, str], snapshot_id: int) -> Landing | None:
     return Landing.from_summary(summary, snapshot_id) if LANDING in summary else None
 
 
-def to_row(landing: Landing) -> dict[str, object]:
-    """Return a landing as the register keeps it."""
-    row = {name: value for name, value in vars(landing).items() if name not in ONLY_IN_SUMMARY}
-    own = {"unknown_fields": json.dumps(dict(landing.unknown_fields), sort_keys=True)}
-    return {**row, **own, **{name: row[name] or None for name in ("batch_id", "identity")}}
-
-
-def from_row(row: Mapping[str, Any]) -> Landing:
-    """Read what `to_row` returned; older versions' rows have neither batch nor identity."""
-    own = {"unknown_fields": json.loads(row["unknown_fields"])}
-    return Landing(**{**row, **own, **{name: row.get(name) or "" for name in ("batch_id", "identity")}})
+#: Where a stream goes on, and whether it pauses, its tables say, and not the register.
+REGISTER = Register(LANDINGS, Landing)
 
 
 @dataclass(frozen=True)
@@ -177,26 +151,17 @@ class Batch:
 
     def to_row(self, state: str, noted_ts: datetime) -> dict[str, object]:
         """Return a row of `ops.landing_batches`: the batch is in a state since an instant."""
-        body = {"landings": [to_row(one) for one in self.landings], "good": self.good, "bad": self.bad}
         return {
             "batch_id": self.batch_id,
             "dataset": self.dataset,
             "state": state,
             "first_seq": self.first_seq,
             "last_seq": self.last_seq,
-            "body": json.dumps(body, sort_keys=True, default=_text),
+            "body": codec(Batch).dump_json(self).decode(),
             "noted_ts": noted_ts,
         }
 
     @classmethod
     def from_row(cls, row: dict[str, str]) -> "Batch":
         """Read what `to_row` returned."""
-        body = json.loads(row["body"])
-        landings = (
-            from_row({**one, "received_ts": datetime.fromisoformat(one["received_ts"])}) for one in body["landings"]
-        )
-        return cls(row["batch_id"], row["dataset"], tuple(landings), tuple(body["good"]), tuple(body["bad"]))
-
-
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+        return codec(cls).validate_python({**row, **json.loads(row["body"])})

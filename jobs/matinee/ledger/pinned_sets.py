@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matinee import faults
 from matinee.days import end_of
@@ -18,7 +18,7 @@ from matinee.errors import CommitConflictError, SnapshotGoneError
 from matinee.ledger.dropping import begin_of
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows, stamp
+from matinee.table.registers import append_rows, read_rows, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -52,12 +52,12 @@ class PinnedSet:
 
 def held(lake: Lake) -> list[PinnedSet]:
     """Return the sets that have not ended, oldest first."""
-    rows = _rows(lake)
+    rows = read_rows(lake, PINS)
     ended = {row["pin_id"] for row in rows if row["state"] == _ENDED}
-    found: dict[str, list[dict[str, object]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row["pin_id"] not in ended:
-            found.setdefault(str(row["pin_id"]), []).append(row)
+            found.setdefault(row["pin_id"], []).append(row)
     return [_from_rows(of_set) for _, of_set in sorted(found.items(), key=lambda one: _from_rows(one[1]).since)]
 
 
@@ -127,7 +127,9 @@ def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, h
             if (one.snapshots, one.until, one.why) == (snapshots, until, why):
                 return one
         since = stamp()
-        made = {str(row["pin_id"]) for row in _rows(lake) if str(row["pin_id"]).startswith(f"{since:%Y%m%d}_")}
+        made = {
+            str(row["pin_id"]) for row in read_rows(lake, PINS) if str(row["pin_id"]).startswith(f"{since:%Y%m%d}_")
+        }
         new = PinnedSet(f"{since:%Y%m%d}_{len(made) + 1}", dict(snapshots), until, why, holder, since)
         with suppress(CommitConflictError):
             append_rows(lake, PINS, _to_rows(new, _HELD), onto=table)
@@ -181,10 +183,6 @@ def _tags(lake: Lake) -> Iterator[tuple[str, str]]:
             yield from ((contract.dataset, name) for name in sorted(found) if name.startswith(names.SET))
 
 
-def _rows(lake: Lake) -> list[dict[str, object]]:
-    return lake.table(PINS).scan().to_arrow().to_pylist() if lake.exists(PINS) else []
-
-
 def _to_rows(one: PinnedSet, state: str) -> list[dict[str, object]]:
     shared = {"pin_id": one.pin_id, "until": one.until, "why": one.why, "holder": one.holder, "state": state}
     recorded = one.since if state == _HELD else stamp()
@@ -194,10 +192,7 @@ def _to_rows(one: PinnedSet, state: str) -> list[dict[str, object]]:
     ]
 
 
-def _from_rows(rows: list[dict[str, object]]) -> PinnedSet:
-    snapshots = {str(row["dataset"]): int(str(row["snapshot_id"])) for row in rows}
-    first = rows[0]
-    since: datetime = first["recorded_ts"]  # type: ignore[assignment]
-    until: date = first["until"]  # type: ignore[assignment]
-    pin_id, why, holder = (str(first[name]) for name in ("pin_id", "why", "holder"))
-    return PinnedSet(pin_id, snapshots, until, why, holder, since.astimezone(UTC))
+def _from_rows(rows: list[dict[str, Any]]) -> PinnedSet:
+    said = {name: rows[0][name] for name in ("pin_id", "until", "why", "holder")}
+    since = rows[0]["recorded_ts"].astimezone(UTC)
+    return PinnedSet(snapshots={row["dataset"]: row["snapshot_id"] for row in rows}, since=since, **said)

@@ -1,13 +1,12 @@
 """Ticks `ops.stream_ticks`: what each micro-batch did, and whether the stream is paused."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows, stamp
+from matinee.table.registers import Packed, Register, stamp
 
 TICKS = "ops.stream_ticks"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,23 +24,21 @@ class Tick:
 
     state: Literal["ran", "paused", "resumed"]
     reason: str | None = None
-    offsets: Mapping[str, int] = field(default_factory=dict)
+    offsets: Packed[Mapping[str, int]] = field(default_factory=dict)
     rows_landed: int | None = None
     rows_quarantined: int | None = None
     as_of: datetime | None = None
     lag_s: float | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Packed[Mapping[str, float]] = field(default_factory=dict)
     recorded_ts: datetime = _LONG_AGO
+
+
+_REGISTER = Register(TICKS, Tick)
 
 
 def record(lake: Lake, tick: Tick) -> None:
     """Append a tick in one commit."""
-    row = vars(tick) | {
-        "offsets": json.dumps(dict(tick.offsets), sort_keys=True),
-        "seconds": json.dumps(dict(tick.seconds)),
-        "recorded_ts": stamp(),
-    }
-    append_rows(lake, TICKS, [row])
+    _REGISTER.append(lake, [replace(tick, recorded_ts=stamp())])
 
 
 def ticks(lake: Lake, since: datetime = _LONG_AGO) -> list[Tick]:
@@ -67,10 +64,4 @@ def _last_word(lake: Lake) -> Tick | None:
 
 
 def _found(lake: Lake, wanted: str) -> list[Tick]:
-    if not lake.exists(TICKS):
-        return []
-    rows = lake.table(TICKS).scan(row_filter=wanted).to_arrow().to_pylist()
-    found = [
-        Tick(**{**row, "offsets": json.loads(row["offsets"]), "seconds": json.loads(row["seconds"])}) for row in rows
-    ]
-    return sorted(found, key=lambda tick: tick.recorded_ts)
+    return sorted(_REGISTER.rows(lake, wanted), key=lambda tick: tick.recorded_ts)

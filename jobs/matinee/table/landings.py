@@ -5,6 +5,7 @@ from datetime import datetime
 
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.registers import read_rows
 
 #: The register of landed files.
 LANDINGS = "ops.landings"
@@ -21,8 +22,6 @@ def landed_time(lake: Lake, dataset: str) -> datetime | None:
         return None
     bodies = (summary[LANDING] for _, summary in refs.summaries(lake.table(dataset)) if LANDING in summary)
     times = [datetime.fromisoformat(json.loads(body)["received_ts"]) for body in bodies]
-    if lake.exists(LANDINGS):
-        newer = f" and received_ts > '{max(times).isoformat()}'" if times else ""
-        found = lake.table(LANDINGS).scan(f"dataset = '{dataset}'{newer}", selected_fields=("received_ts",)).to_arrow()
-        times += found["received_ts"].to_pylist()
-    return max(times, default=None)
+    newer = f" and received_ts > '{max(times).isoformat()}'" if times else ""
+    rows = read_rows(lake, LANDINGS, f"dataset = '{dataset}'{newer}", "received_ts")
+    return max([*times, *(row["received_ts"] for row in rows)], default=None)

@@ -1,10 +1,21 @@
 """Registers: the tables `ops.*`, appended to a few rows at a time; small files are gathered, old snapshots expire."""
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+from pydantic import (
+    BeforeValidator,
+    PlainSerializer,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    WrapSerializer,
+)
 
 from matinee.errors import CommitConflictError, ConservationError, MatineeError
 from matinee.table import refs
@@ -13,9 +24,11 @@ from matinee.table.commits import commit_errors, replace_files, transaction
 from matinee.table.removal import remove_with_files
 
 if TYPE_CHECKING:
+    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 #: So many small files of a partition are rewritten into one. A file that is not small is left as it is, and so much is
 #: rewritten at once: what that costs does not grow with what the table holds.
@@ -24,6 +37,76 @@ MANY, SMALL_BYTES, AT_ONCE_BYTES = 10, 2**20, 4 * 2**20
 GATHERED = "matinee.gathered"
 #: How long a snapshot of a register is kept for those who read it; so many that nobody reads are worth a commit.
 GRACE, WORTH_IT = timedelta(hours=1), 5
+
+
+def _packed(value: object, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> object:
+    return json.dumps(handler(value)) if info.round_trip else handler(value)
+
+
+def _unpacked(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+#: The type of a field that is JSON text in a row, and a JSON object in a summary.
+Packed = Annotated[T, BeforeValidator(_unpacked), WrapSerializer(_packed)]
+#: The type of a field that is an instant: JSON has it in the form of `isoformat`.
+Instant = Annotated[datetime, PlainSerializer(datetime.isoformat, when_used="json")]
+#: The type of a text whose column is null where it is empty.
+Text = Annotated[str, BeforeValidator(lambda text: text or ""), PlainSerializer(lambda text: text or None)]
+
+
+def codec(kind: type[T]) -> TypeAdapter[T]:
+    """Return what turns values of a dataclass into plain values and back."""
+    adapter: TypeAdapter[T] = _made(kind)
+    return adapter
+
+
+_made: Any = cache(TypeAdapter)
+
+
+def to_text(value: object, **which: Any) -> str:  # noqa: ANN401 - arguments of pydantic's
+    """Return a dataclass as JSON with sorted keys, as summaries of commits carry it; `which` includes or excludes."""
+    plain = codec(type(value)).dump_python(value, mode="json", **which)
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+class Register(Generic[T]):
+    """A register of which each row is a value of a dataclass; a field that has no column yet has its default."""
+
+    def __init__(self, dataset: str, kind: type[T]) -> None:
+        """Take the register's name, and the dataclass: its fields have the names of the columns."""
+        self.dataset, self.kind = dataset, kind
+
+    def append(self, lake: Lake, values: Iterable[T]) -> None:
+        """Append values in one commit; see `append_rows`. What has no column is left out."""
+        append_rows(lake, self.dataset, map(self.row, values))
+
+    def rows(self, lake: Lake, where: "str | BooleanExpression" = "") -> list[T]:
+        """Return the values that a predicate holds for (default: all), in no order."""
+        return list(map(self.value, read_rows(lake, self.dataset, where)))
+
+    def row(self, value: T) -> dict[str, Any]:
+        """Return the row of a value."""
+        found: dict[str, Any] = codec(self.kind).dump_python(value, round_trip=True)
+        return found
+
+    def value(self, row: Mapping[str, object]) -> T:
+        """Read what `row` returned."""
+        return codec(self.kind).validate_python(row)
+
+
+def read_rows(lake: Lake, dataset: str, where: "str | BooleanExpression" = "", *columns: str) -> list[dict[str, Any]]:
+    """Return the rows of a register that a predicate holds for (default: all), with some columns (default: all).
+
+    A register that was not made yet has none.
+    """
+    if not lake.exists(dataset):
+        return []
+    from pyiceberg.expressions import AlwaysTrue
+
+    found = lake.table(dataset).scan(where or AlwaysTrue(), selected_fields=columns or ("*",)).to_arrow()
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return rows
 
 
 def stamp() -> datetime:

@@ -1,0 +1,104 @@
+"""Codecs: a value of a register or a summary comes back as it was written, by this version or an earlier one."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.lakes import D1, make_lake
+
+from matinee.healing.register import Decision
+from matinee.landing.model import REGISTER, Batch, Landing
+from matinee.live.register import Tick
+from matinee.table.registers import Register, read_rows
+
+AT = datetime(2026, 3, 1, 1, 2, 3, 4, UTC)
+LANDING = Landing(
+    *("raw.plays", "plays.ndjson", "5f" * 32, 3, 2, 1, {"z": 1, "a": 2}, AT, 7, 5),
+    batch_id="b1",
+    identity="inode 1",
+)
+STREAMED = Landing(
+    *("raw.plays", "plays/0 0-3", "5f" * 32, 3, 2, 1, {}, AT, 7, 5, {"bad_time": 1}, 1),
+    *({"plays/0": 0}, {"plays/0": 3}, "q1", AT.isoformat(), "t1"),
+)
+DECISION = Decision("h1", 1, "core.plays", D1, "heal", "late_rows", "3 rows came late", tries=2, recorded_ts=AT)
+TICK = Tick("ran", None, {"plays/0": 3}, 2, 1, AT, 1.5, {"write": 0.5, "audit": 0.25}, AT)
+#: As earlier versions wrote it.
+BODY = (
+    '{"bad": [], "good": ["f1"], "landings": [{"batch_id": "b1", "dataset": "raw.plays", "file": "plays.ndjson", '
+    '"identity": null, "landing_seq": 7, "received_ts": "2026-03-01T01:02:03.000004+00:00", "rows_in": 3, '
+    f'"rows_landed": 2, "rows_quarantined": 1, "sha256": "{"5f" * 32}", "snapshot_id": 5, '
+    '"unknown_fields": "{\\"a\\": 2}"}]}'
+)
+
+
+@pytest.mark.parametrize(("dataset", "value"), [("ops.landings", LANDING), ("ops.heals", DECISION)])
+def test_a_register_gives_back_what_was_appended(tmp_path: Path, dataset: str, value: Landing | Decision) -> None:
+    lake, register = make_lake(tmp_path), Register[Any](dataset, type(value))
+    assert register.rows(lake) == []
+    register.append(lake, [value])
+    assert register.rows(lake) == [value]
+    assert register.rows(lake, "dataset = 'core.impressions'") == []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "value"), [("ops.landings", LANDING), ("ops.heals", DECISION), ("ops.stream_ticks", TICK)]
+)
+def test_each_column_of_a_register_is_a_field(tmp_path: Path, dataset: str, value: Landing | Decision | Tick) -> None:
+    columns = make_lake(tmp_path).registry.get(dataset).column_names
+    assert set(columns) <= {field.name for field in fields(value)}
+
+
+def test_a_field_that_is_packed_is_text_in_its_row_and_keeps_its_order(tmp_path: Path) -> None:
+    lake, register = make_lake(tmp_path), Register("ops.stream_ticks", Tick)
+    register.append(lake, [TICK])
+    [row] = read_rows(lake, "ops.stream_ticks")
+    assert (row["offsets"], row["seconds"]) == ('{"plays/0": 3}', '{"write": 0.5, "audit": 0.25}')
+    assert register.rows(lake) == [TICK]
+
+
+def test_an_empty_text_is_null_in_its_row(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    REGISTER.append(lake, [STREAMED])
+    [row], [found] = read_rows(lake, "ops.landings"), REGISTER.rows(lake)
+    assert (row["batch_id"], found.batch_id, found.through) == (None, "", {})
+
+
+def test_rows_of_some_columns_have_those_alone(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    REGISTER.append(lake, [LANDING])
+    assert read_rows(lake, "ops.landings", "rows_in > 0", "file") == [{"file": "plays.ndjson"}]
+
+
+@pytest.mark.parametrize(
+    ("landing", "told"),
+    [
+        (
+            LANDING,
+            '{"batch_id":"b1","first_seq":0,"reasons":{},"received_ts":"2026-03-01T01:02:03.000004+00:00","rows_in":3,'
+            '"rows_landed":2,"rows_quarantined":1,"skewed":0,"unknown_fields":{"a":2,"z":1}}',
+        ),
+        (
+            STREAMED,
+            '{"after":{"plays/0":0},"batch_ts":"2026-03-01T01:02:03.000004+00:00","query_id":"q1",'
+            '"reasons":{"bad_time":1},"received_ts":"2026-03-01T01:02:03.000004+00:00","rows_in":3,"rows_landed":2,'
+            '"rows_quarantined":1,"skewed":1,"through":{"plays/0":3},"topic_id":"t1","unknown_fields":{}}',
+        ),
+    ],
+)
+def test_a_summary_tells_of_a_landing_as_earlier_versions_did(landing: Landing, told: str) -> None:
+    summary: Mapping[str, str] = landing.to_summary()
+    assert summary["matinee.landing"] == told
+    found = Landing.from_summary(summary, 5)
+    assert found.to_summary() == summary
+    assert (found.received_ts, found.snapshot_id, found.unknown_fields) == (AT, 5, landing.unknown_fields)
+
+
+def test_a_batch_comes_back_as_it_was_noted_also_by_earlier_versions() -> None:
+    batch = Batch("b1", "raw.plays", (LANDING,), ("f1",), ())
+    assert Batch.from_row(batch.to_row("prepared", AT)) == batch  # type: ignore[arg-type]
+    [older] = Batch.from_row({"batch_id": "b1", "dataset": "raw.plays", "body": BODY}).landings
+    assert (older.unknown_fields, older.identity, older.received_ts) == ({"a": 2}, "", AT)
