@@ -16,7 +16,7 @@ from pyiceberg.table.snapshots import Operation, Snapshot
 
 from matinee.days import day_range, start_of
 from matinee.ledger.dropping import DROPPED
-from matinee.ledger.model import PUBLICATION_ID, Run
+from matinee.ledger.model import PUBLICATION_ID, RUN, Run
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 from tests import reference
@@ -184,7 +184,7 @@ class Judge:
         self.heads[dataset] = snapshot.snapshot_id
 
     def _audited(self, run: Run, ledger: list[Row]) -> None:
-        pins = [pin.to_json() for pin in run.pins]
+        pins = json.loads(run.to_summary()[RUN])["pins"]
         verdicts = [
             json.loads(row["verdicts"])
             for row in ledger

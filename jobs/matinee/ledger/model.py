@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from matinee.contracts.stamps import Stamps, day_stamp
 from matinee.days import day_range
@@ -14,6 +13,7 @@ from matinee.errors import UsageError
 from matinee.report import Rows, Verdict
 from matinee.table import names
 from matinee.table.files import Slice
+from matinee.table.registers import Instant, codec, to_text
 
 _ID = re.compile(r"^[a-z0-9_]+$")
 PUBLICATION_ID = "matinee.publication-id"
@@ -52,28 +52,6 @@ class InputPin:
     days: Mapping[date, int]
     stamps: Mapping[date, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, object]:
-        """Return the pin as plain JSON values."""
-        return {
-            "dataset": self.dataset,
-            "snapshot_id": self.snapshot_id,
-            "sequence_number": self.sequence_number,
-            "landing_seq": self.landing_seq,
-            "days": {day.isoformat(): generation for day, generation in sorted(self.days.items())},
-            "stamps": {day.isoformat(): stamp for day, stamp in sorted(self.stamps.items())},
-        }
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, object]) -> "InputPin":
-        """Read what `to_json` wrote."""
-        days, stamps = found["days"], found.get("stamps", {})
-        assert isinstance(days, dict) and isinstance(stamps, dict)  # noqa: S101, PT018 - written by to_json
-        by_day = {
-            "days": {date.fromisoformat(day): int(generation) for day, generation in days.items()},
-            "stamps": {date.fromisoformat(day): str(stamp) for day, stamp in stamps.items()},
-        }
-        return cls(**{**found, **by_day})  # type: ignore[arg-type]
-
 
 @dataclass(frozen=True)
 class Run:
@@ -95,9 +73,9 @@ class Run:
     pins: tuple[InputPin, ...]
     contract_version: str
     code_version: str
-    planned_ts: datetime
+    planned_ts: Instant
     parameters: Mapping[str, str] = field(default_factory=dict)
-    as_of: datetime | None = None
+    as_of: Instant | None = None
     heal: bool = False
     buckets: tuple[int, ...] | None = None
     began: int | None = None
@@ -127,46 +105,12 @@ class Run:
 
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry this run."""
-        body = {
-            "dataset": self.dataset,
-            "key": self.key,
-            "first_day": self.first_day.isoformat(),
-            "last_day": self.last_day.isoformat(),
-            "base_snapshot_id": self.base_snapshot_id,
-            "pins": [pin.to_json() for pin in self.pins],
-            "contract_version": self.contract_version,
-            "code_version": self.code_version,
-            "planned_ts": self.planned_ts.isoformat(),
-            "parameters": dict(self.parameters),
-            "as_of": self.as_of.isoformat() if self.as_of else None,
-            "heal": self.heal,
-            "buckets": self.buckets,
-            "began": self.began,
-        }
-        return {PUBLICATION_ID: self.publication_id, RUN: json.dumps(body, sort_keys=True, separators=(",", ":"))}
+        return {PUBLICATION_ID: self.publication_id, RUN: to_text(self, exclude={"publication_id"})}
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, str]) -> "Run":
         """Read what `to_summary` wrote."""
-        body = json.loads(summary[RUN])
-        return cls(
-            publication_id=summary[PUBLICATION_ID],
-            **{
-                **body,
-                "first_day": date.fromisoformat(body["first_day"]),
-                "last_day": date.fromisoformat(body["last_day"]),
-                "pins": tuple(InputPin.from_json(pin) for pin in body["pins"]),
-                "planned_ts": datetime.fromisoformat(body["planned_ts"]),
-                "as_of": datetime.fromisoformat(body["as_of"]) if body["as_of"] else None,
-                "buckets": buckets_in(body),
-            },
-        )
-
-
-def buckets_in(body: Mapping[str, Any], name: str = "buckets") -> tuple[int, ...] | None:
-    """Return buckets as they were recorded; what was recorded before there were heals rewrote and changed all."""
-    found = body.get(name)
-    return None if found is None else tuple(found)
+        return codec(cls).validate_python({"publication_id": summary[PUBLICATION_ID], **json.loads(summary[RUN])})
 
 
 @dataclass(frozen=True)
@@ -235,21 +179,14 @@ class Withdrawal:
 
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry this withdrawal."""
-        body = {
-            "publication_id": self.publication_id,
-            "day": self.day.isoformat(),
-            "generation": self.generation,
-            "reason": self.reason,
-        }
-        return {WITHDRAWAL: json.dumps(body, sort_keys=True, separators=(",", ":"))}
+        return {WITHDRAWAL: to_text(self, exclude={"committed"})}
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, str], committed: datetime | None = None) -> "Withdrawal | None":
         """Return the withdrawal that a snapshot's summary tells of, if it does."""
         if WITHDRAWAL not in summary:
             return None
-        body = json.loads(summary[WITHDRAWAL])
-        return cls(**{**body, "day": date.fromisoformat(body["day"]), "committed": committed})
+        return codec(cls).validate_python({**json.loads(summary[WITHDRAWAL]), "committed": committed})
 
 
 def publication_id(dataset: str, key: str, attempt: str) -> str:

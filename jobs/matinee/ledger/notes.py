@@ -8,6 +8,7 @@ from matinee.contracts.stamps import day_stamp, from_text
 from matinee.ledger.model import InputPin, Publication, State
 from matinee.report import Verdict
 from matinee.table import names
+from matinee.table.registers import codec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +103,7 @@ def told(rows: "pa.Table") -> "pa.Table":
     """Return rows of the ledger with what their JSON tells as columns."""
     import pyarrow as pa
 
-    pins = [[InputPin.from_json(one) for one in json.loads(text)] for text in rows["inputs"].to_pylist()]
+    pins = map(codec(list[InputPin]).validate_json, rows["inputs"].to_pylist())
     pinned = [
         [
             Read(pin.dataset, day, generation, pin.stamps.get(day), pin.landing_seq)._asdict()

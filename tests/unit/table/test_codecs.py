@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from tests.lakes import D1, make_lake
 
 from matinee.healing.register import Decision
 from matinee.landing.model import REGISTER, Batch, Landing
+from matinee.ledger.model import InputPin, Publication, Run, State, Withdrawal
+from matinee.ledger.rows import from_row, to_row
 from matinee.live.register import Tick
 from matinee.table.registers import Register, read_rows
 
@@ -26,6 +28,8 @@ STREAMED = Landing(
 )
 DECISION = Decision("h1", 1, "core.plays", D1, "heal", "late_rows", "3 rows came late", tries=2, recorded_ts=AT)
 TICK = Tick("ran", None, {"plays/0": 3}, 2, 1, AT, 1.5, {"write": 0.5, "audit": 0.25}, AT)
+PIN = InputPin("raw.plays", 5, 6, 7, {date(2026, 3, 2): 2, D1: 1}, {D1: "5f" * 8})
+RUN = Run("p1", "core.plays", "2026-03-01", D1, D1, 1, (PIN,), "1.0.0", "test", AT, {"window": "24h"}, AT, True, (3, 1))
 #: As earlier versions wrote it.
 BODY = (
     '{"bad": [], "good": ["f1"], "landings": [{"batch_id": "b1", "dataset": "raw.plays", "file": "plays.ndjson", '
@@ -102,3 +106,30 @@ def test_a_batch_comes_back_as_it_was_noted_also_by_earlier_versions() -> None:
     assert Batch.from_row(batch.to_row("prepared", AT)) == batch  # type: ignore[arg-type]
     [older] = Batch.from_row({"batch_id": "b1", "dataset": "raw.plays", "body": BODY}).landings
     assert (older.unknown_fields, older.identity, older.received_ts) == ({"a": 2}, "", AT)
+
+
+def test_a_summary_tells_of_a_run_and_of_a_withdrawal_as_earlier_versions_did() -> None:
+    at = "2026-03-01T01:02:03.000004+00:00"
+    assert RUN.to_summary() == {
+        "matinee.publication-id": "p1",
+        "matinee.run": f'{{"as_of":"{at}","base_snapshot_id":1,"began":null,"buckets":[3,1],"code_version":"test",'
+        '"contract_version":"1.0.0","dataset":"core.plays","first_day":"2026-03-01","heal":true,"key":"2026-03-01",'
+        '"last_day":"2026-03-01","parameters":{"window":"24h"},"pins":[{"dataset":"raw.plays","days":'
+        '{"2026-03-01":1,"2026-03-02":2},"landing_seq":7,"sequence_number":6,"snapshot_id":5,"stamps":'
+        f'{{"2026-03-01":"5f5f5f5f5f5f5f5f"}}}}],"planned_ts":"{at}"}}',
+    }
+    word = Withdrawal("p1", D1, 2, "doubled", AT)
+    told = '{"day":"2026-03-01","generation":2,"publication_id":"p1","reason":"doubled"}'
+    assert word.to_summary() == {"matinee.withdrawal": told}
+    assert (Run.from_summary(RUN.to_summary()), Withdrawal.from_summary(word.to_summary(), AT)) == (RUN, word)
+
+
+def test_a_row_of_the_ledger_comes_back_also_where_an_earlier_version_wrote_less() -> None:
+    prepared = Publication(RUN, D1, State.PREPARED, 1, AT, 7, changed=(1,), stamps={None: "5f" * 8, 3: ""})
+    assert from_row(to_row(prepared)) == prepared
+    days = '"first_day": "2026-03-01", "last_day": "2026-03-01", "planned_ts": "2026-03-01"'
+    said = f'{{{days}, "as_of": null, "overrides": {{}}}}'
+    inputs = '[{"dataset": "raw.plays", "snapshot_id": 5, "sequence_number": 6, "landing_seq": 7, "days": {}}]'
+    older = from_row(to_row(prepared) | {"parameters": said, "inputs": inputs, "stamps": None, "rows_in": None})
+    assert (older.run.heal, older.run.buckets, older.changed, dict(older.stamps)) == (False, None, None, {})
+    assert (older.rows.read, older.run.pins) == (0, (InputPin("raw.plays", 5, 6, 7, {}),))
