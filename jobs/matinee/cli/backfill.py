@@ -1,15 +1,16 @@
 """`matinee backfill`: plan a restatement, then have Airflow run it."""
 
-import time
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import partial
 
 import click
 
-from matinee.backfill.plan import PlannedDag, restatement
+from matinee.backfill.plan import PlannedDag, Restatement, restatement
 from matinee.cli.options import DAY
 from matinee.cli.output import emit, output_option
 from matinee.errors import AuditFailedError, TransientError
+from matinee.retries import wait_until
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
 
@@ -80,19 +81,19 @@ def _follow(
         AuditFailedError: a run of it was abandoned, because a blocking audit failed.
         TransientError: it has not ended in time.
     """
-    deadline, told = time.monotonic() + seconds, -1
-    while not (state := restatement(lake, dag, before, since)).ended:
-        if state.done != told:
-            click.echo(f"{dag.dag_id}: {state.done} of {state.days} published", err=True)
-            told = state.done
-        if state.failed:
-            raise AuditFailedError(
-                f"The backfill of {dag.dag_id} was stopped by an audit: {'; '.join(state.failed)}.",
-                next_step="`matinee publications show ID` has samples; nothing downstream was started.",
-            )
-        if time.monotonic() > deadline:
-            raise TransientError(
-                f"{dag.dag_id} has published {state.done} of {state.days} after {seconds / 60:.0f} minutes.",
-                next_step="Look at its runs in Airflow (is it paused?), then call this again.",
-            )
-        time.sleep(2)
+
+    def tell(state: Restatement) -> None:
+        click.echo(f"{dag.dag_id}: {state.done} of {state.days} published", err=True)
+
+    look = partial(restatement, lake, dag, before, since)
+    state = wait_until(look, seconds, 2, lambda state: state.ended or state.failed, tell)
+    if state.failed and not state.ended:
+        raise AuditFailedError(
+            f"The backfill of {dag.dag_id} was stopped by an audit: {'; '.join(state.failed)}.",
+            next_step="`matinee publications show ID` has samples; nothing downstream was started.",
+        )
+    if not state.ended:
+        raise TransientError(
+            f"{dag.dag_id} has published {state.done} of {state.days} after {seconds / 60:.0f} minutes.",
+            next_step="Look at its runs in Airflow (is it paused?), then call this again.",
+        )

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from matinee.engine.java import check_java
 from matinee.engine.options import spark_options
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.retries import wait_until
 from matinee.settings import Settings
 
 # Held, not waited for: a process object that is forgotten complains of its child.
@@ -58,7 +58,7 @@ def start_server(settings: Settings, port: int, *, die_with_us: bool = False, ti
         EngineUnavailableError: it died or did not listen in time; its log is in the facts.
     """
     check_java()
-    if _listens(port):
+    if listens(port):
         raise EnvironmentNotReadyError(
             f"Port {port} is taken.",
             next_step="Stop what listens there, or choose another with MATINEE_SPARK_PORT.",
@@ -144,13 +144,9 @@ def _environment() -> dict[str, str]:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if _listens(port):
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.2)
+    wait_until(lambda: listens(port) or process.poll() is not None, timeout_s, 0.2)
+    if listens(port):
+        return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     tail = log.read_text(errors="replace").splitlines()[-5:]
@@ -161,7 +157,8 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path, timeout_s: flo
     )
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether something listens on a port of the loopback interface."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

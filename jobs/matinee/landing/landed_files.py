@@ -161,11 +161,8 @@ def take_back(lake: Lake, landings: Sequence[Landing]) -> None:
     numbers = [one.landing_seq for one in landings]
     numbered = parse(f"landing_seq >= {min(numbers)} and landing_seq <= {max(numbers)}")
     wanted = And(_among(landings[0].dataset, "file", {one.file for one in landings}), numbered)
-    for _ in range(refs.COMMIT_TRIES):
-        with suppress(CommitConflictError):
-            remove_rows(lake.table(QUARANTINE), wanted, {})
-            return
-    raise _conflict(QUARANTINE, landings[0], f"others committed first, {refs.COMMIT_TRIES} times")
+    told = f"Others committed to {QUARANTINE} first, {refs.COMMIT_TRIES} times: {landings[0].file} is still there."
+    refs.committed(lambda: remove_rows(lake.table(QUARANTINE), wanted, {}), told, "Land it again.", table=QUARANTINE)
 
 
 def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Landing, bool]:

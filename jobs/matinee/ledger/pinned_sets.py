@@ -121,7 +121,7 @@ def end_overdue(lake: Lake, now: datetime) -> list[PinnedSet]:
 
 
 def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder: str) -> PinnedSet:
-    for _ in range(refs.COMMIT_TRIES):
+    def once() -> PinnedSet:
         table = lake.ensure(PINS)  # Before the look: what comes between the two is a conflict.
         for one in held(lake):
             if (one.snapshots, one.until, one.why) == (snapshots, until, why):
@@ -131,14 +131,11 @@ def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, h
             str(row["pin_id"]) for row in read_rows(lake, PINS) if str(row["pin_id"]).startswith(f"{since:%Y%m%d}_")
         }
         new = PinnedSet(f"{since:%Y%m%d}_{len(made) + 1}", dict(snapshots), until, why, holder, since)
-        with suppress(CommitConflictError):
-            append_rows(lake, PINS, _to_rows(new, _HELD), onto=table)
-            return new
-    raise CommitConflictError(
-        f"Others pinned first, {refs.COMMIT_TRIES} times; nothing is held.",
-        next_step="Pin again.",
-        facts={"table": PINS},
-    )
+        append_rows(lake, PINS, _to_rows(new, _HELD), onto=table)
+        return new
+
+    told = f"Others pinned first, {refs.COMMIT_TRIES} times; nothing is held."
+    return refs.committed(once, told, "Pin again.", table=PINS)
 
 
 def _put_tags(lake: Lake, one: PinnedSet) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from matinee import faults
 from matinee.contracts.model import Contract
 from matinee.days import reach_back
-from matinee.errors import CommitConflictError
 from matinee.ledger.dropping import begin_of, drop_before
 from matinee.maintenance.needs import Need, needs
 from matinee.table import refs
@@ -64,23 +63,18 @@ def drop(lake: Lake, dataset: str, now: datetime) -> Drop | None:
         CommitConflictError: `main` moved first, each of many times; nothing was dropped.
     """
     contract = lake.registry.get(dataset)
-    for _ in range(refs.COMMIT_TRIES):
+
+    def once() -> Drop | None:
         # Before the looks: who publishes since is a conflict. Who pins since holds the snapshot that has the days.
         table = lake.table(dataset)
         found = _planned(lake, contract, table, now)
-        if found is None or not found.moves:
-            return found
-        try:
+        if found is not None and found.moves:
             drop_before(table, contract, found.before)
-        except CommitConflictError:
-            continue
-        faults.reach("drop.after_commit")
+            faults.reach("drop.after_commit")
         return found
-    raise CommitConflictError(
-        f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times: no day was dropped.",
-        next_step="Nothing: the next night drops them.",
-        facts={"dataset": dataset},
-    )
+
+    told = f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times: no day was dropped."
+    return refs.committed(once, told, "Nothing: the next night drops them.", dataset=dataset)
 
 
 def _planned(lake: Lake, contract: Contract, table: "Table", now: datetime) -> Drop | None:

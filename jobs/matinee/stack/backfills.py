@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 
 from matinee.errors import TransientError, UsageError
+from matinee.retries import wait_until
 from matinee.settings import Settings
 from matinee.stack.api import AirflowApi
 from matinee.stack.checks import airflow_command
@@ -41,19 +42,18 @@ def create_backfill(
         *("--reprocess-behavior", "completed", "--max-active-runs", str(max_active_runs)),
         *("--dag-run-conf", json.dumps({"reason": reason})),
     ]
-    deadline = time.monotonic() + MARKING_S
-    while True:
-        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode == 0:
-            return
+
+    def create() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)  # noqa: S603
+
+    done = wait_until(create, MARKING_S, 5, lambda made: "AlreadyRunningBackfill" not in made.stdout + made.stderr)
+    if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()
-        if "AlreadyRunningBackfill" not in "".join(lines) or time.monotonic() > deadline:
-            raise UsageError(
-                f"Airflow refused the backfill of {dag_id}: {lines[-1] if lines else done.returncode}.",
-                next_step="See the DAG's Backfills tab; one backfill of a DAG runs at a time.",
-                facts={"dag_id": dag_id, "output": "\n".join(lines[-10:])},
-            )
-        time.sleep(5)
+        raise UsageError(
+            f"Airflow refused the backfill of {dag_id}: {lines[-1] if lines else done.returncode}.",
+            next_step="See the DAG's Backfills tab; one backfill of a DAG runs at a time.",
+            facts={"dag_id": dag_id, "output": "\n".join(lines[-10:])},
+        )
 
 
 def watch_backfill(
@@ -78,20 +78,17 @@ def watch_backfill(
         TransientError: it has not ended in time.
     """
     api = AirflowApi(StackSettings().airflow_url)
-    deadline, told = time.monotonic() + timeout_s, None
-    while True:
-        states = _states(api, dag_id, first, last)
-        if states != told:
-            progress(told := states)
-        expected = (last - first).days + 1
-        if len(states) == expected and all(state in {"success", "failed"} for state in states.values()):
-            return states
-        if time.monotonic() > deadline:
-            raise TransientError(
-                f"The backfill of {dag_id} has not ended after {timeout_s:.0f} s: {states}.",
-                next_step=f"Look at the DAG's runs in {api.url}, and at the logs in {settings.run_dir}.",
-            )
-        time.sleep(1)
+    expected = (last - first).days + 1
+
+    def ended(states: RunStates) -> bool:
+        return len(states) == expected and set(states.values()) <= {"success", "failed"}
+
+    if not ended(states := wait_until(partial(_states, api, dag_id, first, last), timeout_s, 1, ended, progress)):
+        raise TransientError(
+            f"The backfill of {dag_id} has not ended after {timeout_s:.0f} s: {states}.",
+            next_step=f"Look at the DAG's runs in {api.url}, and at the logs in {settings.run_dir}.",
+        )
+    return states
 
 
 def _states(api: AirflowApi, dag_id: str, first: date, last: date) -> RunStates:

@@ -1,9 +1,7 @@
 """A Kafka broker of one node on the loopback interface, for tests and the demonstration of the stream."""
 
 import os
-import socket
 import subprocess
-import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -11,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from matinee.engine.java import check_java
-from matinee.engine.server import free_port
+from matinee.engine.server import free_port, listens
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.retries import wait_until
 from matinee.settings import CHECKOUT, Settings
 from matinee.stack import processes
 
@@ -95,12 +94,9 @@ def _java(folder: Path, name: str, *arguments: str) -> list[str]:
 
 
 def _wait(settings: Settings, port: int, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline and processes.find(settings, NAME) is not None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
+    wait_until(lambda: listens(port) or processes.find(settings, NAME) is None, timeout_s, 0.1)
+    if listens(port):
+        return
     processes.stop_all(settings, [NAME])
     raise EngineUnavailableError(
         f"The Kafka broker did not start on port {port}.",

@@ -1,15 +1,15 @@
 """What must be there before the stack starts: each lack is one line with the way out."""
 
 import shutil
-import socket
 import sys
 from pathlib import Path
 
 from matinee.engine.java import check_java
 from matinee.engine.options import jar_files
+from matinee.engine.server import listens
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings
-from matinee.stack.environment import HOST, StackSettings
+from matinee.stack.environment import StackSettings
 
 NEEDED_BYTES = 2 * 1024**3
 
@@ -52,9 +52,7 @@ def _check_disk(folder: Path) -> None:
 
 
 def _check_port(port: int, setting: str) -> None:
-    with socket.socket() as probe:
-        taken = probe.connect_ex((HOST, port)) == 0
-    if taken:
+    if listens(port):
         raise EnvironmentNotReadyError(
             f"Port {port} is taken.",
             next_step=f"Stop what listens there (`make down` if it is this lakehouse), or set {setting} to a free one.",

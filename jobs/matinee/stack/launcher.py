@@ -1,8 +1,8 @@
 """Start, stop and look at the embedded stack."""
 
+import operator
 import os
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from matinee.engine.server import announce, start_server
 from matinee.errors import EnvironmentNotReadyError
+from matinee.retries import wait_until
 from matinee.settings import CHECKOUT, Settings
 from matinee.stack.api import AirflowApi
 from matinee.stack.checks import airflow_command, check_machine
@@ -75,7 +76,7 @@ def start(settings: Settings, progress: Progress = print, timeout_s: float = 180
     check_machine(settings, ours)
     settings.run_dir.mkdir(exist_ok=True, mode=0o700)
     try:
-        _start_parts(settings, ours, progress, time.monotonic() + timeout_s)
+        _start_parts(settings, ours, progress, timeout_s)
     except BaseException:
         stop(settings)
         raise
@@ -97,7 +98,7 @@ def status(settings: Settings) -> tuple[ComponentStatus, ...]:
     return tuple(ComponentStatus(name, p.pid if p else None, str(log_of(settings, name))) for name, p in found)
 
 
-def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, deadline: float) -> None:
+def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, timeout_s: float) -> None:
     environment = airflow_environment(settings)
     with ThreadPoolExecutor(max_workers=1) as background:
         spark = background.submit(_start_spark, settings, ours)
@@ -111,9 +112,9 @@ def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, de
         spark.result()
     progress(f"Spark listens at {ours.spark_remote}")
     api = AirflowApi(ours.airflow_url)
-    _wait_healthy(settings, api, progress, deadline)
+    _wait_healthy(settings, api, progress, timeout_s)
     api.ensure_pool(SPARK_POOL, ours.spark_slots)
-    _wait_parsed(settings, api, deadline)
+    _wait_parsed(settings, api, timeout_s)
     progress(f"Airflow is healthy at {ours.airflow_url}")
 
 
@@ -139,29 +140,34 @@ def _migrate(environment: Mapping[str, str]) -> None:
         )
 
 
-def _wait_healthy(settings: Settings, api: AirflowApi, progress: Progress, deadline: float) -> None:
+def _wait_healthy(settings: Settings, api: AirflowApi, progress: Progress, timeout_s: float) -> None:
     told: set[str] = set()
-    while True:
+
+    def look() -> bool:
         _check_alive(settings)
         health = api.health()
         for part in sorted(name for name, state in health.items() if state == "healthy" and name not in told):
             progress(f"Airflow's {part.replace('_', ' ')} is healthy")
             told.add(part)
-        if told >= {"metadatabase", "scheduler", "triggerer", "dag_processor"}:
-            return
-        _check_time(settings, deadline, f"Airflow is not healthy in time: {health or 'no answer'}")
-        time.sleep(0.5)
+        return told >= {"metadatabase", "scheduler", "triggerer", "dag_processor"}
+
+    if not wait_until(look, timeout_s, 0.5):
+        raise _late(settings, f"Airflow is not healthy in time: {api.health() or 'no answer'}")
 
 
-def _wait_parsed(settings: Settings, api: AirflowApi, deadline: float) -> None:
+def _wait_parsed(settings: Settings, api: AirflowApi, timeout_s: float) -> None:
     expected = {path.stem for path in (CHECKOUT / "dags").glob("*.py")}
-    while missing := expected - api.dag_ids():
+
+    def missing() -> set[str]:
         _check_alive(settings)
-        if broken := api.import_errors():
+        left = expected - api.dag_ids()
+        if left and (broken := api.import_errors()):
             file, cause = next(iter(broken.items()))
             raise EnvironmentNotReadyError(f"{file} cannot be imported: {cause}.", next_step="Correct it.")
-        _check_time(settings, deadline, f"Airflow has not parsed {', '.join(sorted(missing))} in time")
-        time.sleep(0.5)
+        return left
+
+    if left := wait_until(missing, timeout_s, 0.5, operator.not_):
+        raise _late(settings, f"Airflow has not parsed {', '.join(sorted(left))} in time")
 
 
 def _check_alive(settings: Settings) -> None:
@@ -174,6 +180,5 @@ def _check_alive(settings: Settings) -> None:
             )
 
 
-def _check_time(settings: Settings, deadline: float, what: str) -> None:
-    if time.monotonic() > deadline:
-        raise EnvironmentNotReadyError(f"{what}.", next_step=f"Read the logs in {settings.run_dir}.")
+def _late(settings: Settings, what: str) -> EnvironmentNotReadyError:
+    return EnvironmentNotReadyError(f"{what}.", next_step=f"Read the logs in {settings.run_dir}.")

@@ -1,7 +1,7 @@
 """Commits of data files to a branch, one snapshot each, without an engine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from matinee.errors import CommitConflictError
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
-from matinee.table.refs import COMMIT_TRIES, MAIN
+from matinee.table.refs import COMMIT_TRIES, MAIN, committed
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
@@ -151,14 +151,12 @@ def commit_nothing(lake: Lake, dataset: str, branch: str, properties: Mapping[st
     Raises:
         CommitConflictError: commits to the table's other references came first, each of many times.
     """
-    for _ in range(COMMIT_TRIES):
-        with suppress(CommitConflictError):
-            return replace_files(lake.table(dataset), branch, [], [], properties)
-    raise CommitConflictError(
-        f"Others committed to {dataset} first, {COMMIT_TRIES} times.",
-        next_step="Run again when fewer writers are at work.",
-        facts={"dataset": dataset, "reference": branch},
-    )
+
+    def once() -> None:
+        replace_files(lake.table(dataset), branch, [], [], properties)
+
+    told = f"Others committed to {dataset} first, {COMMIT_TRIES} times."
+    committed(once, told, "Run again when fewer writers are at work.", dataset=dataset, reference=branch)
 
 
 @contextmanager

@@ -6,10 +6,10 @@ each function fails with `CommitConflictError` when the reference is not what th
 that lies outside the warehouse.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
 from matinee.table.catalog import catalog_errors
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.update import AssertRefSnapshotId, TableUpdate
 
+T = TypeVar("T")
 MAIN = "main"
 COMMIT_TRIES = 20
 
@@ -206,6 +207,21 @@ def _set(
             next_step="Run again: the work starts from what is there now.",
             facts={"table": ".".join(table.name()), "reference": name, "snapshot_id": snapshot_id},
         ) from error
+
+
+def committed(once: Callable[[], T], told: str, next_step: str, **facts: object) -> T:
+    """Return what a call returns that looks and then commits; it is called again where others committed first.
+
+    Raises:
+        CommitConflictError: they did each of many times; `told` says so, and what was not done.
+    """
+    from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+
+    again = retry_if_exception_type(CommitConflictError)
+    try:
+        return Retrying(retry=again, stop=stop_after_attempt(COMMIT_TRIES))(once)
+    except RetryError as error:
+        raise CommitConflictError(told, next_step=next_step, facts=facts) from error
 
 
 def _commit(

@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from matinee.errors import CommitConflictError
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.commits import commit_errors
-from matinee.table.refs import COMMIT_TRIES
+from matinee.table.refs import COMMIT_TRIES, committed
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestFile
@@ -36,22 +35,15 @@ def remove_snapshots(lake: Lake, dataset: str, snapshot_ids: Collection[int]) ->
     """
     from pyiceberg.table.update import AssertTableUUID
 
-    for _ in range(COMMIT_TRIES):
+    def once() -> None:
         table = lake.table(dataset)
-        if not _removable(table.metadata, snapshot_ids):
-            return
-        requirements = (AssertTableUUID(uuid=table.metadata.table_uuid),)
-        try:
+        if _removable(table.metadata, snapshot_ids):
+            requirements = (AssertTableUUID(uuid=table.metadata.table_uuid),)
             with commit_errors(table):
                 table._do_commit((_update()(snapshot_ids=list(snapshot_ids)),), requirements)
-                return
-        except CommitConflictError:
-            continue
-    raise CommitConflictError(
-        f"Others committed to {dataset} first, {COMMIT_TRIES} times.",
-        next_step="Run again: what goes is decided anew.",
-        facts={"dataset": dataset},
-    )
+
+    told = f"Others committed to {dataset} first, {COMMIT_TRIES} times."
+    committed(once, told, "Run again: what goes is decided again.", dataset=dataset)
 
 
 def remove_with_files(lake: Lake, dataset: str, snapshot_ids: Collection[int]) -> None:

@@ -1,12 +1,10 @@
 """Landed manifests `ops.manifests`: how many rows a producer says a day has, and whether the day is closed."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from matinee.errors import CommitConflictError
 from matinee.ledger.columns import days_of
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -143,18 +141,16 @@ def declare(lake: Lake, manifests: Iterable[Manifest], above: int = 0) -> tuple[
     found = tuple(manifests)
     if not found:
         return ()
-    for _ in range(refs.COMMIT_TRIES):
+
+    def once() -> tuple[Manifest, ...]:
         table = lake.ensure(MANIFESTS)  # Before the look: what comes between the two is a conflict.
         start = max(above, declared(lake).landing_seq)
         numbered = tuple(one._replace(landing_seq=start + 1) for one in found)
-        with suppress(CommitConflictError):
-            append_rows(lake, MANIFESTS, (one._asdict() for one in numbered), onto=table)
-            return numbered
-    raise CommitConflictError(
-        f"Others declared days first, {refs.COMMIT_TRIES} times; nothing was declared.",
-        next_step="Declare them again when fewer writers are at work.",
-        facts={"table": MANIFESTS},
-    )
+        append_rows(lake, MANIFESTS, (one._asdict() for one in numbered), onto=table)
+        return numbered
+
+    told = f"Others declared days first, {refs.COMMIT_TRIES} times; nothing was declared."
+    return refs.committed(once, told, "Declare them again when fewer writers are at work.", table=MANIFESTS)
 
 
 def declared(lake: Lake) -> Declared:

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -30,17 +29,12 @@ def hold_patiently(lake: Lake, dataset: str, name: str, patience: timedelta, abo
     Raises:
         LeaseHeldError: it was not free within that time.
     """
-    deadline = time.monotonic() + patience.total_seconds()
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+    held, ends = retry_if_exception_type(LeaseHeldError), stop_after_delay(patience)
+    patiently = Retrying(retry=held, stop=ends, wait=wait_fixed(PAUSE_S), reraise=True)
     with ExitStack() as stack:
-        while True:
-            try:
-                lease = stack.enter_context(hold(lake, dataset, name, _me(), _is_gone, above))
-                break
-            except LeaseHeldError:
-                if time.monotonic() >= deadline:
-                    raise
-            time.sleep(PAUSE_S)
-        yield lease
+        yield patiently(lambda: stack.enter_context(hold(lake, dataset, name, _me(), _is_gone, above)))
 
 
 def _me() -> str:
