@@ -72,6 +72,11 @@ def instant_of(micros: int) -> datetime:
     return shifted(_EPOCH, timedelta(microseconds=micros))
 
 
+def micros_of(moment: datetime) -> int:
+    """Return how many microseconds after 1970 began an instant is."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def day_of(number: int) -> date:
     """Return the day that is so many days after 1970-01-01, or the calendar's first or last one."""
     return shifted(_EPOCH, timedelta(days=number)).date()

@@ -1,5 +1,8 @@
 """The report of a step: what crosses the border between Spark jobs and Airflow, as `report.json`."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -7,6 +10,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from matinee.errors import MatineeError
+
+
+@contextmanager
+def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Add the seconds that a block takes, however it ends, to those of a part."""
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[part] = round(seconds.get(part, 0.0) + time.monotonic() - start, 3)
 
 
 class Rows(BaseModel):

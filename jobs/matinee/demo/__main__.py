@@ -7,9 +7,7 @@ invented, and the attributions are the truth.
 import json
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -24,7 +22,7 @@ from matinee.demo.proof import Proof, prove
 from matinee.demo.summary import print_summary
 from matinee.errors import MatineeError, UsageError
 from matinee.landing.ingest import close_through, ingest
-from matinee.report import Report
+from matinee.report import Report, timed
 from matinee.settings import Settings, load_settings
 from matinee.stack.backfills import RunStates, backfill_environment, create_backfill, watch_backfill
 from matinee.stack.launcher import Stack, start, stop
@@ -46,13 +44,6 @@ class Progress:
     def tell(self, line: str) -> None:
         """Print one line."""
         OUT.print(f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {line}")
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Measure a step."""
-        start = time.monotonic()
-        yield
-        self.seconds[name] = time.monotonic() - start
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,23 +78,22 @@ def _check_source(source: Path | None) -> None:
 
 
 def _run(settings: Settings, source: Path | None, progress: Progress) -> Proof:
-    with progress.step("simulate"):
+    with timed(progress.seconds, "simulate"):
         landing = source or _simulate(settings, progress)
-    with progress.step("start"):
+    with timed(progress.seconds, "start"):
         stack = start(settings, progress.tell)
     try:
         running = settings.model_copy(update={"spark_remote": stack.spark_remote})
-        with progress.step("land"):
+        with timed(progress.seconds, "land"):
             landed = _land(running, landing, progress, closing=source is not None)
         first, last = _days(running)
-        with progress.step("backfill"):
+        with timed(progress.seconds, "backfill"):
             states = _backfill(running, stack, first, last, progress)
-        with progress.step("check"):
+        with timed(progress.seconds, "check"):
             proof = prove(Lake.open(running), landing, landed, first, last, states)
         print_summary(Lake.open(running), proof, landed, progress.seconds)
-        seconds = {name: round(value, 3) for name, value in progress.seconds.items()}
         (settings.home / "demo.json").write_text(
-            json.dumps({"holds": proof.holds, "seconds": seconds}, indent=2) + "\n"
+            json.dumps({"holds": proof.holds, "seconds": progress.seconds}, indent=2) + "\n"
         )
     finally:
         progress.tell("stopping")

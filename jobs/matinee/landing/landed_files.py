@@ -7,7 +7,6 @@ files so, too, one at a time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, takewhile
@@ -205,29 +204,19 @@ def _refuse_overtaken(table: "Table", target: str, landing: Landing) -> None:
 
 
 def _commit_once(lake: Lake, target: str, landing: Landing, base: int, write: Write) -> Landing:
-    _renew_branch(lake.table(target), landing.branch, base)
+    # Whoever lands the same bytes at the same time uses the same branch. What is published is a snapshot, checked for
+    # whose it is and what it stands on; who loses the branch meanwhile sees that and tries again.
+    table = lake.table(target)
+    refs.let_go(table, landing.branch)
+    refs.create_branch(table, landing.branch, base)
     try:
         write(landing)
         table = lake.table(target)
         written = _written(table, target, landing, base)
         refs.publish_snapshot(table, written, expected=base)
     finally:
-        _drop_branch(lake.table(target), landing.branch)
+        refs.let_go(lake.table(target), landing.branch)
     return replace(landing, snapshot_id=written)
-
-
-def _renew_branch(table: "Table", branch: str, base: int) -> None:
-    _drop_branch(table, branch)
-    refs.create_branch(table, branch, base)
-
-
-def _drop_branch(table: "Table", branch: str) -> None:
-    # Whoever lands the same bytes at the same time uses the same branch. What is published is a snapshot, checked for
-    # whose it is and what it stands on; who loses the branch meanwhile sees that and tries again.
-    found = refs.reference(table, branch)
-    if found is not None:
-        with suppress(CommitConflictError):
-            refs.remove(table, branch, expected=found)
 
 
 def _written(table: "Table", target: str, landing: Landing, base: int) -> int:

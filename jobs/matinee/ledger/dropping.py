@@ -6,10 +6,11 @@ has to be finished where a process dies. Whoever publishes meets the commit thro
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract
+from matinee.days import instant_of
 from matinee.table import refs
 from matinee.table.commits import replace_files
 from matinee.table.files import LANDING_SEQ, data_files, landing_seq
@@ -55,7 +56,7 @@ def drops(table: "Table") -> Iterator[Dropped]:
     for snapshot_id, summary in refs.summaries(table):
         snapshot = table.metadata.snapshot_by_id(snapshot_id)
         if is_drop(summary) and snapshot is not None:
-            at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+            at = instant_of(1000 * snapshot.timestamp_ms)
             first = date.fromisoformat(summary[DROPPED_FROM]) if DROPPED_FROM in summary else None
             before = date.fromisoformat(summary[DROPPED])
             yield Dropped(at, first, before, int(summary.get("deleted-records", "0")))

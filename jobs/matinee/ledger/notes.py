@@ -1,10 +1,11 @@
 """Notes: what columns tell of the ledger's records, so that a question about all of them reads none."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from matinee.contracts.stamps import day_stamp, from_text
+from matinee.days import instant_of, micros_of
 from matinee.ledger.model import InputPin, Publication, State
 from matinee.report import Verdict
 from matinee.table import names
@@ -13,7 +14,6 @@ from matinee.table.registers import codec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What is told by no column of the ledger, and read from its JSON once.
 TOLD = frozenset({"blocked", "as_of_us", "stamp", "pinned"})
 
@@ -66,7 +66,7 @@ class Note(NamedTuple):
             publication.day,
             publication.state,
             publication.generation,
-            _us(publication.recorded_ts),
+            micros_of(publication.recorded_ts),
             publication.audited_snapshot_id,
             publication.head_snapshot_id,
             publication.head_sequence_number,
@@ -74,19 +74,19 @@ class Note(NamedTuple):
             rows.out,
             rows.duplicate,
             any(verdict.blocks for verdict in publication.verdicts),
-            _us(publication.run.as_of) if publication.run.as_of else None,
+            micros_of(publication.run.as_of) if publication.run.as_of else None,
             publication.stamp,
         )
 
     @property
     def recorded_ts(self) -> datetime:
         """When it was noted."""
-        return _EPOCH + timedelta(microseconds=self.recorded_us)
+        return instant_of(self.recorded_us)
 
     @property
     def as_of(self) -> datetime | None:
         """The run's `as_of`, where it has one."""
-        return None if self.as_of_us is None else _EPOCH + timedelta(microseconds=self.as_of_us)
+        return None if self.as_of_us is None else instant_of(self.as_of_us)
 
     @property
     def branch(self) -> str:
@@ -116,17 +116,13 @@ def told(rows: "pa.Table") -> "pa.Table":
     texts = rows["stamps"].to_pylist() if "stamps" in rows.column_names else [None] * len(rows)
     columns = {
         "blocked": pa.array(map(_blocks, rows["verdicts"].to_pylist()), pa.bool_()),
-        "as_of_us": pa.array([_us(datetime.fromisoformat(one)) if one else None for one in as_of], pa.int64()),
+        "as_of_us": pa.array([micros_of(datetime.fromisoformat(one)) if one else None for one in as_of], pa.int64()),
         "stamp": pa.array([day_stamp(from_text(text)) for text in texts], pa.string()),
         "pinned": pa.array(pinned, pa.list_(Read.type())),
     }
     for name, column in columns.items():
         rows = rows.append_column(name, column)
     return rows
-
-
-def _us(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _blocks(verdicts: str) -> bool:

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from matinee.days import instant_of
 from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, Publication, State, Withdrawal
 from matinee.table import refs
 
@@ -44,7 +45,7 @@ class OnMain:
         found, withdrawn = dict[str, _Head](), dict[tuple[str, date], Withdrawal]()
         for snapshot_id, summary in refs.summaries(table):
             snapshot = kept[snapshot_id]
-            committed = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+            committed = instant_of(1000 * snapshot.timestamp_ms)
             word = Withdrawal.from_summary(summary, committed)
             if word is not None:
                 withdrawn[word.publication_id, word.day] = word

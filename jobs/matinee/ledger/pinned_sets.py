@@ -7,7 +7,6 @@ does it (`settle`).
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -89,7 +88,7 @@ def end(lake: Lake, one: PinnedSet) -> None:
     append_rows(lake, PINS, _to_rows(one, _ENDED))
     faults.reach("pin.after_end")
     for dataset in one.snapshots:
-        _remove_tag(lake, dataset, one.tag)
+        refs.let_go(lake.table(dataset), one.tag)
 
 
 def settle(lake: Lake) -> None:
@@ -108,7 +107,7 @@ def settle(lake: Lake) -> None:
     known = {one.tag for one in now}
     for dataset, tag in tags:
         if tag not in known:
-            _remove_tag(lake, dataset, tag)
+            refs.let_go(lake.table(dataset), tag)
 
 
 def end_overdue(lake: Lake, now: datetime) -> list[PinnedSet]:
@@ -163,14 +162,6 @@ def _require(table: "Table", snapshot_id: int) -> None:
             next_step="Pin again: the new set is of what is there now.",
             facts={"table": name, "snapshot_id": snapshot_id, "begin": begin},
         )
-
-
-def _remove_tag(lake: Lake, dataset: str, tag: str) -> None:
-    table = lake.table(dataset)
-    found = refs.reference(table, tag)
-    if found is not None:
-        with suppress(CommitConflictError):  # Another process removes it.
-            refs.remove(table, tag, expected=found)
 
 
 def _tags(lake: Lake) -> Iterator[tuple[str, str]]:

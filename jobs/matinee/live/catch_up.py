@@ -4,10 +4,10 @@ What a landing was found to be stands in its commit, so it is judged here whoeve
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
+from matinee.days import instant_of
 from matinee.engine.tables.spark_tables import conflicts
 from matinee.errors import CommitConflictError, StreamPausedError
 from matinee.landing.checks import troubles
@@ -86,6 +86,6 @@ def _troubles(lake: Lake, step: Step) -> Iterator[str]:
         snapshot = lake.table(landing.dataset).metadata.snapshot_by_id(landing.snapshot_id)
         if snapshot is None:
             continue
-        since = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+        since = instant_of(1000 * snapshot.timestamp_ms)
         if accepted is None or since > accepted:
             yield from troubles(lake.registry.get(landing.dataset), landing)

@@ -5,9 +5,7 @@ the oldest records, and adds nothing that is there already.
 """
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,6 +36,7 @@ from matinee.live.progress import progress
 from matinee.live.register import Tick, paused, record, ticks
 from matinee.live.topics import refuse_other_topics, refuse_shorter
 from matinee.live.upkeep import keep_small
+from matinee.report import timed
 from matinee.settings import Settings
 from matinee.sources.kafka.records import record_stream
 from matinee.table import refs
@@ -113,7 +112,7 @@ class Folder:
         lease.renew()
         seconds: dict[str, float] = {}
         refused, reports = None, []
-        with _timed(seconds, "land"):
+        with timed(seconds, "land"):
             try:
                 reports = ingest(settings, None, new)
             except LandingRefusedError as error:
@@ -215,7 +214,7 @@ def _batch(settings: Settings, servers: str, checkpoint: str, held: tuple[str, i
     seconds: dict[str, float] = {}
     batch.persist()
     try:
-        with _timed(seconds, "land"):
+        with timed(seconds, "land"):
             landed = _land(lake, servers, batch, _query_id(checkpoint)).values()
     finally:
         batch.unpersist()
@@ -239,7 +238,7 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
     """
     seconds = dict(done.seconds)
     try:
-        with _timed(seconds, "live"):
+        with timed(seconds, "live"):
             steps = bring_up(lease.lake, session, lease)
     except StreamPausedError as error:
         record(lease.lake, replace(done, state="paused", reason=error.message, seconds=seconds))
@@ -268,12 +267,3 @@ def _query_id(checkpoint: str) -> str:
     """Return the name that Spark gave the query that this checkpoint belongs to."""
     metadata = Path(checkpoint) / "metadata"
     return str(json.loads(metadata.read_text())["id"]) if metadata.is_file() else ""
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    start = time.monotonic()
-    try:
-        yield
-    finally:
-        seconds[name] = round(time.monotonic() - start, 3)

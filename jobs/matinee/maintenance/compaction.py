@@ -156,7 +156,7 @@ def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: P
             return None
         with suppress(CommitConflictError):
             return _attempt(spark, lake, contract, PlannedSlice(wanted.day, tuple(now)), branch)
-        _drop(lake, contract.dataset, branch)
+        refs.let_go(lake.table(contract.dataset), branch)
     raise CommitConflictError(
         f"main of {contract.dataset} moved during each of {TRIES} tries to compact {wanted.day}.",
         next_step="Nothing: the next compaction finds it again.",
@@ -169,7 +169,7 @@ def _is_in(cell: CellFiles, wanted: PlannedSlice) -> bool:
 
 
 def _attempt(spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice, branch: str) -> Compaction:
-    _drop(lake, contract.dataset, branch)
+    refs.let_go(lake.table(contract.dataset), branch)
     table = lake.table(contract.dataset)
     main = refs.head(table)
     refs.create_branch(table, branch, main)
@@ -179,16 +179,8 @@ def _attempt(spark: SparkSession, lake: Lake, contract: Contract, wanted: Planne
     faults.reach("compact.after_record")
     refs.publish_snapshot(lake.table(contract.dataset), found.snapshot_id, expected=main)
     faults.reach("compact.after_move")
-    _drop(lake, contract.dataset, branch)
+    refs.let_go(lake.table(contract.dataset), branch)
     return found
-
-
-def _drop(lake: Lake, dataset: str, branch: str) -> None:
-    table = lake.table(dataset)
-    found = refs.reference(table, branch)
-    if found is not None:
-        with suppress(CommitConflictError):
-            refs.remove(table, branch, expected=found)
 
 
 def _rewrite_and_prove(

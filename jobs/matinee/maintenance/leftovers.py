@@ -8,9 +8,10 @@ end by themselves (`ledger.pins`).
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from matinee.days import instant_of
 from matinee.errors import CommitConflictError
 from matinee.ledger import pins
 from matinee.ledger.ledger import history
@@ -113,7 +114,7 @@ def _since(table: "Table", ref: "SnapshotRef") -> datetime | None:
         return None
     # A branch begins at `main`'s head: one that is still there was made before `main` went on.
     at_ms = refs.last_read_ms(table).get(ref.snapshot_id, snapshot.timestamp_ms)
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
+    return instant_of(1000 * at_ms)
 
 
 def _pinning(lake: Lake, now: datetime) -> set[str]:

@@ -12,13 +12,11 @@ again. With the snapshots of registers the files go that nothing else knows, of 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from matinee import faults
-from matinee.errors import CommitConflictError
 from matinee.landing.batches import unfinished
 from matinee.landing.model import QUARANTINE
 from matinee.ledger.ledger import history
@@ -93,11 +91,8 @@ def expire(lake: Lake, expiry: Expiry) -> None:
     """
     table = lake.table(expiry.dataset)
     for tag in expiry.tags:
-        found = refs.reference(table, tag)
-        if found is not None:
-            with suppress(CommitConflictError):  # Another expirer removed it; one that was moved stays.
-                refs.remove(table, tag, expected=found)
-            table = lake.table(expiry.dataset)
+        refs.let_go(table, tag)  # Another expirer may have removed it; one that was moved stays.
+        table = lake.table(expiry.dataset)
     table = markers.keep(table, expiry.markers)
     for tag, snapshot_id in expiry.begun.items():
         if refs.reference(table, tag) is None:

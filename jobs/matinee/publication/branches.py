@@ -43,8 +43,7 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
         name = f"{names.AUDIT}{identity}"
         leftover = refs.reference(table, name)
         if request.attempt is not None and identity not in reached:
-            if leftover is not None:
-                table = refs.remove(table, name, expected=leftover)
+            table = refs.drop(table, name)
         elif identity in noted or leftover is not None:
             continue
         base = refs.head(table)
@@ -83,7 +82,5 @@ def _experiment(lake: Lake, request: RunRequest) -> Branch:
 
 def drop_branch(lake: Lake, dataset: str, branch: Branch) -> None:
     """Remove the branch of a run that could not be planned; one that was there before it stays."""
-    table = lake.table(dataset)
-    found = refs.reference(table, branch.name)
-    if branch.made and found is not None:
-        refs.remove(table, branch.name, expected=found)
+    if branch.made:
+        refs.drop(lake.table(dataset), branch.name)

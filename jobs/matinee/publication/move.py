@@ -276,11 +276,7 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
     day_column = lake.registry.get(run.dataset).day_column or ""
     removed = list(slice_files(table, day_column, run.written(main)))
     for _ in range(refs.COMMIT_TRIES):
-        table = lake.table(run.dataset)
-        leftover = refs.reference(table, branch)
-        if leftover is not None:
-            table = refs.remove(table, branch, expected=leftover)
-        table = refs.create_branch(table, branch, main)
+        table = refs.create_branch(refs.drop(lake.table(run.dataset), branch), branch, main)
         try:
             replace_files(table, branch, removed, added, run.to_summary())
         except CommitConflictError:
@@ -296,5 +292,4 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
 def drop_branches(table: "Table", run: Run) -> None:
     """Remove the publication's branches; one that is gone already is as it should be."""
     for name in (run.branch, f"{names.REPLAY}{run.publication_id}"):
-        if (found := refs.reference(table, name)) is not None:
-            table = refs.remove(table, name, expected=found)
+        table = refs.drop(table, name)

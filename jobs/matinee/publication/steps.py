@@ -4,7 +4,6 @@ Each step finds what it needs on the audit branch: the run (pins, days, paramete
 snapshot there. So a step may run in another process, on another machine, or again.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,27 +26,13 @@ from matinee.publication.move import move_to_main
 from matinee.publication.plan import plan
 from matinee.publication.record import finish, give_up, prepare
 from matinee.publication.request import RunRequest
-from matinee.report import Report, Rows, Verdict
+from matinee.report import Report, Rows, Verdict, timed
 from matinee.settings import Settings
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.validity.validity import Validity
 
 REWRITES = 3
-
-
-class Clock:
-    """Seconds of the parts of a step, by name."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Measure a block."""
-        start = time.monotonic()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - start, 3)
 
 
 def write(settings: Settings, request: RunRequest) -> Report:
@@ -59,12 +44,12 @@ def write(settings: Settings, request: RunRequest) -> Report:
         SnapshotGoneError: what it had pinned has expired all the same.
         UnknownDatasetError, UsageError, EngineUnavailableError, EngineFailedError: see there.
     """
-    clock = Clock()
+    seconds = dict[str, float]()
     lake = Lake.open(settings)
-    with clock.part("plan"):
+    with timed(seconds, "plan"):
         recover(lake, request.dataset)
         planned = plan(lake, request)
-    with clock.part("write"), _pins_end_with_an_error(lake, planned.run):
+    with timed(seconds, "write"), _pins_end_with_an_error(lake, planned.run):
         derive(lake, planned)
     faults.reach("write.after_commit")
     look = lake.one_look()
@@ -73,7 +58,7 @@ def write(settings: Settings, request: RunRequest) -> Report:
     if request.experiment is None:
         with _pins_end_with_an_error(lake, planned.run):
             require_complete(lake, planned.run, written, rows)
-    return _report("write", planned.run, planned.branch, written, rows, clock)
+    return _report("write", planned.run, planned.branch, written, rows, seconds)
 
 
 def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
@@ -85,23 +70,23 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
         AuditFailedError: a blocking audit found bad rows; the branch is kept, the verdicts are in the ledger.
         UsageError: there is no such branch, or nothing was written to it.
     """
-    clock = Clock()
+    seconds = dict[str, float]()
     lake = Lake.open(settings)
     look = lake.one_look()
     known = tuple(one for one in history(look, dataset).find(publication_id) if one.state in REACHED)
     if known:
         return _published_report(lake, "audit", known)
     run, audited = _written(look, dataset, f"{names.AUDIT}{publication_id}", publication_id)
-    with clock.part("audit"):
+    with timed(seconds, "audit"):
         judged = audit_candidate(look, run, audited)
     faults.reach("audit.after_verdicts")
-    with clock.part("ledger"):
+    with timed(seconds, "ledger"):
         rows = rows_by_day(look, run, audited)
         prepare(lake, run, audited, judged, rows)
     faults.reach("audit.after_prepared")
     with _pins_end_with_an_error(lake, run):
         raise_on_block(run, judged.verdicts)
-    report = _report("audit", run, run.branch, audited, rows, clock)
+    report = _report("audit", run, run.branch, audited, rows, seconds)
     return report.model_copy(update={"verdicts": judged.verdicts})
 
 
@@ -115,13 +100,13 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
         AuditFailedError: what was written again failed an audit.
         UsageError: it was never prepared, or was abandoned.
     """
-    clock = Clock()
+    seconds = dict[str, float]()
     lake = Lake.open(settings)
     for tries_left in reversed(range(REWRITES)):
         look = history(lake, dataset)
         prepared = _prepared(look, publication_id)
         try:
-            with clock.part("publish"):
+            with timed(seconds, "publish"):
                 published = move_to_main(lake, prepared.run, partial(_audit_again, lake, prepared.run), look)
             break
         except (DroppedError, WithdrawnError) as error:
@@ -130,13 +115,13 @@ def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
         except StaleInputsError:
             if not tries_left:
                 raise
-            with clock.part("rewrite"):
+            with timed(seconds, "rewrite"):
                 write(settings, _request_of(lake, prepared.run, publication_id))
                 audit(settings, dataset, publication_id)
-    with clock.part("ledger"):
+    with timed(seconds, "ledger"):
         records = finish(lake, prepared.run, published)
     return _published_report(lake, "publish", records).model_copy(
-        update={"replayed": published.replayed, "seconds": clock.seconds}
+        update={"replayed": published.replayed, "seconds": seconds}
     )
 
 
@@ -169,16 +154,16 @@ def _pins_end_with_an_error(lake: Lake, run: Run) -> Iterator[None]:
 
 
 def _judge_experiment(settings: Settings, written: Report) -> Report:
-    clock = Clock()
+    seconds = dict[str, float]()
     lake = Lake.open(settings)
     experiment, snapshot_id = _written(lake, written.dataset, written.branch or "", written.publication_id or "")
     try:
-        with clock.part("audit"):
+        with timed(seconds, "audit"):
             verdicts = audit_candidate(lake, experiment, snapshot_id).verdicts
     finally:
         pins.release(lake, experiment.publication_id, experiment.pinned)
     return written.model_copy(
-        update={"step": "experiment", "verdicts": verdicts, "seconds": {**written.seconds, **clock.seconds}}
+        update={"step": "experiment", "verdicts": verdicts, "seconds": {**written.seconds, **seconds}}
     )
 
 
@@ -227,7 +212,9 @@ def _request_of(lake: Lake, run: Run, publication_id: str) -> RunRequest:
     )
 
 
-def _report(step: str, run: Run, branch: str, snapshot_id: int, rows: Mapping[date, Rows], clock: Clock) -> Report:
+def _report(
+    step: str, run: Run, branch: str, snapshot_id: int, rows: Mapping[date, Rows], seconds: dict[str, float]
+) -> Report:
     return Report(
         step=step,
         dataset=run.dataset,
@@ -237,7 +224,7 @@ def _report(step: str, run: Run, branch: str, snapshot_id: int, rows: Mapping[da
         branch=branch,
         snapshot_id=snapshot_id,
         rows=total(rows.values()),
-        seconds=clock.seconds,
+        seconds=seconds,
     )
 
 

@@ -7,10 +7,12 @@ that lies outside the warehouse.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from matinee.days import instant_of
 from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
 from matinee.table.catalog import catalog_errors
 from matinee.table.lake_format import refuse_older
@@ -67,7 +69,7 @@ def ends(table: "Table", name: str) -> datetime | None:
     snapshot = table.metadata.snapshot_by_id(found.snapshot_id) if found else None
     if found is None or found.max_ref_age_ms is None or snapshot is None:
         return None
-    return datetime.fromtimestamp((snapshot.timestamp_ms + found.max_ref_age_ms) / 1000, UTC)
+    return instant_of(1000 * (snapshot.timestamp_ms + found.max_ref_age_ms))
 
 
 def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
@@ -172,6 +174,22 @@ def remove(table: "Table", name: str, *, expected: int) -> "Table":
 
     requirement = AssertRefSnapshotId(ref=name, snapshot_id=expected)
     return _commit(table, name, (RemoveSnapshotRefUpdate(ref_name=name),), requirement)
+
+
+def drop(table: "Table", name: str) -> "Table":
+    """Remove a branch or tag; one that is not there is as it should be.
+
+    Raises:
+        CommitConflictError: it moved or went meanwhile.
+    """
+    found = reference(table, name)
+    return table if found is None else remove(table, name, expected=found)
+
+
+def let_go(table: "Table", name: str) -> None:
+    """Remove a branch or tag as `drop` does; one that another process moves or removes meanwhile is left to that."""
+    with suppress(CommitConflictError):
+        drop(table, name)
 
 
 def _set(

@@ -5,9 +5,8 @@ Whoever was overtaken meanwhile, also one that took itself for the only writer, 
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from matinee.errors import CommitConflictError
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.leases.lease import Lease
@@ -50,8 +49,4 @@ def swapped(lake: Lake, dataset: str, pin: int, lease: Lease | None = None) -> I
             lease.refuse_overtaken(table)
         refs.publish_snapshot(table, refs.head(table, branch), expected=pin)
     finally:
-        table = lake.table(dataset)
-        found = refs.reference(table, branch)
-        if found is not None:
-            with suppress(CommitConflictError):
-                refs.remove(table, branch, expected=found)
+        refs.let_go(lake.table(dataset), branch)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pyspark.sql import DataFrame
 
 from matinee.contracts.model import Contract
+from matinee.days import micros_of
 from matinee.settings import Engine
 
 MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TransformContext:
     @property
     def as_of_micros(self) -> int | None:
         """`as_of` in microseconds since 1970, UTC."""
-        return None if self.as_of is None else (self.as_of - _EPOCH) // MICROSECOND
+        return None if self.as_of is None else micros_of(self.as_of)
 
 
 #: Frames by the alias that the contract gives each input, cut to the days it reads; out come the contract's columns.

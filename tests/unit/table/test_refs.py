@@ -183,6 +183,19 @@ def test_a_branch_that_moved_is_not_removed(lake: Lake) -> None:
     assert refs.head(lake.table(PLAYS), "work") == moved
 
 
+def test_to_drop_what_is_not_there_or_was_moved_is_told_or_left_alone(lake: Lake) -> None:
+    table = lake.table(PLAYS)
+    assert refs.drop(table, "work") is table
+    refs.create_branch(table, "work", refs.head(table))
+    seen, seen_again = lake.table(PLAYS), lake.table(PLAYS)
+    written = append(lake, "p1", "work")
+    refs.let_go(seen, "work")
+    assert refs.head(lake.table(PLAYS), "work") == written
+    with pytest.raises(CommitConflictError, match="moved meanwhile"):
+        refs.drop(seen_again, "work")
+    assert refs.reference(refs.drop(lake.table(PLAYS), "work"), "work") is None
+
+
 def test_a_commit_elsewhere_in_the_table_is_no_conflict(lake: Lake) -> None:
     table = lake.table(PLAYS)
     base = refs.head(table)

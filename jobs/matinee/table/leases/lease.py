@@ -11,12 +11,12 @@ others out.
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from matinee.errors import CommitConflictError, LeaseHeldError, LeaseLostError, MatineeError
+from matinee.errors import LeaseHeldError, LeaseLostError, MatineeError
 from matinee.table import names, refs
 from matinee.table.catalog import Lake, summary_of
 from matinee.table.lake_format import refuse_older
@@ -182,8 +182,7 @@ def _refuse_branch(lake: Lake, dataset: str, name: str, is_gone: Callable[[str],
     until = datetime.fromisoformat(summary[UNTIL])
     if until > stamp() and not is_gone(summary[HOLDER]):
         raise _held(name, summary[HOLDER], until)
-    with suppress(CommitConflictError):
-        refs.remove(table, branch, expected=found)
+    refs.let_go(table, branch)
 
 
 def _held(name: str, holder: str, until: datetime | None) -> LeaseHeldError:
