@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from matinee import faults
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
-from matinee.engine.tables.spark_tables import full_name, read, replace_days
+from matinee.engine.tables.spark_tables import pinned, read, replace_days
 from matinee.errors import UsageError
 from matinee.live.catch_up import ensure_current
 from matinee.live.groups import Group, groups, mature_through
@@ -49,7 +49,7 @@ def repair(settings: Settings, day: date) -> None:
 def _derive_again(lake: Lake, session: SparkSession, lease: Lease, dataset: str, day: date) -> None:
     done, contract = progress(lake, dataset), lake.registry.get(live_name(dataset))
     rows = _Derivation(lake, session, done).derive(dataset, day, day)
-    with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
+    with swapped(lake, contract.dataset, head, lease) as branch:
         # Other days are still of who made them: what is stored of the table stays.
         replace_days(rows, lake.settings, contract, branch, day, day, done.to_summary() | lease.to_summary())
 
@@ -111,9 +111,10 @@ def _expire(lake: Lake, session: SparkSession, lease: Lease, group: Group, throu
         done = progress(lake, dataset)
         if through is not None and (done.expired is None or done.expired < through):
             contract = lake.registry.get(live_name(dataset))
-            nothing = session.table(full_name(lake.settings, contract.dataset)).limit(0)
+            head = refs.head(lake.table(contract.dataset))
+            nothing = pinned(session, lake.settings, contract.dataset, head).limit(0)
             after = replace(done, expired=through).to_summary() | lease.to_summary()
-            with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
+            with swapped(lake, contract.dataset, head, lease) as branch:
                 replace_days(nothing, lake.settings, contract, branch, contract.earliest_event, through, after)
             faults.reach("parity.after_table")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import row_hash
-from matinee.engine.tables.spark_tables import full_name
+from matinee.engine.tables.spark_tables import pinned
 from matinee.errors import ConservationError
 from matinee.settings import Settings
 from matinee.table import refs
@@ -81,7 +81,7 @@ def _relocated(spark: "SparkSession", lake: Lake, dataset: str, table: "Table") 
     paths = _Paths(table.io, table.location(), target)
     head = refs.head(table)
     lake.catalog.register_table(waiting, paths.bring(json.loads(_read(table.io, table.metadata_location))))
-    before, after = (_hash(spark, lake, name, head) for name in (dataset, waiting))
+    before, after = (row_hash(pinned(spark, lake.settings, name, head)) for name in (dataset, waiting))
     if before != after:
         lake.catalog.drop_table(waiting)
         raise ConservationError(
@@ -93,11 +93,6 @@ def _relocated(spark: "SparkSession", lake: Lake, dataset: str, table: "Table") 
     lake.catalog.drop_table(dataset)
     lake.catalog.rename_table(waiting, dataset)
     return Relocated(dataset, target, *after, files=len(paths.files), copied=paths.copied)
-
-
-def _hash(spark: "SparkSession", lake: Lake, name: str, snapshot_id: int) -> tuple[int, str]:
-    pinned = spark.read.option("versionAsOf", str(snapshot_id))
-    return row_hash(pinned.table(full_name(lake.settings, name)))
 
 
 @dataclass

@@ -35,12 +35,16 @@ def days_between(day_column: str, first: date, last: date) -> Column:
     return (F.col(day_column) >= F.lit(first)) & (F.col(day_column) <= F.lit(last))
 
 
+def pinned(spark: SparkSession, settings: Settings, dataset: str, snapshot_id: int) -> DataFrame:
+    """Read a table at a pinned snapshot: the columns that it had then."""
+    return spark.read.option("versionAsOf", str(snapshot_id)).table(full_name(settings, dataset))
+
+
 def read(
     spark: SparkSession, settings: Settings, dataset: str, snapshot_id: int, day_column: str, first: date, last: date
 ) -> DataFrame:
     """Read the days of a range at a pinned snapshot: the table's columns."""
-    pinned = spark.read.option("versionAsOf", str(snapshot_id)).table(full_name(settings, dataset))
-    return pinned.where(days_between(day_column, first, last))
+    return pinned(spark, settings, dataset, snapshot_id).where(days_between(day_column, first, last))
 
 
 def append(

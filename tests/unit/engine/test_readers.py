@@ -1,0 +1,51 @@
+"""Frames of tables are read in `engine/tables/` alone, always at a snapshot that is named."""
+
+import ast
+
+import pytest
+
+from matinee.settings import CHECKOUT
+
+JOBS = CHECKOUT / "jobs" / "matinee"
+#: These still read what a live table is derived from, or compared with, by themselves.
+STILL = {"live/news.py", "parity/causes.py", "parity/compare.py"}
+#: A source reads no table.
+SOURCES = {"sources/kafka/records.py"}
+_SESSIONS = {"spark", "session", "_session", "sparkSession"}
+_READERS = {"read", "readStream", "table"}
+
+
+def reads(source: str) -> bool:
+    """Whether a module reads by a session (`spark.read`, `session.table`), or at a snapshot that it names itself."""
+    return any(
+        (isinstance(node, ast.Constant) and node.value == "versionAsOf")
+        or (isinstance(node, ast.Attribute) and node.attr in _READERS and _last_name(node.value) in _SESSIONS)
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def test_no_other_module_reads_a_table_by_itself() -> None:
+    found = {str(path.relative_to(JOBS)) for path in JOBS.rglob("*.py") if reads(path.read_text())}
+    assert {name for name in found if not name.startswith("engine/tables/")} == STILL | SOURCES
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "spark.read.parquet(path)",
+        "rows = self._session.table(name)",
+        "session.readStream.format('kafka')",
+        "frame.sparkSession.read.option('a', 1)",
+        "reader.option('versionAsOf', 1)",
+    ],
+)
+def test_a_reader_is_found_however_it_is_written(source: str) -> None:
+    assert reads(source)
+
+
+def test_other_reads_are_none_of_it() -> None:
+    assert not reads("table = lake.table(name)\nfound = live.read.get(name)")
