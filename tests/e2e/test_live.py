@@ -82,9 +82,9 @@ def test_a_task_whose_supervisor_is_killed_is_run_again_and_publishes_once(stack
 def test_the_cron_run_of_a_day_that_never_landed_waits_and_publishes_nothing(stack: Stack) -> None:
     lake = prepared_lake(stack.settings)
     stack.api.unpause(DAG)
-    for run in (found for found in stack.api.dag_runs(DAG) if found["run_type"] == "scheduled"):
-        assert run["state"] in ("queued", "running", "success")
-        assert stack.api.task_states(DAG, run["dag_run_id"]).get("plays.write") in (None, "skipped")
+    for run in (found for found in stack.api.dag_runs(DAG) if found.run_type == "scheduled"):
+        assert run.state in ("queued", "running", "success")
+        assert stack.api.task_states(DAG, run.dag_run_id).get("plays.write") in (None, "skipped")
     assert {record.day for record in history(lake, PLAYS).all()} <= {D1, D2}
 
 

@@ -94,11 +94,11 @@ def watch_backfill(
 def _states(api: AirflowApi, dag_id: str, first: date, last: date) -> RunStates:
     states: RunStates = {}
     for run in api.dag_runs(dag_id):  # newest first, so that the first of a key counts
-        key = run["partition_key"]
-        if run["run_type"] != "backfill" or key is None or not first.isoformat() <= key <= last.isoformat():
+        key = run.partition_key
+        if run.run_type != "backfill" or key is None or not first.isoformat() <= key <= last.isoformat():
             continue
         if key not in states:
-            states[key] = run["state"] if run["state"] != "running" else _busy(api, dag_id, run["dag_run_id"])
+            states[key] = run.state.value if run.state != "running" else _busy(api, dag_id, run.dag_run_id)
     return dict(sorted(states.items()))
 
 

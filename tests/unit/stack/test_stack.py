@@ -5,16 +5,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
 
 from matinee.engine.server import free_port
-from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError, MatineeError, UsageError
 from matinee.settings import Settings, load_settings
 from matinee.stack import checks, start, status, stop
-from matinee.stack.api import AirflowApi
+from matinee.stack.api import WITHIN, AirflowApi
 from matinee.stack.environment import airflow_environment
 from matinee.stack.processes import find, pid_file, remember, spawn, stop_all, tail_of
 
@@ -154,3 +157,35 @@ def test_an_airflow_that_does_not_answer_is_a_clear_error() -> None:
     assert api.health() == {}
     with pytest.raises(EngineUnavailableError, match=r"Airflow does not answer at http://127.0.0.1:9.*make up"):
         api.dag_ids()
+
+
+class Refuser(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(HTTPStatus(int(self.path.split("/")[1])))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, UsageError), (503, EngineUnavailableError)])
+def test_airflow_is_asked_past_every_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, status: int, error: type[MatineeError]
+) -> None:
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with HTTPServer(("127.0.0.1", 0), Refuser) as server:
+        Thread(target=server.handle_request).start()
+        with pytest.raises(error) as raised:
+            AirflowApi(f"http://127.0.0.1:{server.server_port}/{status}").dag_ids()
+    assert str(status) in str(raised.value.facts)
+
+
+def test_an_airflow_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WITHIN, "_request_timeout", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(EngineUnavailableError, match="does not answer"):
+            AirflowApi(f"http://127.0.0.1:{silent.getsockname()[1]}").dag_ids()
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
