@@ -36,6 +36,14 @@ def _rebuild(kind: type[MatineeError], message: str, next_step: str, facts: dict
     return kind(message, next_step=next_step, facts=facts)
 
 
+def kind_named(name: str) -> type[MatineeError] | None:
+    """Return the class of errors of a name, of whichever package; None: no module that was imported defines it."""
+    kinds: list[type[MatineeError]] = [MatineeError]
+    for kind in kinds:  # The list grows.
+        kinds += kind.__subclasses__()
+    return next((kind for kind in kinds if kind.__name__ == name), None)
+
+
 class TerminalError(MatineeError):
     """The same call on the same input fails again: a person or another input is needed."""
 

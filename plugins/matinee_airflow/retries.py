@@ -24,8 +24,8 @@ RETRY_POLICY = ExceptionRetryPolicy(
 
 def raised_again(report: ErrorReport) -> MatineeError:
     """Return the error that a report carries across a process border, as the class it had there."""
-    kind = getattr(errors, report.type, None)
-    if isinstance(kind, type) and issubclass(kind, MatineeError):
+    kind = errors.kind_named(report.type)
+    if kind is not None:
         return kind(report.message, next_step=report.next_step, facts=report.facts)
     fallback = TransientError if report.retryable else TerminalError
     return fallback(f"{report.type}: {report.message}", next_step=report.next_step, facts=report.facts)

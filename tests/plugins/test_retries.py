@@ -55,6 +55,15 @@ def test_an_error_survives_the_report(kind: type[MatineeError]) -> None:
     )
 
 
+def test_an_error_that_another_package_defines_survives_the_report() -> None:
+    from matinee_airflow.retries import raised_again
+
+    class RouteLostError(TransientError):
+        """Of a system to come."""
+
+    assert type(raised_again(ErrorReport.of(RouteLostError("it broke", next_step="mend it")))) is RouteLostError
+
+
 def test_an_unknown_error_of_a_report_is_terminal_and_keeps_its_name() -> None:
     from matinee_airflow.retries import raised_again
 

@@ -10,7 +10,7 @@ from glob import glob
 from pathlib import Path
 
 from matinee.days import parse_day
-from matinee.errors import LeaseHeldError, MatineeError, UsageError
+from matinee.errors import LeaseHeldError, MatineeError, UsageError, kind_named
 from matinee.publication.request import RunRequest
 from matinee.report import ErrorReport, Report, Rows
 from matinee.settings import Settings, load_settings
@@ -46,7 +46,7 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
     _deliver(report, options.report, settings)
     if report.error is None:
         return 0
-    return 2 if report.error.type == UsageError.__name__ else 1
+    return 2 if issubclass(kind_named(report.error.type) or MatineeError, UsageError) else 1
 
 
 def read_report(uri: str, settings: Settings) -> Report | None:
