@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.model import Contract, live_name
 from matinee.days import FIRST_DAY, LAST_DAY
-from matinee.engine.tables.spark_tables import full_name
+from matinee.engine.tables.spark_tables import pinned
 from matinee.live.groups import Events
 from matinee.table.catalog import Lake
 from matinee.transforms import TransformContext, transform_of
@@ -45,8 +45,7 @@ class View:
 
     def table(self, dataset: str) -> DataFrame:
         """Return a table at its pin."""
-        pinned = self.session.read.option("versionAsOf", str(self.pins[dataset]))
-        return pinned.table(full_name(self.lake.settings, dataset))
+        return pinned(self.session, self.lake.settings, dataset, self.pins[dataset])
 
     def live(self, dataset: str, days: Iterable[date]) -> DataFrame:
         """Return the live rows of some days."""

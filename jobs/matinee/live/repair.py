@@ -49,7 +49,7 @@ def repair(settings: Settings, day: date) -> None:
 def _derive_again(lake: Lake, session: SparkSession, lease: Lease, dataset: str, day: date) -> None:
     done, contract = progress(lake, dataset), lake.registry.get(live_name(dataset))
     rows = _Derivation(lake, session, done).derive(dataset, day, day)
-    with swapped(lake, contract.dataset, head, lease) as branch:
+    with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
         # Other days are still of who made them: what is stored of the table stays.
         replace_days(rows, lake.settings, contract, branch, day, day, done.to_summary() | lease.to_summary())
 

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.model import RECEIVED, Contract, live_name
 from matinee.days import day_range
-from matinee.engine.tables.spark_tables import days_between, full_name
+from matinee.engine.tables.spark_tables import days_between, pinned
 from matinee.live.groups import Events, Sources
 from matinee.live.progress import Progress, is_progress
 from matinee.parity.register import ARRIVED_AFTER
@@ -118,8 +118,7 @@ class Evidence:
     def _table(self, dataset: str) -> DataFrame:
         """Return the days in reach of a table."""
         snapshot_id = self._pins.get(dataset) or refs.head(self._lake.table(dataset))
-        pinned = self._session.read.option("versionAsOf", str(snapshot_id))
-        rows = pinned.table(full_name(self._lake.settings, dataset))
+        rows = pinned(self._session, self._lake.settings, dataset, snapshot_id)
         return rows.where(days_between(self._day(dataset), *self._days))
 
     def _landed(self, events: Events) -> DataFrame:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.model import Contract, InputSpec, live_name
 from matinee.days import end_of, reach_ahead, reach_back
-from matinee.engine.tables.spark_tables import full_name
+from matinee.engine.tables.spark_tables import pinned
 from matinee.errors import InputsNotValidError
 from matinee.ledger.model import Publication
 from matinee.live.groups import Group, Sources, group_of
@@ -132,9 +132,9 @@ def _joined(lake: Lake, session: SparkSession, contract: Contract, day: date, he
     snapshots["live"] = (live_name(contract.dataset), head)
     sides = []
     for side, (dataset, snapshot_id) in snapshots.items():
-        pinned = session.read.option("versionAsOf", str(snapshot_id)).table(full_name(lake.settings, dataset))
-        _refuse_other_schema(pinned.columns, contract, dataset)
-        rows = pinned.where(F.col(contract.day_column or "") == F.lit(day))
+        table = pinned(session, lake.settings, dataset, snapshot_id)
+        _refuse_other_schema(table.columns, contract, dataset)
+        rows = table.where(F.col(contract.day_column or "") == F.lit(day))
         sides.append(rows.select(*contract.key_columns, F.struct(*contract.column_names).alias(side)))
     return sides[0].join(sides[1], on=list(contract.key_columns), how="full_outer")
 

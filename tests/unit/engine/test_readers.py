@@ -7,8 +7,6 @@ import pytest
 from matinee.settings import CHECKOUT
 
 JOBS = CHECKOUT / "jobs" / "matinee"
-#: These still read what a live table is derived from, or compared with, by themselves.
-STILL = {"live/news.py", "parity/causes.py", "parity/compare.py"}
 #: A source reads no table.
 SOURCES = {"sources/kafka/records.py"}
 _SESSIONS = {"spark", "session", "_session", "sparkSession"}
@@ -30,7 +28,7 @@ def _last_name(node: ast.expr) -> str:
 
 def test_no_other_module_reads_a_table_by_itself() -> None:
     found = {str(path.relative_to(JOBS)) for path in JOBS.rglob("*.py") if reads(path.read_text())}
-    assert {name for name in found if not name.startswith("engine/tables/")} == STILL | SOURCES
+    assert {name for name in found if not name.startswith("engine/tables/")} == SOURCES
 
 
 @pytest.mark.parametrize(
