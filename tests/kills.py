@@ -24,6 +24,7 @@ KILLED_IN = {
     "pin": "test_pin_kills",
     "stream": "test_stream_kills",
     "parity": "test_stream_kills",
+    "retire": "test_retirement",
     "lake": "test_upgrade",
     "upgrade": "test_upgrade",
     "backup": "test_backup",

@@ -90,6 +90,14 @@ class RestoreRefusedError(TerminalError):
     """A backup is not restored: it cannot be read, is of another warehouse, or what it names is not there."""
 
 
+class RetiredError(TerminalError):
+    """The dataset was retired: its table was dropped, and no table of its name is made again."""
+
+
+class StillReadError(TerminalError):
+    """A dataset that is to be retired has readers, or somebody is at work on it; nothing was changed."""
+
+
 class LandingRefusedError(TerminalError):
     """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
 

@@ -118,7 +118,7 @@ def test_every_step_has_fault_points_and_a_test_kills_at_each() -> None:
     """A step of an entry point that changes the lake, or a point, that nobody kills at makes this fail."""
     steps = set(entry.STEPS) - {"maintain"} | set(entry.WHAT) - {"orphans"}  # No table knows of an orphan file.
     # By the command line alone, at the first write of a lake, or as a part of `expire`.
-    steps |= {"withdraw", "pin", "drop", "lake", "upgrade", "backup", "restore"}
+    steps |= {"withdraw", "pin", "drop", "retire", "lake", "upgrade", "backup", "restore"}
     assert {point.split(".")[0] for point in faults.POINTS} == steps == set(KILLED_IN)
     for step, module in KILLED_IN.items():
         assert re.search(rf'points_of\([^)]*"{step}"', (Path(__file__).parent / f"{module}.py").read_text()), step

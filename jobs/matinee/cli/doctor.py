@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from matinee.cli.findings import finding, kept, pinned
+from matinee.cli.findings import finding, kept, pinned, retired
 from matinee.cli.output import emit, output_option
 from matinee.errors import MatineeError
 from matinee.settings import Settings, load_settings
@@ -143,6 +143,7 @@ def _lake(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
     yield from _begun(lake, now)
     yield from pinned(lake, now)
     yield from kept(lake, now)
+    yield from retired(lake)
 
 
 def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""What `matinee doctor` tells, row by row, and the rows on what is held and what `keep` has dropped."""
+"""What `matinee doctor` tells, row by row, and the rows on what is held, dropped by `keep`, and retired."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,6 +8,7 @@ from matinee.ledger.dropping import begin_of, drops
 from matinee.ledger.pinned_sets import held, missing
 from matinee.maintenance.drops import plan_drop
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import retirements
 
 
 def finding(
@@ -35,6 +36,20 @@ def pinned(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
         elif is_over:
             then = "the nightly upkeep ends it"
         yield finding("pins", "warning" if lacking or is_over else "ok", detail, then, one.since, one.ends)
+
+
+def retired(lake: Lake) -> Iterator[dict[str, object]]:
+    """Say which retired datasets have a contract still, and which are not retired to the end."""
+    for one in retirements(lake).values():
+        contract = lake.registry.contracts.get(one.dataset)
+        if contract is None or contract.is_live:
+            continue
+        detail = f"{one.dataset} was retired by {one.holder} ({one.why})"
+        if one.is_done:
+            yield finding("retired", "open", detail, f"remove {contract.folder} and its DAG", one.recorded_ts)
+        else:
+            then = f"`matinee dataset retire {one.dataset} --reason …` finishes it"
+            yield finding("retired", "warning", f"{detail}, and not to the end", then, one.recorded_ts)
 
 
 def kept(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:

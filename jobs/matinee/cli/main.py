@@ -22,6 +22,7 @@ COMMANDS = {
     "publications": "matinee.cli.publications:publications",
     "pins": "matinee.cli.pins:pins",
     "day": "matinee.cli.day:day",
+    "dataset": "matinee.cli.dataset:dataset",
     "lake": "matinee.cli.lake:lake",
     "landing": "matinee.cli.landing:landing",
     "backfill": "matinee.cli.backfill:backfill",

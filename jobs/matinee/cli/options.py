@@ -1,5 +1,6 @@
 """Option types and options that several commands share."""
 
+import getpass
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -82,3 +83,11 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"'{pair}' is not NAME=VALUE.", next_step="For example --param attribution.window=40d.")
         found[name] = value
     return found
+
+
+def user() -> str:
+    """Return the name of the user who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A container may run as a user that has no name.
+        return "unknown"

@@ -1,11 +1,10 @@
 """`matinee pin` and `matinee pins`: published snapshots that somebody holds, whatever expires."""
 
-import getpass
 from datetime import UTC, date, datetime
 
 import click
 
-from matinee.cli.options import DAY
+from matinee.cli.options import DAY, user
 from matinee.cli.output import emit, emit_one, output_option
 from matinee.ledger.pinned_sets import PinnedSet, held, missing
 from matinee.settings import load_settings
@@ -31,7 +30,7 @@ def pin(datasets: tuple[str, ...], until: date, why: str, output: str) -> None:
     from matinee.maintenance.pinning import pin as hold
 
     lake = Lake.open(load_settings())
-    _show(hold(lake, datasets, until, why, _user(), datetime.now(UTC)), output)
+    _show(hold(lake, datasets, until, why, user(), datetime.now(UTC)), output)
 
 
 @click.group()
@@ -89,10 +88,3 @@ def _datasets(one: PinnedSet) -> list[dict[str, object]]:
         {"dataset": dataset, "snapshot": snapshot_id, "read_as": f"{dataset}.tag_{one.tag}"}
         for dataset, snapshot_id in one.snapshots.items()
     ]
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # A container may run as a user that has no name.
-        return "unknown"

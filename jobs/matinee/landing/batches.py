@@ -21,6 +21,7 @@ from matinee.landing.model import BATCH, QUARANTINE, Batch, Landing
 from matinee.sources.files.scan import scan
 from matinee.table import commits, refs
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import refuse_retired, retirements
 from matinee.table.files import LANDING_SEQ, landing_seq
 from matinee.table.leases.holders import hold_patiently
 from matinee.table.leases.lease import Lease
@@ -44,8 +45,11 @@ def landing(lake: Lake, dataset: str) -> Iterator[Lease]:
     Raises:
         LeaseHeldError: another process landed for it all the time.
         CatalogUnavailableError: the catalog does not answer.
+        RetiredError: the dataset was retired.
     """
     with hold_patiently(lake, dataset, LEASE, PATIENCE) as lease:
+        if not lake.exists(dataset):
+            refuse_retired(lake, dataset)
         settle(lake, dataset)
         yield lease
 
@@ -107,9 +111,11 @@ def settle(lake: Lake, dataset: str) -> int:
 def unfinished(lake: Lake) -> list[Landing]:
     """Return the landings whose bad rows are in the quarantine and whose other rows are not in their raw table.
 
-    These are ranges of streams, and files of older versions; batches are settled before anything expires.
+    These are ranges of streams, and files of older versions; batches are settled before anything expires. For a dataset
+    that was retired nothing more comes.
     """
-    return [*_cut_off(lake), *landed_files.streamed_in_part(lake)]
+    found, gone = (*_cut_off(lake), *landed_files.streamed_in_part(lake)), retirements(lake)
+    return [one for one in found if one.dataset not in gone]
 
 
 def _cut_off(lake: Lake) -> list[Landing]:

@@ -17,6 +17,7 @@ from matinee.errors import RestoreRefusedError
 from matinee.maintenance.backup import Backup, Pointer
 from matinee.table import lake_format
 from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.catalogs.retired import RETIREMENTS, last_by_dataset
 from matinee.table.leases.lease_store import Entry, store_of
 from matinee.table.location import is_below, is_own
 from matinee.table.metadata.metadata_files import MetadataFile, name_of, newest, version_of
@@ -69,14 +70,24 @@ def restore(lake: Lake, backup: Backup, take: Collection[str] = ()) -> list[Rest
 
 
 def _plan(lake: Lake, backup: Backup, take: Collection[str]) -> Iterator[Restored]:
-    """Yield each table that was backed up or that a contract declares, if its files are there."""
+    """Yield each table that was backed up or that a contract declares, if its files are there; no retired one."""
     pointers = {pointer.dataset: pointer for pointer in backup.tables}
-    for dataset in sorted({*pointers, *lake.registry.contracts}):
+    retirements = _newest(lake, RETIREMENTS, pointers.get(RETIREMENTS), take)
+    for dataset in sorted({*pointers, *lake.registry.contracts} - _retired(lake, retirements)):
         pointer = pointers.get(dataset)
         file = _newest(lake, dataset, pointer, take)
         if file is not None:
             commits = version_of(file.path) - version_of(pointer.metadata_file) if pointer else None
             yield Restored(dataset, file.path, commits, registered=True)
+
+
+def _retired(lake: Lake, register: MetadataFile | None) -> set[str]:
+    from pyiceberg.table import StaticTable
+
+    if register is None:
+        return set()
+    found = StaticTable.from_metadata(register.path, lake.catalog.properties)
+    return set(last_by_dataset(found.scan().to_arrow()))
 
 
 def _newest(lake: Lake, dataset: str, pointer: Pointer | None, take: Collection[str]) -> MetadataFile | None:

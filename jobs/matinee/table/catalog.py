@@ -17,6 +17,7 @@ from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
 from matinee.table import lake_format
 from matinee.table.catalogs import embedded
+from matinee.table.catalogs.retired import refuse_retired
 from matinee.table.location import refuse_foreign, warn_of_foreign
 from matinee.table.metadata.old_metadata import delete_let_go
 
@@ -135,12 +136,14 @@ class Lake:
             ContractError: the contract asks for a change that cannot be applied safely.
             ForeignTableError: it lies outside the warehouse: whoever loads it so is about to change it.
             LakeFormatError: the lake has an older format, likewise.
+            RetiredError: its table was dropped for good.
         """
         from pyiceberg.exceptions import TableAlreadyExistsError
 
         lake_format.refuse_older(self.catalog)
         contract = self.registry.get(dataset)
         if not self.exists(dataset):
+            refuse_retired(self, dataset)
             if dataset != lake_format.LAKE:
                 lake_format.begin(self)
             with suppress(TableAlreadyExistsError):  # Another process was first; what follows is the same for both.

@@ -245,7 +245,7 @@ def committed(once: Callable[[], T], told: str, next_step: str, **facts: object)
 def _commit(
     table: "Table", name: str, updates: tuple["TableUpdate", ...], requirement: "AssertRefSnapshotId"
 ) -> "Table":
-    from pyiceberg.exceptions import CommitFailedException
+    from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
     from pyiceberg.table.update import AssertTableUUID
 
     refuse_foreign(table)
@@ -263,7 +263,7 @@ def _commit(
             # no longer where the caller saw it is a conflict.
             try:
                 moved = reference(table.refresh(), name) != requirement.snapshot_id
-            except ValueError as other:  # Another table stands in the place of this one.
+            except (ValueError, NoSuchTableError) as other:  # Another table stands in its place, or none does.
                 raise _conflict(table, name, other) from other
             if moved:
                 raise _conflict(table, name, error) from error

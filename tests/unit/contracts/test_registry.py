@@ -36,6 +36,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "ops.manifests",
         "ops.pins",
         "ops.publications",
+        "ops.retirements",
         "ops.stream_parity",
         "ops.stream_ticks",
         "raw.impressions",

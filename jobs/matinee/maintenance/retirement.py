@@ -1,0 +1,195 @@
+"""Retirement: a dataset that nobody reads goes, with its live table, and its name is given to no other.
+
+The register `ops.retirements` has a row before the first table is dropped, so a retirement that was cut off is known,
+and the next call completes it. Rows of other registers stay: they are true of what was.
+"""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from matinee import faults
+from matinee.contracts.model import Contract, live_name
+from matinee.errors import StillReadError, UsageError
+from matinee.landing import batches
+from matinee.landing.model import QUARANTINE
+from matinee.ledger import pins
+from matinee.ledger.open_branches import open_work
+from matinee.ledger.pinned_sets import held
+from matinee.table import names
+from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.catalogs.retired import BEGUN, DONE, RETIREMENTS, Retirement, retirements
+from matinee.table.lake_format import refuse_older
+from matinee.table.leases.holders import hold_patiently
+from matinee.table.location import refuse_foreign
+from matinee.table.registers import append_rows, stamp
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who reads a dataset, or is at work on it, and what ends that."""
+
+    who: str
+    next_step: str
+
+
+@dataclass(frozen=True)
+class Retired:
+    """What a call did: `tables` are those that it dropped; none where the dataset was retired before."""
+
+    dataset: str
+    tables: tuple[str, ...]
+    since: datetime
+
+
+def readers(lake: Lake, dataset: str, now: datetime) -> list[Reader]:
+    """Return who reads a dataset or its live table, or is at work on them; a dataset without any can be retired.
+
+    Args:
+        lake: the lake.
+        dataset: landed or derived.
+        now: the time that pins of runs end by.
+
+    Raises:
+        UsageError: a register or a live table is not retired by itself.
+        UnknownDatasetError: no contract declares it.
+    """
+    contract = _retirable(lake, dataset)
+    found = [*_contracts(lake, dataset), *_sets(lake, dataset)]
+    for name in filter(lake.exists, _tables(contract)):
+        found += [*_runs(lake, name, now), *_branches(lake, name)]
+    return [*found, *_landings(lake, contract)]
+
+
+def retire(lake: Lake, dataset: str, why: str, holder: str) -> Retired:
+    """Drop the table of a dataset and its live table, with their files, and record that the dataset was retired.
+
+    A second call changes nothing; after one that was cut off it completes what that had begun.
+
+    Args:
+        lake: the lake.
+        dataset: landed or derived; its contract is still declared.
+        why: stands in the register.
+        holder: who retires it.
+
+    Raises:
+        StillReadError: it has readers; nothing was changed.
+        UsageError, UnknownDatasetError: as `readers`.
+        MissingTableError: it has no table.
+        LeaseHeldError: files are landed for it now.
+        ForeignTableError: its table lies outside the warehouse.
+    """
+    refuse_older(lake.catalog)
+    contract = _retirable(lake, dataset)
+    landing = contract.kind == "event"
+    with hold_patiently(lake, dataset, batches.LEASE, timedelta(0)) if landing else nullcontext():
+        known = retirements(lake)
+        if dataset in known and known[dataset].is_done:
+            return Retired(dataset, (), known[dataset].recorded_ts)
+        _refuse_read(lake, dataset)
+        begun = [known[name] for name in _tables(contract) if name in known] or _begin(lake, contract, why, holder)
+        faults.reach("retire.after_record")
+        _refuse_read(lake, dataset)  # Who came between the look and the record.
+        for one in begun:
+            _drop(lake, one)
+        faults.reach("retire.after_files")
+        done = [one._replace(state=DONE, recorded_ts=stamp()) for one in begun]
+        append_rows(lake, RETIREMENTS, (one._asdict() for one in done))
+    return Retired(dataset, tuple(one.dataset for one in begun), done[0].recorded_ts)
+
+
+def _retirable(lake: Lake, dataset: str) -> Contract:
+    contract = lake.registry.get(dataset)
+    if contract.kind in {"register", "live"}:
+        then = "Retire the dataset that it is of." if contract.is_live else "Leave it: the lake keeps its books there."
+        raise UsageError(
+            f"{dataset} is a {contract.kind} table: it is not retired by itself.",
+            next_step=then,
+            facts={"dataset": dataset, "kind": contract.kind},
+        )
+    return contract
+
+
+def _tables(contract: Contract) -> list[str]:
+    # The live table goes first: it has no days of its own.
+    return [*([live_name(contract.dataset)] if contract.has_live else []), contract.dataset]
+
+
+def _refuse_read(lake: Lake, dataset: str) -> None:
+    found = readers(lake, dataset, stamp())
+    if found:
+        raise StillReadError(
+            f"{dataset} is not retired: {'; '.join(one.who for one in found)}.",
+            next_step=found[0].next_step,
+            facts={"dataset": dataset, "readers": [one.who for one in found]},
+        )
+
+
+def _begin(lake: Lake, contract: Contract, why: str, holder: str) -> list[Retirement]:
+    """Record which tables go; what is recorded is dropped by the next call, whatever becomes of this one."""
+    tables = {name: lake.table(name) for name in _tables(contract) if name == contract.dataset or lake.exists(name)}
+    for table in tables.values():
+        refuse_foreign(table)
+    now = stamp()
+    found = [Retirement(name, BEGUN, table.location(), why, holder, now) for name, table in tables.items()]
+    append_rows(lake, RETIREMENTS, (one._asdict() for one in found))
+    return found
+
+
+def _drop(lake: Lake, one: Retirement) -> None:
+    """Drop a table and its files; what a call that was cut off has done is passed over."""
+    from pyarrow.fs import FileType
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    io = PyArrowFileIO(lake.catalog.properties)
+    scheme, netloc, path = io.parse_location(one.location, lake.catalog.properties)
+    files = io.fs_by_scheme(scheme, netloc)
+    with catalog_errors():
+        if lake.exists(one.dataset):
+            lake.catalog.drop_table(one.dataset)
+        faults.reach("retire.after_table")
+        if files.get_file_info(path).type != FileType.NotFound:
+            files.delete_dir(path)
+
+
+def _contracts(lake: Lake, dataset: str) -> Iterator[Reader]:
+    gone = retirements(lake)
+    for reader in lake.registry.all():
+        was = gone.get(reader.dataset)
+        if any(spec.dataset == dataset for spec in reader.inputs) and not (was and was.is_done):
+            then = f"Retire {reader.dataset} first, or take {dataset} from the inputs of its contract."
+            yield Reader(f"the contract of {reader.dataset} reads it", then)
+
+
+def _sets(lake: Lake, dataset: str) -> Iterator[Reader]:
+    for one in held(lake):
+        if dataset in one.snapshots:
+            who = f"the pinned set {one.pin_id} of {one.holder} ({one.why}) holds it until {one.until}"
+            yield Reader(who, f"`matinee pins end {one.pin_id}`, if it is needed no more.")
+
+
+def _runs(lake: Lake, dataset: str, now: datetime) -> Iterator[Reader]:
+    table = lake.table(dataset)
+    ended = pins.ended(table, now)
+    for name in sorted(table.metadata.refs):
+        if name.startswith(names.PIN) and name not in ended:
+            run = name.removeprefix(names.PIN)
+            yield Reader(f"the run {run} reads it", "Wait for its end; `matinee doctor --clean` drops what died.")
+
+
+def _branches(lake: Lake, dataset: str) -> Iterator[Reader]:
+    for work in open_work(lake, dataset):
+        then = "Wait for its end; `matinee doctor --clean` drops what died."
+        yield Reader(f"the branch {work.branch} of {dataset} is at work", then)
+
+
+def _landings(lake: Lake, contract: Contract) -> Iterator[Reader]:
+    if contract.kind != "event":
+        return
+    then = "Land its files again, or wait for the nightly upkeep: both settle what was cut off."
+    for batch in batches.prepared(lake, contract.dataset):
+        yield Reader(f"the batch {batch.batch_id} is prepared and has not landed", then)
+    for one in batches.unfinished(lake) if lake.exists(QUARANTINE) else ():
+        if one.dataset == contract.dataset:
+            yield Reader(f"the landing of {one.file} was cut off", then)

@@ -1,0 +1,41 @@
+"""kill -9 while a dataset is retired: the next call finishes it, and until then its state is told."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.kills import die, points_of
+from tests.lakes import make_lake
+
+from matinee.cli.findings import retired
+from matinee.cli.main import main
+from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import retirements
+
+OUTCOMES, LIVE = "core.impression_plays", "core.impression_plays_live"
+RETIRE = ("dataset", "retire", OUTCOMES, "--reason", "replaced")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = make_lake(tmp_path / "home")
+    lake.ensure(OUTCOMES)
+    lake.ensure(LIVE)
+    return lake
+
+
+@pytest.mark.parametrize("point", points_of("retire"))
+def test_a_retirement_that_was_killed_is_finished_by_the_next(
+    lake: Lake, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    die(lake.settings, point, tmp_path / "marker", "-m", "matinee.cli.main", *RETIRE)
+    assert {one.state for one in retirements(lake).values()} == {"BEGUN"}
+    [told] = retired(lake)
+    assert (told["state"], told["next"]) == ("warning", f"`matinee dataset retire {OUTCOMES} --reason …` finishes it")
+    monkeypatch.setenv("MATINEE_HOME", str(lake.settings.home))
+    main([*RETIRE, "--output", "json"])
+    assert json.loads(capsys.readouterr().out)["dropped"] == [LIVE, OUTCOMES]
+    assert {one.state for one in retirements(lake).values()} == {"DONE"}
+    assert [one["state"] for one in retired(lake)] == ["open"]
+    assert not lake.exists(OUTCOMES)
+    assert list((lake.settings.home / "warehouse" / "core").iterdir()) == []
