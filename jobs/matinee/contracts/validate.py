@@ -20,7 +20,8 @@ from matinee.contracts.rules import findings
 from matinee.contracts.subject import Subject
 from matinee.errors import ContractError
 
-_STRAY = frozenset({"additionalProperties", "unevaluatedProperties"})
+_UNEVALUATED = "unevaluatedProperties"
+_STRAY = frozenset({"additionalProperties", _UNEVALUATED})
 
 
 @dataclass(frozen=True, order=True)
@@ -85,10 +86,11 @@ def _standard() -> Draft201909Validator:
 def _against_schema(root: Piece) -> Iterator[tuple[Place, str]]:
     errors = [best_match([error]) or error for error in _standard().iter_errors(root.value)]
     places = [tuple(error.absolute_path) for error in errors]
+    faults = [place for error, place in zip(errors, places, strict=True) if error.validator != _UNEVALUATED]
     for error, place in zip(errors, places, strict=True):
         # A fault inside a property also makes the whole of its parents "unevaluated": only the fault is told.
         deeper = any(len(other) > len(place) and other[: len(place)] == place for other in places)
-        if error.validator == "unevaluatedProperties" and (deeper or places.count(place) > 1):
+        if error.validator == _UNEVALUATED and (deeper or place in faults):
             continue
         yield _place(error, place), f"{_name(place)}{_reason(error)}"
 

@@ -23,6 +23,9 @@ BY_THE_STANDARD = [
     pytest.param("logicalType: integer", "logicalType: stars", 22, "'stars' is not one of", id="no logical type"),
     pytest.param("minimum: 1", "least: 1", 27, "ODCS knows no 'least' here", id="a stray option"),
     pytest.param("unit: h\n", "unit: h\n    unit: d\n", 40, "key 'unit' stands here again", id="a key twice"),
+    pytest.param(
+        "description: Stars", "colour: red\n        description: Stars", 25, "'colour' here", id="a stray of a column"
+    ),
     pytest.param("id: core.ratings", "id: [core.ratings", 4, "is not readable YAML", id="not YAML"),
 ]
 BY_OUR_RULES = [
