@@ -201,20 +201,8 @@ _ODD_NAMES = ("\\ud800", "\\udc00", "über", "", "a\\u0062", "Device")
 _NAMES = [f'"{name}"' for name in ("ab", "note", "file", "event_day", "landing_seq", *_ODD_NAMES)]
 _SPACES = ["", "", "", " ", "\t", "\r", "  ", "\n", "\x0b", "\u00a0", "/**/"]
 _PIECES = [
-    b"\xff",
-    b"\xed\xa0\x80",
-    b"\xc2",
-    b"\x00",
-    b"\x0b",
-    b'"',
-    b"\\",
-    b",",
-    b"}",
-    b"{",
-    b"]",
-    b":",
-    b"\xef\xbb\xbf",
-    b"\xf0\x9f\x8e",
+    *(b"\xff", b"\xed\xa0\x80", b"\xc2", b"\x00", b"\x0b", b'"', b"\\"),
+    *(b",", b"}", b"{", b"]", b":", b"\xef\xbb\xbf", b"\xf0\x9f\x8e"),
 ]
 
 
@@ -232,7 +220,7 @@ def _line(chance: random.Random, fields: tuple[Column, ...], odd: float) -> byte
             ("", " ", "\t\r", "\u2028", " \u0085", "\x1c", "null", "[1]", "1", '"a"', "\u00a0")
         ).encode()
     members = [
-        (f'"{field.name}"', _value(chance, field.type, odd))
+        (f'"{field.name}"', _value(chance, field, odd))
         for field in fields
         if (field.required and field.name != "received_ts") or chance.random() < 0.5
     ]
@@ -262,14 +250,28 @@ def _member(chance: random.Random, members: list[tuple[str, str]], odd: float) -
     )
 
 
-def _value(chance: random.Random, kind: str, odd: float) -> str:
+def _value(chance: random.Random, field: Column, odd: float) -> str:
+    if field.items and chance.random() > odd / 2:
+        items = [_value(chance, field.items, odd) for _ in range(chance.choice((0, 1, 1, 2, 9)))]
+        if chance.random() < (odd if field.items.required else 0.2):
+            items.insert(0, "null")
+        return f"[{chance.choice(_SPACES[:6])}{','.join(items)}]"
+    if field.fields and chance.random() > odd / 2:
+        members = [
+            (f'"{inner.name}"', _value(chance, inner, odd))
+            for inner in field.fields
+            if chance.random() > (odd if inner.required else 0.3)
+        ]
+        if chance.random() < odd:
+            members.append((chance.choice([*_NAMES, *(name for name, _ in members)]), "1"))
+        return "{" + ",".join(f"{name}:{value}" for name, value in members) + "}"
     usual, others = {
         "string": (_TEXTS, _ODD_TEXTS),
         "timestamptz": (_INSTANTS, _ODD_INSTANTS),
         "date": (_DAYS, [*_ODD_DAYS, *_ODD_INSTANTS]),
         "double": (_NUMBERS, _ODD_NUMBERS),
         "boolean": (["true", "false"], _NUMBERS),
-    }.get(kind, (_NUMBERS[:4], _ODD_NUMBERS))
+    }.get(field.type, (_NUMBERS[:4], _ODD_NUMBERS))
     if chance.random() > odd:
         return chance.choice(usual)
     return chance.choice(others if chance.random() < 0.7 else [*_OTHERS, *_TEXTS, *_NUMBERS, *_INSTANTS])

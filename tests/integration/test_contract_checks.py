@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.nested import list_of, with_structs
 
 from matinee.audits.runner import run_checks
-from matinee.contracts.checks import CANDIDATE, compile_checks
-from matinee.contracts.ddl import SPARK_TYPES, create_statement, iceberg_schema, partition_spec
+from matinee.contracts.checks import CANDIDATE, STAMP, compile_checks
+from matinee.contracts.ddl import create_statement, iceberg_schema, partition_spec, spark_type
 from matinee.contracts.model import Contract, VolumeBand
 from matinee.contracts.registry import Registry
+from matinee.engine.tables.spark_procedures import whole_row_hash
 from matinee.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ def bad_rows(
     spark: "SparkSession", contract: Contract, rows: list[dict[str, object]], types: dict[str, str] | None = None
 ) -> dict[str, int]:
     """Return the checks that found bad rows, with how many, after one run of the compiled queries."""
-    columns = {column.name: SPARK_TYPES[column.type] for column in contract.columns} | (types or {})
+    columns = {column.name: spark_type(column) for column in contract.columns} | (types or {})
     schema = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
     spark.createDataFrame([tuple(row.get(name) for name in columns) for row in rows], schema).createOrReplaceTempView(
         CANDIDATE
@@ -98,6 +101,44 @@ def test_each_day_outside_the_volume_band_is_counted(spark: "SparkSession") -> N
     assert bad_rows(spark, contract, rows) == {"volume": 2}
 
 
+def with_lists(*, nulls: bool) -> Contract:
+    lists = (list_of(name, "string", nulls=nulls) for name in ("first", "second"))
+    return replace(IMPRESSION_PLAYS, columns=(*IMPRESSION_PLAYS.columns, *lists))
+
+
+def test_a_null_item_is_counted_where_the_contract_wants_none(spark: "SparkSession") -> None:
+    rows = [
+        {**ROW, "event_id": f"e{number}", "first": one} for number, one in enumerate((None, [], ["a"], ["a", None]))
+    ]
+
+    assert bad_rows(spark, with_lists(nulls=False), rows) == {"null_in_first": 1}
+    assert bad_rows(spark, with_lists(nulls=True), rows) == {}
+
+
+def test_a_null_within_a_struct_is_counted_where_the_contract_wants_none(spark: "SparkSession") -> None:
+    nested = with_structs(IMPRESSION_PLAYS)
+    good = {"place": ("DE", None, [None]), "steps": [("a", None, None)], "grid": [None, [1]]}
+    faults = [{"place": (None, 1, [])}, {"steps": [None]}, {"steps": [(None, None, None)]}, {"grid": [[None]]}]
+    rows = [{**ROW, **good, **fault, "event_id": f"e{number}"} for number, fault in enumerate([{}, *faults])]
+
+    assert bad_rows(spark, nested, rows) == {"null_in_place": 1, "null_in_steps": 2, "null_in_grid": 1}
+
+
+def test_rows_whose_lists_differ_have_different_hashes(spark: "SparkSession") -> None:
+    texts = [["a"], ["b"], ["a", "b"], ["ab"], [], None, ["a", None], [None, "a"], [None]]
+    lists = list(product(texts, repeat=2))
+    contract = with_lists(nulls=True)
+    types = {column.name: spark_type(column) for column in contract.columns} | {"number": "int"}
+    rows = [{**ROW, "first": one[0], "second": one[1], "number": number} for number, one in enumerate(lists)]
+    schema = ", ".join(f"`{name}` {kind}" for name, kind in types.items())
+    frame = spark.createDataFrame([tuple(row.get(name) for name in types) for row in rows], schema)
+    frame.createOrReplaceTempView(CANDIDATE)
+    one_a_row = compile_checks(contract).sql.replace("GROUP BY", "GROUP BY number,")
+
+    assert len({row[STAMP] for row in spark.sql(one_a_row).collect()}) == len(lists)
+    assert frame.select(whole_row_hash(frame.select("first", "second"))).distinct().count() == len(lists)
+
+
 @pytest.mark.parametrize("dataset", [contract.dataset for contract in REGISTRY.all()])
 def test_the_checks_of_every_shipped_contract_run(spark: "SparkSession", dataset: str) -> None:
     assert bad_rows(spark, REGISTRY.get(dataset), []) == {}
@@ -129,7 +170,7 @@ def test_the_create_statement_makes_the_table_that_pyiceberg_would_make(
 
 def test_spark_may_write_a_frame_whose_columns_look_nullable(spark: "SparkSession", created: Contract) -> None:
     landed = {**ROW, "landing_seq": 1, "file": "a.jsonl"}
-    schema = ", ".join(f"`{column.name}` {SPARK_TYPES[column.type]}" for column in created.columns)
+    schema = ", ".join(f"`{column.name}` {spark_type(column)}" for column in created.columns)
     frame = spark.createDataFrame([tuple(landed.get(name) for name in created.column_names)], schema)
 
     frame.writeTo("lake.trial.impressions").append()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.nested import list_of
 
 from matinee.contracts.ddl import iceberg_schema, partition_spec, sort_order, table_properties
 from matinee.contracts.evolve import apply, plan
@@ -22,6 +23,7 @@ DAY = date(2026, 3, 1)
 NAME = Column("name", "string", required=True, doc="Who was seen.")
 VIEWS = Column("views", "int", required=True, doc="How often.")
 DAY_SEEN = Column("day", "date", required=True, doc="The day.")
+SEEN_ON = list_of("seen_on", "string")
 NOTE = Column("note", "string", required=False, doc="Why.")
 
 
@@ -110,6 +112,20 @@ def test_old_files_read_right_after_add_rename_and_widen(table: "Table", contrac
         {"profile": "bo", "views": 2**40, "note": "live", "day": DAY},
     ]
     assert plan(changed, table) == ()
+
+
+def test_a_list_may_be_added_and_relaxed_no_further(table: "Table", contract: Contract) -> None:
+    with_list = with_columns(contract, NAME, VIEWS, DAY_SEEN, SEEN_ON)
+    assert [str(change) for change in apply(with_list, table)] == ["add seen_on: nothing -> list<string>"]
+    append(table, {"name": "bo", "views": 1, "day": DAY, "seen_on": ["tv"]})
+
+    assert [row["seen_on"] for row in rows(table)] == [None, ["tv"]]
+    assert plan(with_list, table) == ()
+    for other in (list_of("seen_on", "string", nulls=True), list_of("seen_on", "int")):
+        with pytest.raises(ContractError, match=r"seen_on cannot become list<.*>: its list<string> values"):
+            plan(with_columns(contract, NAME, VIEWS, DAY_SEEN, other), table)
+    with pytest.raises(ContractError, match="views cannot become list<string>: its int values"):
+        plan(with_columns(contract, NAME, list_of("views", "string"), DAY_SEEN, SEEN_ON), table)
 
 
 def test_the_plan_names_each_change(table: "Table", contract: Contract) -> None:

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 from tests.mutations import lines
+from tests.nested import with_lists, with_structs
 
+from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.landing.parsing.lines import parse_lines
 from matinee.landing.records import parse
@@ -20,10 +22,14 @@ COUNT = 3000
 ENDLESS = re.compile(rb"[0-9.]{1000,}")
 
 
-@pytest.mark.parametrize("dataset", ["raw.impressions", "raw.plays"])
+REGISTRY = Registry.load(CHECKOUT / "sql")
+IMPRESSIONS, PLAYS = REGISTRY.get("raw.impressions"), REGISTRY.get("raw.plays")
+CONTRACTS = [IMPRESSIONS, PLAYS, with_lists(PLAYS), with_structs(PLAYS)]
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.dataset)
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
-def test_both_parsers_say_the_same(spark: SparkSession, dataset: str, seed: int) -> None:
-    contract = Registry.load(CHECKOUT / "sql").get(dataset)
+def test_both_parsers_say_the_same(spark: SparkSession, contract: Contract, seed: int) -> None:
     written = [line for line in lines(contract, seed, COUNT) if not ENDLESS.search(line)]
     frame = spark.createDataFrame(
         pa.table(
@@ -41,13 +47,21 @@ def test_both_parsers_say_the_same(spark: SparkSession, dataset: str, seed: int)
     for name in landed.schema.names:
         if name == "payload":
             continue
-        both = zip(written, _plain(streamed[name]), _plain(landed[name]), strict=True)
+        both = zip(written, *(_plain(name, rows[name]) for rows in (streamed, landed)), strict=True)
         differ |= {(name, line): (a, b) for line, a, b in both if a != b}
     assert differ == {}
 
 
-def _plain(column: pa.ChunkedArray) -> list[object]:
-    """Return values that Python can hold: years beyond its calendar as numbers, names in one order."""
-    kind = {"timestamp[us, tz=UTC]": pa.int64(), "date32[day]": pa.int32()}.get(str(column.type), column.type)
-    values = column.cast(kind).to_pylist()
-    return [sorted(value) if isinstance(value, list) else value for value in values]
+def _plain(name: str, column: pa.ChunkedArray) -> list[object]:
+    """Return values that Python can hold: years beyond its calendar as numbers, unknown names in one order."""
+    if name == "unknown":
+        return [sorted(names) if names is not None else None for names in column.to_pylist()]
+    return list(column.cast(_with_numbers(column.type)).to_pylist())
+
+
+def _with_numbers(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_with_numbers(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _with_numbers(field.type)) for field in kind])
+    return {"timestamp[us, tz=UTC]": pa.int64(), "date32[day]": pa.int32()}.get(str(kind), kind)

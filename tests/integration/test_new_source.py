@@ -1,15 +1,20 @@
 """A source with other names of key, time, day and cell comes in by files alone, and goes every way of the others."""
 
+import hashlib
 import json
 import shutil
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.lakes import D1, D2, D3, arrow, at
 
 from matinee.backfill.plan import plan_backfill
 from matinee.contracts.model import live_name
+from matinee.contracts.stamps import EMPTY
 from matinee.contracts.validate import check_all
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_tables import full_name
@@ -32,6 +37,7 @@ from matinee.validity.validity import Validity
 pytestmark = [pytest.mark.spark, pytest.mark.embedded]
 SEARCHES = "core.searches"
 LANDED = at(D3)
+FILTERS = [{"facet": "genre", "value": "drama"}, {"facet": "new", "value": None}]
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def extended(settings: Settings, tmp_path: Path) -> Settings:
 
 def search(name: str, account: str, day: date = D1, **fields: object) -> str:
     known = {"search_id": name, "account_id": account, "query": f"what {name} is", "searched_at": at(day).isoformat()}
-    return json.dumps(known | {"took_s": 0.25} | fields) + "\n"
+    return json.dumps(known | {"results": ["t1", "t2"], "took_s": 0.25} | fields) + "\n"
 
 
 def land(settings: Settings, folder: Path, name: str, *lines: str) -> None:
@@ -59,9 +65,22 @@ def close(settings: Settings, folder: Path, day: date, rows: int) -> None:
     ingest(settings, None, [folder / f"manifest-{day}-{rows}.json"], LANDED)
 
 
+def land_rows(settings: Settings, folder: Path, name: str, *lines: str) -> None:
+    """Land the same as Parquet."""
+    rows = [json.loads(line) for line in lines]
+    pq.write_table(pa.Table.from_pylist(rows), folder / f"searches-{name}.parquet")
+    ingest(settings, None, [folder / f"searches-{name}.parquet"], LANDED)
+
+
 def published(settings: Settings, dataset: str = SEARCHES) -> list[tuple[str, str, int | None]]:
     rows = Lake.open(settings).table(dataset).scan().to_arrow().to_pylist()
     return sorted((row["search_id"], row["account_id"], row["took_ms"]) for row in rows)
+
+
+def results(settings: Settings) -> dict[str, tuple[list[str], str | None]]:
+    """Return what each published search showed, and the title that was opened."""
+    rows = Lake.open(settings).table(SEARCHES).scan().to_arrow().to_pylist()
+    return {row["search_id"]: (row["results"], row["clicked"]) for row in rows}
 
 
 @pytest.fixture
@@ -69,9 +88,14 @@ def folder(extended: Settings, tmp_path: Path) -> Path:
     """A landing folder of which two days are landed, closed and published: a repeat and a broken line among them."""
     found = tmp_path / "landing"
     found.mkdir()
-    first = [search("s1", "ana", clicked="t1"), search("s1", "ana", clicked="t1"), search("s2", "ben"), "oops\n"]
-    land(extended, found, "1", *first, search("s3", "ana", D2, query=7))
-    land(extended, found, "2", search("s4", "ben", D2, took_s=None))
+    first = [
+        search("s1", "ana", clicked="t1"),
+        search("s1", "ana", clicked="t1"),
+        search("s2", "ben", results=[], filters=FILTERS),
+    ]
+    wrong = [search("w1", "ana", results=["t1", None]), search("w2", "ana", results=["t1", 2]), "oops\n"]
+    land(extended, found, "1", *first, *wrong, search("s3", "ana", D2, query=7))
+    land_rows(extended, found, "2", search("s4", "ben", D2, took_s=None), search("w3", "ben", D2, results=[None]))
     close(extended, found, D1, 3)
     close(extended, found, D2, 1)
     run(extended, RunRequest(SEARCHES, D1, D2))
@@ -85,8 +109,11 @@ def test_the_contracts_of_a_new_source_are_valid(extended: Settings) -> None:
 def test_a_new_source_is_landed_deduplicated_audited_and_published(extended: Settings, folder: Path) -> None:
     lake = Lake.open(extended)
     assert published(extended) == [("s1", "ana", 250), ("s2", "ben", 250), ("s4", "ben", None)]
+    [row] = [row for row in lake.table(SEARCHES).scan().to_arrow().to_pylist() if row["search_id"] == "s2"]
+    assert row["filters"] == FILTERS
+    assert results(extended) == {"s1": (["t1", "t2"], "t1"), "s2": ([], None), "s4": (["t1", "t2"], None)}
     bad = lake.table("raw.quarantine").scan().to_arrow()["reason"].to_pylist()
-    assert sorted(bad) == ["malformed_json", "wrong_type_query"]
+    assert sorted(bad) == ["malformed_json", "wrong_type_query", *["wrong_type_results"] * 3]
     assert [Validity(lake).status(SEARCHES, day).valid for day in (D1, D2)] == [True, True]
 
 
@@ -130,12 +157,50 @@ def test_a_day_of_a_new_source_is_withdrawn_and_published_again(extended: Settin
 def test_the_files_of_a_cell_of_a_new_source_are_compacted(extended: Settings) -> None:
     table = Lake.open(extended).ensure(SEARCHES)
     row = {"account_id": "ana", "query": "q", "searched_at": at(D1), "received_ts": at(D1), "search_day": D1}
+    row |= {"results": ["t1"]}
     for bucket in (1, 2):
         for number in range(9):
             table.append(arrow(table, [row | {"search_id": f"s{bucket}{number}", "account_bucket": bucket}]))
     before = published(extended)
     assert compact(extended, SEARCHES).details["files_after"] == 2
     assert published(extended) == before
+
+
+def payload(row: dict[str, Any]) -> str:
+    """Return what decides between repeats of a search, as `deduplicate` says."""
+    sent = datetime.fromisoformat(row["searched_at"])
+    row = row | {"searched_at": int(sent.timestamp()) * 1_000_000, "took_ms": int(row["took_s"] * 1000)}
+    names = ("search_id", "account_id", "query", "results", "filters", "clicked", "searched_at", "took_ms")
+    return hashlib.sha256(",".join(counted(row.get(name)) for name in names).encode()).hexdigest()
+
+
+def counted(value: object) -> str:
+    if value is None:
+        return "-"
+    held = value.values() if isinstance(value, dict) else value
+    text = str(value) if isinstance(held, str | int) else "".join(map(counted, held))
+    return f"{len(text)}:{text}"
+
+
+def test_repeats_whose_lists_and_structs_differ_are_told_apart_and_stamped_the_same_by_each_engine(
+    extended: Settings, tmp_path: Path
+) -> None:
+    filters = (FILTERS, FILTERS[1:], [{"facet": "new", "value": ""}], [], None)
+    sent = [search("s", "ana", results=one, filters=some) for one in (["ab"], ["a", "b"], []) for some in filters]
+    winner = min(map(json.loads, sent), key=payload)
+    stamps = []
+    for engine in ("spark", "sail"):
+        settings = extended.model_copy(update={"engine": engine, "home": tmp_path / engine})
+        land(settings, tmp_path, engine, *sent)
+        close(settings, tmp_path, D1, 1)
+        run(settings, RunRequest(SEARCHES, D1, D1))
+        [row] = Lake.open(settings).table(SEARCHES).scan().to_arrow().to_pylist()
+        assert (row["results"], row["filters"]) == (winner["results"], winner["filters"])
+        newest = history(Lake.open(settings), SEARCHES).newest(D1)
+        assert newest is not None
+        stamps.append(newest.stamps)
+    assert stamps[0] == stamps[1]
+    assert [one for one in stamps[0].values() if one != EMPTY]
 
 
 def test_a_backfill_of_a_new_source_starts_the_dag_that_its_contract_names(extended: Settings, folder: Path) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from matinee.contracts.ddl import SPARK_TYPES
+from matinee.contracts.column_types import holds_doubles
+from matinee.contracts.ddl import spark_type
 from matinee.contracts.model import Column, Contract, VolumeBand
 
 #: The temporary view that holds the days under audit of the dataset under audit.
@@ -28,7 +29,7 @@ class Check:
 
     name: str
     column: str | None
-    kind: Literal["schema", "null", "range", "enum", "unique", "volume"]
+    kind: Literal["schema", "null", "null_in", "range", "enum", "unique", "volume"]
     severity: Literal["blocking", "warning"]
     exact: str | None = None
 
@@ -82,21 +83,50 @@ def _stamp(contract: Contract) -> str:
 
     Doubles are left out: engines may add them up in another order.
     """
-    hashed = [column for column in contract.columns if column.type != "double"]
+    hashed = [column for column in contract.columns if not holds_doubles(column)]
     values = [f"`{column.name}`" for column in hashed]
     # The function skips nulls, so which columns are null is hashed, too.
     values += [f"`{column.name}` IS NULL" for column in hashed if not column.required]
+    values += [part for column in hashed for part in _inside(column, f"`{column.name}`")]
     return f"sum(CAST(xxhash64({', '.join(values)}) AS DECIMAL(38, 0)))"
+
+
+def _inside(column: Column, value: str, depth: int = 0) -> Iterator[str]:
+    """Yield what the hash of a value does not see: what is null within it, and where lists end."""
+    if column.items:
+        item = f"item_{depth}"
+        yield f"size({value})"
+        for part in (f"{item} IS NULL", *_inside(column.items, item, depth + 1)):
+            yield f"transform({value}, {item} -> {part})"
+    for field in column.fields:
+        yield f"{value}.`{field.name}` IS NULL"
+        yield from _inside(field, f"{value}.`{field.name}`", depth)
+
+
+def _has_null_inside(column: Column, value: str, depth: int = 0) -> list[str]:
+    """Return the conditions under which something within a value is null that may not be."""
+    found, item = list[str](), f"item_{depth}"
+    if column.items:
+        inner = [f"{item} IS NULL"] if column.items.required else []
+        inner += _has_null_inside(column.items, item, depth + 1)
+        found += [f"exists({value}, {item} -> {' OR '.join(inner)})"] if inner else []
+    for field in column.fields:
+        path = f"{value}.`{field.name}`"
+        found += [f"({value} IS NOT NULL AND {path} IS NULL)"] if field.required else []
+        found += _has_null_inside(field, path, depth)
+    return found
 
 
 def _column_checks(contract: Contract) -> Iterator[tuple[Check, str]]:
     for column in contract.columns:
         name = column.name
         # typeof is folded into a constant when the query is planned: the check costs nothing per row.
-        wrong_type = f"count_if(typeof(`{name}`) <> '{SPARK_TYPES[column.type]}')"
+        wrong_type = f"count_if(typeof(`{name}`) <> '{spark_type(column)}')"
         yield Check(f"schema_{name}", name, "schema", "blocking"), wrong_type
         if column.required:
             yield Check(f"null_{name}", name, "null", "blocking"), f"count_if(`{name}` IS NULL)"
+        if inside := _has_null_inside(column, f"`{name}`"):
+            yield Check(f"null_in_{name}", name, "null_in", "blocking"), f"count_if({' OR '.join(inside)})"
         if bounds := _bounds(column):
             yield Check(f"range_{name}", name, "range", "blocking"), f"count_if({bounds})"
         if column.enum:

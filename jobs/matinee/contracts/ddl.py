@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
-    from pyiceberg.types import PrimitiveType
+    from pyiceberg.types import IcebergType, NestedField
 
-#: Spark's name of each column type.
-SPARK_TYPES = {
+#: Spark's name of each type that holds no other.
+_SPARK_TYPES = {
     "string": "string",
     "int": "int",
     "long": "bigint",
@@ -31,11 +31,31 @@ _SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
 _FIRST_PARTITION_ID = 1000
 
 
-def iceberg_type(name: str) -> "PrimitiveType":
-    """Return PyIceberg's type for the type of a column."""
+def spark_type(column: Column) -> str:
+    """Return Spark's name of a column's type."""
+    return spark_type_of(iceberg_type(column))
+
+
+def spark_type_of(kind: "IcebergType") -> str:
+    """Return Spark's name of a type of PyIceberg."""
+    from pyiceberg.types import ListType, StructType
+
+    if isinstance(kind, ListType):
+        return f"array<{spark_type_of(kind.element_type)}>"
+    if isinstance(kind, StructType):
+        return f"struct<{','.join(f'{field.name}:{spark_type_of(field.field_type)}' for field in kind.fields)}>"
+    return _SPARK_TYPES[str(kind)]
+
+
+def iceberg_type(column: Column) -> "IcebergType":
+    """Return PyIceberg's type for a column; what is within it has no field ids of its own yet."""
     from pyiceberg import types
 
-    known: dict[str, PrimitiveType] = {
+    if column.items:
+        return types.ListType(0, iceberg_type(column.items), element_required=column.items.required)
+    if column.fields:
+        return types.StructType(*(_iceberg_field(0, field) for field in column.fields))
+    known: dict[str, IcebergType] = {
         "string": types.StringType(),
         "int": types.IntegerType(),
         "long": types.LongType(),
@@ -44,21 +64,25 @@ def iceberg_type(name: str) -> "PrimitiveType":
         "date": types.DateType(),
         "timestamptz": types.TimestamptzType(),
     }
-    return known[name]
+    return known[column.type]
 
 
 def iceberg_schema(contract: Contract) -> "Schema":
-    """Return the table's schema; field ids count from 1 in the contract's order.
+    """Return the table's schema; field ids count from 1 in the contract's order, then go on within them.
 
-    The primary key does not become Iceberg's identifier: that would promise uniqueness across days.
+    Catalogs give a new table these ids. The primary key does not become Iceberg's identifier: that would promise
+    uniqueness across days.
     """
-    from pyiceberg.schema import Schema
+    from pyiceberg.schema import Schema, assign_fresh_schema_ids
+
+    fields = (_iceberg_field(number, column) for number, column in enumerate(contract.columns, start=1))
+    return assign_fresh_schema_ids(Schema(*fields))
+
+
+def _iceberg_field(field_id: int, column: Column) -> "NestedField":
     from pyiceberg.types import NestedField
 
-    return Schema(*(
-        NestedField(number, column.name, iceberg_type(column.type), required=column.required, doc=column.doc)
-        for number, column in enumerate(contract.columns, start=1)
-    ))  # fmt: skip
+    return NestedField(field_id, column.name, iceberg_type(column), required=column.required, doc=column.doc)
 
 
 def partition_spec(contract: Contract, schema: "Schema") -> "PartitionSpec":
@@ -153,7 +177,7 @@ def create_statement(contract: Contract, catalog_name: str) -> str:
 
 def _column(column: Column) -> str:
     required = " NOT NULL" if column.required else ""
-    return f"`{column.name}` {SPARK_TYPES[column.type].upper()}{required} COMMENT {_text(column.doc)}"
+    return f"`{column.name}` {spark_type(column).upper()}{required} COMMENT {_text(column.doc)}"
 
 
 def _text(value: str) -> str:

@@ -14,7 +14,7 @@ from matinee.errors import CommitConflictError, ContractError
 if TYPE_CHECKING:
     from pyiceberg.table import Table, Transaction
     from pyiceberg.table.update.schema import UpdateSchema
-    from pyiceberg.types import NestedField
+    from pyiceberg.types import IcebergType, NestedField
 
 Kind = Literal["add", "rename", "widen", "relax", "doc", "move", "sort", "property"]
 
@@ -85,13 +85,14 @@ def _column(contract: Contract, column: Column, field: "NestedField | None") -> 
         if column.required:
             hint = f"Declare {column.name} without required: the rows that are there have no value for it."
             raise _refused(contract, column.name, "is added as a required column", hint)
-        yield Change("add", column.name, "", column.type)
+        yield Change("add", column.name, "", _shown(iceberg_type(column)))
         return
     if field.name != column.name:
         yield Change("rename", column.name, field.name, column.name)
-    if str(field.field_type) != column.type:
+    before, after = _shown(field.field_type), _shown(iceberg_type(column))
+    if before != after:
         _refuse_narrowing(contract, column, field)
-        yield Change("widen", column.name, str(field.field_type), column.type)
+        yield Change("widen", column.name, before, after)
     if column.required and not field.required:
         hint = f"Leave {column.name} optional, and let an audit report the rows without a value."
         raise _refused(contract, column.name, "becomes required, and rows that are there may have no value", hint)
@@ -105,12 +106,27 @@ def _refuse_narrowing(contract: Contract, column: Column, field: "NestedField") 
     from pyiceberg.exceptions import ResolveError
     from pyiceberg.schema import promote
 
+    before, after = _shown(field.field_type), _shown(iceberg_type(column))
     try:
-        promote(field.field_type, iceberg_type(column.type))
+        promote(field.field_type, iceberg_type(column))
     except ResolveError as error:
-        hint = f"Keep {column.name} as {field.field_type} and add a column of type {column.type} under another name."
-        what = f"cannot become {column.type}: its {field.field_type} values would not all fit"
+        hint = f"Keep {column.name} as {before} and add a column of type {after} under another name."
+        what = f"cannot become {after}: its {before} values would not all fit"
         raise _refused(contract, column.name, what, hint) from error
+
+
+def _shown(kind: "IcebergType") -> str:
+    """Return a type as text: of what is within it, too, the types, and whether it may be null."""
+    from pyiceberg.types import ListType, StructType
+
+    def within(kind: "IcebergType", required: bool) -> str:
+        return f"{_shown(kind)}{'' if required else ' or null'}"
+
+    if isinstance(kind, ListType):
+        return f"list<{within(kind.element_type, kind.element_required)}>"
+    if isinstance(kind, StructType):
+        return f"struct<{', '.join(f'{one.name}: {within(one.field_type, one.required)}' for one in kind.fields)}>"
+    return str(kind)
 
 
 def _refuse_old_names(contract: Contract, table: "Table", added: list[str]) -> None:
@@ -191,18 +207,18 @@ def _stage(contract: Contract, changes: tuple[Change, ...], transaction: "Transa
 
 
 def _stage_columns(contract: Contract, changes: list[Change], update: "UpdateSchema") -> None:
-    docs = {column.name: column.doc for column in contract.columns}
+    columns = {column.name: column for column in contract.columns}
     # PyIceberg looks columns up by the name they had before this commit.
     known = {change.name: change.before for change in changes if change.kind == "rename"}
     for change in changes:
         name = known.get(change.name, change.name)
         match change.kind:
             case "add":
-                update.add_column(name, iceberg_type(change.after), doc=docs[change.name])
+                update.add_column(name, iceberg_type(columns[change.name]), doc=columns[change.name].doc)
             case "rename":
                 update.rename_column(name, change.after)
             case "widen":
-                update.update_column(name, field_type=iceberg_type(change.after))
+                update.update_column(name, field_type=iceberg_type(columns[change.name]))
             case "relax":
                 update.make_column_optional(name)
             case "doc":

@@ -30,6 +30,8 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "date": (date,),
     "timestamptz": (datetime,),
+    "list": (list,),
+    "struct": (dict,),
 }
 
 
@@ -96,17 +98,28 @@ def _pandera_column(column: Column) -> "pa.Column":
     kind = _DTYPES.get(column.type)
     if kind is None:
         # Coercion would hide a number in a text column: "7" and 7 are not the same identifier.
-        checks.insert(0, _instance_check(column.type))
+        checks.insert(0, _instance_check(column))
     return pa.Column(kind, checks=checks, nullable=not column.required, coerce=kind is not None, description=column.doc)
 
 
-def _instance_check(kind: str) -> "pa.Check":
+def _instance_check(column: Column) -> "pa.Check":
     import pandera.pandas as pa
 
     def is_of_kind(value: object) -> bool:
-        return type(value) in _PYTHON_TYPES[kind]
+        return _is_of_kind(column, value)
 
-    return pa.Check(is_of_kind, element_wise=True, ignore_na=True, name=f"is_{kind}")
+    return pa.Check(is_of_kind, element_wise=True, ignore_na=True, name=f"is_{column.type}")
+
+
+def _is_of_kind(column: Column, value: object) -> bool:
+    if type(value) not in _PYTHON_TYPES[column.type]:
+        return False
+    held = [(column.items, item) for item in value] if column.items and isinstance(value, list) else []
+    if isinstance(value, dict):
+        if value.keys() - {field.name for field in column.fields}:
+            return False
+        held = [(field, value.get(field.name)) for field in column.fields]
+    return all(not inner.required if one is None else _is_of_kind(inner, one) for inner, one in held)
 
 
 def _unique_check(names: list[str]) -> "pa.Check":
@@ -121,10 +134,9 @@ def _unique_check(names: list[str]) -> "pa.Check":
 def _series(contract: Contract, column: Column, values: list[object]) -> "pd.Series":
     import pandas as pd
 
-    kinds = _PYTHON_TYPES[column.type]
     for value in values:
         # Neither pandas nor Arrow can be asked: both would turn 1.5 into a whole number, or True into 1.
-        if value is not None and type(value) not in kinds:
+        if value is not None and not _is_of_kind(column, value):
             raise _broken(contract, f"{column.name}: {value!r} is not of type {column.type}")
         if isinstance(value, datetime) and value.tzinfo is None:
             raise _broken(contract, f"{column.name}: {value!r} has no time zone")

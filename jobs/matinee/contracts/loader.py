@@ -8,19 +8,19 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import cast, get_args
+from typing import TypedDict, cast, get_args
 
+from matinee.contracts.column_types import COLUMN_TYPES, ITEM
 from matinee.contracts.document import Misplaced, Piece, line_of, read
 from matinee.contracts.model import (
-    COLUMN_TYPES,
     Cells,
     Column,
     Contract,
     InputSpec,
     Kind,
     PartitionField,
-    VolumeBand,
 )
+from matinee.contracts.service_levels import length, service_levels, volume
 from matinee.days import parse_day, parse_duration
 from matinee.errors import ContractError, UsageError
 
@@ -30,13 +30,16 @@ DATASET_PROPERTIES = frozenset({
     "earliestEvent", "retainPublications", "keep", "live",
 })  # fmt: skip
 COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf", "belowMinimum"})
-SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DATASET = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _ENUM_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
 _DAY = timedelta(days=1)
-_UNITS = {"h": "hours", "d": "days", "m": "minutes"}
+
+
+class _Within(TypedDict, total=False):
+    items: Column
+    fields: tuple[Column, ...]
 
 
 def load(file: Path) -> Contract:
@@ -66,7 +69,7 @@ def parse(root: Piece, folder: Path) -> Contract:
     table = _only(root.get("schema"))
     properties = list(table.get("properties").items())
     custom = _custom(root, DATASET_PROPERTIES)
-    levels = _service_levels(root)
+    levels = service_levels(root)
     columns = tuple(_column(piece) for piece in properties)
     return Contract(
         dataset=_matching(root.get("id"), _DATASET, "a dataset's name: namespace.name in small letters, digits and _"),
@@ -87,12 +90,12 @@ def parse(root: Piece, folder: Path) -> Contract:
         touches=custom["touches"].text() if "touches" in custom else "0d",
         parameters=_parameters(custom.get("parameters")),
         completeness_share=float(levels["completeness"].get("value").number()) if "completeness" in levels else 0.95,
-        freshness=_length(levels["freshness"]) if "freshness" in levels else timedelta.max,
+        freshness=length(levels["freshness"]) if "freshness" in levels else timedelta.max,
         earliest_event=_day(custom["earliestEvent"]) if "earliestEvent" in custom else date(2000, 1, 1),
         retain_publications=custom["retainPublications"].whole() if "retainPublications" in custom else 3,
-        retain=_length(levels["retention"]) if "retention" in levels else timedelta(days=14),
+        retain=length(levels["retention"]) if "retention" in levels else timedelta(days=14),
         keep=_keep(custom["keep"]) if "keep" in custom else None,
-        volume=_volume(table),
+        volume=volume(table),
         has_live=custom["live"].flag() if "live" in custom else False,
         folder=folder,
     )
@@ -112,16 +115,14 @@ def _only(schema: Piece) -> Piece:
 
 
 def _column(piece: Piece) -> Column:
-    kind = piece.get("physicalType")
-    if kind.value not in COLUMN_TYPES:
-        raise Misplaced(kind.place, f"{kind.value!r} is not one of {', '.join(COLUMN_TYPES)}")
+    kind = _type(piece)
     options = piece.find("logicalTypeOptions")
     limits = {name: options.find(name) if options else None for name in ("minimum", "maximum")}
     custom = _custom(piece, COLUMN_PROPERTIES)
     values = piece.find("enum")
     return Column(
         name=_name(piece.get("name")),
-        type=kind.text(),
+        type=kind,
         required=_flag(piece, "required"),
         doc=" ".join(piece.get("description").text().split()),
         unique=_flag(piece, "unique"),
@@ -132,7 +133,33 @@ def _column(piece: Piece) -> Column:
         previous_name=_name(custom["previousName"]) if "previousName" in custom else None,
         milliseconds_of=_name(custom["millisecondsOf"]) if "millisecondsOf" in custom else None,
         below_minimum=_name(custom["belowMinimum"]) if "belowMinimum" in custom else "",
+        **_within(piece, kind),
     )
+
+
+def _within(piece: Piece, kind: str) -> _Within:
+    """Return what is within a column of a type: the items of a list, the fields of a struct."""
+    if kind == "list":
+        return {"items": _inner(piece.get("items"), ITEM)}
+    if kind != "struct":
+        return {}
+    fields = tuple(_inner(field, _name(field.get("name"))) for field in piece.get("properties").items())
+    if not fields:
+        raise Misplaced(piece.place, "a struct has properties")
+    return {"fields": fields}
+
+
+def _inner(piece: Piece, name: str) -> Column:
+    doc, kind = piece.find("description"), _type(piece)
+    text = " ".join(doc.text().split()) if doc else ""
+    return Column(name, kind, _flag(piece, "required"), text, **_within(piece, kind))
+
+
+def _type(piece: Piece) -> str:
+    kind = piece.get("physicalType")
+    if kind.value not in COLUMN_TYPES:
+        raise Misplaced(kind.place, f"{kind.value!r} is not one of {', '.join(COLUMN_TYPES)}")
+    return kind.text()
 
 
 def _kind(custom: Mapping[str, Piece]) -> Kind:
@@ -207,38 +234,6 @@ def _custom(piece: Piece, known: frozenset[str]) -> Mapping[str, Piece]:
             raise Misplaced(name.place, f"{name.value!r} is declared twice")
         found[name.text()] = entry.get("value")
     return found
-
-
-def _service_levels(root: Piece) -> Mapping[str, Piece]:
-    stated = root.find("slaProperties")
-    found: dict[str, Piece] = {}
-    for entry in stated.items() if stated else ():
-        name = entry.get("property")
-        if name.value not in SERVICE_LEVELS:
-            raise Misplaced(name.place, f"{name.value!r} is not one of {', '.join(sorted(SERVICE_LEVELS))}")
-        found[name.text()] = entry
-    return found
-
-
-def _length(level: Piece) -> timedelta:
-    unit = level.get("unit")
-    if unit.value not in _UNITS:
-        raise Misplaced(unit.place, f"{unit.value!r} is not one of {', '.join(_UNITS)}")
-    return timedelta(**{_UNITS[unit.text()]: level.get("value").whole()})
-
-
-def _volume(table: Piece) -> VolumeBand:
-    stated = table.find("quality")
-    band = VolumeBand()
-    for rule in stated.items() if stated else ():
-        metric, limits = rule.get("metric"), rule.find("mustBeBetween")
-        if metric.value != "rowCount" or limits is None:
-            raise Misplaced(metric.place, "only rowCount with mustBeBetween is derived; write any other as an audit")
-        values = [piece.whole() for piece in limits.items()]
-        if len(values) != 2 or values[0] > values[1]:
-            raise Misplaced(limits.place, "must be the least and the most rows of a day")
-        band = VolumeBand(*values)
-    return band
 
 
 def _parameters(stated: Piece | None) -> Mapping[str, str]:

@@ -12,9 +12,6 @@ from matinee.errors import UsageError
 #: What a dataset is: landed events, derived from others, the lake's own book-keeping, or kept by micro-batches.
 Kind = Literal["event", "derived", "register", "live"]
 
-#: The Iceberg types that a column may have.
-COLUMN_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamptz")
-
 #: What a source's contract says: how late its events may arrive and be on time, and what share usually repeats another.
 SOURCE_DELAY, SOURCE_REPEATS = "source.delay", "source.repeats"
 
@@ -34,7 +31,8 @@ class Column:
 
     `unique` means unique within the event day. `previous_name` is what a renamed column was called before.
     `milliseconds_of` is the landed column of seconds that a deduplication makes it of. `below_minimum` is the reason
-    for which a landed row with a value below the minimum is quarantined; empty: `out_of_range_<column>`.
+    for which a landed row with a value below the minimum is quarantined; empty: `out_of_range_<column>`. `items` says
+    of a list what its items are, by `required` that none is null; `fields` says of a struct what its values have.
     """
 
     name: str
@@ -49,6 +47,8 @@ class Column:
     previous_name: str | None = None
     milliseconds_of: str | None = None
     below_minimum: str = ""
+    items: "Column | None" = None
+    fields: "tuple[Column, ...]" = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from matinee.contracts import readers
+from matinee.contracts.column_types import LOGICAL_TYPES, holds_doubles, nested_faults
 from matinee.contracts.document import Place
 from matinee.contracts.model import (
     DEDUPLICATE,
@@ -23,15 +24,6 @@ from matinee.errors import UsageError
 #: Glue refuses longer column comments, and PyIceberg passes them on uncut.
 LONGEST_COMMENT = 255
 
-_LOGICAL_TYPES = {
-    "string": "string",
-    "int": "integer",
-    "long": "integer",
-    "double": "number",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamptz": "timestamp",
-}
 _NUMERIC = frozenset({"int", "long", "double"})
 _DAY_SOURCES = frozenset({"date", "timestamptz"})
 _SERVED = ("dayColumn", "transform", "inputs")
@@ -92,7 +84,7 @@ def _repeats(subject: Subject) -> Iterator[Finding]:
     if not (contract.key_columns and contract.day_column and len(contract.inputs) == 1):
         yield place, "repeats are rows of one input with the same primary key on the same day: declare all three"
     for column in contract.columns:
-        if column.type == "double":
+        if holds_doubles(column):
             yield (
                 subject.column(column.name, "physicalType"),
                 f"{column.name}: engines write a double differently, and the text decides between repeats; "
@@ -107,12 +99,16 @@ def _columns(subject: Subject) -> Iterator[Finding]:
         place, logical = piece.place, piece.find("logicalType")
         if column.name in names[:position]:
             yield (*place, "name"), f"column {column.name} is declared twice"
-        if logical is None or logical.value != _LOGICAL_TYPES[column.type]:
-            yield (*place, "logicalType"), f"a column of type {column.type} is {_LOGICAL_TYPES[column.type]}"
+        if logical is None or logical.value != LOGICAL_TYPES[column.type]:
+            yield (*place, "logicalType"), f"a column of type {column.type} is {LOGICAL_TYPES[column.type]}"
         if len(column.doc) > LONGEST_COMMENT:
             yield (*place, "description"), f"has {len(column.doc)} characters; catalogs keep {LONGEST_COMMENT}"
         if column.previous_name in names:
             yield (*place, "customProperties"), f"previousName {column.previous_name} is a column of this table"
+
+
+def _nested(subject: Subject) -> Iterator[Finding]:
+    yield from nested_faults(subject.contract, subject.table().get("properties"), subject.custom("sortOrder"))
 
 
 def _values(subject: Subject) -> Iterator[Finding]:
@@ -278,6 +274,6 @@ def _is_duration(text: str) -> bool:
 
 
 _RULES: tuple[Rule, ...] = (
-    *(_identity, _kind, _repeats, _columns, _values, _layout, _cells, _day),
+    *(_identity, _kind, _repeats, _columns, _nested, _values, _layout, _cells, _day),
     *(_promises, _parameters, _source, _inputs),
 )

@@ -3,13 +3,14 @@
 The engine's own functions judge them: a worker of Python for each session would stay as long as a server of sessions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial, reduce
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from matinee.contracts.ddl import SPARK_TYPES
+from matinee.contracts.ddl import spark_type
 from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.escapes import marked
@@ -43,9 +44,9 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
     # One pass over the row finds all fields; looking each up by its path took three times as long.
     wanted = f"struct<{','.join(f'{field.name}:variant' for field in fields)}>"
     found = rows.select(*_LINE, names, F.try_variant_get("record", "$", wanted).alias("found"))
-    texts = found.select(*_LINE, "names", *(part for field in fields for part in _type_and_text(field)))
+    texts = found.select(*_LINE, _unknown(fields), *(part for field in fields for part in _type_and_text(field)))
     types = [F.col(f"type_{field.name}") for field in fields]
-    values = texts.select(*_LINE, "names", *types, *(_value(field) for field in fields))
+    values = texts.select(*_LINE, "unknown", *types, *(_value(field) for field in fields))
     received = F.coalesce(F.col(RECEIVED), F.col("landed_ts"))
     columns = [received.alias(RECEIVED) if field.name == RECEIVED else F.col(field.name) for field in fields]
     judged = values.withColumn("reason", F.coalesce(*_reasons(contract, received)))
@@ -55,10 +56,17 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
         "landed_ts",
         "reason",
         F.when(F.col("reason").isNotNull(), F.col("payload")).alias("payload"),
-        F.array_except("names", F.array(*(F.lit(field.name) for field in fields))).alias("unknown"),
+        "unknown",
         *columns,
         F.to_date(contract.event_time).alias(contract.day_column or ""),
     )
+
+
+def _unknown(fields: Sequence[Column]) -> Expression:
+    """Return the names that the contract lacks; null: the row is no object."""
+    unknown = F.array_except("names", F.array(*(F.lit(field.name) for field in fields)))
+    nested = [_prefixed(one, F.col(f"found.{one.name}")) for one in fields if one.fields or one.items]
+    return (F.array_distinct(F.concat(unknown, *nested)) if nested else unknown).alias("unknown")
 
 
 def unknown_fields(parsed: DataFrame) -> dict[str, int]:
@@ -96,28 +104,79 @@ def _type_and_text(field: Column) -> Iterator[Expression]:
     """Yield the name of a field's JSON type (null or VOID: no value) and its value, not yet checked."""
     value = F.col(f"found.{field.name}")
     yield F.schema_of_variant(value).alias(f"type_{field.name}")
-    read_as = "string" if field.type in {"timestamptz", "date"} else SPARK_TYPES[field.type]
-    yield F.try_variant_get(value, "$", read_as).alias(field.name)
+    yield _text(field, value).alias(field.name)
+
+
+def _text(column: Column, value: Expression) -> Expression:
+    if column.items:
+        return F.try_variant_get(value, "$", "array<variant>")
+    if column.fields:
+        wanted = ",".join(f"{field.name}:variant" for field in column.fields)
+        return F.try_variant_get(value, "$", f"struct<{wanted}>")
+    return F.try_variant_get(value, "$", "string" if column.type in {"timestamptz", "date"} else spark_type(column))
 
 
 def _value(field: Column) -> Expression:
     """Return the field's value where its JSON type is right, else null."""
-    kind, value = F.col(f"type_{field.name}"), F.col(field.name)
-    if field.type == "string":
+    return _typed(field, F.col(f"type_{field.name}"), F.col(field.name)).alias(field.name)
+
+
+def _inner(column: Column, variant: Expression) -> Expression:
+    return _typed(column, F.schema_of_variant(variant), _text(column, variant))
+
+
+def _is_wrong(column: Column, variant: Expression) -> Expression:
+    """Return whether what is within a value has another type, or is null and may not be."""
+    is_wrong = _inner(column, variant).isNull()
+    return (
+        is_wrong if column.required else is_wrong & (F.coalesce(F.schema_of_variant(variant), F.lit("VOID")) != "VOID")
+    )
+
+
+def _typed(column: Column, kind: Expression, value: Expression) -> Expression:
+    """Return a value that was read where its JSON type is right, else null."""
+    if column.items:
+        is_wrong, inner = partial(_is_wrong, column.items), partial(_inner, column.items)
+        return F.when(~F.exists(value, is_wrong), F.transform(value, inner))
+    if column.fields:
+        variants = [(field, value.getField(field.name)) for field in column.fields]
+        is_wrong_one = reduce(Expression.__or__, (_is_wrong(field, variant) for field, variant in variants))
+        fields = (_inner(field, variant).alias(field.name) for field, variant in variants)
+        return F.when(value.isNotNull() & ~is_wrong_one, F.struct(*fields))
+    if column.type == "string":
         is_right = (kind == "STRING") & ~F.contains(value, F.lit(NO_TEXT))
-    elif field.type in {"timestamptz", "date"}:
-        is_right = (kind == "STRING") & value.rlike(_INSTANT if field.type == "timestamptz" else _DAY)
-        value = value.try_cast(SPARK_TYPES[field.type])
-    elif field.type == "double":
+    elif column.type in {"timestamptz", "date"}:
+        is_right = (kind == "STRING") & value.rlike(_INSTANT if column.type == "timestamptz" else _DAY)
+        value = value.try_cast(spark_type(column))
+    elif column.type == "double":
         is_right = kind.rlike("^(BIGINT|DECIMAL|DOUBLE)") & (F.abs(value) < float("inf"))
     else:
-        is_right = kind == ("BOOLEAN" if field.type == "boolean" else "BIGINT")
-    return F.when(is_right, value).alias(field.name)
+        is_right = kind == ("BOOLEAN" if column.type == "boolean" else "BIGINT")
+    return F.when(is_right, value)
+
+
+def _unknown_within(column: Column, variant: Expression) -> Expression:
+    """Return the names within a value that its column lacks, each behind the names that lead to it."""
+    none = F.array().cast("array<string>")
+    if column.items:
+        items = F.transform(_text(column, variant), partial(_unknown_within, column.items))
+        return F.coalesce(F.flatten(items), none)
+    if not column.fields:
+        return none
+    names = F.map_keys(F.try_variant_get(variant, "$", "map<string,variant>"))
+    unknown = F.array_except(names, F.array(*(F.lit(field.name) for field in column.fields)))
+    held = _text(column, variant)
+    deeper = (_prefixed(field, held.getField(field.name)) for field in column.fields if field.fields or field.items)
+    return F.coalesce(F.concat(unknown, *deeper), none)
+
+
+def _prefixed(column: Column, variant: Expression) -> Expression:
+    return F.transform(_unknown_within(column, variant), lambda name: F.concat(F.lit(f"{column.name}."), name))
 
 
 def _reasons(contract: Contract, received: Expression) -> Iterator[Expression]:
     yield _reason("blank_line", F.col("payload").rlike(r"^\s*$"))
-    is_object = F.col("names").isNotNull()
+    is_object = F.col("unknown").isNotNull()
     yield _reason("malformed_json", ~is_object)
     fields = landed_fields(contract)
     for field in fields:

@@ -5,9 +5,10 @@ least `(received_ts, event time, SHA-256 of the canonical payload)`. An id on tw
 
 The canonical payload is the columns of the derived table in the contract's order without `received_ts`, the day and the
 bucket, joined by commas: each as its number of characters, a colon and its text, a null as `-`; times as microseconds
-since 1970. It is taken after seconds became milliseconds, so it is the same text on every engine; JSON is not (engines
-escape differently). Rows that agree in the whole order are equal in every column of the result: whichever is kept, the
-rows are the same.
+since 1970; the text of a list is its items in the same form, one behind the other, that of a struct its fields. It is
+taken after seconds became milliseconds, so it is the same text on every engine; JSON is not (engines escape
+differently). Rows that agree in the whole order are equal in every column of the result: whichever is kept, the rows
+are the same.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,6 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from matinee.contracts.model import RECEIVED, Cells, Contract
+from matinee.contracts.model import Column as Declared
 from matinee.transforms.context import TransformContext
 
 
@@ -151,12 +153,18 @@ def _columns(contract: Contract) -> list[Column]:
 
 def _payload_hash(contract: Contract) -> Column:
     others = {RECEIVED, contract.day_column, contract.cells.column}
-    fields = [
-        F.unix_micros(column.name) if column.type == "timestamptz" else F.col(column.name)
-        for column in contract.columns
-        if column.name not in others
-    ]
-    return F.sha2(F.concat_ws(",", *(_counted(field.cast("string")) for field in fields)), 256)
+    texts = [_text(column, F.col(column.name)) for column in contract.columns if column.name not in others]
+    return F.sha2(F.concat_ws(",", *map(_counted, texts)), 256)
+
+
+def _text(declared: Declared, value: Column) -> Column:
+    if declared.items is not None:
+        items = declared.items
+        return F.array_join(F.transform(value, lambda item: _counted(_text(items, item))), "")
+    if declared.fields:
+        texts = (_counted(_text(field, value.getField(field.name))) for field in declared.fields)
+        return F.when(value.isNotNull(), F.concat(*texts))
+    return (F.unix_micros(value) if declared.type == "timestamptz" else value).cast("string")
 
 
 def _counted(text: Column) -> Column:

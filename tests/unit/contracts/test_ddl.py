@@ -1,6 +1,8 @@
 """Iceberg schema, partitioning, sort order, properties and the Spark SQL of the shipped contracts."""
 
 import pytest
+from pyiceberg.schema import assign_fresh_schema_ids
+from tests.nested import with_lists, with_structs
 
 from matinee.contracts.ddl import create_statement, iceberg_schema, partition_spec, sort_order, table_properties
 from matinee.contracts.registry import Registry
@@ -54,6 +56,17 @@ def test_a_table_has_exactly_the_columns_of_the_design_in_order(registry: Regist
     assert [field.name for field in schema.fields] == COLUMNS[dataset].split()
     assert [field.name for field in schema.fields if field.optional] == OPTIONAL[dataset].split()
     assert [field.field_id for field in schema.fields] == list(range(1, len(schema.fields) + 1))
+
+
+def test_a_catalog_gives_a_new_table_the_field_ids_that_files_have_that_are_written_before(registry: Registry) -> None:
+    for nested in (with_lists, with_structs):
+        schema = iceberg_schema(nested(registry.get("raw.plays")))
+        assert assign_fresh_schema_ids(schema).fields == schema.fields
+    assert str(schema.find_type("steps.element.day")) == "date"
+    schema = iceberg_schema(with_lists(registry.get("raw.plays")))
+    assert str(schema.find_type("ints0")) == "list<int>"
+    assert not schema.find_field("ints0.element").required
+    assert schema.find_field("ints1.element").required
 
 
 def test_types_and_comments_come_from_the_contract(registry: Registry) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from tests.nested import list_of
 
 from matinee.contracts.frames import expected_frame, pandera_schema
 from matinee.contracts.model import Contract
@@ -130,3 +131,13 @@ def test_a_number_in_a_text_column_is_not_coerced_away(attributions: Contract) -
 
     with pytest.raises(pandera.errors.SchemaError, match="is_string"):
         pandera_schema(attributions).validate(frame)
+
+
+def test_a_list_is_of_its_items(attributions: Contract) -> None:
+    lists = replace(attributions, columns=(*attributions.columns, list_of("ranks", "long")))
+
+    rows = [PLAY, {**PLAY, "play_id": "p2", "ranks": [1, 2]}]
+    assert expected_frame(lists, rows)["ranks"].tolist() == [None, [1, 2]]
+    for wrong in ([1, "2"], [1, None], 1):
+        with pytest.raises(ContractError, match=r"ranks: .* is not of type list"):
+            expected_frame(lists, [{**PLAY, "ranks": wrong}])

@@ -1,12 +1,20 @@
 """Every parameter that code reads by its name is registered: so a contract without it is refused."""
 
 import ast
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+
+from matinee.contracts.loader import load
 from matinee.contracts.readers import HOOK
+from matinee.contracts.validate import check
+from matinee.errors import UsageError
 from matinee.hooks import registered
 from matinee.settings import CHECKOUT
 
+SHIPPED = CHECKOUT / "sql"
 READ = {"duration", "number", "micros"}
 
 
@@ -23,3 +31,44 @@ def test_each_parameter_that_is_read_by_its_name_is_registered() -> None:
     reads = set(read_by_name())
     assert {(file, name) for file, name in reads if name not in needed} == set()
     assert ("attribution.py", "attribution.window") in reads
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "reader", "kind"),
+    [
+        ("raw.plays", "stream.max_bad_share", "event", "number"),
+        ("raw.plays", "stream.max_skew", "event", "duration"),
+        ("core.play_attributions", "attribution.min_delay", "attribute_plays", "duration"),
+        ("core.impression_plays", "attribution.min_delay", "derive_impression_plays", "duration"),
+        ("core.impression_plays", "live.keep", "live", "duration"),
+    ],
+)
+def test_a_parameter_that_is_read_and_missing_is_refused(
+    tmp_path: Path, dataset: str, name: str, reader: str, kind: str
+) -> None:
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "sql")) / Path(*dataset.split("."))
+    file = folder / "contract.odcs.yaml"
+    other = file.read_text().replace(f"      {name}:", "      other:")
+    file.write_text(other)
+    assert f"parameter {name} is missing: {reader} reads it, a {kind}" in [one.reason for one in check(file)]
+    file.write_text(
+        other.replace("      other:", f'      {name}: "{"24h" if kind == "number" else "0.5"}"\n      other:')
+    )
+    assert any(f"{reader} reads a {kind}" in one.reason for one in check(file))
+
+
+def test_sql_that_binds_what_no_parameter_declares_is_refused(tmp_path: Path) -> None:
+    folder = Path(
+        shutil.copytree(SHIPPED / "core" / "impression_plays", tmp_path / "sql" / "core" / "impression_plays")
+    )
+    text = (
+        "-- severity: warning\n-- why: a test of :nothing\nSELECT ':text', 1::int FROM candidate WHERE 1 < :take_rate\n"
+    )
+    (folder / "audits" / "odd.sql").write_text(text)
+    (problem,) = check(folder / "contract.odcs.yaml")
+    assert problem.reason == "odd.sql binds :take_rate, which no parameter declares"
+
+
+def test_a_missing_parameter_is_named_where_it_is_read() -> None:
+    with pytest.raises(UsageError, match=r"raw.plays has no parameter stream.delay"):
+        load(SHIPPED / "raw" / "plays" / "contract.odcs.yaml").duration("stream.delay")

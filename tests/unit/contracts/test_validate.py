@@ -8,7 +8,7 @@ import pytest
 
 from matinee.contracts.loader import load
 from matinee.contracts.validate import check, check_all
-from matinee.errors import ContractError, UsageError
+from matinee.errors import ContractError
 from matinee.settings import CHECKOUT
 
 WriteContract = Callable[..., Path]
@@ -194,8 +194,6 @@ def test_every_shipped_contract_is_valid() -> None:
 
 
 def test_the_loader_refuses_what_it_cannot_read_with_file_and_line(write_contract: WriteContract) -> None:
-    from matinee.contracts.loader import load
-
     file = write_contract(("physicalType: int", "physicalType: decimal"))
 
     with pytest.raises(
@@ -235,102 +233,6 @@ def test_cells_of_a_column_that_may_be_null_are_refused(tmp_path: Path) -> None:
 
     reason = "cells name device, which is no required column of type string"
     assert reason in [one.reason for one in check_all(sql) if one.file == file]
-
-
-INSTANT = """\
-      - name: {name}
-        logicalType: timestamp
-        physicalType: timestamptz
-        required: true
-        description: An instant.
-"""
-
-
-def declare_instants(sql: Path, dataset: str, *names: str) -> Path:
-    """Put instants in front of the first column of a shipped contract; return its file."""
-    file = sql / Path(*dataset.split(".")) / "contract.odcs.yaml"
-    text = file.read_text()
-    [before, after] = text.split("    properties:\n", 1)
-    file.write_text(f"{before}    properties:\n{''.join(INSTANT.format(name=name) for name in names)}{after}")
-    return file
-
-
-OTHER_INSTANTS = [(("a_ts", "b_ts"), ("b_ts", "a_ts")), (("a_ts",), ()), ((), ("a_ts",))]
-
-
-@pytest.mark.parametrize(("landed", "derived"), OTHER_INSTANTS)
-def test_repeats_that_another_time_orders_than_their_rows_are_landed_by_are_refused(
-    tmp_path: Path, landed: tuple[str, ...], derived: tuple[str, ...]
-) -> None:
-    sql = tmp_path / "sql"
-    shutil.copytree(CHECKOUT / "sql", sql)
-    declare_instants(sql, "raw.plays", *landed)
-    file = declare_instants(sql, "core.plays", *derived)
-
-    first, here = (names[0] if names else "start_ts" for names in (landed, derived))
-    reason = (
-        f"{here} orders repeats here, {first} is the time of the event in raw.plays: list {first} before other instants"
-    )
-    assert reason in [one.reason for one in check_all(sql) if one.file == file]
-
-
-def test_repeats_whose_time_both_contracts_list_first_are_ordered(tmp_path: Path) -> None:
-    sql = tmp_path / "sql"
-    shutil.copytree(CHECKOUT / "sql", sql)
-    declare_instants(sql, "raw.plays", "a_ts", "b_ts")
-    file = declare_instants(sql, "core.plays", "a_ts")
-
-    assert [one.reason for one in check_all(sql) if one.file == file and "repeats" in one.reason] == []
-
-
-def test_repeats_without_an_instant_of_their_event_are_refused(write_contract: WriteContract) -> None:
-    problems = check(write_contract(("deduplicate_ratings", "deduplicate")))
-
-    assert [one.reason for one in problems] == ["repeats are ordered by the time of their event: list its instant"]
-
-
-SHIPPED = CHECKOUT / "sql"
-
-
-@pytest.mark.parametrize(
-    ("dataset", "name", "reader", "kind"),
-    [
-        ("raw.plays", "stream.max_bad_share", "event", "number"),
-        ("raw.plays", "stream.max_skew", "event", "duration"),
-        ("core.play_attributions", "attribution.min_delay", "attribute_plays", "duration"),
-        ("core.impression_plays", "attribution.min_delay", "derive_impression_plays", "duration"),
-        ("core.impression_plays", "live.keep", "live", "duration"),
-    ],
-)
-def test_a_parameter_that_is_read_and_missing_is_refused(
-    tmp_path: Path, dataset: str, name: str, reader: str, kind: str
-) -> None:
-    folder = Path(shutil.copytree(SHIPPED, tmp_path / "sql")) / Path(*dataset.split("."))
-    file = folder / "contract.odcs.yaml"
-    other = file.read_text().replace(f"      {name}:", "      other:")
-    file.write_text(other)
-    assert f"parameter {name} is missing: {reader} reads it, a {kind}" in [one.reason for one in check(file)]
-    file.write_text(
-        other.replace("      other:", f'      {name}: "{"24h" if kind == "number" else "0.5"}"\n      other:')
-    )
-    assert any(f"{reader} reads a {kind}" in one.reason for one in check(file))
-
-
-def test_sql_that_binds_what_no_parameter_declares_is_refused(tmp_path: Path) -> None:
-    folder = Path(
-        shutil.copytree(SHIPPED / "core" / "impression_plays", tmp_path / "sql" / "core" / "impression_plays")
-    )
-    text = (
-        "-- severity: warning\n-- why: a test of :nothing\nSELECT ':text', 1::int FROM candidate WHERE 1 < :take_rate\n"
-    )
-    (folder / "audits" / "odd.sql").write_text(text)
-    (problem,) = check(folder / "contract.odcs.yaml")
-    assert problem.reason == "odd.sql binds :take_rate, which no parameter declares"
-
-
-def test_a_missing_parameter_is_named_where_it_is_read() -> None:
-    with pytest.raises(UsageError, match=r"raw.plays has no parameter stream.delay"):
-        load(SHIPPED / "raw" / "plays" / "contract.odcs.yaml").duration("stream.delay")
 
 
 def test_a_live_table_that_nothing_fills_is_refused(write_contract: WriteContract) -> None:

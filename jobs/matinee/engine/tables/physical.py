@@ -22,6 +22,13 @@ def why_unlocatable(table: "Table") -> str | None:
     return f"its location {table.location()} has {' '.join(odd)}" if odd else None
 
 
+def why_unwritable(table: "Table") -> str | None:
+    """Return why files that an engine writes without field ids cannot be the table's, or None where they can."""
+    nested = [field.name for field in table.schema().fields if not field.field_type.is_primitive]
+    # Names give such files their ids, and engines name the items of lists differently.
+    return f"its {', '.join(nested)} holds lists or structs" if nested else None
+
+
 def why_unreadable(tasks: Iterable["FileScanTask"]) -> str | None:
     """Return why rows cannot be had from the files alone, or None where they can."""
     from pyiceberg.manifest import FileFormat

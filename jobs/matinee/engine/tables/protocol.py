@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pyspark.sql import DataFrame, SparkSession
 
 from matinee.engine.session import sail_session, spark_session, under_spark_submit
-from matinee.engine.tables.physical import why_unlocatable, why_unreadable
+from matinee.engine.tables.physical import why_unlocatable, why_unreadable, why_unwritable
 from matinee.engine.tables.sail_tables import FileTables
 from matinee.engine.tables.spark_tables import CatalogTables
 from matinee.settings import Engine
@@ -85,5 +85,6 @@ def _why_not_sail(lake: Lake, planned: Mapping[Slice, Sequence["FileScanTask"]],
         reason = why_unlocatable(lake.table(one.dataset)) or why_unreadable(tasks)
         if reason is not None:
             return f"{one.dataset}: {reason}"
-    reason = why_unlocatable(lake.table(output)) if output else None
+    table = lake.table(output) if output else None
+    reason = (why_unlocatable(table) or why_unwritable(table)) if table else None
     return f"{output}: {reason}" if reason else None

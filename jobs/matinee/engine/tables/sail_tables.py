@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from matinee.contracts.ddl import SPARK_TYPES
+from matinee.contracts.ddl import spark_type_of
 from matinee.engine.tables.physical import Names, by_names
 from matinee.engine.tables.staging import FOLDER, commit_staged, new_stage, partition_columns, staged_files
 from matinee.errors import ConservationError
@@ -91,7 +91,7 @@ def _address(path: str) -> str:
 
 
 def _spark_types(table: "Table") -> dict[str, str]:
-    return {field.name: SPARK_TYPES[str(field.field_type)] for field in table.schema().fields}
+    return {field.name: spark_type_of(field.field_type) for field in table.schema().fields}
 
 
 def _ddl(table: "Table") -> str:

@@ -1,9 +1,11 @@
 """Iceberg's Spark procedures: statements built here from validated names, values as literals of their own types."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, StructType
 
 from matinee.contracts.model import Contract
 from matinee.engine.tables.spark_tables import full_name
@@ -39,8 +41,28 @@ def remove_orphan_files(spark: SparkSession, settings: Settings, dataset: str, o
 
 
 def whole_row_hash(frame: DataFrame) -> Column:
-    """Return the 64-bit hash of a row; which columns are null is part of it: the function itself skips nulls."""
-    return F.xxhash64(*frame.columns, *(F.col(name).isNull() for name in frame.columns))
+    """Return the 64-bit hash of a row; which columns are null is part of it: the function itself skips nulls.
+
+    So are what is null within lists and structs, and where lists end.
+    """
+    inside = [part for field in frame.schema for part in _inside(F.col(field.name), field.dataType)]
+    return F.xxhash64(*frame.columns, *(F.col(name).isNull() for name in frame.columns), *inside)
+
+
+def _inside(value: Column, kind: DataType) -> list[Column]:
+    if isinstance(kind, ArrayType):
+
+        def parts(item: Column) -> list[Column]:
+            return [item.isNull(), *_inside(item, kind.elementType)]
+
+        def part(number: int) -> Callable[[Column], Column]:
+            return lambda item: parts(item)[number]
+
+        return [F.size(value), *(F.transform(value, part(number)) for number in range(len(parts(value))))]
+    if not isinstance(kind, StructType):
+        return []
+    fields = [(value.getField(field.name), field.dataType) for field in kind]
+    return [part for field, inner in fields for part in (field.isNull(), *_inside(field, inner))]
 
 
 def row_hash(frame: DataFrame) -> tuple[int, str]:

@@ -6,7 +6,8 @@ the calendar, where windows around the event have no days), `received_in_future`
 `event_in_future` (more than a day after it was received), `before_earliest_event`; for each field
 `out_of_range_<field>` (below its minimum: the reason that the contract names, if any), `not_allowed_<field>`.
 
-Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. A text
+Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. A list or
+struct has the wrong type where one of its items or fields has, or lacks a value that is required. A text
 with half a surrogate pair is none: of different ones the engine would make the same. Times are ISO 8601 texts with an
 offset; digits beyond the microsecond are cut. Parquet rows take the same way, as JSON.
 """
@@ -16,10 +17,11 @@ from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
 
+from matinee.contracts.column_types import is_list_of_scalars, within
 from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.parsing.text import MAX_LINE, Json, is_blank, read_object
-from matinee.landing.parsing.values import DAY_US, Value, micros, value_of
+from matinee.landing.parsing.values import DAY_US, Value, micros, unknown_within, value_of
 
 #: Columns that landing itself fills beside the day, whatever a row has under these names.
 OWN_COLUMNS = frozenset({"landing_seq", "file"})
@@ -52,6 +54,7 @@ class Judge:
     def __init__(self, contract: Contract) -> None:
         self._fields = landed_fields(contract)
         self._names = frozenset(field.name for field in self._fields)
+        self._structs = [field for field in self._fields if within(field) and not is_list_of_scalars(field)]
         self._bounded = [
             field for field in self._fields if (field.minimum, field.maximum, field.enum) != (None, None, ())
         ]
@@ -71,12 +74,14 @@ class Judge:
         found = None if text is None else read_object(text)
         if found is None:
             return Judged(_no_object(text, is_open=is_open), None, {RECEIVED: landed})
-        values = {field.name: value_of(field.type, found.get(field.name)) for field in self._fields}
+        values = {field.name: value_of(field, found.get(field.name)) for field in self._fields}
         reason = next(self._reasons(found, values, landed), None)
-        unknown = sorted(found.keys() - self._names)
+        unknown = found.keys() - self._names
+        for field in self._structs:
+            unknown |= {f"{field.name}.{name}" for name in unknown_within(field, found.get(field.name))}
         if values[RECEIVED] is None:
             values[RECEIVED] = landed
-        return Judged(reason, unknown, values)
+        return Judged(reason, sorted(unknown), values)
 
     def _reasons(self, found: Mapping[str, Json], values: Mapping[str, Value | None], landed: int) -> Iterator[str]:
         for field in self._fields:

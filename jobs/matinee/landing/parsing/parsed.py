@@ -14,7 +14,7 @@ import numpy as np
 
 from matinee.contracts.model import RECEIVED, Contract
 from matinee.landing.parsing.judge import Judged, judge_of, landed_fields
-from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, flags, keeps
+from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, arrow_type_of, flags, keeps
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ def parsed_schema(contract: Contract) -> "pa.Schema":
 
     about = {"file": pa.string(), "line": pa.int64(), "landed_ts": arrow_type("timestamptz"), "reason": pa.string()}
     names = {"payload": pa.string(), "unknown": pa.list_(pa.string())}
-    fields = {field.name: arrow_type(field.type) for field in landed_fields(contract)}
+    fields = {field.name: arrow_type_of(field) for field in landed_fields(contract)}
     return pa.schema(about | names | fields | {contract.day_column or "": pa.date32()})
 
 

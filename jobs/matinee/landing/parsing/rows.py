@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from matinee.contracts.column_types import is_list_of_scalars
 from matinee.contracts.model import Column, Contract
 from matinee.landing.parsing.judge import landed_fields
 from matinee.landing.parsing.parsed import Proven, about_rows, put_together
 from matinee.landing.parsing.row_text import holds_bytes, row_texts
-from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, flags, times
+from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, arrow_type_of, drop_wrong, flags, listed, times
 from matinee.landing.parsing.text import MAX_TEXT, text_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _proven(contract: Contract, rows: "pa.RecordBatch") -> Proven:
             columns[field.name], is_right = _taken(field, _stored(rows[field.name]))
             good &= is_right
         else:
-            columns[field.name] = pa.nulls(rows.num_rows, arrow_type(field.type))
+            columns[field.name] = pa.nulls(rows.num_rows, arrow_type_of(field))
     others = [place for place, name in enumerate(names) if name not in columns]
     for place in others:
         if _may_repeat_names(rows.schema.field(place).type):
@@ -103,7 +104,9 @@ def _taken(field: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
     if kinds.is_dictionary(column.type):
         return _taken_once(field, column)
     kind = column.type
-    found = pa.nulls(len(column), arrow_type(field.type))
+    found = pa.nulls(len(column), arrow_type_of(field))
+    if field.items and is_list_of_scalars(field) and _is_list(kind):
+        return _taken_lists(field.items, column)
     if holds_bytes(kind) and field.type in {"string", "timestamptz", "date"}:
         found = _texts(column) if field.type == "string" else times(_texts(column), field.type)
     elif field.type == "timestamptz" and kinds.is_timestamp(kind):
@@ -115,6 +118,26 @@ def _taken(field: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
     elif (field.type == "boolean" and kinds.is_boolean(kind)) or (field.type == "date" and kinds.is_date32(kind)):
         found = column
     return found, flags(column.is_null()) | flags(found.is_valid())
+
+
+def _is_list(kind: "pa.DataType") -> bool:
+    import pyarrow.types as kinds
+
+    return any(is_kind(kind) for is_kind in (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list))
+
+
+def _taken_lists(items: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
+    """Return what `_taken` does of lists: a list is surely right where each of its items is."""
+    import pyarrow as pa
+
+    taken, are_right = _taken(items, _stored(column.flatten()))
+    if items.required:
+        are_right = are_right & flags(taken.is_valid())
+    if pa.types.is_dictionary(taken.type):
+        taken = taken.dictionary_decode()
+    is_right = np.ones(len(column), bool)
+    drop_wrong(column, are_right, is_right)
+    return listed(column, taken), is_right
 
 
 def _taken_once(field: Column, column: "pa.DictionaryArray") -> "tuple[pa.Array, Flags]":

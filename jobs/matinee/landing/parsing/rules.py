@@ -32,9 +32,20 @@ _CLOCK = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-7
 _TO_THE_SECOND, _TO_THE_MICROSECOND = 20, 27
 
 
+def arrow_type_of(column: Column) -> "pa.DataType":
+    """Return the Arrow type of a column."""
+    import pyarrow as pa
+
+    if column.items:
+        return pa.list_(arrow_type_of(column.items))
+    if column.fields:
+        return pa.struct([(field.name, arrow_type_of(field)) for field in column.fields])
+    return arrow_type(column.type)
+
+
 @cache
 def arrow_type(kind: str) -> "pa.DataType":
-    """Return the Arrow type of a column's type."""
+    """Return the Arrow type of a type of `SCALAR_TYPES`."""
     import pyarrow as pa
 
     return {
@@ -46,6 +57,36 @@ def arrow_type(kind: str) -> "pa.DataType":
         "date": pa.date32(),
         "timestamptz": pa.timestamp("us", "UTC"),
     }[kind]
+
+
+def lengths(lists: "pa.Array") -> Numbers:
+    """Return how many items lists have; those that are null have none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: Numbers = pc.list_value_length(lists).fill_null(0).cast(pa.int64()).to_numpy()
+    return found
+
+
+def listed(lists: "pa.Array", items: "pa.Array") -> "pa.Array":
+    """Return lists with other items: as many as they have."""
+    import pyarrow as pa
+
+    offsets = np.append([0], np.cumsum(lengths(lists))).astype(np.int32)
+    mask = lists.is_null() if lists.null_count else None
+    return pa.ListArray.from_arrays(pa.array(offsets), items, mask=mask)
+
+
+def drop_wrong(lists: "pa.Array", are_right: Flags, good: Flags) -> None:
+    """Take out the rows of whose list an item is not right.
+
+    Args:
+        lists: one a row.
+        are_right: of the items of all lists, one behind the other, whether each is.
+        good: of the rows.
+    """
+    if not are_right.all():
+        good[np.repeat(np.arange(len(lists)), lengths(lists))[~are_right]] = False
 
 
 def flags(values: "pa.Array") -> Flags:

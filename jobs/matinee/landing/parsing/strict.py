@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import numpy as np
 
+from matinee.contracts.column_types import is_list_of_scalars, within
 from matinee.contracts.model import Column, Contract
 from matinee.landing.parsing.judge import landed_fields
 from matinee.landing.parsing.parsed import Proven
-from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, flags, times
+from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, arrow_type_of, drop_wrong, flags, listed, times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,8 @@ _NO_TEXT, _NO_NUMBER, _NO_REAL, _NO_FLAG = "\ufdd0", -(1 << 63), float("nan"), 2
 _ABSENT = {"string": _NO_TEXT, "int64": _NO_NUMBER, "int8": _NO_FLAG}
 _INT, _LONG_INT = (-(1 << 31), (1 << 31) - 1), (_NO_NUMBER + 1, (1 << 63) - 1)
 _FLAG = {True: 1, False: 0, None: None, msgspec.UNSET: _NO_FLAG}
+#: Items that are no texts: their lists have no quotes of their own.
+_NO_TEXTS = frozenset({"int", "long", "double", "boolean"})
 
 
 class Prover:
@@ -40,6 +43,7 @@ class Prover:
     def __init__(self, contract: Contract) -> None:
         self._fields = landed_fields(contract)
         self._names = frozenset(field.name for field in self._fields)
+        self._nested = [place for place, field in enumerate(self._fields) if within(field)]
         own = {f"field_{number}": field for number, field in enumerate(self._fields)}
         row = msgspec.defstruct(
             "Row",
@@ -55,12 +59,12 @@ class Prover:
 
     def prove(self, lines: Sequence[bytes]) -> Proven:
         """Prove lines, each without its end."""
-        decoded, failed, told_apart, quotes = self._columns(lines)
         columns, names = {}, np.zeros(len(lines), np.int64)
+        decoded, failed, told_apart, quotes = self._columns(lines, names)
         good = np.ones(len(lines), bool)
         good[failed] = False
         for field, found in zip(self._fields, decoded, strict=True):
-            columns[field.name] = _typed(field, _present(found, names), good)
+            columns[field.name] = _typed(field, found if within(field) else _present(found, names), good)
         proven = Proven(good, columns, {})
         for number in np.flatnonzero(good & _is_doubtful(lines, names, [*failed, *told_apart], quotes)).tolist():
             unknown = self._unknown(lines[number], 2 * int(names[number]))
@@ -70,8 +74,11 @@ class Prover:
                 proven.unknown[number] = unknown
         return proven
 
-    def _columns(self, lines: Sequence[bytes]) -> "tuple[list[pa.Array], list[int], list[int], int]":
-        """Return the fields of lines as columns, which lines cannot be decoded, which are odd, and all their quotes."""
+    def _columns(self, lines: Sequence[bytes], names: Numbers) -> "tuple[list[pa.Array], list[int], list[int], int]":
+        """Return the fields of lines as columns, which lines cannot be decoded, which are odd, and all their quotes.
+
+        Names and texts of lists are added to those of the lines.
+        """
         import pyarrow as pa
 
         pieces: list[list[pa.Array]] = []
@@ -86,9 +93,10 @@ class Prover:
             if max(map(len, piece)) > _LONG:
                 piece = [line if _is_short(line) else b"" for line in piece]
             rows = self._decoded(piece, first, failed)
-            pieces.append(
-                [_array(field, values(rows)) for field, values in zip(self._fields, self._values, strict=True)]
-            )
+            found = [values(rows) for values in self._values]
+            for place in self._nested:
+                names[first : first + len(piece)] += _in_nested(self._fields[place], found[place])
+            pieces.append([_array(field, values) for field, values in zip(self._fields, found, strict=True)])
         return [pa.concat_arrays(arrays) for arrays in zip(*pieces, strict=True)], failed, odd, quotes
 
     def _decoded(self, lines: Sequence[bytes], first: int, failed: list[int]) -> list[Any]:
@@ -127,23 +135,41 @@ def prover_of(contract: Contract) -> Prover:
 
 def _decoded_as(field: Column) -> tuple[Any, Any]:
     """Return the type that a field is decoded as, and what it has where a line lacks it."""
-    if field.type == "double":
-        return float | None, _NO_REAL
-    if field.type == "boolean":
-        return bool | None | msgspec.UnsetType, msgspec.UNSET
-    if field.type in {"int", "long"}:
-        least, most = _INT if field.type == "int" else _LONG_INT
-        return Annotated[int, msgspec.Meta(ge=least, le=most)] | None, _NO_NUMBER
-    return str | None, _NO_TEXT
+    kind = _kind_of(field)
+    if field.type in {"boolean", "list", "struct"}:
+        return kind | None | msgspec.UnsetType, msgspec.UNSET
+    return kind | None, {"double": _NO_REAL, "int": _NO_NUMBER, "long": _NO_NUMBER}.get(field.type, _NO_TEXT)
+
+
+def _kind_of(column: Column) -> Any:  # noqa: ANN401 - a type
+    if within(column) and not is_list_of_scalars(column):
+        return type(None)  # Anything else is the judge's.
+    if column.items:
+        item = _kind_of(column.items)
+        return list[item if column.items.required else item | None]  # type: ignore[misc]
+    least, most = _INT if column.type == "int" else _LONG_INT
+    whole = Annotated[int, msgspec.Meta(ge=least, le=most)]
+    return {"double": float, "boolean": bool, "int": whole, "long": whole}.get(column.type, str)
+
+
+def _in_nested(field: Column, values: list[Any]) -> list[int]:
+    """Return how many names and texts the lists or structs of a field are in their lines, with the field's own name."""
+    if field.items and field.items.type in _NO_TEXTS:
+        return [int(value is not msgspec.UNSET) for value in values]
+    return [1 + len(value) - value.count(None) if value else int(value is not msgspec.UNSET) for value in values]
 
 
 def _array(field: Column, values: list[Any]) -> "pa.Array":
     import pyarrow as pa
 
+    known = {"double": pa.float64(), "int": pa.int64(), "long": pa.int64(), "boolean": pa.bool_()}
+    if within(field):
+        lists = [None if value is msgspec.UNSET else value for value in values]
+        items = field.items if is_list_of_scalars(field) else None
+        return pa.array(lists, pa.list_(known.get(items.type, pa.string())) if items else arrow_type_of(field))
     if field.type == "boolean":
         return pa.array([_FLAG[value] for value in values], pa.int8())
-    kind = {"double": pa.float64(), "int": pa.int64(), "long": pa.int64()}.get(field.type, pa.string())
-    return pa.array(values, kind)
+    return pa.array(values, known.get(field.type, pa.string()))
 
 
 def _present(found: "pa.Array", names: Numbers) -> "pa.Array":
@@ -170,6 +196,14 @@ def _typed(field: Column, found: "pa.Array", good: Flags) -> "pa.Array":
     """Return a column by its contract's type; take out the lines whose value may be none of that type."""
     import pyarrow.compute as pc
 
+    if within(field) and not is_list_of_scalars(field):
+        return found
+    if field.items:
+        items = found.flatten()
+        are_right = np.ones(len(items), bool)
+        typed = _typed(field.items, items, are_right)
+        drop_wrong(found, are_right, good)
+        return listed(found, typed)
     if field.type in {"timestamptz", "date"} and found.null_count < len(found):
         typed = times(found, field.type)
         if typed.null_count > found.null_count:

@@ -1,15 +1,18 @@
 """The value of a field: what its JSON can be by the type of its column, strictly, or none.
 
 Texts are `str`, whole numbers and instants (microseconds since 1970, UTC) and days (since 1970) `int`, others `float`.
+Lists are lists of them, structs dictionaries; null is None.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from matinee.contracts.model import Column
 from matinee.landing.parsing.text import Json, Number, has_half
 
-Value: TypeAlias = str | int | float | bool
+Value: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any]
 
 DAY_US = 86_400_000_000
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -25,8 +28,9 @@ _BITS = {"int": 31, "long": 63}
 _MAX_OFFSET = 18 * 60
 
 
-def value_of(kind: str, found: Json) -> Value | None:
-    """Return the value of a field whose column is of a type of `COLUMN_TYPES`; None: it has none of that type."""
+def value_of(column: Column, found: Json) -> Value | None:
+    """Return the value of a field by its column; None: it has none of that type."""
+    kind = column.type
     if type(found) is str:
         if kind == "string":
             return None if has_half(found) else found
@@ -35,7 +39,33 @@ def value_of(kind: str, found: Json) -> Value | None:
         return _day(found) if kind == "date" else None
     if isinstance(found, Number):
         return _real(found) if kind == "double" else _whole(kind, found)
+    if isinstance(found, list) and column.items:
+        return _all_right([(column.items, item) for item in found])
+    if isinstance(found, dict) and column.fields:
+        values = _all_right([(field, found.get(field.name)) for field in column.fields])
+        return None if values is None else dict(zip((field.name for field in column.fields), values, strict=True))
     return found if isinstance(found, bool) and kind == "boolean" else None
+
+
+def unknown_within(column: Column, found: Json) -> Iterator[str]:
+    """Yield the names within a value that its column lacks, each behind the names that lead to it: `address.zip`."""
+    if isinstance(found, list) and column.items:
+        for item in found:
+            yield from unknown_within(column.items, item)
+    if isinstance(found, dict) and column.fields:
+        yield from found.keys() - {field.name for field in column.fields}
+        for field in column.fields:
+            yield from (f"{field.name}.{name}" for name in unknown_within(field, found.get(field.name)))
+
+
+def _all_right(held: list[tuple[Column, Json]]) -> list[Value | None] | None:
+    """Return the values that are within another one; None: one of them is wrong, or null and may not be."""
+    values = [value_of(column, found) for column, found in held]
+    is_right = all(
+        value is not None or (found is None and not column.required)
+        for (column, found), value in zip(held, values, strict=True)
+    )
+    return values if is_right else None
 
 
 def micros(moment: datetime) -> int:

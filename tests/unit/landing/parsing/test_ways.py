@@ -5,12 +5,14 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 from tests.mutations import lines
+from tests.nested import with_lists, with_structs
 from tests.unit.landing.parsing.test_lines import LANDED
 
 from matinee.contracts.model import Column, Contract
 from matinee.contracts.registry import Registry
 from matinee.landing.parsing.judge import judge_of, landed_fields
 from matinee.landing.parsing.lines import parse_lines
+from matinee.landing.parsing.rules import arrow_type
 from matinee.landing.parsing.values import micros
 from matinee.settings import CHECKOUT
 
@@ -23,8 +25,17 @@ OTHERS = [
     Column("kind", "string", required=False, doc="", enum=("a", "tv")),
 ]
 CONTRACTS = [IMPRESSIONS, PLAYS, replace(PLAYS, dataset="raw.others", columns=(*PLAYS.columns, *OTHERS))]
+CONTRACTS += [with_lists(PLAYS), with_structs(PLAYS)]
 PIECE = 10_000
 _AS_NUMBERS = {"timestamptz": pa.int64(), "date": pa.int32()}
+
+
+def _as_numbers(field: Column) -> pa.DataType:
+    if field.items:
+        return pa.list_(_as_numbers(field.items))
+    if field.fields:
+        return pa.struct([(inner.name, _as_numbers(inner)) for inner in field.fields])
+    return _AS_NUMBERS.get(field.type) or arrow_type(field.type)
 
 
 def check(contract: Contract, seed: int, count: int) -> None:
@@ -36,7 +47,7 @@ def check(contract: Contract, seed: int, count: int) -> None:
     assert found["unknown"].to_pylist() == [one.unknown for one in judged]
     for field in landed_fields(contract):
         column = found[field.name]
-        values = column.cast(_AS_NUMBERS[field.type]) if field.type in _AS_NUMBERS else column
+        values = column.cast(_as_numbers(field))
         # By their text: minus zero is not zero, and 1.0 not 1.
         wanted = [repr(one.values.get(field.name)) for one in judged]
         assert [repr(value) for value in values.to_pylist()] == wanted, field.name
