@@ -107,13 +107,15 @@ def prepare(
     buckets: tuple[int, ...] | None = None,
     stamps: Mapping[int | None, str] | None = None,
     as_of: datetime | None = None,
+    terms: Mapping[str, str] | None = None,
+    version: str = "1.0.0",
 ) -> Run:
     """Write rows as the day on an audit branch in one commit, and record it as PREPARED."""
     table = lake.ensure(dataset)
     identity = f"{dataset.replace('.', '_')}_{day:%Y%m%d}_{attempt or uuid.uuid4().hex[:8]}"
     base = refs.head(table)
-    run = Run(identity, dataset, day.isoformat(), day, day, base, pins, "1.0.0", "test", PLANNED, buckets=buckets)
-    run = replace(run, as_of=as_of)
+    run = Run(identity, dataset, day.isoformat(), day, day, base, pins, version, "test", PLANNED, buckets=buckets)
+    run = replace(run, as_of=as_of, terms=terms or {})
     table = refs.create_branch(table, run.branch, base)
     overwrite(table, run, rows, lake.registry.get(dataset).day_column or "")
     audited = refs.head(table.refresh(), run.branch)

@@ -1,16 +1,18 @@
 """`matinee contract`: check what datasets declare, and show what is derived from it."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
 
-from matinee.cli.output import OUT, emit, emit_one, output_option
+from matinee.cli.output import OUT, emit, emit_one, output_option, working
 from matinee.contracts.checks import compile_checks
 from matinee.contracts.ddl import create_statement
 from matinee.contracts.registry import Registry
 from matinee.contracts.validate import check as check_file
 from matinee.contracts.validate import check_all
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
 
 
 @click.group()
@@ -74,6 +76,37 @@ def show(dataset: str, output: str) -> None:
         return
     emit_one(facts, output)
     OUT.print(f"\n{ddl}", markup=False, highlight=False)
+
+
+@contract.command()
+@click.argument("dataset", required=False)
+@output_option
+def plan(dataset: str | None, output: str) -> None:
+    """Show what changed contracts (of DATASET, or of all) change, and the published days that they restate.
+
+    A day is restated where another version of its contract made it, or under other terms: transform, key, cells,
+    inputs, or a parameter that decides rows; and where it reads such a day. Nothing is started.
+
+    \b
+    Example:
+      matinee contract plan core.play_attributions
+    """
+    from matinee.healing.contract_changes import contract_changes
+
+    lake = Lake.open(load_settings())
+    wanted = lake.registry.get(dataset).dataset if dataset else None
+    with working("Looking at what was published …", output):
+        rows = [vars(one) for one in contract_changes(lake) if wanted in (None, one.dataset)]
+    shown = rows if output == "json" else [row | {"days": _ranges(row["days"])} for row in rows]
+    emit(shown, output, empty="Tables and published days are as their contracts say.")
+
+
+def _ranges(days: tuple[date, ...]) -> str | None:
+    """Return days as unbroken ranges, in words."""
+    firsts = [day for day in days if day - timedelta(days=1) not in days]
+    lasts = [day for day in days if day + timedelta(days=1) not in days]
+    found = (f"{a}" if a == b else f"{a} to {b}" for a, b in zip(firsts, lasts, strict=True))
+    return f"{', '.join(found)} ({len(days)})" if days else None
 
 
 def _files(path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
 from matinee.contracts.model import Contract, is_number
@@ -13,6 +14,9 @@ HOOK = "matinee.parameters"
 
 #: What brings live tables up to what is landed is registered under this, by the name of the datasets' transform.
 FOLLOWERS = "matinee.followers"
+
+#: What a contract names as its transform when the SQL stands beside it.
+SQL_FILE = "transform.sql"
 
 #: What must be declared, and what it is.
 Needs = Mapping[str, Literal["duration", "number"]]
@@ -28,6 +32,24 @@ def sql_name(parameter: str, value: str) -> str:
     """Return the name by which SQL binds a parameter: `_` for `.`, and `_us` after a duration's."""
     name = parameter.replace(".", "_")
     return name if is_number(value) else f"{name}_us"
+
+
+def decides_rows(contract: Contract) -> dict[str, str]:
+    """Return the parameters that the contract's transform reads, with their values.
+
+    Of a transform that registers no needs these are all.
+    """
+    if contract.transform == SQL_FILE:
+        bound = _bound(contract.folder / SQL_FILE)
+        return {name: value for name, value in contract.parameters.items() if sql_name(name, value) in bound}
+    hook = registered(HOOK).get(contract.transform or "")
+    needs: Needs = hook.load() if hook else {}
+    return {name: value for name, value in contract.parameters.items() if hook is None or name in needs}
+
+
+def _bound(file: Path) -> set[str]:
+    """Return what the SQL of a file binds."""
+    return set(_ARGUMENT.findall(_COMMENT_OR_TEXT.sub(" ", file.read_text(encoding="utf-8"))))
 
 
 def faults(contract: Contract) -> Iterator[tuple[str, str]]:
@@ -50,6 +72,5 @@ def faults(contract: Contract) -> Iterator[tuple[str, str]]:
         yield "live", f"nothing follows what {contract.transform} makes, so it can have no live table"
     known = {*RUN_ARGUMENTS, *(sql_name(name, value) for name, value in contract.parameters.items())}
     for file in sorted([*contract.folder.glob("*.sql"), *contract.folder.glob("audits/*.sql")]):
-        text = _COMMENT_OR_TEXT.sub(" ", file.read_text(encoding="utf-8"))
-        for argument in sorted(set(_ARGUMENT.findall(text)) - known):
+        for argument in sorted(_bound(file) - known):
             yield "parameters", f"{file.name} binds :{argument}, which no parameter declares"

@@ -60,6 +60,7 @@ class Run:
     `as_of` is the end of the last consecutive valid day of an input that looks ahead (attributions), where it has one.
     `heal` says that it repairs one day, and `buckets` are the profile buckets that it rewrites there; None: every row
     of its days is derived anew.
+    `terms` are what its contract said of the rows (`publication.terms`); empty where an earlier version recorded it.
     `planned_ts` says when the run began; no row depends on it. `began` is the sequence number of `main`'s head at that
     time: of what a publish step wrote again because it had gone stale, that of the first write.
     """
@@ -79,6 +80,7 @@ class Run:
     heal: bool = False
     buckets: tuple[int, ...] | None = None
     began: int | None = None
+    terms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def branch(self) -> str:

@@ -21,6 +21,7 @@ from matinee.engine.tables.protocol import open_tables
 from matinee.ledger.ledger import History
 from matinee.ledger.model import REACHED, Buckets, InputPin, Publication, Run, State
 from matinee.publication.inputs import keeps_buckets, keeps_ids
+from matinee.publication.terms import other_terms, row_terms
 from matinee.table.catalog import Lake
 from matinee.table.files import Slice, slice_files
 from matinee.transforms import TransformContext
@@ -37,6 +38,7 @@ def is_explained(lake: Lake, validity: Validity, contract: Contract, published: 
     made_by = (published.run.contract_version, published.run.code_version)
     by_bucket = keeps_buckets(lake.registry, contract) or keeps_ids(contract)
     same = published.state is State.PUBLISHED and made_by == (contract.version, __version__)
+    same = same and not other_terms(published.run, row_terms(contract))
     return by_bucket and same and validity.changed_outside(published) is None
 
 

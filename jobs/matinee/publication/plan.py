@@ -15,6 +15,7 @@ from matinee.ledger.model import Buckets, InputPin, Publication, Run, State
 from matinee.publication.branches import Branch, drop_branch, make_branch
 from matinee.publication.changed_buckets import changed_buckets
 from matinee.publication.request import RunRequest
+from matinee.publication.terms import other_terms, row_terms
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs, landing_seq
@@ -113,6 +114,7 @@ def _run_on(
         heal=request.heal,
         buckets=_healed(validity, contract, pins, first) if request.heal else None,
         began=branch.began if request.began is None else request.began,
+        terms=row_terms(contract),
     )
 
 
@@ -282,7 +284,7 @@ def generation(
 
 
 def _changed(contract: Contract, before: Run, now: Run, day: date) -> bool:
-    if before.contract_version != now.contract_version:
+    if before.contract_version != now.contract_version or other_terms(before, now.terms):
         return True
     for spec in contract.inputs:
         ours, theirs = now.pin(spec.dataset).days, before.pin(spec.dataset).days

@@ -5,6 +5,7 @@ those of this folder are general, those of `domain/` have the rules that connect
 """
 
 from matinee.contracts.model import Contract
+from matinee.contracts.readers import SQL_FILE
 from matinee.errors import ContractError
 from matinee.hooks import registered
 from matinee.transforms.context import BY_PROFILE, Transform, TransformContext
@@ -12,8 +13,6 @@ from matinee.transforms.sql import sql_transform
 
 __all__ = ["HOOK", "SQL_FILE", "Transform", "TransformContext", "is_by_profile", "transform_of"]
 
-#: What a contract names as its transform when the SQL stands beside it.
-SQL_FILE = "transform.sql"
 
 #: A package registers a `Transform` under this, by the name that contracts use.
 HOOK = "matinee.transforms"

@@ -19,7 +19,11 @@ from pyspark.sql.window import WindowSpec
 
 from matinee.contracts.model import RECEIVED, Cells, Contract
 from matinee.contracts.model import Column as Declared
+from matinee.contracts.readers import Needs
 from matinee.transforms.context import TransformContext
+
+#: Whose values decide rows: none.
+PARAMETERS: Needs = {}
 
 
 def deduplicate(inputs: Mapping[str, DataFrame], context: TransformContext) -> DataFrame:

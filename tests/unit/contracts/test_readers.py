@@ -3,12 +3,14 @@
 import ast
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from matinee.contracts.loader import load
-from matinee.contracts.readers import HOOK
+from matinee.contracts.readers import HOOK, SQL_FILE, decides_rows
+from matinee.contracts.registry import Registry
 from matinee.contracts.validate import check
 from matinee.errors import UsageError
 from matinee.hooks import registered
@@ -72,3 +74,25 @@ def test_sql_that_binds_what_no_parameter_declares_is_refused(tmp_path: Path) ->
 def test_a_missing_parameter_is_named_where_it_is_read() -> None:
     with pytest.raises(UsageError, match=r"raw.plays has no parameter stream.delay"):
         load(SHIPPED / "raw" / "plays" / "contract.odcs.yaml").duration("stream.delay")
+
+
+def test_the_shipped_transforms_tell_what_decides_their_rows() -> None:
+    registry = Registry.load(SHIPPED)
+    assert {one.dataset: sorted(decides_rows(one)) for one in registry.all() if one.transform} == {
+        "core.impressions": [],
+        "core.plays": [],
+        "core.play_attributions": ["attribution.min_delay", "attribution.window"],
+        "core.impression_plays": ["attribution.min_delay", "attribution.window"],
+    }
+
+
+def test_sql_tells_by_what_it_binds_what_decides_its_rows(tmp_path: Path) -> None:
+    contract = Registry.load(SHIPPED).get("core.impression_plays")
+    (tmp_path / SQL_FILE).write_text("SELECT 1 -- :live_keep_us\nWHERE ts < :attribution_window_us\n")
+    by_sql = replace(contract, folder=tmp_path, transform=SQL_FILE)
+    assert set(decides_rows(by_sql)) == {"attribution.window"}
+
+
+def test_all_parameters_decide_rows_of_a_transform_that_registers_none() -> None:
+    contract = Registry.load(SHIPPED).get("core.impression_plays")
+    assert decides_rows(replace(contract, transform="other")) == contract.parameters

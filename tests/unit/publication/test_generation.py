@@ -84,3 +84,10 @@ def test_a_heal_that_changes_no_row_keeps_it_and_one_that_changes_some_does_not(
 
 def test_the_same_publication_judged_again_keeps_it() -> None:
     assert next_generation(run({D1: 2, D2: 1}, "before"), read=8) == 4
+
+
+def test_other_terms_of_its_contract_raise_it() -> None:
+    before = replace(BEFORE, run=replace(BEFORE.run, terms={"attribution.window": "24h"}))
+    now = run({D1: 1, D2: 1})
+    assert next_generation(replace(now, terms={"attribution.window": "24h"}), before=before) == 4
+    assert next_generation(replace(now, terms={"attribution.window": "1h"}), before=before) == 5

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.lakes import D1, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import CommitConflictError
+from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.rows import from_row, to_row
 from matinee.publication import plan as planning
 from matinee.publication.move import move_to_main
 from matinee.publication.plan import LOOKS, plan
@@ -64,3 +66,19 @@ def test_inputs_that_never_stand_still_are_a_conflict_and_leave_no_branch(
     with pytest.raises(CommitConflictError, match="published again during each of 5 looks"):
         plan(lake, RunRequest("core.play_attributions", D1, D1))
     assert set(lake.table("core.play_attributions").metadata.refs) == {"main"}
+
+
+def test_a_run_records_the_terms_of_its_contract(lake: Lake) -> None:
+    run = plan(lake, RunRequest("core.play_attributions", D1, D1)).run
+    assert run.terms == {
+        "transform": "attribute_plays",
+        "key": "play_id",
+        "cells.of": "profile_id",
+        "cells.buckets": "8",
+        "input plays": "core.plays, 0d back, 0d ahead",
+        "input impressions": "core.impressions, attribution.window back, 0d ahead",
+        "attribution.window": "24h",
+        "attribution.min_delay": "0s",
+    }
+    prepared = Publication(run, D1, State.PREPARED, 1, PLANNED)
+    assert Run.from_summary(run.to_summary()) == from_row(to_row(prepared)).run == run

@@ -1,0 +1,105 @@
+"""Contract changes: the published days that a changed contract restates, found by what their publications recorded.
+
+Nothing is derived by itself: a person starts the backfill.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from matinee.contracts import evolve
+from matinee.contracts.model import Contract
+from matinee.days import day_range
+from matinee.ledger.model import State
+from matinee.publication.terms import other_terms, row_terms
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
+
+
+@dataclass(frozen=True)
+class ContractChange:
+    """What a contract changes in a dataset, and the published days that it restates.
+
+    Attributes:
+        version: of the contract as it is now.
+        changes: what differs, in words.
+        days: the days, oldest first; none where the change is one of the table alone.
+        next_step: what restates the days, or changes the table.
+    """
+
+    dataset: str
+    version: str
+    changes: tuple[str, ...]
+    days: tuple[date, ...]
+    next_step: str
+
+
+def contract_changes(lake: Lake) -> Iterator[ContractChange]:
+    """Yield what the contracts change now, inputs before what is made from them.
+
+    Days that cannot be derived any more, because they or days that they read were dropped, are not restated; nor are
+    days that were withdrawn.
+
+    Raises:
+        ContractError: a contract asks for a change that its table cannot follow.
+    """
+    validity, restated = Validity(lake), dict[str, set[date]]()
+    for contract in lake.registry.all():
+        if not lake.exists(contract.dataset):
+            continue
+        changes = tuple(map(str, evolve.plan(contract, lake.table(contract.dataset))))
+        if changes:
+            yield ContractChange(contract.dataset, contract.version, changes, (), "The next write changes the table.")
+        if contract.transform:
+            found = _restated(validity, contract, restated)
+            restated[contract.dataset] = {day for days in found.values() for day in days}
+            for cause, days in found.items():
+                words, step = cause.words(contract), cause.next_step(contract, days)
+                yield ContractChange(contract.dataset, contract.version, words, tuple(days), step)
+
+
+class _Cause(NamedTuple):
+    """Why a day is restated: by which version of its contract it was made, which terms and inputs are others now."""
+
+    version: str
+    terms: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+    def words(self, contract: Contract) -> tuple[str, ...]:
+        version = () if self.version == contract.version else (f"contract: {self.version} ▸ {contract.version}",)
+        return (*version, *self.terms, *(f"its input {name} is restated" for name in self.inputs))
+
+    def next_step(self, contract: Contract, days: list[date]) -> str:
+        own = self.terms or self.version != contract.version
+        if contract.dag and not own:
+            return "Nothing: the backfill of its input derives these days, too."
+        keys = f"{contract.dataset} --from {days[0]} --to {days[-1]}"
+        command = f'backfill apply {keys} --reason "contract {contract.version}"' if contract.dag else f"run {keys}"
+        unversioned = self.terms and self.version == contract.version
+        first = "Give the contract a new version: its rows are others. Then " if unversioned else ""
+        return f"{first}`matinee {command}`."
+
+
+def _restated(validity: Validity, contract: Contract, restated: Mapping[str, set[date]]) -> dict[_Cause, list[date]]:
+    terms, found = row_terms(contract), defaultdict[_Cause, list[date]](list)
+    published, first = validity.history(contract.dataset), validity.derivable_from(contract)
+    for day in sorted(published.newest_notes):
+        newest = published.newest(day) if day >= first else None
+        if newest is None or newest.state is not State.PUBLISHED:
+            continue
+        cause = _Cause(
+            newest.run.contract_version, other_terms(newest.run, terms), tuple(_read(contract, day, restated))
+        )
+        if cause.words(contract):
+            found[cause].append(day)
+    return dict(found)
+
+
+def _read(contract: Contract, day: date, restated: Mapping[str, set[date]]) -> Iterator[str]:
+    """Yield the inputs of which a day reads restated days."""
+    for spec in contract.inputs:
+        days = restated.get(spec.dataset, set())
+        if any(read in days for read in day_range(*contract.input_days(spec, day, day))):
+            yield spec.dataset

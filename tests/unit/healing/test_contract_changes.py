@@ -1,0 +1,134 @@
+"""What a changed contract restates: days made by another version or under other terms, and days that read those."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.lakes import D1, D2, D3, core_play, land, make_lake, prepare, raw_play
+
+from matinee import __version__
+from matinee.contracts.registry import Registry
+from matinee.errors import ContractError
+from matinee.healing.contract_changes import contract_changes
+from matinee.ledger.ledger import history
+from matinee.ledger.withdrawal import withdraw
+from matinee.publication.changed_buckets import is_explained
+from matinee.publication.move import move_to_main
+from matinee.publication.terms import row_terms
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
+
+PLAYS, ATTRIBUTIONS, OUTCOMES = "core.plays", "core.play_attributions", "core.impression_plays"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake of which plays, attributions and outcomes of three days are published."""
+    lake = make_lake(tmp_path)
+    land(lake, "raw.plays", [raw_play(day) for day in (D1, D2, D3)])
+    for dataset in (PLAYS, ATTRIBUTIONS, OUTCOMES):
+        for day in (D1, D2, D3):
+            publish(lake, dataset, day)
+    return lake
+
+
+def publish(lake: Lake, dataset: str, day: date) -> None:
+    """Publish a day as the contract says now."""
+    contract = lake.registry.get(dataset)
+    rows = [core_play(day)] if dataset == PLAYS else []
+    terms, version = row_terms(contract), contract.version
+    move_to_main(lake, prepare(lake, dataset, day, rows, terms=terms, version=version), lambda _: ())
+
+
+def changed(lake: Lake, dataset: str, **values: object) -> Lake:
+    """Return the lake with another contract of a dataset."""
+    contract = replace(lake.registry.get(dataset), **values)  # type: ignore[arg-type]
+    return replace(lake, registry=Registry({**lake.registry.contracts, dataset: contract}))
+
+
+def with_window(lake: Lake, dataset: str, window: str, **values: object) -> Lake:
+    parameters = {**lake.registry.get(dataset).parameters, "attribution.window": window}
+    return changed(lake, dataset, parameters=parameters, **values)
+
+
+def brief(lake: Lake) -> list[tuple[str, tuple[str, ...], tuple[date, ...]]]:
+    return [(one.dataset, one.changes, one.days) for one in contract_changes(lake)]
+
+
+def test_nothing_is_restated_where_contracts_stand(lake: Lake) -> None:
+    assert brief(lake) == []
+
+
+def test_another_window_restates_each_published_day_and_what_reads_it(lake: Lake) -> None:
+    wider = with_window(lake, ATTRIBUTIONS, "1h", version="1.1.0")
+    version, window = "contract: 1.0.0 ▸ 1.1.0", "attribution.window: 24h ▸ 1h"
+    assert brief(wider) == [
+        (ATTRIBUTIONS, (version, window), (D1, D2, D3)),
+        (OUTCOMES, ("its input core.play_attributions is restated",), (D1, D2, D3)),
+    ]
+    steps = [one.next_step for one in contract_changes(wider)]
+    assert steps == [
+        f'`matinee backfill apply {ATTRIBUTIONS} --from {D1} --to {D3} --reason "contract 1.1.0"`.',
+        "Nothing: the backfill of its input derives these days, too.",
+    ]
+
+
+def test_days_that_were_published_under_the_new_contract_are_not_restated(lake: Lake) -> None:
+    wider = with_window(lake, OUTCOMES, "1h", version="1.1.0")
+    publish(wider, OUTCOMES, D2)
+    assert [one.days for one in contract_changes(wider)] == [(D1, D3)]
+
+
+def test_other_terms_under_the_same_version_ask_for_a_version(lake: Lake) -> None:
+    [found] = contract_changes(with_window(lake, OUTCOMES, "1h"))
+    assert found.changes == ("attribution.window: 24h ▸ 1h",)
+    assert found.next_step.startswith("Give the contract a new version")
+
+
+def test_a_parameter_that_only_audits_read_restates_nothing(lake: Lake) -> None:
+    parameters = {**lake.registry.get(OUTCOMES).parameters, "take_rate.max": "0.4", "live.keep": "8d"}
+    assert brief(changed(lake, OUTCOMES, parameters=parameters)) == []
+
+
+def test_a_parameter_that_a_statement_binds_restates_its_days(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "transform.sql").write_text("SELECT :take_rate_max FROM impressions")
+    written = {"transform": "transform.sql", "folder": tmp_path}
+    stated = changed(lake, OUTCOMES, **written)
+    for day in (D1, D2, D3):
+        publish(stated, OUTCOMES, day)
+    before = stated.registry.get(OUTCOMES).parameters
+    assert brief(changed(lake, OUTCOMES, **written, parameters=before | {"take_rate.min": "0.1"})) == []
+    [found] = contract_changes(changed(lake, OUTCOMES, **written, parameters=before | {"take_rate.max": "0.1"}))
+    assert found.changes == ("take_rate.max: 0.5 ▸ 0.1",)
+
+
+def test_a_day_of_which_no_terms_are_known_is_judged_by_the_version_alone(lake: Lake) -> None:
+    move_to_main(lake, prepare(lake, OUTCOMES, D2, []), lambda _: ())
+    assert [one.days for one in contract_changes(with_window(lake, OUTCOMES, "1h"))] == [(D1, D3)]
+
+
+def test_a_withdrawn_day_is_not_restated(lake: Lake) -> None:
+    newest = history(lake, OUTCOMES).newest(D1)
+    assert newest is not None
+    withdraw(lake, newest, "a wrong client")
+    assert [one.days for one in contract_changes(with_window(lake, OUTCOMES, "1h"))] == [(D2, D3)]
+
+
+def test_a_change_of_the_table_restates_no_day(lake: Lake) -> None:
+    [found] = contract_changes(changed(lake, PLAYS, description="Plays."))
+    assert found.days == ()
+    assert [word.partition(":")[0] for word in found.changes] == ["property comment"]
+
+
+def test_a_change_that_the_table_cannot_follow_is_refused(lake: Lake) -> None:
+    with pytest.raises(ContractError, match="changes the partitioning"):
+        brief(changed(lake, PLAYS, partitions=()))
+
+
+def test_a_day_under_other_terms_is_not_healed_cell_by_cell(lake: Lake) -> None:
+    newest = history(lake, ATTRIBUTIONS).newest(D1)
+    assert newest is not None
+    newest = replace(newest, run=replace(newest.run, code_version=__version__))
+    contracts = [one.registry.get(ATTRIBUTIONS) for one in (lake, with_window(lake, ATTRIBUTIONS, "1h"))]
+    assert [is_explained(lake, Validity(lake), one, newest) for one in contracts] == [True, False]
