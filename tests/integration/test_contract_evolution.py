@@ -271,22 +271,23 @@ def test_a_change_that_comes_between_is_a_conflict(table: "Table", contract: Con
     assert [field.name for field in table.refresh().schema().fields] == ["name", "views", "day", "note"]
 
 
-@pytest.mark.parametrize(
-    ("cells", "refusal"),
-    [
-        (
-            Cells("profile_bucket", "profile_id", 16),
-            "The number of the buckets of core.plays is 8 in its table, 16 in its",
-        ),
-        (
-            Cells("profile_bucket", "title_id", 8),
-            "The column of the buckets of core.plays is profile_id in its table, title",
-        ),
-    ],
-)
-def test_other_buckets_are_refused(
-    create: Callable[[Contract], "Table"], shipped: Contract, cells: Cells, refusal: str
+def test_cells_of_another_column_are_refused(create: Callable[[Contract], "Table"], shipped: Contract) -> None:
+    table = create(shipped)
+    refusal = "The column of the buckets of core.plays is profile_id in its table, title_id in its"
+    with pytest.raises(ContractError, match=refusal):
+        plan(replace(shipped, cells=Cells("profile_bucket", "title_id", 8)), table)
+
+
+def test_another_number_of_buckets_changes_days_that_are_written_from_now_on_and_no_table(
+    create: Callable[[Contract], "Table"], shipped: Contract
 ) -> None:
     table = create(shipped)
-    with pytest.raises(ContractError, match=refusal):
-        plan(replace(shipped, cells=cells), table)
+    assert plan(shipped.with_buckets(16), table) == ()
+
+
+def test_another_number_of_buckets_is_refused_where_no_backfill_writes_days_again(
+    create: Callable[[Contract], "Table"], shipped: Contract
+) -> None:
+    landed = replace(shipped, kind="event", transform=None)
+    with pytest.raises(ContractError, match=r"The number of the buckets of core\.plays is 8 in its table, 16 in"):
+        plan(landed.with_buckets(16), create(landed))

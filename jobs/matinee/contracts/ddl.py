@@ -24,8 +24,8 @@ _SPARK_TYPES = {
 #: How every engine writes Parquet here: see deploy/decisions/004.
 COMPRESSION_LEVEL = 1
 DICTIONARY_BYTES = 128 * 2**10
-#: The table properties that hold the number of the contract's buckets and the column that they are of: with another one
-#: rows would be in other cells.
+#: The table properties that hold the number of the buckets and the column that they are of, as the table was made. A
+#: publication records the number that its days were written in; the property is that of earlier ones.
 BUCKETS, BUCKETS_OF = "matinee.profile-buckets", "matinee.buckets-of"
 _SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
 _FIRST_PARTITION_ID = 1000

@@ -173,20 +173,29 @@ def _sorting(contract: Contract, table: "Table", names: Mapping[str, str]) -> It
 
 
 def _properties(contract: Contract, table: "Table") -> Iterator[Change]:
-    for key, stated, what in (
-        (BUCKETS, str(contract.cells.buckets), "number"),
-        (BUCKETS_OF, contract.cells.of, "column"),
-    ):
-        known = table.properties.get(key)
-        if known is not None and known != stated:
-            raise ContractError(
-                f"The {what} of the buckets of {contract.dataset} is {known} in its table, {stated} in its contract.",
-                next_step=f"Keep {known} in its cells; for another {what} derive a new dataset from the same inputs.",
-                facts={"dataset": contract.dataset, "version": contract.version},
-            )
-    for name, value in table_properties(contract).items():
-        if name != "format-version" and table.properties.get(name) != value:
+    wanted = {name: value for name, value in table_properties(contract).items() if name != "format-version"}
+    if BUCKETS in table.properties:
+        _refuse_cells(contract, table.properties)
+        if contract.transform is not None:
+            del wanted[BUCKETS]  # It tells the number of days of which no publication does.
+    for name, value in wanted.items():
+        if table.properties.get(name) != value:
             yield Change("property", name, table.properties.get(name, ""), value)
+
+
+def _refuse_cells(contract: Contract, properties: Mapping[str, str]) -> None:
+    number, of = properties[BUCKETS], properties.get(BUCKETS_OF, contract.cells.of)
+    if of != contract.cells.of:
+        what, known, stated = "column", of, contract.cells.of
+    elif contract.kind in {"event", "register"} and number != str(contract.cells.buckets):
+        what, known, stated = "number", number, str(contract.cells.buckets)  # No backfill writes its days again.
+    else:
+        return
+    raise ContractError(
+        f"The {what} of the buckets of {contract.dataset} is {known} in its table, {stated} in its contract.",
+        next_step=f"Keep {known} in its cells; for another {what} derive a new dataset from the same inputs.",
+        facts={"dataset": contract.dataset, "version": contract.version},
+    )
 
 
 def _stage(contract: Contract, changes: tuple[Change, ...], transaction: "Transaction") -> None:

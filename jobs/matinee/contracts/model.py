@@ -11,16 +11,12 @@ from matinee.errors import UsageError
 
 #: What a dataset is: landed events, derived from others, the lake's own book-keeping, or kept by micro-batches.
 Kind = Literal["event", "derived", "register", "live"]
-
 #: What a source's contract says: how late its events may arrive and be on time, and what share usually repeats another.
 SOURCE_DELAY, SOURCE_REPEATS = "source.delay", "source.repeats"
-
 #: The transform that keeps one row for each key of a day of landed rows.
 DEDUPLICATE = "deduplicate"
-
 #: When an event arrived: as its producer states it, else when it was landed.
 RECEIVED = "received_ts"
-
 #: What the names of manifests begin with; those of other landing files begin with the name of their dataset.
 MANIFEST = "manifest"
 
@@ -259,6 +255,16 @@ class Contract:
             if not is_number(value):
                 parse_duration(value)
         return replace(self, parameters={**self.parameters, **overrides})
+
+    def with_buckets(self, buckets: int) -> "Contract":
+        """Return the contract with another number of buckets: as days that were written in so many have it."""
+        if not self.cells.column or buckets == self.cells.buckets:
+            return self
+        columns = tuple(
+            replace(one, maximum=buckets - 1) if one.name == self.cells.column and one.maximum is not None else one
+            for one in self.columns
+        )
+        return replace(self, cells=replace(self.cells, buckets=buckets), columns=columns)
 
     def touched_days(self, first_key: date, last_key: date) -> tuple[date, date]:
         """Return the first and the last day that a run of these keys publishes, both included."""

@@ -155,6 +155,15 @@ def _cells(subject: Subject) -> Iterator[Finding]:
                 yield place, f"cells name {name}, which is no required column of type {kind}"
         if cells.buckets < 1:
             yield place, "cells must have at least 1 bucket"
+        elif (last := _last_bucket(subject.contract)) not in (None, cells.buckets - 1):
+            yield (
+                subject.column(cells.column, "logicalTypeOptions"),
+                f"the last bucket is {cells.buckets - 1}, not {last}",
+            )
+
+
+def _last_bucket(contract: Contract) -> float | None:
+    return next((one.maximum for one in contract.columns if one.name == contract.cells.column), None)
 
 
 def _day(subject: Subject) -> Iterator[Finding]:

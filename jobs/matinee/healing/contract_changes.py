@@ -13,7 +13,7 @@ from matinee.contracts import evolve
 from matinee.contracts.model import Contract
 from matinee.days import day_range
 from matinee.ledger.model import State
-from matinee.publication.terms import other_terms, row_terms
+from matinee.publication.terms import other_terms, row_terms, terms_of
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 
@@ -90,7 +90,9 @@ def _restated(validity: Validity, contract: Contract, restated: Mapping[str, set
         if newest is None or newest.state is not State.PUBLISHED:
             continue
         cause = _Cause(
-            newest.run.contract_version, other_terms(newest.run, terms), tuple(_read(contract, day, restated))
+            newest.run.contract_version,
+            other_terms(terms_of(validity.lake, newest.run), terms),
+            tuple(_read(contract, day, restated)),
         )
         if cause.words(contract):
             found[cause].append(day)

@@ -9,7 +9,13 @@ from matinee.contracts.model import DEDUPLICATE, Contract
 from matinee.days import LAST_INSTANT, start_of
 from matinee.healing.late import stale_days
 from matinee.ledger.model import Publication
-from matinee.publication.changed_buckets import LateChange, changed_buckets, is_explained, late_changes
+from matinee.publication.changed_buckets import (
+    LateChange,
+    buckets_of_days,
+    changed_buckets,
+    is_explained,
+    late_changes,
+)
 from matinee.publication.plan import pin_at
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -73,7 +79,8 @@ def _touched(
     whole_day = LateChange(-1, start_of(newest.day), start_of(newest.day) + LAST_INSTANT)
     for change in [whole_day] if late is None else late:
         for dataset, day in _reached(lake, validity, contract.dataset, change):
-            yield dataset, day, None if late is None else {change.bucket}
+            same = buckets_of_days(validity, lake.registry.get(dataset), [day]) == contract.cells.buckets
+            yield dataset, day, {change.bucket} if same and late is not None else None
 
 
 def _reached(lake: Lake, validity: Validity, dataset: str, change: LateChange) -> Iterator[tuple[str, date]]:

@@ -43,6 +43,7 @@ class InputPin:
     `days` holds each input day that was read as valid with its generation then; for `raw.*`, which has no generations,
     with the highest landing number of the day's rows. `landing_seq` is the highest one of the whole snapshot (`raw.*`).
     `stamps` holds the stamp of each of these days that has one: the rows that were read under that generation.
+    `buckets` is the number of buckets that all of these days were written in; None: not all in the same, or not known.
     """
 
     dataset: str
@@ -51,6 +52,7 @@ class InputPin:
     landing_seq: int | None
     days: Mapping[date, int]
     stamps: Mapping[date, str] = field(default_factory=dict)
+    buckets: int | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from matinee.engine.tables.protocol import Tables, open_tables
 from matinee.errors import AuditFailedError
 from matinee.ledger.ledger import history
 from matinee.ledger.model import REACHED, Run
-from matinee.publication.inputs import few_buckets, input_slices, keeps_buckets, pinned_inputs
+from matinee.publication.inputs import HISTORY, few_buckets, input_slices, keeps_buckets, pinned_inputs
+from matinee.publication.terms import contract_of
 from matinee.report import Verdict
 from matinee.table.catalog import Lake
 from matinee.table.files import Slice, data_files, day_sizes, slice_files
@@ -24,8 +25,6 @@ from matinee.table.statistics import proven_checks
 from matinee.transforms.context import TransformContext
 from matinee.transforms.deduplication import rows_to_judge
 from matinee.transforms.sql import sql_arguments
-
-HISTORY = timedelta(days=28)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Judged:
 def audit_candidate(lake: Lake, run: Run, snapshot_id: int) -> Judged:
     """Judge the days of a run as they stand at a snapshot of its branch, or of `main`; no failure is raised."""
     lake = lake.one_look()
-    contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
+    contract = contract_of(lake, run)
     with _audited(lake, contract, run, snapshot_id) as (session, audit, own):
         checked = run_checks(session, compile_checks(contract, _proven(lake, contract, own)))
         verdicts = (*checked.verdicts, *audit(load_audits(contract)))
@@ -48,7 +47,7 @@ def audit_candidate(lake: Lake, run: Run, snapshot_id: int) -> Judged:
 
 def audit_across_days(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
     """Judge a replayed change by the audits that look at other days, too: those may have changed since."""
-    contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
+    contract = contract_of(lake, run)
     audits = [audit for audit in load_audits(contract) if audit.cross_day]
     if not audits:
         return ()

@@ -16,12 +16,12 @@ from pyspark.sql import functions as F
 from matinee import __version__
 from matinee.contracts.model import Contract, InputSpec
 from matinee.contracts.stamps import Stamps, changed
-from matinee.days import instant_of
+from matinee.days import day_range, instant_of
 from matinee.engine.tables.protocol import open_tables
 from matinee.ledger.ledger import History
 from matinee.ledger.model import REACHED, Buckets, InputPin, Publication, Run, State
-from matinee.publication.inputs import keeps_buckets, keeps_ids
-from matinee.publication.terms import other_terms, row_terms
+from matinee.publication.inputs import HISTORY, keeps_buckets, keeps_ids, reads_own_buckets
+from matinee.publication.terms import buckets_of, other_terms, row_terms, terms_of
 from matinee.table.catalog import Lake
 from matinee.table.files import Slice, slice_files
 from matinee.transforms import TransformContext
@@ -33,13 +33,30 @@ def is_explained(lake: Lake, validity: Validity, contract: Contract, published: 
     """Whether a published day differs from what it would be now by what landed and was published since, and no more.
 
     It does not where it was withdrawn, where contract or code are others than it was made by, where something was
-    changed by no publication and no landing, or where the transform is not known to stay within buckets.
+    changed by no publication and no landing, or where the transform is not known to stay within buckets. Nor while the
+    days before it, which audits compare it with, are in another number of buckets.
     """
     made_by = (published.run.contract_version, published.run.code_version)
     by_bucket = keeps_buckets(lake.registry, contract) or keeps_ids(contract)
     same = published.state is State.PUBLISHED and made_by == (contract.version, __version__)
-    same = same and not other_terms(published.run, row_terms(contract))
-    return by_bucket and same and validity.changed_outside(published) is None
+    same = same and not other_terms(terms_of(lake, published.run), row_terms(contract))
+    if not (by_bucket and same) or validity.changed_outside(published) is not None:
+        return False
+    before = day_range(published.day - HISTORY, published.day)
+    return buckets_of_days(validity, contract, before) == contract.cells.buckets
+
+
+def buckets_of_days(validity: Validity, contract: Contract, days: Iterable[date]) -> int | None:
+    """Return the number of buckets that days of a dataset are in; None where not all are in the same, or in none.
+
+    Days that were never published are in any number.
+    """
+    if not contract.bucketed:
+        return None
+    published = validity.history(contract.dataset)
+    newest = (found for day in days if (found := published.newest(day)))
+    numbers = {buckets_of(validity.lake, one.run) for one in newest} or {contract.cells.buckets}
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,8 @@ def changed_buckets(
     if not is_explained(lake, validity, contract, published):
         return None
     now = {pin.dataset: pin for pin in pins}
+    if not reads_own_buckets(lake.registry, contract, now.values()):
+        return None
     buckets: set[int] = set()
     for spec in contract.inputs:
         before, after = published.run.pin(spec.dataset), now[spec.dataset]

@@ -11,7 +11,7 @@ from matinee.contracts.registry import Registry
 from matinee.days import day_range
 from matinee.engine.tables.protocol import Tables, open_tables
 from matinee.ledger.model import Run
-from matinee.publication.inputs import few_buckets, input_slices, keeps_buckets, pinned_inputs
+from matinee.publication.inputs import few_buckets, input_slices, keeps_buckets, pinned_inputs, reads_own_buckets
 from matinee.publication.plan import Plan
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -46,7 +46,8 @@ def own_cells(registry: Registry, contract: Contract, first: date, last: date) -
 
 def _cells(lake: Lake, tables: Tables, contract: Contract, run: Run) -> list[Cell]:
     days = (run.first_day, run.last_day)
-    cells = own_cells(lake.registry, contract, *days) if tables.cell_rows is not None else []
+    alone = tables.cell_rows is not None and reads_own_buckets(lake.registry, contract, run.pins)
+    cells = own_cells(lake.registry, contract, *days) if alone else []
     cells = [cell for cell in cells if run.buckets is None or cell.bucket in run.buckets]
     rows = sum(_rows(lake, one) for one in input_slices(lake.registry, contract, run).values()) if cells else 0
     return cells if rows >= (tables.cell_rows or 0) * len(cells) else []

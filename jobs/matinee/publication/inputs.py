@@ -1,13 +1,20 @@
 """The inputs of a run: pinned snapshots, cut to the days that are read; the same for deriving and judging."""
 
+from collections.abc import Iterable
+from datetime import timedelta
+
 from pyspark.sql import DataFrame
 
 from matinee.contracts.model import DEDUPLICATE, Contract
 from matinee.contracts.registry import Registry
 from matinee.engine.tables.protocol import Tables
-from matinee.ledger.model import Run
+from matinee.ledger.model import InputPin, Run
 from matinee.table.files import Cell, Slice
 from matinee.transforms import is_by_profile
+from matinee.transforms.deduplication import bucket_of
+
+#: How far before the days of a run its audits look.
+HISTORY = timedelta(days=28)
 
 
 def keeps_buckets(registry: Registry, contract: Contract) -> bool:
@@ -23,6 +30,12 @@ def keeps_buckets(registry: Registry, contract: Contract) -> bool:
 def keeps_ids(contract: Contract) -> bool:
     """Whether a dataset is landed rows without repeats, in buckets: landed rows know none."""
     return contract.transform == DEDUPLICATE and contract.bucketed
+
+
+def reads_own_buckets(registry: Registry, contract: Contract, pins: Iterable[InputPin]) -> bool:
+    """Whether the days that are read of inputs in buckets are in as many buckets as those that are derived."""
+    numbers = {pin.buckets for pin in pins if registry.get(pin.dataset).bucketed}
+    return numbers <= {contract.cells.buckets}
 
 
 def few_buckets(contract: Contract, run: Run) -> bool:
@@ -48,9 +61,16 @@ def input_slices(registry: Registry, contract: Contract, run: Run, cell: Cell | 
 def pinned_inputs(
     tables: Tables, registry: Registry, contract: Contract, run: Run, cell: Cell | None = None
 ) -> dict[str, DataFrame]:
-    """Return the inputs by alias; of an optional one only the days that were valid when it was pinned."""
+    """Return the inputs by alias; of an optional one only the days that were valid when it was pinned.
+
+    The rows of days in another number of buckets come in the buckets of the dataset that is derived.
+    """
     frames = {alias: tables.read(wanted) for alias, wanted in input_slices(registry, contract, run, cell).items()}
     for spec in contract.inputs:
+        cells, own = registry.get(spec.dataset).cells, contract.cells
+        alike = bool(own.column) and (cells.column, cells.of) == (own.column, own.of)
+        if alike and run.pin(spec.dataset).buckets != own.buckets:
+            frames[spec.alias] = frames[spec.alias].withColumn(own.column, bucket_of(own.of, own.buckets))
         if spec.optional:
             day = frames[spec.alias][registry.get(spec.dataset).day_column or ""]
             frames[spec.alias] = frames[spec.alias].where(day.isin(sorted(run.pin(spec.dataset).days)))

@@ -1,7 +1,7 @@
 """Planning a run: its branch, the days it publishes, and every input pinned at a snapshot."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from matinee.ledger import pins
 from matinee.ledger.ledger import History
 from matinee.ledger.model import Buckets, InputPin, Publication, Run, State
 from matinee.publication.branches import Branch, drop_branch, make_branch
-from matinee.publication.changed_buckets import changed_buckets
+from matinee.publication.changed_buckets import buckets_of_days, changed_buckets
 from matinee.publication.request import RunRequest
 from matinee.publication.terms import other_terms, row_terms
 from matinee.table import names, refs
@@ -173,7 +173,9 @@ def _pin(
     read = contract.input_days(spec, first, last)
     required = (max(first, request.first_key), request.last_key) if spec.optional else read
     _require(contract, request, validity, spec, *required)
-    return pin_at(validity.lake, validity, spec, snapshot_id, *read)
+    pinned = pin_at(validity.lake, validity, spec, snapshot_id, *read)
+    # What an experiment reads may be another experiment's, which no publication tells of.
+    return replace(pinned, buckets=None) if request.experiment else pinned
 
 
 def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, first: date, last: date) -> InputPin:
@@ -188,6 +190,7 @@ def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, fi
         landing_seq=landing_seq(table, snapshot_id) if upstream.transform is None else None,
         days=_pinned_days(table, upstream, statuses, snapshot_id, first, last),
         stamps={status.day: status.stamp for status in statuses if status.stamp is not None},
+        buckets=buckets_of_days(validity, upstream, [status.day for status in statuses]),
     )
 
 
@@ -284,7 +287,7 @@ def generation(
 
 
 def _changed(contract: Contract, before: Run, now: Run, day: date) -> bool:
-    if before.contract_version != now.contract_version or other_terms(before, now.terms):
+    if before.contract_version != now.contract_version or other_terms(before.terms, now.terms):
         return True
     for spec in contract.inputs:
         ours, theirs = now.pin(spec.dataset).days, before.pin(spec.dataset).days

@@ -1,20 +1,25 @@
 """Terms: what a contract says of a dataset's rows, besides the rows that its transform reads.
 
-A run records them. Under other terms, or by another version of the contract, the same input gives other rows.
+A run records them. Under other terms, or by another version of the contract, the same input gives other rows. One of
+them is the number of buckets: each day is wholly in the number that its newest whole run has written it in.
 """
 
 from collections.abc import Mapping
 
+from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import Contract
 from matinee.contracts.readers import decides_rows
 from matinee.ledger.model import Run
+from matinee.table.catalog import Lake
+
+_TRANSFORM, _NUMBER = "transform", "cells.buckets"
 
 
 def row_terms(contract: Contract) -> dict[str, str]:
     """Return the terms of a derived dataset by name: transform, key, cells, inputs, parameters that decide rows."""
-    terms = {"transform": contract.transform or "", "key": ", ".join(contract.key_columns)}
+    terms = {_TRANSFORM: contract.transform or "", "key": ", ".join(contract.key_columns)}
     if contract.cells.column:
-        terms |= {"cells.of": contract.cells.of, "cells.buckets": str(contract.cells.buckets)}
+        terms |= {"cells.of": contract.cells.of, _NUMBER: str(contract.cells.buckets)}
     reaches = {contract.touches}
     for spec in contract.inputs:
         terms[f"input {spec.alias}"] = f"{spec.dataset}, {spec.lookback} back, {spec.lookahead} ahead"
@@ -23,11 +28,29 @@ def row_terms(contract: Contract) -> dict[str, str]:
     return terms | named | decides_rows(contract)
 
 
-def other_terms(before: Run, now: Mapping[str, str]) -> tuple[str, ...]:
-    """Return in words which terms are not those of a run; none where the run recorded none."""
-    names = sorted(before.terms.keys() | now.keys()) if before.terms else ()
+def terms_of(lake: Lake, run: Run) -> Mapping[str, str]:
+    """Return the terms of a run; of what an earlier version recorded the number of buckets is known, and no more."""
+    number = None if run.terms else lake.table(run.dataset).properties.get(BUCKETS)
+    return {_NUMBER: number} if number else run.terms
+
+
+def other_terms(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Return in words which of the terms that are known from before are others now."""
+    names = sorted(before.keys() | now.keys()) if _TRANSFORM in before else before
     return tuple(
-        f"{name}: {before.terms.get(name, 'none')} ▸ {now.get(name, 'none')}"
+        f"{name}: {before.get(name, 'none')} ▸ {now.get(name, 'none')}"
         for name in names
-        if before.terms.get(name) != now.get(name)
+        if before.get(name) != now.get(name)
     )
+
+
+def buckets_of(lake: Lake, run: Run) -> int | None:
+    """Return the number of buckets that a run has written its days in; None where its dataset has none."""
+    found = terms_of(lake, run).get(_NUMBER)
+    return int(found) if found else None
+
+
+def contract_of(lake: Lake, run: Run) -> Contract:
+    """Return the contract as a run was made by it: with its parameters, and in its buckets."""
+    contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
+    return contract.with_buckets(buckets_of(lake, run) or contract.cells.buckets)

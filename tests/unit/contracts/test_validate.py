@@ -63,7 +63,7 @@ BY_OUR_RULES = [
     ),
     pytest.param(
         "customProperties:",
-        f"{CELLS} {{column: stars, of: rated_day, buckets: 4}}",
+        f"{CELLS} {{column: stars, of: rated_day, buckets: 6}}",
         42,
         "cells name rated_day, which is no required column of type string",
         id="cells of a day",
@@ -88,6 +88,13 @@ BY_OUR_RULES = [
         28,
         "declare the minimum",
         id="a reason without a minimum",
+    ),
+    pytest.param(
+        "customProperties:",
+        f"{CELLS} {{column: stars, of: rating_id, buckets: 4}}",
+        26,
+        "the last bucket is 3, not 5",
+        id="a last bucket of another number",
     ),
     pytest.param("value: 36", "value: soon", 38, "must be a whole number", id="no service level"),
 ]

@@ -33,8 +33,8 @@ def publish(lake: Lake, dataset: str, stamps: Mapping[int | None, str], pins: tu
 
 def pinned(lake: Lake, stamps: Mapping[int | None, str]) -> tuple[InputPin, ...]:
     stamp = day_stamp(stamps)
-    plays = replace(pin(lake, PLAYS, {D1: 1}), stamps={D1: stamp} if stamp else {})
-    return plays, pin(lake, "core.impressions", {})
+    plays = replace(pin(lake, PLAYS, {D1: 1}), stamps={D1: stamp} if stamp else {}, buckets=8)
+    return plays, replace(pin(lake, "core.impressions", {}), buckets=8)
 
 
 def after(lake: Lake, monkeypatch: pytest.MonkeyPatch, stamps: Mapping[int | None, str]) -> Buckets:

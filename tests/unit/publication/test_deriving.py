@@ -8,9 +8,9 @@ import pytest
 
 from matinee.contracts.model import Cells, Contract, PartitionField
 from matinee.contracts.registry import Registry
-from matinee.ledger.model import Run
+from matinee.ledger.model import InputPin, Run
 from matinee.publication.deriving import own_cells
-from matinee.publication.inputs import few_buckets
+from matinee.publication.inputs import few_buckets, reads_own_buckets
 from matinee.settings import CHECKOUT
 from matinee.table.files import Cell
 
@@ -57,3 +57,11 @@ def test_landed_rows_of_most_buckets_are_not_looked_for() -> None:
     assert found == {0: True, 1: True, 3: True, 4: False, 8: False}
     assert not few_buckets(plays, heal())
     assert not few_buckets(LABELS, heal(buckets=(1,)))
+
+
+def test_inputs_of_which_days_are_in_other_buckets_are_read_at_once() -> None:
+    pins = [InputPin(one.dataset, 1, 1, None, {D1: 1}, buckets=8) for one in LABELS.inputs]
+    assert reads_own_buckets(SHIPPED, LABELS, pins)
+    assert not reads_own_buckets(SHIPPED, LABELS, [pins[0], replace(pins[1], buckets=16)])
+    assert not reads_own_buckets(SHIPPED, LABELS, [pins[0], replace(pins[1], buckets=None)])
+    assert reads_own_buckets(SHIPPED, SHIPPED.get("core.plays"), [InputPin("raw.plays", 1, 1, 1, {D1: 1})])
