@@ -5,6 +5,7 @@ Arithmetic ends where the calendar ends: an event of 9999-12-31 reaches as far a
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from matinee.errors import UsageError
@@ -31,6 +32,19 @@ def parse_day(text: str) -> date:
         raise UsageError(
             f"'{text}' is not an event day.", next_step="Give a UTC day as YYYY-MM-DD.", facts={"value": text}
         ) from error
+
+
+def parse_moment(text: str) -> datetime:
+    """Return the instant of an ISO 8601 time with its offset.
+
+    Raises:
+        UsageError: the text is none.
+    """
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment
+    raise UsageError(f"'{text}' is not a time with its offset.", next_step="Write 2026-03-01T02:00Z, for example.")
 
 
 def parse_duration(text: str) -> timedelta:

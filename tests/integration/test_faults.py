@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tests.kills import KILLED_IN, die, points_of
@@ -16,14 +17,16 @@ from matinee.engine.server import free_port, start_server, stop_server
 from matinee.errors import EngineUnavailableError, LeaseHeldError
 from matinee.healing import healer
 from matinee.healing.late import stale_days
+from matinee.hooks import registered
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
 from matinee.maintenance.leftovers import clean, leftovers
+from matinee.maintenance.upkeep import What
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run, write
 from matinee.settings import CHECKOUT, Settings
-from matinee.steps import main as entry
+from matinee.steps.main import HOOK
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.leases import lease
@@ -116,7 +119,8 @@ def test_a_replay_that_was_killed_is_made_again(settings: Settings, tmp_path: Pa
 
 def test_every_step_has_fault_points_and_a_test_kills_at_each() -> None:
     """A step of an entry point that changes the lake, or a point, that nobody kills at makes this fail."""
-    steps = set(entry.STEPS) - {"maintain"} | set(entry.WHAT) - {"orphans"}  # No table knows of an orphan file.
+    # No table knows of an orphan file.
+    steps = set(registered(HOOK)) - {"maintain"} | set(get_args(What)) - {"orphans"}
     # By the command line alone, at the first write of a lake, or as a part of `expire`.
     steps |= {"withdraw", "pin", "drop", "retire", "lake", "upgrade", "backup", "restore"}
     assert {point.split(".")[0] for point in faults.POINTS} == steps == set(KILLED_IN)

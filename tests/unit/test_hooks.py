@@ -9,13 +9,14 @@ from matinee.contracts import readers
 from matinee.errors import EnvironmentNotReadyError
 from matinee.hooks import registered
 from matinee.settings import CHECKOUT
+from matinee.steps import main
 from matinee.table import markers
 from matinee.transforms import HOOK, reach
 
 DECLARED = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["entry-points"]
 
 
-@pytest.mark.parametrize("group", [HOOK, markers.HOOK, reach.HOOK, readers.HOOK, readers.FOLLOWERS])
+@pytest.mark.parametrize("group", [HOOK, markers.HOOK, reach.HOOK, readers.HOOK, readers.FOLLOWERS, main.HOOK])
 def test_every_hook_of_the_project_is_registered_and_loads(group: str) -> None:
     found = registered(group)
     assert {name: entry.value for name, entry in found.items()} == DECLARED[group]

@@ -5,9 +5,12 @@ The only step that reads the clock, once: for the received time of rows that sta
 
 import json
 import logging
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from glob import glob
 from pathlib import Path
+from typing import Annotated
 
 from matinee.contracts.model import MANIFEST
 from matinee.contracts.registry import Registry
@@ -252,3 +255,21 @@ def _note(outcome: Outcome, landing: Landing) -> str:
         return "was there already: nothing was added"
     unknown = ", ".join(f"{name} ({rows})" for name, rows in landing.unknown_fields.items())
     return f"unknown fields: {unknown}" if unknown else ""
+
+
+def step(
+    settings: Settings, from_: Annotated[Sequence[str], "files, directories or globs"], dataset: str | None = None
+) -> Report:
+    """Land files, of one raw dataset or each by its name; no file there is nothing to do, not a fault."""
+    sources = [pattern for pattern in from_ if "://" in pattern or glob(pattern)]  # noqa: PTH207 - absolute patterns
+    reports = ingest(settings, dataset, sources) if sources else []
+    rows = Counter[str]()
+    for report in reports:
+        rows.update(report.rows.model_dump(by_alias=True))
+    return Report(
+        step="ingest",
+        dataset=dataset or "",
+        rows=Rows.model_validate(rows),
+        snapshot_id=reports[-1].snapshot_id if reports else None,
+        details={"files": len(reports)},
+    )

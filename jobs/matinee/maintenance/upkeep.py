@@ -2,11 +2,13 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
 
 from matinee import faults
+from matinee.days import parse_moment
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import remove_orphan_files
-from matinee.errors import CommitConflictError
+from matinee.errors import CommitConflictError, UsageError
 from matinee.landing.batches import settle_idle
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
@@ -25,6 +27,7 @@ from matinee.validity.outside import changed_outside
 
 log = logging.getLogger(__name__)
 ORPHAN_AGE = timedelta(days=3)
+What = Literal["recover", "compact", "expire", "orphans"]
 
 
 def recover_all(settings: Settings) -> Report:
@@ -98,3 +101,27 @@ def remove_orphans(settings: Settings, dataset: str, now: datetime) -> Report:
     with spark_session(settings) as spark:
         removed = remove_orphan_files(spark, settings, dataset, now.astimezone(UTC) - ORPHAN_AGE)
     return Report(step="orphans", dataset=dataset, details={"files": len(removed)})
+
+
+def maintain(
+    settings: Settings,
+    what: What,
+    dataset: str | None = None,
+    now: Annotated[str | None, "the time that ages count from, ISO 8601; for expire and orphans"] = None,
+) -> Report:
+    """Keep a lake in shape: recovery, compaction, expiry, orphan files."""
+    from matinee.maintenance import compaction
+
+    if what == "recover":
+        return recover_all(settings)
+    if not dataset:
+        raise UsageError(f"--what {what} needs a dataset.", next_step="Add --dataset NAME.")
+    if what != "compact" and not now:
+        raise UsageError(f"--what {what} needs the time.", next_step="Add --now 2026-03-01T02:00Z, for example.")
+    lake = Lake.open(settings)
+    if not lake.exists(lake.registry.get(dataset).dataset):
+        return Report(step=what, dataset=dataset, details={"note": "no table yet"})
+    if what == "compact":
+        return compaction.compact(settings, dataset)
+    keep = expire_snapshots if what == "expire" else remove_orphans
+    return keep(settings, dataset, parse_moment(now or ""))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
+from typing import Annotated
 
 from matinee import faults
 from matinee.days import parse_day
@@ -61,7 +62,18 @@ def write(settings: Settings, request: RunRequest) -> Report:
     return _report("write", planned.run, planned.branch, written, rows, seconds)
 
 
-def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
+def write_key(
+    settings: Settings,
+    dataset: str,
+    key: Annotated[str, "the event day, YYYY-MM-DD"],
+    attempt: Annotated[str, "distinguishes the attempts at a key"],
+) -> Report:
+    """Derive the day of a dataset and write it to a branch of its own."""
+    day = parse_day(key)
+    return write(settings, RunRequest(dataset, day, day, attempt=attempt))
+
+
+def audit(settings: Settings, dataset: str, publication_id: Annotated[str, "what `write` reported"]) -> Report:
     """Judge what stands on the audit branch; a pass is recorded as PREPARED, with every verdict.
 
     What is published already is not judged again: its recorded verdicts are returned.
@@ -90,7 +102,7 @@ def audit(settings: Settings, dataset: str, publication_id: str) -> Report:
     return report.model_copy(update={"verdicts": judged.verdicts})
 
 
-def publish(settings: Settings, dataset: str, publication_id: str) -> Report:
+def publish(settings: Settings, dataset: str, publication_id: Annotated[str, "what `write` reported"]) -> Report:
     """Move an audited change to `main` and record it; where it went stale, write and audit it again first.
 
     Raises:

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated
 
 import pytest
 
+from matinee.hooks import registered
 from matinee.report import Report
-from matinee.settings import CHECKOUT, load_settings
-from matinee.steps import main as entry
-from matinee.steps.main import main, read_report
+from matinee.settings import CHECKOUT, Settings, load_settings
+from matinee.steps.main import HOOK, main, read_report
 
 
 @pytest.fixture(autouse=True)
@@ -52,14 +55,38 @@ def test_the_entry_point_lists_every_step(capsys: pytest.CaptureFixture[str]) ->
         main(None, ["--help"])
     assert stopped.value.code == 0
     listed = capsys.readouterr().out
-    assert [name for name in entry.STEPS if f"\n    {name} " not in listed] == []
+    assert [name for name in registered(HOOK) if f"\n    {name} " not in listed] == []
 
 
-@pytest.mark.parametrize("step", entry.STEPS)
+@pytest.mark.parametrize("step", registered(HOOK))
 def test_the_entry_point_of_the_last_release_runs_its_step(step: str) -> None:
     job = [sys.executable, str(CHECKOUT / "jobs" / f"{step}.py"), "--help"]
     helped = subprocess.run(job, check=True, capture_output=True, text=True).stdout
     assert helped.startswith(f"usage: step.py {step} ")
+
+
+def test_a_step_that_another_package_registers_gets_what_its_parameters_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def route(_: Settings, from_: Annotated[Sequence[str], "which files"], route_id: str | None = None) -> Report:
+        """Route rows.
+
+        Raises: nothing.
+        """
+        return Report(step="route", dataset=",".join(from_), key=route_id)
+
+    monkeypatch.setitem(registered(HOOK), "route", SimpleNamespace(load=lambda: route))  # type: ignore[arg-type]
+    path = tmp_path / "r.json"
+    assert main("route", ["--from", "a", "b", "--report", str(path)]) == 0
+    assert (Report.read(path).dataset, Report.read(path).key) == ("a,b", None)
+    assert main(None, ["route", "--from", "a", "--route-id", "7", "--report", str(path)]) == 0
+    assert Report.read(path).key == "7"
+    with pytest.raises(SystemExit):
+        main("route", ["--help"])
+    helped = capsys.readouterr().out
+    assert "which files" in helped
+    assert "Route rows." in helped
+    assert "Raises" not in helped
 
 
 def test_a_missing_argument_exits_2() -> None:
@@ -78,10 +105,10 @@ def test_settings_that_are_not_usable_are_a_typed_error_too(tmp_path: Path, monk
 
 
 def test_an_error_that_nobody_expected_is_reported_as_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> Report:
-        raise KeyError("play_id")
+    def broken(_: Settings, what: str) -> Report:
+        raise KeyError(what)
 
-    monkeypatch.setattr(entry, "STEPS", {**entry.STEPS, "maintain": broken})
+    monkeypatch.setitem(registered(HOOK), "maintain", SimpleNamespace(load=lambda: broken))  # type: ignore[arg-type]
     path = tmp_path / "r.json"
     assert main("maintain", ["--what", "recover", "--report", str(path)]) == 1
     error = Report.read(path).error

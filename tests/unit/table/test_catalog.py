@@ -1,6 +1,7 @@
 """Errors of the catalog and the storage: what may pass is tried again, what will not goes through."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -10,7 +11,9 @@ from sqlalchemy import exc
 from tests.lakes import D1, close_days, make_lake
 
 from matinee.errors import CatalogUnavailableError, CommitConflictError
+from matinee.hooks import registered
 from matinee.report import Report
+from matinee.settings import Settings
 from matinee.steps import main as entry
 from matinee.table.catalog import catalog_errors
 
@@ -67,11 +70,11 @@ def test_an_append_to_a_register_that_lost_its_race_is_a_conflict(
 def test_a_step_whose_storage_does_not_answer_may_be_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> Report:
+    def fail(_: Settings, dataset: str, publication_id: str) -> Report:
         raise OSError("AWS Error SLOW_DOWN")
 
     monkeypatch.setenv("MATINEE_HOME", str(tmp_path))
-    monkeypatch.setitem(entry.STEPS, "publish", fail)  # type: ignore[arg-type]
+    monkeypatch.setitem(registered(entry.HOOK), "publish", SimpleNamespace(load=lambda: fail))  # type: ignore[arg-type]
     report = tmp_path / "report.json"
     assert entry.main("publish", ["--dataset", "core.plays", "--publication-id", "x", "--report", str(report)]) == 1
     error = Report.read(report).error
