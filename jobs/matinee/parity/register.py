@@ -1,15 +1,14 @@
 """Parity `ops.stream_parity`: how the live tables agreed with the published ones, day by day."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from matinee.contracts.model import live_name
 from matinee.live.groups import groups, mature_through
 from matinee.live.progress import progress
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows, stamp
+from matinee.table.registers import Packed, Register, stamp
 from matinee.validity.validity import Validity
 
 PARITY = "ops.stream_parity"
@@ -36,30 +35,22 @@ class Parity:
     rows: int
     arrived_after_batch: int
     differing: int
-    causes: Mapping[str, int]
-    scores: Mapping[str, float]
+    causes: Packed[Mapping[str, int]]
+    scores: Packed[Mapping[str, float]]
     recorded_ts: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_REGISTER = Register(PARITY, Parity)
 
 
 def record(lake: Lake, found: Parity) -> None:
     """Append a comparison in one commit."""
-    row = vars(found) | {
-        "causes": json.dumps(dict(found.causes), sort_keys=True),
-        "scores": json.dumps(dict(found.scores)),
-        "recorded_ts": stamp(),
-    }
-    append_rows(lake, PARITY, [row])
+    _REGISTER.append(lake, [replace(found, recorded_ts=stamp())])
 
 
 def parities(lake: Lake) -> list[Parity]:
     """Return every comparison, oldest first."""
-    if not lake.exists(PARITY):
-        return []
-    rows = lake.table(PARITY).scan().to_arrow().to_pylist()
-    found = [
-        Parity(**{**row, "causes": json.loads(row["causes"]), "scores": json.loads(row["scores"])}) for row in rows
-    ]
-    return sorted(found, key=lambda one: one.recorded_ts)
+    return sorted(_REGISTER.rows(lake), key=lambda parity: parity.recorded_ts)
 
 
 def days_to_compare(lake: Lake) -> list[tuple[str, date]]:
