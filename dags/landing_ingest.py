@@ -21,7 +21,7 @@ with DAG(schedule="*/5 * * * *", max_active_runs=1, **dag_policy(__file__, "land
             outlets=[asset_of(one.dataset)],
         )
         for one in Registry.load(SETTINGS.sql_dir).all()
-        if one.kind == "event"
+        if one.files
     ]
     # A manifest closes its days: it comes after the rows that it counts.
     manifests = spark_task("manifests", "ingest", ["--from", f"{LANDING}/manifest*"])

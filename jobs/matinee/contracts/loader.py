@@ -26,13 +26,14 @@ from matinee.errors import ContractError, UsageError
 
 FILE_NAME = "contract.odcs.yaml"
 DATASET_PROPERTIES = frozenset({
-    "kind", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "touches", "parameters",
-    "earliestEvent", "retainPublications", "keep", "live",
+    "kind", "source", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "touches",
+    "parameters", "earliestEvent", "retainPublications", "keep", "live",
 })  # fmt: skip
 COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf", "belowMinimum"})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DATASET = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _ENUM_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
 _DAY = timedelta(days=1)
 
@@ -71,12 +72,16 @@ def parse(root: Piece, folder: Path) -> Contract:
     custom = _custom(root, DATASET_PROPERTIES)
     levels = service_levels(root)
     columns = tuple(_column(piece) for piece in properties)
+    kind = _kind(custom)
+    files, topic = _source(custom["source"]) if "source" in custom else (kind == "event", None)
     return Contract(
         dataset=_matching(root.get("id"), _DATASET, "a dataset's name: namespace.name in small letters, digits and _"),
         version=root.get("version").text(),
         description=" ".join(root.get("description").get("purpose").text().split()),
         owner=root.get("team").get("name").text(),
-        kind=_kind(custom),
+        kind=kind,
+        files=files,
+        topic=topic,
         dag=_name(custom["dag"]) if "dag" in custom else None,
         audited=custom["audited"].flag() if "audited" in custom else True,
         columns=columns,
@@ -170,6 +175,15 @@ def _kind(custom: Mapping[str, Piece]) -> Kind:
     if stated not in get_args(Kind) or stated == "live":
         raise Misplaced(custom["kind"].place, f"kind {stated!r} is not one of event, derived, register")
     return cast("Kind", stated)
+
+
+def _source(piece: Piece) -> tuple[bool, str | None]:
+    """Return whether files bring the rows, and the topic that does."""
+    for name, stated in piece.entries():
+        if name not in {"files", "topic"}:
+            raise Misplaced(stated.place, "a source has files and topic only")
+    topic, wanted = piece.find("topic"), "a topic's name: letters, digits and . _ -"
+    return _flag(piece, "files"), _matching(topic, _TOPIC, wanted) if topic else None
 
 
 def _cells(piece: Piece) -> Cells:

@@ -101,6 +101,8 @@ class Contract:
 
     Attributes:
         kind: what it is.
+        files: whether landing files bring its rows; only of landed events.
+        topic: the topic whose records are its rows; None where the stream lands none.
         dag: the DAG that publishes its days; None where none does.
         audited: whether readers of `main` are promised audited rows; False for raw.* and ops.*.
         day_column: the column that holds the event day; None where the dataset is not kept by day.
@@ -123,6 +125,8 @@ class Contract:
     description: str
     owner: str
     kind: Kind
+    files: bool
+    topic: str | None
     dag: str | None
     audited: bool
     columns: tuple[Column, ...]

@@ -213,6 +213,11 @@ def _parameters(subject: Subject) -> Iterator[Finding]:
 
 def _source(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("parameters")
+    if contract.kind != "event" and (contract.files or contract.topic):
+        yield subject.custom("source"), f"only landed events have a source; this is {contract.kind}"
+    for other in (one for one in subject.others.values() if one.dataset != contract.dataset):
+        if contract.topic and contract.topic == other.topic:
+            yield subject.custom("source"), f"topic {contract.topic} is that of {other.dataset}"
     delay, repeats = contract.parameters.get(SOURCE_DELAY, "0s"), contract.parameters.get(SOURCE_REPEATS, "0")
     if "stream.delay" in contract.parameters:
         yield (*place, "stream.delay"), f"stream.delay is called {SOURCE_DELAY}: files have a delay as streams have"

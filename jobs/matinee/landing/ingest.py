@@ -31,7 +31,12 @@ log = logging.getLogger(__name__)
 
 def landable(registry: Registry) -> dict[str, str]:
     """Return the datasets that files are landed for, by the word that their files' names start with."""
-    return {one.name: one.dataset for one in registry.all() if one.kind == "event"}
+    return {one.name: one.dataset for one in registry.all() if one.files}
+
+
+def events(registry: Registry) -> tuple[str, ...]:
+    """Return the datasets of landed events, whatever brings them: what can be declared complete."""
+    return tuple(one.dataset for one in registry.all() if one.kind == "event")
 
 
 def ingest(
@@ -138,8 +143,8 @@ def close_through(
         UsageError: nothing was landed up to that day, or it lies beyond tomorrow.
     """
     lake = Lake.open(settings)
-    chosen = _checked(lake.registry, dataset, landable(lake.registry).values())
-    datasets = [chosen] if chosen else list(landable(lake.registry).values())
+    chosen = _checked(lake.registry, dataset, events(lake.registry))
+    datasets = [chosen] if chosen else list(events(lake.registry))
     return close(lake, datasets, day, _utc(received_at))
 
 
@@ -152,7 +157,7 @@ def _manifests(lake: Lake, files: Iterable[Found], landed_at: datetime) -> Itera
             if last is not None and last.sha256 == file.sha256:
                 yield Outcome(one.file, MANIFESTS, last)
                 continue
-            known[file.file], days = land_manifest(lake, file, tuple(landable(lake.registry).values()), landed_at)
+            known[file.file], days = land_manifest(lake, file, events(lake.registry), landed_at)
             yield Outcome(one.file, MANIFESTS, known[file.file], is_new=bool(days), days=days)
         except LandingRefusedError as error:
             yield Outcome(one.file, MANIFESTS, refused=error)

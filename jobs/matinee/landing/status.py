@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matinee.errors import LandingRefusedError
 from matinee.landing import batches, landed_files
-from matinee.landing.ingest import found_files, landable
+from matinee.landing.ingest import events, found_files
 from matinee.landing.model import Landing
 from matinee.sources.files.read import read_blocks, read_rows
 from matinee.sources.files.scan import Found, Kind, LandingFile, scan, shown
@@ -33,7 +33,7 @@ def status(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> Iter
     Raises:
         UsageError: no file is at one of the paths, or its dataset cannot be told.
     """
-    for name in landable(lake.registry).values():
+    for name in events(lake.registry):
         for batch in batches.prepared(lake, name) if dataset in (None, name) else ():
             for one in batch.landings:
                 then = "the next landing for the dataset, or the nightly upkeep, completes it or lands it anew"

@@ -34,7 +34,7 @@ from matinee.live.groups import groups
 from matinee.live.lease import lease_of, streaming
 from matinee.live.progress import progress
 from matinee.live.register import Tick, paused, record, ticks
-from matinee.live.topics import refuse_other_topics, refuse_shorter
+from matinee.live.topics import refuse_other_topics, refuse_shorter, topics
 from matinee.live.upkeep import keep_small
 from matinee.report import timed
 from matinee.settings import Settings
@@ -68,7 +68,7 @@ class Topics:
         refuse_other_topics(lease.lake, self.servers)
         checkpoint = settings.home.absolute() / "stream"
         query = (
-            record_stream(session, self.servers, sorted(landable(lease.lake.registry)))
+            record_stream(session, self.servers, sorted(topics(lease.lake.registry)))
             .writeStream.foreachBatch(
                 partial(_batch, settings, self.servers, str(checkpoint), (lease.holder, lease.number))
             )
@@ -256,10 +256,10 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
 
 def _land(lake: Lake, servers: str, batch: DataFrame, query_id: str) -> dict[str, Landed]:
     at, ids = stamp(), refuse_other_topics(lake, servers)
-    of = {topic: batch.where(F.col("topic") == topic) for topic in landable(lake.registry)}
+    of = {topic: batch.where(F.col("topic") == topic) for topic in topics(lake.registry)}
     return {
         dataset: land_batch(lake, lake.registry.get(dataset), of[topic], at, query_id, ids.get(topic, ""))
-        for topic, dataset in landable(lake.registry).items()
+        for topic, dataset in topics(lake.registry).items()
     }
 
 

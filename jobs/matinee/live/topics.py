@@ -4,15 +4,30 @@ import shutil
 from collections.abc import Mapping
 from functools import partial
 
-from matinee.errors import TopicChangedError
+from matinee.contracts.registry import Registry
+from matinee.errors import TopicChangedError, UsageError
 from matinee.landing import landed_files, offsets
-from matinee.landing.ingest import landable
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.live.lease import streaming
 from matinee.settings import Settings
 from matinee.sources.kafka.topics import topic_ids
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
+
+
+def topics(registry: Registry) -> dict[str, str]:
+    """Return the datasets whose rows are records of a topic, by the topic.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = {one.topic: one.dataset for one in registry.all() if one.topic}
+    if not found:
+        raise UsageError(
+            "No contract names a topic whose records are landed.",
+            next_step="Name one in a contract of landed events: `source: {topic: NAME}`.",
+        )
+    return found
 
 
 def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
@@ -22,9 +37,9 @@ def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
         TopicChangedError: a topic has another identity than the one whose records were landed.
         EngineFailedError: the brokers do not answer.
     """
-    topics = landable(lake.registry)
-    found = topic_ids(servers, sorted(topics))
-    for topic, dataset in topics.items():
+    datasets = topics(lake.registry)
+    found = topic_ids(servers, sorted(datasets))
+    for topic, dataset in datasets.items():
         for table in (dataset, QUARANTINE):
             last = offsets.last_streamed(lake, table, dataset)
             # An older version recorded none: what it landed counts as of the topic that is there.
@@ -50,7 +65,7 @@ def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
     Raises:
         TopicChangedError: one ends before the offset up to which its records were landed.
     """
-    for topic, dataset in landable(lake.registry).items():
+    for topic, dataset in topics(lake.registry).items():
         for name, until in offsets.landed_through(lake, dataset, dataset).items():
             end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
             if end < until:
@@ -72,9 +87,9 @@ def accept_topics(settings: Settings, servers: str) -> list[str]:
     lake = Lake.open(settings)
     accepted = []
     with streaming(lake):
-        topics = landable(lake.registry)
-        for topic, identity in topic_ids(servers, sorted(topics)).items():
-            dataset = topics[topic]
+        datasets = topics(lake.registry)
+        for topic, identity in topic_ids(servers, sorted(datasets)).items():
+            dataset = datasets[topic]
             # The raw table last: until it has the new identity the topic is refused, also after a kill.
             for table in (QUARANTINE, dataset):
                 last = offsets.last_streamed(lake, table, dataset)

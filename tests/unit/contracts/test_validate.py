@@ -15,6 +15,7 @@ WriteContract = Callable[..., Path]
 
 KEEP = "customProperties:\n  - property: keep\n    value:"
 KIND = "customProperties:\n  - property: kind\n    value:"
+SOURCE = "customProperties:\n  - property: source\n    value:"
 CELLS = "customProperties:\n  - property: cells\n    value:"
 BY_THE_STANDARD = [
     pytest.param("id: core.ratings\n", "", 1, "'id' is a required property", id="no id"),
@@ -52,6 +53,11 @@ BY_OUR_RULES = [
     pytest.param("partitionKeyPosition: 1", "partitionKeyPosition: 2", 29, "must be 1 to 1", id="a gap"),
     pytest.param("customProperties:", f"{KEEP} soon", 42, "must be a duration such as 400d", id="no length to keep"),
     pytest.param("customProperties:", f"{KEEP} 36h", 42, "must be whole days, at least one", id="half a day to keep"),
+    pytest.param("customProperties:", f"{SOURCE} {{topic: a b}}", 42, "is not a topic's name", id="no topic"),
+    pytest.param("customProperties:", f"{SOURCE} {{queue: a}}", 42, "has files and topic only", id="no source"),
+    pytest.param(
+        "customProperties:", f"{SOURCE} {{files: true}}", 42, "only landed events have a source", id="derived"
+    ),
     pytest.param("customProperties:", f"{KIND} live", 42, "'live' is not one of event, derived", id="no kind"),
     pytest.param("customProperties:", f"{KIND} register", 42, "a transform makes what is derived", id="another kind"),
     pytest.param(
@@ -227,9 +233,18 @@ def test_landed_events_whose_files_would_be_taken_for_others_are_refused(
     (sql / "raw" / name).mkdir()
     file = sql / "raw" / name / "contract.odcs.yaml"
     text = (sql / "raw" / "plays" / file.name).read_text().replace("raw.plays", f"raw.{name}")
-    file.write_text(text.replace("- name: plays\n", f"- name: {name}\n"))
+    file.write_text(text.replace("- name: plays\n", f"- name: {name}\n").replace("topic: plays", "topic: tv"))
 
     assert [(one.file, one.reason) for one in check_all(sql)] == [(file, reason)]
+
+
+def test_a_topic_that_two_datasets_name_is_refused(tmp_path: Path) -> None:
+    sql = tmp_path / "sql"
+    shutil.copytree(CHECKOUT / "sql", sql)
+    file = sql / "raw" / "plays" / "contract.odcs.yaml"
+    file.write_text(file.read_text().replace("topic: plays", "topic: impressions"))
+
+    assert "topic impressions is that of raw.impressions" in [one.reason for one in check_all(sql) if one.file == file]
 
 
 def test_cells_of_a_column_that_may_be_null_are_refused(tmp_path: Path) -> None:
