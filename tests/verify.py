@@ -36,6 +36,7 @@ STEPS = {
     ],
     "both parsers of lines": ["tests/integration/test_landing_parsers.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
+    "the worked example, backfilled": ["tests/e2e/test_worked_example.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],
     "all real sets": ["tests/integration/test_real_sets.py"],
@@ -56,6 +57,7 @@ WORKERS = dict.fromkeys(
     [
         "a lake of an older version",
         "the live stack, with its tasks killed",
+        "the worked example, backfilled",
         "the demo on PostgreSQL",
         "the demo on real events",
         "a day of ticks",

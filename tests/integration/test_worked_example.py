@@ -1,13 +1,20 @@
 """The README's worked example, word for word: a new dataset is a folder and a DAG file."""
 
+import json
 import re
 import shutil
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.lakes import D1, land_days
+from tests import streams
+from tests.lakes import D1, D2, arrow, land_days
 
+from matinee.cli.main import main
 from matinee.contracts.validate import check_all
+from matinee.maintenance.compaction import compact
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import CHECKOUT, Settings
@@ -15,6 +22,7 @@ from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 
 README = CHECKOUT / "README.md"
+TITLES = "features.title_daily"
 UPSTREAM = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
 
 
@@ -38,17 +46,89 @@ def extended(settings: Settings, tmp_path: Path) -> Settings:
     return settings.model_copy(update={"sql_dir": sql})
 
 
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(extended: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command with `--output json` on the extended lake; return what it printed."""
+    for name in ("home", "sql_dir"):
+        monkeypatch.setenv(f"MATINEE_{name.upper()}", str(getattr(extended, name)))
+    monkeypatch.setenv("SPARK_REMOTE", extended.spark_remote or "")
+
+    def run_command(*arguments: str) -> Any:  # noqa: ANN401 - any JSON
+        code: object = 0
+        try:
+            main([*arguments, "--output", "json"])
+        except SystemExit as ended:
+            code = ended.code
+        printed = capsys.readouterr()
+        assert not code, printed.err
+        return json.loads(printed.out)
+
+    return run_command
+
+
+def rates(settings: Settings) -> dict[tuple[date, str], tuple[int, int]]:
+    """Return by day and title how often it was shown, and how often taken."""
+    rows = Lake.open(settings).table(TITLES).scan().to_arrow().to_pylist()
+    return {(row["event_day"], row["title_id"]): (row["impressions"], row["taken"]) for row in rows}
+
+
+@pytest.mark.spark
+@pytest.mark.embedded
+def test_the_example_is_healed_explained_and_withdrawn_by_the_command_line(
+    call: Call, extended: Settings, tmp_path: Path
+) -> None:
+    lake = Lake.open(extended)
+    land_days(lake, D1, D2)
+    for dataset in (*UPSTREAM, TITLES):
+        call("run", dataset, "--from", str(D1), "--to", str(D2))
+    assert rates(extended) == {(D1, "t1"): (1, 1), (D2, "t2"): (1, 1)}
+    late = (
+        streams.impression(101, f"{D1}T12:00:00Z", title_id="late"),
+        streams.impression(102, f"{D1}T12:00:00Z", title_id="t1"),
+    )
+    (tmp_path / "impressions.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in late))
+    call("ingest", "--from", str(tmp_path / "impressions.jsonl"))
+    made = {(one["dataset"], one["day"]): one for one in call("heal", "apply")}
+    healed = made[TITLES, str(D1)]
+    assert (healed["decision"], healed["cells"]) == ("heal", 1)
+    assert (TITLES, str(D2)) not in made
+    assert rates(extended) == {(D1, "late"): (1, 0), (D1, "t1"): (2, 1), (D2, "t2"): (1, 1)}
+    assert call("late", "scan") == []
+    shown = call("publications", "show", healed["publication"])
+    assert (shown["buckets"], shown["days"][str(D1)]["rows"]) == (None, 2)
+    assert [one["dataset"] for one in shown["inputs"]] == ["core.impression_plays"]
+    call("day", "withdraw", TITLES, str(D1), "--reason", "wrong labels")
+    assert call("vtts", "explain", TITLES)["held_by"]["detail"] == "withdrawn: wrong labels"
+    call("run", TITLES, "--key", str(D1))
+    assert Validity(Lake.open(extended)).status(TITLES, D1).valid
+
+
+@pytest.mark.spark
+@pytest.mark.embedded
+def test_the_files_of_a_day_of_the_example_are_compacted(extended: Settings) -> None:
+    table = Lake.open(extended).ensure(TITLES)
+    for number in range(9):
+        row = {"title_id": f"t{number}", "impressions": 2, "taken": 1, "take_rate": 0.5, "event_day": D1}
+        table.append(arrow(table, [row]))
+    before = rates(extended)
+    assert compact(extended, TITLES).details["files_after"] == 1
+    assert rates(extended) == before
+
+
 @pytest.mark.spark
 def test_the_example_is_checked_run_published_and_valid(extended: Settings) -> None:
     assert check_all(extended.sql_dir) == []
     lake = Lake.open(extended)
     land_days(lake, D1)
-    for dataset in (*UPSTREAM, "features.title_daily"):
+    for dataset in (*UPSTREAM, TITLES):
         report = run(extended, RunRequest(dataset, D1, D1))
     assert [verdict.audit for verdict in report.verdicts if verdict.audit == "title_never_shown"]
-    rows = lake.table("features.title_daily").scan().to_arrow().to_pylist()
+    rows = lake.table(TITLES).scan().to_arrow().to_pylist()
     assert rows == [{"title_id": "t1", "impressions": 1, "taken": 1, "take_rate": 1.0, "event_day": D1}]
-    assert Validity(lake).status("features.title_daily", D1).valid
+    assert Validity(lake).status(TITLES, D1).valid
 
 
 def test_the_example_sql_passes_the_linter(tmp_path: Path) -> None:
