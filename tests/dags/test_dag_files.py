@@ -94,7 +94,8 @@ def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> N
     tables += ["core_play_attributions", "core_impression_plays"]
     tables += ["core_play_attributions_live", "core_impression_plays_live"]
     tables += ["ops_compactions", "ops_heals", "ops_lake", "ops_landing_batches", "ops_landings"]
-    tables += ["ops_manifests", "ops_pins", "ops_publications", "ops_stream_parity", "ops_stream_ticks"]
+    tables += ["ops_manifests", "ops_pins", "ops_publications", "ops_retirements"]
+    tables += ["ops_stream_parity", "ops_stream_ticks"]
     expected = {("recover", f"{table}.compact") for table in tables}
     for table in tables:
         expected |= {(f"{table}.compact", f"{table}.expire"), (f"{table}.expire", f"{table}.orphans")}
