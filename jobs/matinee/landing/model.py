@@ -157,7 +157,7 @@ class Batch:
             "state": state,
             "first_seq": self.first_seq,
             "last_seq": self.last_seq,
-            "body": codec(Batch).dump_json(self).decode(),
+            "body": codec(Batch).dump_json(self, round_trip=True, exclude_defaults=True).decode(),
             "noted_ts": noted_ts,
         }
 
