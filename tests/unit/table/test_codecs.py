@@ -127,9 +127,9 @@ def test_a_summary_tells_of_a_run_and_of_a_withdrawal_as_earlier_versions_did() 
         "matinee.publication-id": "p1",
         "matinee.run": f'{{"as_of":"{at}","base_snapshot_id":1,"began":null,"buckets":[3,1],"code_version":"test",'
         '"contract_version":"1.0.0","dataset":"core.plays","first_day":"2026-03-01","heal":true,"key":"2026-03-01",'
-        '"last_day":"2026-03-01","parameters":{"window":"24h"},"pins":[{"dataset":"raw.plays","days":'
+        '"last_day":"2026-03-01","parameters":{"window":"24h"},"pins":[{"buckets":null,"dataset":"raw.plays","days":'
         '{"2026-03-01":1,"2026-03-02":2},"landing_seq":7,"sequence_number":6,"snapshot_id":5,"stamps":'
-        f'{{"2026-03-01":"5f5f5f5f5f5f5f5f"}}}}],"planned_ts":"{at}"}}',
+        f'{{"2026-03-01":"5f5f5f5f5f5f5f5f"}}}}],"planned_ts":"{at}","terms":{{}}}}',
     }
     word = Withdrawal("p1", D1, 2, "doubled", AT)
     told = '{"day":"2026-03-01","generation":2,"publication_id":"p1","reason":"doubled"}'
