@@ -3,7 +3,6 @@
 A crash, a lost checkpoint or a pause changes nothing: the next step goes on from what stands in the tables.
 """
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,6 +15,7 @@ from matinee.landing import landed_files
 from matinee.table import markers
 from matinee.table.catalog import Lake
 from matinee.table.files import landing_seq, upper_instant
+from matinee.table.registers import Instant, codec, to_text
 from matinee.table.snapshots import added_files
 
 if TYPE_CHECKING:
@@ -42,32 +42,18 @@ class Progress:
 
     read: Mapping[str, int]
     since: Mapping[str, int] = field(default_factory=dict)
-    as_of: datetime | None = None
+    as_of: Instant | None = None
     expired: date | None = None
     made_by: tuple[str, ...] = ()
 
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry it."""
-        body = {
-            "read": dict(self.read),
-            "since": dict(self.since),
-            "as_of": self.as_of.isoformat() if self.as_of else None,
-            "expired": self.expired.isoformat() if self.expired else None,
-            "made_by": self.made_by,
-        }
-        return {PROGRESS: json.dumps(body, sort_keys=True, separators=(",", ":"))}
+        return {PROGRESS: to_text(self)}
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, str]) -> "Progress":
         """Read what `to_summary` wrote."""
-        body = json.loads(summary[PROGRESS])
-        return cls(
-            read=body["read"],
-            since=body["since"],
-            as_of=datetime.fromisoformat(body["as_of"]) if body["as_of"] else None,
-            expired=date.fromisoformat(body["expired"]) if body["expired"] else None,
-            made_by=tuple(body["made_by"]),
-        )
+        return codec(cls).validate_json(summary[PROGRESS])
 
 
 _NOTHING = Progress({})

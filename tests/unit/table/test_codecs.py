@@ -14,6 +14,7 @@ from matinee.healing.register import Decision
 from matinee.landing.model import REGISTER, Batch, Landing
 from matinee.ledger.model import InputPin, Publication, Run, State, Withdrawal
 from matinee.ledger.rows import from_row, to_row
+from matinee.live.progress import Progress
 from matinee.live.register import Tick
 from matinee.parity.register import Parity
 from matinee.table.registers import Register, read_rows
@@ -146,3 +147,14 @@ def test_a_row_of_the_ledger_comes_back_also_where_an_earlier_version_wrote_less
     older = from_row(to_row(prepared) | {"parameters": said, "inputs": inputs, "stamps": None, "rows_in": None})
     assert (older.run.heal, older.run.buckets, older.changed, dict(older.stamps)) == (False, None, None, {})
     assert (older.rows.read, older.run.pins) == (0, (InputPin("raw.plays", 5, 6, 7, {}),))
+
+
+def test_a_summary_tells_of_the_progress_of_a_live_table_as_earlier_versions_did() -> None:
+    done = Progress({"raw.plays": 3}, {"raw.plays": 2}, AT, D1, ("1.0.0", "test"))
+    told = (
+        '{"as_of":"2026-03-01T01:02:03.000004+00:00","expired":"2026-03-01","made_by":["1.0.0","test"],'
+        '"read":{"raw.plays":3},"since":{"raw.plays":2}}'
+    )
+    assert done.to_summary() == {"matinee.live": told}
+    assert Progress.from_summary({"matinee.live": told}) == done
+    assert Progress.from_summary(Progress({}).to_summary()) == Progress({})
