@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str:
-    """Move a landed file into a folder, under its own name.
+    """Move a landed file into a folder, under its own name; what a killed call has copied there is not copied again.
 
     Args:
         settings: which lake the file was landed in.
@@ -26,29 +26,34 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
         Where the file is now, or that it is another one by now, or gone.
 
     Raises:
-        NotArchivedError: a file of its name is there already, or the folder or the file's own cannot be written.
+        NotArchivedError: another file of its name is there, or the folder or the file's own cannot be written.
     """
     files = filesystem(settings, folder)
     target = f"{folder.rstrip('/')}/{PurePosixPath(file).name}"
-    source = filesystem(settings, file)
+    source, is_ours = filesystem(settings, file), False
     try:
         before = identity(source, file)
         files.makedirs(folder, exist_ok=True)
-        with source.open(file, "rb") as content, files.open(target, "xb") as copy:
-            shutil.copyfileobj(content, copy)
+        was_there = files.exists(target)
+        if was_there and scan(settings, target).sha256 != landing.sha256:
+            raise _not_archived(file, f"{target} is there already", "Archive to another folder, or move that one")
+        if not was_there:
+            with source.open(file, "rb") as content, files.open(target, "xb") as copy:
+                is_ours = True
+                shutil.copyfileobj(content, copy)
         # Only what is landed goes: the file may have been replaced since, and the copy says what was there.
-        if scan(settings, target).sha256 == landing.sha256 and identity(source, file) == before:
+        read = file if was_there else target
+        if scan(settings, read).sha256 == landing.sha256 and identity(source, file) == before:
             source.rm_file(file)
             return f"moved to {target}"
-        files.rm_file(target)
-    except FileExistsError as error:
-        raise _not_archived(
-            file, f"{target} is there already", "Archive to another folder, or move that one"
-        ) from error
+        if is_ours:
+            files.rm_file(target)
     except FileNotFoundError:  # Another process archives the same folder.
         return "was moved away since it was landed"
     except (OSError, LandingRefusedError) as error:
-        _remove(files, target)
+        # On S3 it is said only at the end that another process has put a file there meanwhile.
+        if is_ours and not isinstance(error, FileExistsError):
+            _remove(files, target)
         raise _not_archived(file, str(error), f"Make {folder} a folder that can be written") from error
     return "stays where it is: it was written to since it was landed"
 

@@ -1,6 +1,8 @@
 """What `matinee landing status` says of files, what `--rehash` notices, and where `--archive-to` puts them."""
 
+import errno
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,6 +103,30 @@ def test_landed_files_are_archived_and_nothing_is_overwritten(settings: Settings
         notes(settings, folder, archive_to=archive)
     assert (archive / "plays-1.jsonl").read_text() == PLAY % "a"
     assert (folder / "plays-1.jsonl").read_text() == PLAY % "b"
+
+
+def test_a_file_whose_copy_a_killed_call_has_left_goes(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "landed"
+    archive.mkdir()
+    (archive / "plays-1.jsonl").write_text(PLAY % "a")
+    assert "moved to" in notes(settings, folder, archive_to=archive)["plays-1.jsonl"]
+    assert (list(folder.iterdir()), (archive / "plays-1.jsonl").read_text()) == ([], PLAY % "a")
+
+
+def test_a_file_that_cannot_be_read_takes_no_archived_file_of_its_name_away(
+    settings: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "landed"
+    archive.mkdir()
+    (archive / "plays-1.jsonl").write_text(PLAY % "b")
+    monkeypatch.setattr("matinee.landing.archive.identity", refuse)
+    with pytest.raises(NotArchivedError, match="Permission denied"):
+        notes(settings, folder, archive_to=archive)
+    assert (archive / "plays-1.jsonl").read_text() == PLAY % "b"
+
+
+def refuse(_: object, file: str) -> str:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), file)
 
 
 def test_an_archive_that_cannot_be_written_fails_after_all_was_landed(
