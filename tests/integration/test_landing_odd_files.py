@@ -15,7 +15,7 @@ from matinee.errors import LandingRefusedError
 from matinee.landing.ingest import ingest
 from matinee.landing.status import status
 from matinee.settings import Settings
-from matinee.sources.files.scan import filesystem, find
+from matinee.sources.files.scan import filesystem, find_at
 from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
@@ -87,4 +87,4 @@ def test_a_folder_that_cannot_be_listed_is_refused(settings: Settings, locked: P
     with pytest.raises(
         LandingRefusedError, match=r"locked is refused whole: it cannot be listed \(Permission denied\)"
     ):
-        find(settings, {"plays": "raw.plays"}, None, [locked])
+        find_at(settings, {"plays": "raw.plays"}, None, str(locked))

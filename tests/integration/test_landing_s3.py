@@ -7,7 +7,7 @@ from tests.catalogs import aws_settings
 
 from matinee.errors import LandingRefusedError
 from matinee.sources.files.read import Lines, read_blocks, read_lines
-from matinee.sources.files.scan import find, scan
+from matinee.sources.files.scan import find_at, scan
 
 pytestmark = pytest.mark.aws
 
@@ -23,9 +23,9 @@ def test_files_of_a_bucket_are_found_and_checked(aws_endpoint: str, tmp_path: Pa
     named = {"plays": "raw.plays"}
     folder = f"s3://{bucket}/landing"
     both = [(f"{folder}/plays-{number}.jsonl", "raw.plays") for number in (1, 2)]
-    found = find(settings, named, None, [folder])
+    found = find_at(settings, named, None, folder)
     assert [(one.file, one.dataset) for one in found] == both
-    assert find(settings, named, None, [f"{folder}/plays-*"]) == found
+    assert find_at(settings, named, None, f"{folder}/plays-*") == found
     seen = scan(settings, found[0].file)
     assert seen.identity == found[0].identity != ""
     assert list(read_blocks(settings, seen)) == [Lines(1, [b"{}", b"[]"], is_open=True)]

@@ -22,7 +22,8 @@ def landing() -> None:
 def status(dataset: str | None, sources: tuple[str, ...], output: str) -> None:
     """Show the files whose landing was cut off, and what became of those at each PATH; nothing is landed.
 
-    `landed`, `copy` (the same bytes were landed from another file), `new`, `refused` (and why), `prepared`.
+    `landed`, `copy` (the same bytes were landed from another file), `new`, `refused` (and why), `prepared`. A PATH
+    without files, or that cannot be listed, is `refused`.
 
     \b
     Example:

@@ -22,7 +22,7 @@ from matinee.landing.model import Landing
 from matinee.landing.parsing.judge import AHEAD
 from matinee.report import Report, Rows
 from matinee.settings import Settings
-from matinee.sources.files.scan import Found, find, find_at, in_order, scan
+from matinee.sources.files.scan import Found, find_at, in_order, scan
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import MANIFESTS, Manifest
 
@@ -71,7 +71,7 @@ def ingest(
     """
     lake = Lake.open(settings)
     landed_at = _utc(received_at)
-    found, unlisted = _found(lake, dataset, paths)
+    found, unlisted = found_files(lake, dataset, paths)
     outcomes: list[Outcome] = []
     for one in dict.fromkeys(file.dataset for file in found):
         files = [file for file in found if file.dataset == one]
@@ -80,7 +80,7 @@ def ingest(
             _manifests(lake, files, landed_at) if is_manifest else land(lake, one, files, landed_at, rehash=rehash)
         )
     moved, staying = _archived(settings, outcomes, archive_to)
-    refused = [*unlisted, *(outcome.refused for outcome in outcomes if outcome.refused)]
+    refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
     for error in (*refused, *staying):
         log.error("%s", error)
     if refused:
@@ -91,29 +91,19 @@ def ingest(
     return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
 
 
-def found_files(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> list[Found]:
-    """Return the landing files at some paths, each with its dataset: see `ingest`.
-
-    Raises:
-        UsageError: no file is there, or its dataset cannot be told.
-    """
-    named = _named(lake)
-    return find(lake.settings, named, _checked(lake.registry, dataset, named.values()), paths)
-
-
-def _found(
+def found_files(
     lake: Lake, dataset: str | None, paths: Iterable[str | Path]
-) -> tuple[list[Found], list[UsageError | LandingRefusedError]]:
-    """Return the landing files at some paths, and why others of these have none."""
+) -> tuple[list[Found], list[tuple[str, UsageError | LandingRefusedError]]]:
+    """Return the landing files at some paths, each with its dataset; and the paths that have none, each with why."""
     named = _named(lake)
     chosen = _checked(lake.registry, dataset, named.values())
     found: list[Found] = []
-    unlisted: list[UsageError | LandingRefusedError] = []
-    for path in paths:
+    unlisted: list[tuple[str, UsageError | LandingRefusedError]] = []
+    for path in map(str, paths):
         try:
-            found += find_at(lake.settings, named, chosen, str(path))
+            found += find_at(lake.settings, named, chosen, path)
         except (UsageError, LandingRefusedError) as error:
-            unlisted.append(error)
+            unlisted.append((path, error))
     return in_order(named, found), unlisted
 
 

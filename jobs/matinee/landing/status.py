@@ -30,15 +30,16 @@ class FileStatus:
 def status(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> Iterator[FileStatus]:
     """Yield the files of batches that are prepared, then those of some paths; nothing is landed.
 
-    Raises:
-        UsageError: no file is at one of the paths, or its dataset cannot be told.
+    A path without files to land, or that cannot be listed, is itself told as refused.
     """
     for name in events(lake.registry):
         for batch in batches.prepared(lake, name) if dataset in (None, name) else ():
             for one in batch.landings:
                 then = "the next landing for the dataset, or the nightly upkeep, completes it or lands it anew"
                 yield FileStatus(name, one.file, "prepared", "its landing was cut off, or is at work", then)
-    found = found_files(lake, dataset, paths)
+    found, unlisted = found_files(lake, dataset, paths)
+    for path, error in unlisted:
+        yield FileStatus(dataset or "", shown(path), "refused", error.message, error.next_step)
     for name in dict.fromkeys(one.dataset for one in found):
         if name != MANIFESTS:
             yield from _of_dataset(lake, name, [one for one in found if one.dataset == name])

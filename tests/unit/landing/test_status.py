@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from tests.kills import die
 from tests.lakes import make_lake
 
@@ -148,6 +149,32 @@ def test_an_archive_that_cannot_be_written_fails_after_all_was_landed(
     assert states(settings, folder) == {"plays-1.jsonl": "landed", "plays-2.jsonl": "landed"}
     (tmp_path / "landed").unlink()
     assert all("moved to" in note for note in notes(settings, folder, archive_to=tmp_path / "landed").values())
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that its own user cannot list; who runs the tests may be one whom no rights stop."""
+    locked, listed = tmp_path / "locked", LocalFileSystem.ls
+    locked.mkdir()
+
+    def ls(files: LocalFileSystem, path: str, **options: object) -> object:
+        return refuse(files, path) if Path(path) == locked else listed(files, path, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "ls", ls)
+    return locked
+
+
+def test_a_folder_that_cannot_be_listed_does_not_keep_others_from_landing(
+    settings: Settings, folder: Path, locked: Path
+) -> None:
+    with pytest.raises(LandingRefusedError, match=r"1 of 2 files .*/locked is refused whole: it cannot be listed"):
+        ingest(settings, None, [locked, folder], LANDED)
+    assert states(settings, folder) == {"plays-1.jsonl": "landed"}
+
+
+def test_paths_without_files_are_told_beside_the_others(settings: Settings, folder: Path, locked: Path) -> None:
+    found = states(settings, folder / "missing", locked, folder)
+    assert found == {"missing": "refused", "locked": "refused", "plays-1.jsonl": "new"}
 
 
 @pytest.mark.parametrize("first", [True, False])

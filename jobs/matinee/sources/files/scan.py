@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -72,8 +72,17 @@ class LandingFile:
     identity: str
 
 
-def find(settings: Settings, named: Mapping[str, str], dataset: str | None, paths: Iterable[str | Path]) -> list[Found]:
-    """Return the files of paths, directories and globs, in the order of `named`, then of the paths, then by name.
+def in_order(named: Mapping[str, str], found: list[Found]) -> list[Found]:
+    """Return the files that were found at some paths, each once, in the order of `named`, then as they were found."""
+    order = list(named.values())
+    # A file that two paths lead to is there once, and as it was named where one of them names it.
+    unique = {(one.file, one.dataset): one for one in sorted(found, key=lambda one: one.is_named)}
+    places = {(one.file, one.dataset): place for place, one in reversed([*enumerate(found)])}
+    return sorted(unique.values(), key=lambda one: (order.index(one.dataset), places[one.file, one.dataset]))
+
+
+def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, path: str) -> list[Found]:
+    """Return the files of a path, a directory or a glob, by name.
 
     A file whose name starts with a word of `named` (word -> dataset) is that dataset's. With a dataset given, single
     files and globs are taken as they are; of a directory the files that bear its word, or where none does, those that
@@ -83,20 +92,6 @@ def find(settings: Settings, named: Mapping[str, str], dataset: str | None, path
         UsageError: no file is there, or the dataset of a file that was named cannot be told from its name.
         LandingRefusedError: a directory cannot be listed.
     """
-    return in_order(named, [one for path in paths for one in find_at(settings, named, dataset, str(path))])
-
-
-def in_order(named: Mapping[str, str], found: list[Found]) -> list[Found]:
-    """Return the files that were found at some paths, each once, in the order of `find`."""
-    order = list(named.values())
-    # A file that two paths lead to is there once, and as it was named where one of them names it.
-    unique = {(one.file, one.dataset): one for one in sorted(found, key=lambda one: one.is_named)}
-    places = {(one.file, one.dataset): place for place, one in reversed([*enumerate(found)])}
-    return sorted(unique.values(), key=lambda one: (order.index(one.dataset), places[one.file, one.dataset]))
-
-
-def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, path: str) -> list[Found]:
-    """Return the files of one path: see `find`."""
     files, is_named = filesystem(settings, path), False
     if files.isdir(path):
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.settings import Settings, load_settings
-from matinee.sources.files.scan import find, scan
+from matinee.sources.files.scan import find_at, in_order, scan
 
 NAMED = {"impressions": "raw.impressions", "plays": "raw.plays", "manifest": "ops.manifests"}
 TWO_LINES = b'{"a":1}\n{"a":2}\n'
@@ -26,7 +26,8 @@ def folder(tmp_path: Path, *names: str) -> Path:
 
 
 def found(settings: Settings, dataset: str | None, path: Path | str) -> list[tuple[str, str]]:
-    return [(one.dataset, Path(one.file).name) for one in find(settings, NAMED, dataset, [path])]
+    files = in_order(NAMED, find_at(settings, NAMED, dataset, str(path)))
+    return [(one.dataset, Path(one.file).name) for one in files]
 
 
 def test_a_directory_gives_each_dataset_its_files_by_name_and_manifests_last(
@@ -65,20 +66,21 @@ def test_a_name_with_brackets_is_a_file_and_no_pattern(embedded: Settings, tmp_p
 
 def test_a_file_that_two_paths_name_is_found_once(embedded: Settings, tmp_path: Path) -> None:
     path = folder(tmp_path, "plays-1.jsonl")
-    assert len(find(embedded, NAMED, None, [path, path / "plays-1.jsonl"])) == 1
+    twice = [one for name in (path, path / "plays-1.jsonl") for one in find_at(embedded, NAMED, None, str(name))]
+    assert (len(twice), len(in_order(NAMED, twice))) == (2, 1)
 
 
 @pytest.mark.parametrize("path", ["nothing-*.jsonl", "nothing.jsonl", "empty"])
 def test_no_file_is_a_clear_error(embedded: Settings, tmp_path: Path, path: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"There is no file to land at .*(nothing|empty)"):
-        find(embedded, NAMED, None, [tmp_path / path])
+        find_at(embedded, NAMED, None, str(tmp_path / path))
 
 
 def test_a_file_whose_name_tells_no_dataset_needs_one(embedded: Settings, tmp_path: Path) -> None:
     path = folder(tmp_path, "events.jsonl") / "events.jsonl"
     with pytest.raises(UsageError, match="does not say which dataset"):
-        find(embedded, NAMED, None, [path])
+        find_at(embedded, NAMED, None, str(path))
 
 
 def test_a_file_is_known_by_its_bytes_and_once_it_is_not_young_by_what_lies_there(
@@ -90,10 +92,10 @@ def test_a_file_is_known_by_its_bytes_and_once_it_is_not_young_by_what_lies_ther
     assert (seen.sha256, seen.size) == (hashlib.sha256(TWO_LINES).hexdigest(), len(TWO_LINES))
     assert seen.identity == ""
     time.sleep(2.1)
-    [found] = find(embedded, NAMED, None, [path])
+    [found] = find_at(embedded, NAMED, None, str(path))
     assert scan(embedded, str(path)).identity == found.identity != ""
     path.touch()
-    assert find(embedded, NAMED, None, [path])[0].identity != found.identity
+    assert find_at(embedded, NAMED, None, str(path))[0].identity != found.identity
 
 
 def test_a_file_of_an_unknown_kind_is_refused(embedded: Settings, tmp_path: Path) -> None:
