@@ -2,13 +2,18 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from matinee.cli.options import DAY
 from matinee.cli.output import emit, output_option, working
-from matinee.errors import UsageError
+from matinee.errors import NotArchivedError, UsageError
 from matinee.settings import load_settings
+
+if TYPE_CHECKING:
+    from matinee.report import Report
+    from matinee.validity.manifests import Manifest
 
 
 @click.command()
@@ -61,31 +66,39 @@ def ingest(
     from matinee.landing.ingest import ingest as land
 
     at = received_at.replace(tzinfo=UTC) if received_at else None
-    rows = []
+    rows, staying = [], None
     with working("landing", output):
         if sources:
-            rows = [
-                {
-                    "dataset": report.dataset,
-                    "file": Path(str(report.details.get("file", "-"))).name,
-                    "rows in": report.rows.read,
-                    "landed": report.rows.out,
-                    "quarantined": report.rows.quarantined,
-                    "note": report.details.get("note"),
-                }
-                for report in land(settings, dataset, sources, at, rehash=rehash, archive_to=archive_to)
-            ]
+            try:
+                reports = land(settings, dataset, sources, at, rehash=rehash, archive_to=archive_to)
+                rows = [_landed(report) for report in reports]
+            except NotArchivedError as error:  # All is landed: the days can be closed.
+                staying = error
         if close_through is not None:
-            closed = close(settings, dataset, close_through, at)
-            rows += [
-                {
-                    "dataset": manifest.dataset,
-                    "file": None,
-                    "rows in": manifest.expected_rows,
-                    "landed": None,
-                    "quarantined": None,
-                    "note": f"{manifest.day} closed",
-                }
-                for manifest in closed
-            ]
-    emit(rows, output, empty="Nothing changed: every day up to that one was closed with these rows already.")
+            rows += [_closed(manifest) for manifest in close(settings, dataset, close_through, at)]
+    if rows or staying is None:
+        emit(rows, output, empty="Nothing changed: every day up to that one was closed with these rows already.")
+    if staying is not None:
+        raise staying
+
+
+def _landed(report: "Report") -> dict[str, object]:
+    return {
+        "dataset": report.dataset,
+        "file": Path(str(report.details.get("file", "-"))).name,
+        "rows in": report.rows.read,
+        "landed": report.rows.out,
+        "quarantined": report.rows.quarantined,
+        "note": report.details.get("note"),
+    }
+
+
+def _closed(manifest: "Manifest") -> dict[str, object]:
+    return {
+        "dataset": manifest.dataset,
+        "file": None,
+        "rows in": manifest.expected_rows,
+        "landed": None,
+        "quarantined": None,
+        "note": f"{manifest.day} closed",
+    }

@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from matinee.landing.status import status
 from matinee.settings import Settings
 from matinee.sources.files.scan import filesystem, identity
 from matinee.table.catalog import Lake
+from matinee.validity.manifests import declared
 
 LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
 PLAY = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"2026-03-01T12:00:00Z"}\n'
@@ -104,6 +105,25 @@ def test_landed_files_are_archived_and_nothing_is_overwritten(settings: Settings
         notes(settings, folder, archive_to=archive)
     assert (archive / "plays-1.jsonl").read_text() == PLAY % "a"
     assert (folder / "plays-1.jsonl").read_text() == PLAY % "b"
+
+
+def test_days_are_closed_though_an_archive_cannot_be_written(
+    settings: Settings,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MATINEE_HOME", str(settings.home))
+    (tmp_path / "landed").write_text("no folder")
+    words = ["--from", str(folder), "--close-through", "2026-03-01", "--archive-to", str(tmp_path / "landed")]
+    with pytest.raises(SystemExit) as ended:
+        main(["ingest", "raw.plays", *words, "--output", "json"])
+    assert ended.value.code == 1
+    told = capsys.readouterr()
+    assert [row["note"] for row in json.loads(told.out)] == ["2026-03-01 closed"]
+    assert '"NotArchivedError"' in told.err
+    assert {day for _, day in declared(Lake.open(settings))} == {date(2026, 3, 1)}
 
 
 def test_a_file_whose_copy_a_killed_call_has_left_goes(settings: Settings, folder: Path, tmp_path: Path) -> None:
