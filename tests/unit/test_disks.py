@@ -2,15 +2,13 @@
 
 import errno
 import os
-import resource
 import sqlite3
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from tests.disks import no_file_larger_than
 from tests.lakes import D1, close_days, make_lake
 
 from matinee.errors import CatalogUnavailableError, EnvironmentNotReadyError
@@ -38,16 +36,6 @@ def test_a_disk_that_refuses_is_named(number: int, next_step: str, file: str | N
         raise OSError(number, os.strerror(number), file)
     assert f"The disk refuses {file or '/lake'}: {os.strerror(number)}." == told.value.message
     assert next_step in told.value.next_step
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_landing_whose_data_file_cannot_be_written_names_the_warehouse(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ HOLDER, UNTIL = "matinee.lease-holder", "matinee.lease-until"
 TIME = timedelta(minutes=30)
 #: Less than this is left when it is renewed: a third of the time is over.
 LEFT = TIME * 2 / 3
+#: Leases whose end this process could not write: of which lake, which lease, its holder, its number.
+_ENDED: set[tuple[str, str, str, str, int]] = set()
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,17 @@ class Lease:
         raise self._lost("is another's by now")
 
     def give_up(self) -> None:
-        """Let others have it; one that another took meanwhile is left alone, and one that cannot be reached ends."""
+        """Let others have it; one that another took meanwhile is left alone.
+
+        Where that cannot be written (the disk is full), other processes wait until its time is over, this one does not.
+        """
         try:
             store = store_of(self.lake)
             found = store.read(self.key)
             if found is not None and self._is_ours(found):
                 store.write(self.key, replace(found, holder="", until=stamp()))
         except MatineeError as error:
+            _ENDED.add(_identity(self.lake, self.key, self.holder, self.number))
             log.warning("'%s' ends by its time only: %s", self.name, error)
 
     def to_summary(self) -> dict[str, str]:
@@ -160,13 +166,20 @@ def _take(lake: Lake, dataset: str, name: str, holder: str, is_gone: Callable[[s
     lease, store = Lease(lake, dataset, name, holder, above + 1), store_of(lake)
     found = store.read(lease.key)
     if found is not None:
-        if found.holder and found.until > stamp() and not is_gone(found.holder):
+        has_ended = _identity(lake, lease.key, found.holder, found.number) in _ENDED
+        if found.holder and found.until > stamp() and not has_ended and not is_gone(found.holder):
             raise _held(name, found.holder, found.until)
         lease = replace(lease, number=max(found.number, above) + 1)
     version = found.version if found is not None else None
     if not store.write(lease.key, Entry(holder, stamp() + TIME, lease.number, version)):
         raise _held(name, "another process", None)
+    # An older catalog that was put back gives numbers again.
+    _ENDED.discard(_identity(lake, lease.key, lease.holder, lease.number))
     return lease
+
+
+def _identity(lake: Lake, key: str, holder: str, number: int) -> tuple[str, str, str, str, int]:
+    return lake.settings.warehouse_uri, lake.settings.catalog_name, key, holder, number
 
 
 def _refuse_branch(lake: Lake, dataset: str, name: str, is_gone: Callable[[str], bool]) -> None:

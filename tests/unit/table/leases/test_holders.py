@@ -4,11 +4,13 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.disks import no_file_larger_than
 
 from matinee.errors import LeaseHeldError
 from matinee.settings import load_settings
@@ -50,5 +52,34 @@ def test_who_has_waited_long_enough_is_told_who_holds_it(tmp_path: Path) -> None
         hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
         pytest.raises(LeaseHeldError, match=f"'landing' is held by {socket.gethostname()}"),
         hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
+    ):
+        pass
+
+
+def test_who_could_not_give_it_up_has_it_again_at_once(tmp_path: Path) -> None:
+    lake = Lake.open(load_settings(home=tmp_path / "home", catalog="embedded"))
+    with ExitStack() as ended:
+        first = ended.enter_context(hold_patiently(lake, "raw.plays", "landing", timedelta(0)))
+        with no_file_larger_than(0):
+            ended.close()
+    with hold_patiently(Lake.open(lake.settings), "raw.plays", "landing", timedelta(0)) as lease:
+        assert lease.number == first.number + 1
+        with (
+            pytest.raises(LeaseHeldError),
+            hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
+        ):
+            pass
+
+
+def test_who_could_not_give_up_the_lease_of_one_lake_waits_for_that_of_another(tmp_path: Path) -> None:
+    lake, other = (Lake.open(load_settings(home=tmp_path / name, catalog="embedded")) for name in ("one", "other"))
+    with ExitStack() as ended:
+        ended.enter_context(hold_patiently(lake, "raw.plays", "landing", timedelta(0)))
+        with no_file_larger_than(0):
+            ended.close()
+    with (
+        hold_patiently(other, "raw.plays", "landing", timedelta(0)),
+        pytest.raises(LeaseHeldError),
+        hold_patiently(other, "raw.plays", "landing", timedelta(0)),
     ):
         pass
