@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests import kafka, streams
 from tests.lakes import ids
+from tests.lost_catalogs import put_back, save_catalog
 
 from matinee.engine.session import spark_session
 from matinee.errors import EngineFailedError, TopicChangedError
@@ -15,6 +16,7 @@ from matinee.landing import offsets
 from matinee.landing.batches import unfinished
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.model import QUARANTINE
+from matinee.live.checkpoint import checkpoint_of, query_id
 from matinee.live.tick import Topics, tick
 from matinee.live.topics import accept_topics
 from matinee.settings import Settings, load_settings
@@ -49,11 +51,30 @@ def test_records_of_an_aborted_transaction_are_not_landed_and_the_offsets_go_on(
         [done] = tick(settings, Topics(servers))
         assert (done.rows_landed, done.rows_quarantined) == (4, 2)
         kafka.send_in_transaction(jvm, servers, "plays", [json.dumps(streams.play(5))], commit=False)
+        query = query_id(checkpoint_of(settings))
         assert tick(settings, Topics(servers)) == []
         kafka.send_in_transaction(jvm, servers, "plays", [json.dumps(streams.play(6))], commit=True)
         [done] = tick(settings, Topics(servers))
+    assert query_id(checkpoint_of(settings)) == query
     assert (done.rows_landed, done.rows_quarantined) == (1, 0)
     assert ids(lake, PLAYS, "play_id") == ["p1", "p2", "p4", "p6"]
+
+
+def test_records_that_an_older_catalog_does_not_have_are_landed_again(
+    settings: Settings, servers: str, tmp_path: Path
+) -> None:
+    lake = Lake.open(settings)
+    send(settings, servers, [streams.impression(1)], [streams.play(1)])
+    tick(settings, Topics(servers))
+    save_catalog(settings, tmp_path / "older")
+    send(settings, servers, [streams.impression(2)], [streams.play(2)])
+    tick(settings, Topics(servers))
+    put_back(settings, tmp_path / "older")
+    send(settings, servers, [streams.impression(3)], [streams.play(3)])
+    tick(settings, Topics(servers))
+    assert ids(lake, PLAYS, "play_id") == ["p1", "p2", "p3"]
+    assert ids(lake, "raw.impressions", "event_id") == ["e1", "e2", "e3"]
+    assert tick(settings, Topics(servers)) == []
 
 
 def test_a_topic_that_was_made_anew_stops_the_stream_until_it_is_accepted(settings: Settings, servers: str) -> None:

@@ -30,6 +30,7 @@ from matinee.errors import (
 from matinee.landing.ingest import ingest, landable
 from matinee.landing.micro_batch import Landed, land_batch
 from matinee.live.catch_up import bring_up
+from matinee.live.checkpoint import checkpoint_of, note_landed, query_id, remove_lost
 from matinee.live.groups import groups
 from matinee.live.lease import lease_of, streaming
 from matinee.live.progress import progress
@@ -66,7 +67,8 @@ class Topics:
             TopicChangedError: a topic is not the one whose records were landed, or ends before them.
         """
         refuse_other_topics(lease.lake, self.servers)
-        checkpoint = settings.home.absolute() / "stream"
+        checkpoint = checkpoint_of(settings)
+        remove_lost(lease.lake, checkpoint)
         query = (
             record_stream(session, self.servers, sorted(topics(lease.lake.registry)))
             .writeStream.foreachBatch(
@@ -215,9 +217,10 @@ def _batch(settings: Settings, servers: str, checkpoint: str, held: tuple[str, i
     batch.persist()
     try:
         with timed(seconds, "land"):
-            landed = _land(lake, servers, batch, _query_id(checkpoint)).values()
+            landed = _land(lake, servers, batch, query_id(Path(checkpoint))).values()
     finally:
         batch.unpersist()
+    note_landed(lease, Path(checkpoint))
     rows, bad = (sum(getattr(one, name) for one in landed) for name in ("rows", "bad"))
     offsets = {name: until for one in landed for name, until in one.offsets.items()}
     done = Tick("ran", offsets=offsets, rows_landed=rows - bad, rows_quarantined=bad, seconds=seconds)
@@ -254,16 +257,10 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
         record(lease.lake, replace(done, seconds=seconds, as_of=as_of, lag_s=lag_s))
 
 
-def _land(lake: Lake, servers: str, batch: DataFrame, query_id: str) -> dict[str, Landed]:
+def _land(lake: Lake, servers: str, batch: DataFrame, of_query: str) -> dict[str, Landed]:
     at, ids = stamp(), refuse_other_topics(lake, servers)
     of = {topic: batch.where(F.col("topic") == topic) for topic in topics(lake.registry)}
     return {
-        dataset: land_batch(lake, lake.registry.get(dataset), of[topic], at, query_id, ids.get(topic, ""))
+        dataset: land_batch(lake, lake.registry.get(dataset), of[topic], at, of_query, ids.get(topic, ""))
         for topic, dataset in topics(lake.registry).items()
     }
-
-
-def _query_id(checkpoint: str) -> str:
-    """Return the name that Spark gave the query that this checkpoint belongs to."""
-    metadata = Path(checkpoint) / "metadata"
-    return str(json.loads(metadata.read_text())["id"]) if metadata.is_file() else ""

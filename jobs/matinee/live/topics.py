@@ -8,6 +8,7 @@ from matinee.contracts.registry import Registry
 from matinee.errors import TopicChangedError, UsageError
 from matinee.landing import landed_files, offsets
 from matinee.landing.model import QUARANTINE, Landing
+from matinee.live.checkpoint import checkpoint_of
 from matinee.live.lease import streaming
 from matinee.settings import Settings
 from matinee.sources.kafka.topics import topic_ids
@@ -97,7 +98,7 @@ def accept_topics(settings: Settings, servers: str) -> list[str]:
                     _begin_anew(lake, table, last, topic, identity)
                     accepted.append(topic)
         # It goes on at offsets of the old topics, which the new ones may not have.
-        shutil.rmtree(settings.home.absolute() / "stream", ignore_errors=True)
+        shutil.rmtree(checkpoint_of(settings), ignore_errors=True)
     return sorted(set(accepted))
 
 

@@ -1,0 +1,89 @@
+"""The checkpoint of the topics: it goes where the tables do not have the records that it counts as done. No engine."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.lakes import make_lake
+from tests.lost_catalogs import put_back, save_catalog
+
+from matinee.errors import LeaseLostError
+from matinee.landing.model import Landing
+from matinee.live.checkpoint import checkpoint_of, note_landed, remove_lost
+from matinee.live.lease import streaming
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import commit_nothing
+from matinee.table.leases.lease import Lease
+
+RAW = "raw.plays"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = make_lake(tmp_path / "home")
+    lake.ensure(RAW)
+    return lake
+
+
+@pytest.fixture
+def lease(lake: Lake) -> Iterator[Lease]:
+    with streaming(lake) as lease:
+        yield lease
+
+
+@pytest.fixture
+def checkpoint(lake: Lake) -> Path:
+    folder = checkpoint_of(lake.settings)
+    folder.mkdir()
+    return folder
+
+
+def land(lake: Lake, through: Mapping[str, int]) -> None:
+    name = str(through)
+    told = Landing(RAW, name, "ab" * 32, 1, 1, 0, {}, datetime(2026, 3, 1, tzinfo=UTC), through=through)
+    commit_nothing(lake, RAW, refs.MAIN, told.to_summary())
+
+
+def test_a_checkpoint_stays_while_the_tables_have_what_was_noted_or_more(lease: Lease, checkpoint: Path) -> None:
+    for through in ({"plays/0": 3}, {"plays/0": 5, "plays/1": 1}):
+        land(lease.lake, through)
+        note_landed(lease, checkpoint)
+        remove_lost(lease.lake, checkpoint)
+        assert checkpoint.exists()
+    land(lease.lake, {"plays/0": 6, "plays/1": 1, "plays/2": 1})
+    remove_lost(lease.lake, checkpoint)
+    assert checkpoint.exists()
+
+
+@pytest.mark.parametrize("again", [{"plays/0": 4}, {"plays/0": 9}], ids=["less", "less of one partition"])
+def test_a_checkpoint_goes_where_an_older_catalog_has_less(
+    lease: Lease, checkpoint: Path, tmp_path: Path, again: Mapping[str, int]
+) -> None:
+    land(lease.lake, {"plays/0": 3})
+    save_catalog(lease.lake.settings, tmp_path / "older")
+    land(lease.lake, {"plays/0": 5, "plays/1": 1})
+    note_landed(lease, checkpoint)
+    put_back(lease.lake.settings, tmp_path / "older")
+    land(lease.lake, again)
+    remove_lost(lease.lake, checkpoint)
+    assert not checkpoint.exists()
+    remove_lost(lease.lake, checkpoint)
+
+
+def test_a_checkpoint_of_which_nothing_was_noted_goes(lake: Lake, checkpoint: Path) -> None:
+    remove_lost(lake, checkpoint)
+    assert not checkpoint.exists()
+
+
+def test_nothing_is_noted_of_a_catalog_that_took_the_place_of_another_meanwhile(
+    lake: Lake, checkpoint: Path, tmp_path: Path
+) -> None:
+    save_catalog(lake.settings, tmp_path / "older")
+    with streaming(lake) as lease:
+        land(lake, {"plays/0": 3})
+        put_back(lake.settings, tmp_path / "older")
+        with pytest.raises(LeaseLostError):
+            note_landed(lease, checkpoint)
+    assert list(checkpoint.iterdir()) == []
