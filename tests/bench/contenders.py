@@ -68,4 +68,4 @@ def contend(contender: Contender, job: Job, options: dict[str, str]) -> dict[str
         start = time.monotonic()
         files = contender.derive(engine, job)
         seconds = time.monotonic() - start
-    return {"seconds": round(seconds, 3), "steps": job.clock.seconds, "counts": job.counts, "files": files}
+    return {"seconds": round(seconds, 3), "steps": job.seconds, "counts": job.counts, "files": files}

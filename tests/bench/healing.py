@@ -11,7 +11,7 @@ import click
 from matinee.healing.late import stale_days
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
-from matinee.report import Report
+from matinee.report import Report, timed
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.table.snapshots import added_files
@@ -35,7 +35,7 @@ ROWS_TARGET, TIME_TARGET, MOVE_TARGET_S = 0.03, 0.25, 1.0
 def heal(settings: Settings, job: Job) -> dict[str, list[str]]:
     """Heal what is stale, from the look for it to the last publication."""
     lake, counts = Lake.open(settings), Counter[str]()
-    with job.clock.part("scan"):
+    with timed(job.seconds, "scan"):
         reports = [
             run(settings, RunRequest(stale.dataset, stale.day, stale.day, heal=True)) for stale in stale_days(lake)
         ]
@@ -51,7 +51,7 @@ def heal(settings: Settings, job: Job) -> dict[str, list[str]]:
 def recompute(settings: Settings, job: Job) -> dict[str, list[str]]:
     """Derive the day anew in full, as if nothing of it stood there."""
     day = job.input.day
-    with job.clock.part("other"):
+    with timed(job.seconds, "other"):
         reports = [run(settings, RunRequest(dataset, day, day)) for dataset in CHAIN]
     _split(job, "other", reports)
     return output_files(settings, day, CHAIN)
@@ -62,8 +62,8 @@ def _split(job: Job, whole: str, reports: Sequence[Report]) -> None:
     for report in reports:
         for step, seconds in report.seconds.items():
             name = f"{report.dataset} {step}"
-            job.clock.seconds[name] = round(job.clock.seconds.get(name, 0.0) + seconds, 3)
-            job.clock.seconds[whole] = round(job.clock.seconds[whole] - seconds, 3)
+            job.seconds[name] = round(job.seconds.get(name, 0.0) + seconds, 3)
+            job.seconds[whole] = round(job.seconds[whole] - seconds, 3)
 
 
 HEALERS = {

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from matinee.days import end_of
-from matinee.publication.steps import Clock
+from matinee.report import timed
 from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, IMPRESSIONS, PLAYS, Input
 
 WINDOW = timedelta(hours=24)
@@ -16,11 +16,11 @@ CORES = 2
 
 @dataclass(frozen=True)
 class Job:
-    """One run: the input, where to write, the clock of its steps, and what it counted beside them."""
+    """One run: the input, where to write, the seconds of its steps, and what it counted beside them."""
 
     input: Input
     output: Path
-    clock: Clock = field(default_factory=Clock)
+    seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -57,7 +57,7 @@ class Job:
     def writing(self, folder: Path) -> Iterator[Path]:
         """Time the step that writes a folder."""
         self.output.mkdir(parents=True, exist_ok=True)
-        with self.clock.part(folder.name):
+        with timed(self.seconds, folder.name):
             yield folder
 
     def written(self) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from matinee.contracts.registry import Registry
 from matinee.publication import steps
 from matinee.publication.request import RunRequest
+from matinee.report import timed
 from matinee.settings import Engine, Settings
 from matinee.transforms import TransformContext, transform_of
 from tests.bench.inputs import ATTRIBUTIONS, IMPRESSION_PLAYS, output_files
@@ -44,7 +45,7 @@ def _transform(
 def cycle(settings: Settings, job: Job) -> dict[str, list[str]]:
     """Write, audit and publish both datasets of the day, as a daily run does."""
     for dataset in (ATTRIBUTIONS, IMPRESSION_PLAYS):
-        with job.clock.part(dataset):
+        with timed(job.seconds, dataset):
             report = steps.run(settings, RunRequest(dataset, job.input.day, job.input.day))
         _split(job, dataset, report.seconds)
     return output_files(settings, job.input.day)
@@ -60,6 +61,6 @@ def _derived(
 
 def _split(job: Job, dataset: str, parts: Mapping[str, float]) -> None:
     """Replace the seconds of a whole cycle by those of its parts; what no part has is `other`."""
-    whole = job.clock.seconds.pop(dataset)
+    whole = job.seconds.pop(dataset)
     split = {**parts, "other": round(whole - sum(parts.values()), 3)}
-    job.clock.seconds.update({f"{dataset} {name}": seconds for name, seconds in split.items()})
+    job.seconds.update({f"{dataset} {name}": seconds for name, seconds in split.items()})

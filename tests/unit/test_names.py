@@ -4,18 +4,19 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from matinee.contracts.loader import DATASET_PROPERTIES
 from matinee.contracts.registry import Registry
 from matinee.settings import CHECKOUT
 
 REGISTRY = Registry.load(CHECKOUT / "sql")
 REGISTERS = [contract for contract in REGISTRY.all() if contract.kind == "register"]
 SHIPPED = [contract for contract in REGISTRY.all() if contract.kind != "register"]
-#: What names a shipped dataset, an input of one, or a column that no register has, too.
+#: What names a shipped dataset, an input of one, or a column that no register has, too; words of contracts do not.
 NAMES = {
     *(contract.dataset for contract in SHIPPED),
     *(spec.alias for contract in SHIPPED for spec in contract.inputs),
     *(name for contract in SHIPPED for name in contract.column_names),
-} - {name for contract in REGISTERS for name in contract.column_names}
+} - {*DATASET_PROPERTIES, *(name for contract in REGISTERS for name in contract.column_names)}
 #: Places that are about impressions and plays; a system has one module `impressions.py`.
 ABOUT = ("jobs/matinee/domain/", "jobs/matinee/demo/", "jobs/matinee/sources/simulator/")
 

@@ -141,3 +141,11 @@ def _step(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node
 
 def _kind(value: object) -> str:
     return {"dict": "a mapping", "list": "a list", "NoneType": "nothing"}.get(type(value).__name__, repr(value))
+
+
+def is_number(text: str) -> bool:
+    """Whether the text is a finite decimal number, such as "0.5"."""
+    try:
+        return abs(float(text)) < float("inf")
+    except ValueError:
+        return False

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from matinee.contracts.document import is_number
 from matinee.days import parse_duration, reach_ahead, reach_back
 from matinee.errors import UsageError
 
@@ -293,11 +294,3 @@ class Contract:
 def live_name(dataset: str) -> str:
     """Return the name of a dataset's live table."""
     return f"{dataset}_live"
-
-
-def is_number(text: str) -> bool:
-    """Whether the text is a finite decimal number, such as "0.5"."""
-    try:
-        return abs(float(text)) < float("inf")
-    except ValueError:
-        return False

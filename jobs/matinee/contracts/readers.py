@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from matinee.contracts.model import Contract, is_number
+from matinee.contracts.document import is_number
+from matinee.contracts.model import Contract
 from matinee.hooks import registered
 
 #: A package registers a `Needs` under this: by the kind of the datasets, as `live` of those with a live table, or by

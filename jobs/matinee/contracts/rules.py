@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from matinee.contracts import readers
 from matinee.contracts.column_types import LOGICAL_TYPES, holds_doubles, nested_faults
-from matinee.contracts.document import Place
+from matinee.contracts.document import Place, is_number
 from matinee.contracts.model import (
     DEDUPLICATE,
     MANIFEST,
@@ -15,7 +15,6 @@ from matinee.contracts.model import (
     Column,
     Contract,
     InputSpec,
-    is_number,
 )
 from matinee.contracts.subject import Finding, Rule, Subject
 from matinee.days import LAST_DAY, parse_duration, reach_back

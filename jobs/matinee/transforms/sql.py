@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from matinee.contracts.model import is_number
+from matinee.contracts.document import is_number
 from matinee.contracts.readers import sql_name
 from matinee.errors import ContractError
 from matinee.transforms.context import Transform, TransformContext

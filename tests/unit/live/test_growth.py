@@ -5,7 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pyiceberg.table.metadata import TableMetadataV2
+from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table.update import TableRequirement, TableUpdate
 from tests.lakes import make_lake
 from tests.ticks import Clock
 
@@ -13,7 +14,9 @@ from matinee.live.lease import streaming
 from matinee.live.register import TICKS, Tick, record
 from matinee.table import registers
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.sql_catalog import SqlCatalog
 
+Requirements, Updates = tuple[TableRequirement, ...], tuple[TableUpdate, ...]
 EVERY = timedelta(minutes=2)
 HOUR = timedelta(hours=1) // EVERY
 
@@ -26,35 +29,35 @@ def clock() -> Iterator[Clock]:
 
 
 @pytest.fixture
-def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The number of snapshots in each copy of a table's metadata."""
-    found, ours = list[int](), TableMetadataV2.model_copy
+def commits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Of each commit, the number of snapshots in the metadata that it writes."""
+    found, ours = list[int](), SqlCatalog.commit_table
 
-    def counted(self: TableMetadataV2, *, update: object = None, deep: bool = False) -> TableMetadataV2:
-        if deep:
-            found.append(len(self.snapshots))
-        return ours(self, update=update, deep=deep)  # type: ignore[arg-type]
+    def counted(self: SqlCatalog, table: Table, requirements: Requirements, updates: Updates) -> CommitTableResponse:
+        done = ours(self, table, requirements, updates)
+        found.append(len(done.metadata.snapshots))
+        return done
 
-    monkeypatch.setattr(TableMetadataV2, "model_copy", counted)
+    monkeypatch.setattr(SqlCatalog, "commit_table", counted)
     return found
 
 
-def tick(lake: Lake, clock: Clock, copies: list[int]) -> list[int]:
-    """Do what each tick does beside its rows, two minutes after the last one; return the copies that it made."""
+def tick(lake: Lake, clock: Clock, commits: list[int]) -> list[int]:
+    """Do what each tick does beside its rows, two minutes after the last one; return its commits."""
     clock.now += EVERY
-    copies.clear()
+    commits.clear()
     with streaming(lake) as held:
         held.renew()
         record(lake, Tick("ran", rows_landed=1))
-    return list(copies)
+    return list(commits)
 
 
 def test_a_tick_costs_and_leaves_after_hours_what_it_did_at_first(
-    tmp_path: Path, clock: Clock, copies: list[int]
+    tmp_path: Path, clock: Clock, commits: list[int]
 ) -> None:
     lake = make_lake(tmp_path)
     lake.ensure(TICKS)
-    cost = [tick(lake, clock, copies) for _ in range(500)]
+    cost = [tick(lake, clock, commits) for _ in range(500)]
     metadata, most = lake.table(TICKS).metadata, HOUR + HOUR // registers.MANY + registers.WORTH_IT + 1
     assert len(metadata.snapshots) <= most
     assert len(metadata.refs) == 1
