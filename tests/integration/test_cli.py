@@ -171,6 +171,14 @@ def test_a_statement_that_is_no_query_is_refused(on_spark: Call, settings: Setti
     assert lake.exists("raw.plays")
 
 
+@pytest.mark.spark
+def test_a_query_prints_lists_and_structs(on_spark: Call, settings: Settings) -> None:
+    Lake.open(settings).ensure("raw.plays")
+    filters = "array(named_struct('facet', 'genre', 'years', array(2026, NULL)))"
+    code, rows = on_spark("query", f"SELECT {filters} AS filters, array_remove(array('a'), 'a') AS nothing")
+    assert (code, rows) == (0, [{"filters": [{"facet": "genre", "years": [2026, None]}], "nothing": []}])
+
+
 def test_a_query_cannot_call_into_the_server() -> None:
     with pytest.raises(UsageError):
         read_only("SELECT reflect('java.lang.System', 'exit', 1)")

@@ -41,7 +41,7 @@ def query(statement: str, limit: int, output: str) -> None:
                 f"Spark cannot run that query: {str(error).strip().splitlines()[0]}",
                 next_step="Correct it; `matinee contract show DATASET` lists a table's columns.",
             ) from error
-    emit([row.asDict() for row in rows], output, empty="No rows.")
+    emit([row.asDict(recursive=True) for row in rows], output, empty="No rows.")
 
 
 def read_only(statement: str) -> str:

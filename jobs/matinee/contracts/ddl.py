@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from matinee.contracts.column_types import within
 from matinee.contracts.model import Column, Contract
 from matinee.errors import UsageError
 
@@ -177,7 +178,8 @@ def create_statement(contract: Contract, catalog_name: str) -> str:
 
 def _column(column: Column) -> str:
     required = " NOT NULL" if column.required else ""
-    return f"`{column.name}` {spark_type(column).upper()}{required} COMMENT {_text(column.doc)}"
+    kind = spark_type(column) if within(column) else spark_type(column).upper()
+    return f"`{column.name}` {kind}{required} COMMENT {_text(column.doc)}"
 
 
 def _text(value: str) -> str:

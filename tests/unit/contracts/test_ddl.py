@@ -129,6 +129,12 @@ def test_the_create_statement_tells_columns_partitions_and_comments(registry: Re
     assert "PARTITIONED BY (days(`received_ts`), `event_day`)" in statement
 
 
+def test_the_create_statement_keeps_the_names_of_what_is_within_columns(registry: Registry) -> None:
+    statement = create_statement(with_structs(registry.get("raw.plays")), "lake")
+
+    assert "`steps` array<struct<name:string,day:date,took_s:double>> COMMENT" in statement
+
+
 @pytest.mark.parametrize("name", ["", "la ke", "lake`; DROP TABLE x", "läke", "1lake"])
 def test_a_catalog_name_that_is_no_identifier_is_refused(registry: Registry, name: str) -> None:
     with pytest.raises(UsageError):
