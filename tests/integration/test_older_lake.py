@@ -146,7 +146,7 @@ def test_the_upgrade_waits_for_the_lease_of_a_dead_healer(
     monkeypatch.setattr(upgrade, "stamp", lambda: later)
     steps = call("lake", "upgrade")
     assert isinstance(steps, list)
-    assert [step["step"] for step in steps if step["dataset"] == "ops.lake"] == ["format 1 -> 2"]
+    assert [step["step"] for step in steps if step["dataset"] == "ops.lake"] == ["format 1 -> 3"]
     assert any(step["step"].startswith("remove branch lease_") for step in steps)
     assert call("lake", "upgrade") == []
 

@@ -94,7 +94,7 @@ def test_a_dry_run_prints_the_steps_and_changes_nothing(
     assert json.loads(capsys.readouterr().out) == [
         {"dataset": RAW, "step": f"remove branch {BRANCH}", "state": "to do"},
         {"dataset": MANIFESTS, "step": "add expected_distinct: nothing -> long", "state": "to do"},
-        {"dataset": LAKE, "step": "format 1 -> 2", "state": "to do"},
+        {"dataset": LAKE, "step": f"format 1 -> {CURRENT}", "state": "to do"},
     ]
     assert lake_format.number(older) == lake_format.FIRST
     assert BRANCH in older.table(RAW).metadata.refs
@@ -152,3 +152,16 @@ def test_the_rows_of_an_upgrade_say_which_version_did_it(older: Lake) -> None:
     upgrade(older)
     [row] = older.table(LAKE).scan().to_arrow().to_pylist()
     assert (row["format"], row["code_version"]) == (CURRENT, __version__)
+
+
+def test_a_lake_of_format_2_gets_the_number_alone(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    lake.ensure(RAW)
+    lake_format.record(lake, 2)
+    lake_format._seen.clear()
+    older = make_lake(tmp_path)
+    with pytest.raises(LakeFormatError, match="matinee lake upgrade"):
+        refs.create_branch(older.table(RAW), BRANCH, refs.head(older.table(RAW)))
+    assert [(one.dataset, one.step) for one in upgrade(older)] == [(LAKE, "format 2 -> 3")]
+    assert lake_format.number(make_lake(tmp_path)) == CURRENT
+    land(make_lake(tmp_path), RAW, [raw_play(D1)], close=False)

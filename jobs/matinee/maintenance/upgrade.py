@@ -7,7 +7,8 @@ is held; that nothing else is at work is its caller's to see to.
 From format 1 to 2: branches `lease_…` of leases that are over go, as leases stand beside the catalog now, and the
 tables follow their contracts, so that registers have the columns that are noted now. What else versions of format 1
 have left is read as it is: withdrawals that stand in the ledger only, publications without stamps, landings that were
-cut off without a tag.
+cut off without a tag. From format 2 to 3 nothing but the number changes: versions of format 2 cannot read what runs
+note now.
 """
 
 from collections.abc import Iterator

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LAKE = "ops.lake"
-#: 1: before `ops.lake`; leases are branches `lease_…` of tables. 2: leases stand beside the catalog.
-FIRST, CURRENT = 1, 2
+#: 1: before `ops.lake`; leases are branches `lease_…` of tables. 2: leases stand beside the catalog. 3: runs note the
+#: terms of their contract, pins a number of buckets: days of a dataset may be in different ones.
+FIRST, CURRENT = 1, 3
 #: The table property of `ops.lake` that holds the number.
 PROPERTY = "matinee.format"
 #: In the properties of an open catalog whose lake has an older format: its number.
