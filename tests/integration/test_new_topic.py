@@ -72,9 +72,9 @@ def test_files_of_a_source_that_is_a_topic_alone_are_refused(extended: Settings,
 
 
 def test_topics_are_those_that_contracts_name(extended: Settings, settings: Settings) -> None:
-    assert topics(Lake.open(extended).registry) == {TOPIC: RAW}
-    assert topics(Lake.open(settings).registry) == {"impressions": "raw.impressions", "plays": "raw.plays"}
+    assert topics(Lake.open(extended)) == {TOPIC: RAW}
+    assert topics(Lake.open(settings)) == {"impressions": "raw.impressions", "plays": "raw.plays"}
     file = extended.sql_dir / "raw" / "searches" / "contract.odcs.yaml"
     file.write_text(file.read_text().replace(f"topic: {TOPIC}", "files: true"))
     with pytest.raises(UsageError, match="No contract names a topic"):
-        topics(Lake.open(extended).registry)
+        topics(Lake.open(extended))

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from glob import glob
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from matinee.contracts.model import MANIFEST
 from matinee.contracts.registry import Registry
-from matinee.errors import LandingRefusedError, NotArchivedError, UsageError
+from matinee.errors import LandingRefusedError, NotArchivedError, RetiredError, UsageError
 from matinee.landing.archive import archive
 from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.lander import Outcome, land
@@ -24,9 +24,11 @@ from matinee.report import Report, Rows
 from matinee.settings import Settings
 from matinee.sources.files.scan import Found, find_at, in_order, scan
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import gone
 from matinee.validity.manifests import MANIFESTS, Manifest
 
 log = logging.getLogger(__name__)
+_Refused: TypeAlias = UsageError | LandingRefusedError | RetiredError
 
 
 def landable(registry: Registry) -> dict[str, str]:
@@ -64,7 +66,8 @@ def ingest(
     Raises:
         UsageError: no file is at the only path, or its dataset cannot be told.
         LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed, or paths have no file or
-            cannot be listed; the others were landed.
+            cannot be listed, or some are for a retired dataset; the others were landed.
+        RetiredError: the only file is for a retired dataset.
         NotArchivedError: files stay where they are, though `archive_to` says where to; all were landed.
         ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
         LeaseHeldError: another process landed for the dataset all the time.
@@ -77,7 +80,7 @@ def ingest(
         files = [file for file in found if file.dataset == one]
         is_manifest = one == MANIFESTS
         outcomes += (
-            _manifests(lake, files, landed_at) if is_manifest else land(lake, one, files, landed_at, rehash=rehash)
+            _manifests(lake, files, landed_at) if is_manifest else _events(lake, one, files, landed_at, rehash=rehash)
         )
     moved, staying = _archived(settings, outcomes, archive_to)
     refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
@@ -134,8 +137,18 @@ def close_through(
     """
     lake = Lake.open(settings)
     chosen = _checked(lake.registry, dataset, events(lake.registry))
-    datasets = [chosen] if chosen else list(events(lake.registry))
+    retired = gone(lake)
+    datasets = [chosen] if chosen else [name for name in events(lake.registry) if name not in retired]
     return close(lake, datasets, day, _utc(received_at))
+
+
+def _events(
+    lake: Lake, dataset: str, files: Sequence[Found], landed_at: datetime, *, rehash: bool
+) -> Iterable[Outcome]:
+    try:
+        yield from land(lake, dataset, files, landed_at, rehash=rehash)
+    except RetiredError as error:
+        yield from (Outcome(file.file, dataset, refused=error) for file in files)
 
 
 def _manifests(lake: Lake, files: Iterable[Found], landed_at: datetime) -> Iterable[Outcome]:
@@ -199,13 +212,14 @@ def _utc(received_at: datetime | None) -> datetime:
     return received_at.astimezone(UTC)
 
 
-def _all_refused(refused: list[UsageError | LandingRefusedError], files: int) -> UsageError | LandingRefusedError:
+def _all_refused(refused: Sequence[_Refused], files: int) -> _Refused:
     if len(refused) == 1 and files == 1:
         return refused[0]
+    facts = (error.facts.get("file") or error.facts.get("path") or error.facts.get("dataset") for error in refused)
     return LandingRefusedError(
-        f"{len(refused)} of {files} files were refused: {' '.join(error.message for error in refused)}",
+        f"{len(refused)} of {files} files were refused: {' '.join(dict.fromkeys(one.message for one in refused))}",
         next_step="The others were landed. Replace the refused ones, then land them.",
-        facts={"files": ", ".join(str(error.facts.get("file", error.facts.get("path"))) for error in refused)},
+        facts={"files": ", ".join(map(str, dict.fromkeys(facts)))},
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from matinee.contracts.ddl import iceberg_schema
-from matinee.errors import CommitConflictError, FileChangedError, LandingRefusedError
+from matinee.errors import CommitConflictError, FileChangedError, LandingRefusedError, RetiredError
 from matinee.landing import batches, landed_files
 from matinee.landing.model import QUARANTINE, Batch, Landing
 from matinee.landing.writing.data_files import Target
@@ -46,7 +46,7 @@ class Outcome:
     is_new: bool = False
     is_later: bool = False
     differs: bool = False
-    refused: LandingRefusedError | None = None
+    refused: LandingRefusedError | RetiredError | None = None
     days: tuple[date, ...] = ()
 
 

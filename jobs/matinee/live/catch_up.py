@@ -16,6 +16,7 @@ from matinee.live.register import resumed
 from matinee.live.step import Step, next_step
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import gone
 from matinee.table.commits import commit_nothing
 from matinee.table.leases.lease import Lease
 
@@ -24,6 +25,8 @@ TRIES = 5
 
 def bring_up(lake: Lake, session: SparkSession, lease: Lease | None = None) -> int:
     """Bring the live tables up to what is landed; return the number of steps.
+
+    A group of which a live table was retired is not followed: it cannot be brought up without that one.
 
     Args:
         lake: the lake.
@@ -35,7 +38,9 @@ def bring_up(lake: Lake, session: SparkSession, lease: Lease | None = None) -> i
         CommitConflictError: others changed the live tables in each of several tries.
         LeaseLostError: another process took the lease.
     """
-    return sum(_bring_up(lake, session, group, lease) for group in groups(lake.registry))
+    retired = gone(lake)
+    followed = (group for group in groups(lake.registry) if retired.isdisjoint(group.tables))
+    return sum(_bring_up(lake, session, group, lease) for group in followed)
 
 
 def _bring_up(lake: Lake, session: SparkSession, group: Group, lease: Lease | None) -> int:

@@ -24,6 +24,7 @@ from matinee.errors import (
     LandingRefusedError,
     MatineeError,
     MissingTableError,
+    RetiredError,
     StreamPausedError,
     UsageError,
 )
@@ -70,7 +71,7 @@ class Topics:
         checkpoint = checkpoint_of(settings)
         remove_lost(lease.lake, checkpoint)
         query = (
-            record_stream(session, self.servers, sorted(topics(lease.lake.registry)))
+            record_stream(session, self.servers, sorted(topics(lease.lake)))
             .writeStream.foreachBatch(
                 partial(_batch, settings, self.servers, str(checkpoint), (lease.holder, lease.number))
             )
@@ -117,7 +118,7 @@ class Folder:
         with timed(seconds, "land"):
             try:
                 reports = ingest(settings, None, new)
-            except LandingRefusedError as error:
+            except (LandingRefusedError, RetiredError) as error:
                 refused = str(error)
         landings = _landings(lease.lake)
         # Leases are of the catalog: of one that took its place since the register was looked at, this is refused.
@@ -258,9 +259,9 @@ def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime 
 
 
 def _land(lake: Lake, servers: str, batch: DataFrame, of_query: str) -> dict[str, Landed]:
-    at, ids = stamp(), refuse_other_topics(lake, servers)
-    of = {topic: batch.where(F.col("topic") == topic) for topic in topics(lake.registry)}
+    at, ids, datasets = stamp(), refuse_other_topics(lake, servers), topics(lake)
+    of = {topic: batch.where(F.col("topic") == topic) for topic in datasets}
     return {
         dataset: land_batch(lake, lake.registry.get(dataset), of[topic], at, of_query, ids.get(topic, ""))
-        for topic, dataset in topics(lake.registry).items()
+        for topic, dataset in datasets.items()
     }

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Mapping
 from functools import partial
 
-from matinee.contracts.registry import Registry
 from matinee.errors import TopicChangedError, UsageError
 from matinee.landing import landed_files, offsets
 from matinee.landing.model import QUARANTINE, Landing
@@ -13,16 +12,18 @@ from matinee.live.lease import streaming
 from matinee.settings import Settings
 from matinee.sources.kafka.topics import topic_ids
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import gone
 from matinee.table.commits import commit_nothing
 
 
-def topics(registry: Registry) -> dict[str, str]:
-    """Return the datasets whose rows are records of a topic, by the topic.
+def topics(lake: Lake) -> dict[str, str]:
+    """Return the datasets whose rows are records of a topic, by the topic; not those that were retired.
 
     Raises:
         UsageError: there are none.
     """
-    found = {one.topic: one.dataset for one in registry.all() if one.topic}
+    retired = gone(lake)
+    found = {one.topic: one.dataset for one in lake.registry.all() if one.topic and one.dataset not in retired}
     if not found:
         raise UsageError(
             "No contract names a topic whose records are landed.",
@@ -38,7 +39,7 @@ def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
         TopicChangedError: a topic has another identity than the one whose records were landed.
         EngineFailedError: the brokers do not answer.
     """
-    datasets = topics(lake.registry)
+    datasets = topics(lake)
     found = topic_ids(servers, sorted(datasets))
     for topic, dataset in datasets.items():
         for table in (dataset, QUARANTINE):
@@ -66,7 +67,7 @@ def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
     Raises:
         TopicChangedError: one ends before the offset up to which its records were landed.
     """
-    for topic, dataset in topics(lake.registry).items():
+    for topic, dataset in topics(lake).items():
         for name, until in offsets.landed_through(lake, dataset, dataset).items():
             end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
             if end < until:
@@ -88,7 +89,7 @@ def accept_topics(settings: Settings, servers: str) -> list[str]:
     lake = Lake.open(settings)
     accepted = []
     with streaming(lake):
-        datasets = topics(lake.registry)
+        datasets = topics(lake)
         for topic, identity in topic_ids(servers, sorted(datasets)).items():
             dataset = datasets[topic]
             # The raw table last: until it has the new identity the topic is refused, also after a kill.

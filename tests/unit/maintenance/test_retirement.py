@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, core_play, make_lake, prepare
+from tests.lakes import D1, D2, core_play, land_days, make_lake, prepare
 
 from matinee.cli.main import main
 from matinee.contracts.registry import Registry
 from matinee.errors import (
     CommitConflictError,
+    LandingRefusedError,
     LeaseHeldError,
     MissingTableError,
     RetiredError,
@@ -21,10 +22,12 @@ from matinee.errors import (
     UsageError,
 )
 from matinee.landing import batches
-from matinee.landing.ingest import ingest
+from matinee.landing.ingest import close_through, ingest
 from matinee.ledger import pins
 from matinee.ledger.ledger import history
 from matinee.ledger.pinned_sets import hold
+from matinee.live.catch_up import bring_up
+from matinee.live.topics import topics
 from matinee.maintenance import backup as backups
 from matinee.maintenance.restoration import restore
 from matinee.maintenance.retirement import readers, retire
@@ -33,7 +36,9 @@ from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.catalogs.retired import RETIREMENTS, retirements
+from matinee.table.landings import LANDINGS
 from matinee.table.leases.lease import hold as hold_lease
+from matinee.table.registers import read_rows
 
 RAW, SEARCHES, OUTCOMES, LIVE = "raw.searches", "core.searches", "core.impression_plays", "core.impression_plays_live"
 NOW, UNTIL = datetime(2026, 3, 10, tzinfo=UTC), date(2099, 1, 1)
@@ -156,6 +161,46 @@ def test_files_of_a_retired_dataset_are_refused_and_not_passed_over(lake: Lake, 
     with pytest.raises(RetiredError, match="no table of that name is made again"):
         lake.ensure(RAW)
     assert not folder_of(lake, RAW).exists()
+
+
+def retired(lake: Lake, dataset: str, *left_out: str) -> None:
+    """Retire a dataset whose readers are left out of the registry: its contract stays declared."""
+    alone = {name: one for name, one in lake.registry.contracts.items() if name not in left_out}
+    retire(replace(lake, registry=Registry(alone)), dataset, "replaced", "ben")
+
+
+def test_files_of_a_retired_dataset_do_not_keep_others_from_landing(lake: Lake, tmp_path: Path) -> None:
+    searches = [land(lake, tmp_path), tmp_path / "searches-2.jsonl"]
+    searches[1].write_text("{}\n")
+    retired(lake, RAW, SEARCHES)
+    (tmp_path / "plays-1.jsonl").write_text("{}\n")
+    (tmp_path / "impressions-1.jsonl").write_text("{}\n")
+    with pytest.raises(
+        LandingRefusedError, match=r"^2 of 4 files were refused: raw\.searches was retired by ben"
+    ) as told:
+        ingest(lake.settings, None, [tmp_path / "*.jsonl"], NOW)
+    assert told.value.facts == {"files": RAW}
+    landed = {one["dataset"] for one in read_rows(lake, LANDINGS)}
+    assert landed == {RAW, "raw.impressions", "raw.plays"}
+
+
+def test_days_of_the_other_datasets_are_closed_while_a_retired_one_is_declared(lake: Lake, tmp_path: Path) -> None:
+    land(lake, tmp_path)
+    land_days(lake, D1)
+    retired(lake, RAW, SEARCHES)
+    closed = close_through(lake.settings, None, D2, NOW)
+    assert {one.dataset for one in closed} == {"raw.impressions", "raw.plays"}
+
+
+def test_the_stream_passes_over_what_was_retired(lake: Lake) -> None:
+    lake.ensure("raw.plays")
+    for dataset in (OUTCOMES, LIVE):
+        lake.ensure(dataset)
+    assert "plays" in topics(lake)
+    retired(lake, OUTCOMES)
+    assert bring_up(lake, None) == 0  # type: ignore[arg-type] - no group is left
+    retired(lake, "raw.plays", "core.plays", "core.play_attributions", "core.play_attributions_live")
+    assert set(topics(lake)) == {"impressions", "web.searches"}
 
 
 def test_a_commit_of_who_had_the_table_open_is_refused(lake: Lake) -> None:

@@ -41,6 +41,14 @@ def retirements(lake: "Lake") -> dict[str, Retirement]:
     return last_by_dataset(lake.table(RETIREMENTS).scan().to_arrow())
 
 
+def gone(lake: "Lake") -> set[str]:
+    """Return the names of retired datasets, and of live tables, that have no table any more.
+
+    Their contracts may be declared still: what works on all datasets passes these over, and does the others.
+    """
+    return {name for name in retirements(lake) if not lake.exists(name)}
+
+
 def last_by_dataset(rows: "pa.Table") -> dict[str, Retirement]:
     """Return the rows of the register that hold, by dataset."""
     found = sorted((Retirement(**row) for row in rows.to_pylist()), key=lambda one: (one.recorded_ts, one.is_done))
