@@ -11,7 +11,6 @@ import logging
 import shutil
 from pathlib import Path
 
-from matinee.landing.ingest import landable
 from matinee.landing.model import QUARANTINE
 from matinee.landing.offsets import landed_through
 from matinee.settings import Settings
@@ -68,9 +67,9 @@ def remove_lost(lake: Lake, checkpoint: Path) -> None:
 
 def _reached(lake: Lake) -> dict[str, dict[str, int]]:
     """Return up to which offset each raw table, and the quarantine for it, has the records of each partition."""
-    of = landable(lake.registry).values()
+    streamed = [contract.dataset for contract in lake.registry.all() if contract.topic]
     return {
         f"{dataset} in {table}": landed_through(lake, table, dataset)
-        for dataset in of
+        for dataset in streamed
         for table in (dataset, QUARANTINE)
     }

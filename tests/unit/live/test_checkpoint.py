@@ -1,6 +1,7 @@
 """The checkpoint of the topics: it goes where the tables do not have the records that it counts as done. No engine."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from tests.lakes import make_lake
 from tests.lost_catalogs import put_back, save_catalog
 
+from matinee.contracts.registry import Registry
 from matinee.errors import LeaseLostError
 from matinee.landing.model import Landing
 from matinee.live.checkpoint import checkpoint_of, note_landed, remove_lost
@@ -55,6 +57,20 @@ def test_a_checkpoint_stays_while_the_tables_have_what_was_noted_or_more(lease: 
     land(lease.lake, {"plays/0": 6, "plays/1": 1, "plays/2": 1})
     remove_lost(lease.lake, checkpoint)
     assert checkpoint.exists()
+
+
+def test_a_checkpoint_of_a_dataset_that_only_a_topic_brings_goes_where_an_older_catalog_has_less(
+    lake: Lake, checkpoint: Path, tmp_path: Path
+) -> None:
+    streamed = replace(lake.registry.get(RAW), files=False)
+    alone = replace(lake, registry=Registry({**lake.registry.contracts, RAW: streamed}))
+    with streaming(alone) as lease:
+        save_catalog(lake.settings, tmp_path / "older")
+        land(lake, {"plays/0": 5})
+        note_landed(lease, checkpoint)
+        put_back(lake.settings, tmp_path / "older")
+        remove_lost(alone, checkpoint)
+    assert not checkpoint.exists()
 
 
 @pytest.mark.parametrize("again", [{"plays/0": 4}, {"plays/0": 9}], ids=["less", "less of one partition"])
