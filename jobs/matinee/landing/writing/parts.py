@@ -20,7 +20,7 @@ from matinee.landing.parsing.parsed import about_files
 from matinee.landing.parsing.rows import parse_rows
 from matinee.landing.writing.data_files import Target, write_rows
 from matinee.settings import Settings
-from matinee.sources.files.read import Lines, changed, read_blocks, read_rows
+from matinee.sources.files.read import BLOCK_BYTES, Lines, changed, read_blocks, read_rows
 from matinee.sources.files.scan import Kind, LandingFile, refused
 
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ Numbered: TypeAlias = tuple[int, LandingFile]
 
 #: So many rows are gathered before they are written.
 ROWS_WRITTEN = 500_000
-#: Files of so many bytes or fewer are judged together, so many at a time. The content of a gzip is at most 1,032 times
-#: as large: each is one block of lines.
+#: Files of so many bytes or fewer are judged together, so many at a time: as many as together are one block of lines.
 SMALL_BYTES = {Kind.TEXT: 1 << 17, Kind.GZIPPED: 1 << 13}
 FILES_TOGETHER = 50
+#: How many times as large as a file its content is at most.
+_INFLATED = {Kind.TEXT: 1, Kind.GZIPPED: 1032}
 #: Reasons come first and are fewer; the rest is left to unknown fields, which a broken producer can make endless.
 NAMES_COUNTED = 200
 #: What reading and judging an odd file may raise that nobody has thought of.
@@ -84,14 +85,16 @@ def write_part(part: Part) -> Written:
 
 def _gathered(files: Sequence[Numbered]) -> Iterator[Sequence[Numbered]]:
     """Yield each file by itself, small ones together: a call of Arrow costs as much for few rows as for thousands."""
-    together = list[Numbered]()
+    together, content = list[Numbered](), 0
     for number, file in files:
         is_small = file.size <= SMALL_BYTES.get(file.kind, -1)
-        if together and (not is_small or len(together) == FILES_TOGETHER):
+        most = file.size * _INFLATED.get(file.kind, 1)
+        if together and (not is_small or len(together) == FILES_TOGETHER or content + most > BLOCK_BYTES):
             yield together
-            together = []
+            together, content = [], 0
         if is_small:
             together.append((number, file))
+            content += most
         else:
             yield [(number, file)]
     if together:

@@ -14,13 +14,16 @@ from pyiceberg.io.pyarrow import schema_to_pyarrow
 from tests.mutations import lines
 
 from matinee.contracts.ddl import iceberg_schema
+from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
 from matinee.landing.model import QUARANTINE
+from matinee.landing.parsing.lines import parse_records
 from matinee.landing.writing import parts
 from matinee.landing.writing.data_files import Target
 from matinee.landing.writing.parts import FILES_TOGETHER, Part, Written, write_part
 from matinee.settings import CHECKOUT, Settings
-from matinee.sources.files.scan import scan
+from matinee.sources.files.read import BLOCK_BYTES
+from matinee.sources.files.scan import Kind, scan
 
 RAW = "raw.plays"
 LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
@@ -116,3 +119,22 @@ def test_only_the_file_is_refused_that_nobody_can_judge(tmp_path: Path, monkeypa
     assert [one.file for one in written.landings] == [str(paths[0]), str(paths[2])]
     assert [error.facts["file"] for error in written.refused] == [str(paths[1])]
     assert len(rows(written.good)) == 2
+
+
+def test_gzips_that_inflate_beyond_a_block_are_not_held_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"plays-{number}.jsonl.gz" for number in range(6)]
+    for number, path in enumerate(paths):
+        path.write_bytes(gzip.compress(b" " * 7_000_000 + PLAY % number + b"\n"))
+        assert path.stat().st_size <= parts.SMALL_BYTES[Kind.GZIPPED]
+    held = list[int]()
+
+    def counted(contract: Contract, about: pa.RecordBatch, read: Sequence[bytes]) -> pa.Table:
+        held.append(sum(map(len, read)))
+        return parse_records(contract, about, read)
+
+    monkeypatch.setattr(parts, "parse_records", counted)
+    written = write_part(part(tmp_path, paths))
+    assert max(held) <= BLOCK_BYTES
+    assert [one.file for one in written.landings] == [str(path) for path in paths]
