@@ -22,9 +22,10 @@ from matinee.errors import UsageError
 
 #: Glue refuses longer column comments, and PyIceberg passes them on uncut.
 LONGEST_COMMENT = 255
-
 _NUMERIC = frozenset({"int", "long", "double"})
 _DAY_SOURCES = frozenset({"date", "timestamptz"})
+#: What landing knows of each row.
+_OF_LANDING = {RECEIVED: "timestamptz", "landing_seq": "long", "file": "string"}
 _SERVED = ("dayColumn", "transform", "inputs")
 
 
@@ -60,6 +61,13 @@ def _kind(subject: Subject) -> Iterator[Finding]:
         yield ("id",), f"its files and manifests would be taken for each other: let it and {MANIFEST} not begin alike"
     if (contract.kind == "derived") != (contract.transform is not None):
         yield place, f"a transform makes what is derived, and nothing else; this is {contract.kind}"
+
+
+def _landed(subject: Subject) -> Iterator[Finding]:
+    columns = {column.name: (column.type, column.required) for column in subject.contract.columns}
+    for name, kind in _OF_LANDING.items() if subject.contract.kind == "event" else ():
+        if columns.get(name) != (kind, True):
+            yield subject.custom("kind"), f"landing fills {name}: landed events need a required column of type {kind}"
 
 
 def _is_timed(contract: Contract) -> bool:
@@ -287,6 +295,6 @@ def _is_duration(text: str) -> bool:
 
 
 _RULES: tuple[Rule, ...] = (
-    *(_identity, _kind, _repeats, _columns, _nested, _values, _layout, _cells, _day),
+    *(_identity, _kind, _landed, _repeats, _columns, _nested, _values, _layout, _cells, _day),
     *(_promises, _parameters, _source, _inputs),
 )

@@ -238,6 +238,17 @@ def test_landed_events_whose_files_would_be_taken_for_others_are_refused(
     assert [(one.file, one.reason) for one in check_all(sql)] == [(file, reason)]
 
 
+@pytest.mark.parametrize("name", ["received_ts", "landing_seq", "file"])
+def test_landed_events_without_what_landing_fills_are_refused(tmp_path: Path, name: str) -> None:
+    sql = tmp_path / "sql"
+    shutil.copytree(CHECKOUT / "sql", sql)
+    file = sql / "raw" / "plays" / "contract.odcs.yaml"
+    file.write_text(file.read_text().replace(f"- name: {name}\n", f"- name: {name}_2\n"))
+
+    [reason] = [one.reason for one in check(file) if "landing fills" in one.reason]
+    assert reason.startswith(f"landing fills {name}: landed events need a required column of type ")
+
+
 def test_a_topic_that_two_datasets_name_is_refused(tmp_path: Path) -> None:
     sql = tmp_path / "sql"
     shutil.copytree(CHECKOUT / "sql", sql)
