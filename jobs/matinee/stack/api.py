@@ -90,7 +90,7 @@ class AirflowApi:
                 next_step="Check the DAG, the run and the task that it names.",
                 facts={"status": error.status},
             ) from error
-        except (OSError, HTTPError) as error:
+        except (OSError, HTTPError, ValueError) as error:  # What answers may be no Airflow.
             raise self._unavailable(error) from error
 
     def _unavailable(self, cause: Exception) -> EngineUnavailableError:

@@ -180,6 +180,29 @@ def test_airflow_is_asked_past_every_proxy_of_the_environment(
     assert str(status) in str(raised.value.facts)
 
 
+class Other(Refuser):
+    body, kind = b"{}", "application/json"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", self.kind)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+
+@pytest.mark.parametrize(("body", "kind"), [(b"{}", "application/json"), (b"<html>", "text/html")])
+def test_what_answers_and_is_no_airflow_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, kind: str
+) -> None:
+    monkeypatch.setattr(Other, "body", body)
+    monkeypatch.setattr(Other, "kind", kind)
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.handle_request).start()
+        with pytest.raises(EngineUnavailableError, match="does not answer at"):
+            AirflowApi(f"http://127.0.0.1:{server.server_port}").dag_ids()
+
+
 def test_an_airflow_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WITHIN, "_request_timeout", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
