@@ -16,6 +16,7 @@ Point = Literal[
     "ingest.after_raw",
     "stream.after_quarantine",
     "stream.after_raw",
+    "stream.after_landing",
     "stream.in_swap",
     "stream.after_attributions",
     "stream.after_outcomes",

@@ -29,10 +29,11 @@ def stream() -> None:
 @click.option("--every", type=LENGTH, help="From one tick to the next, such as 15s; none: one tick.")
 @output_option
 def run(servers: str | None, folder: Path | None, every: timedelta | None, output: str) -> None:
-    """Land what the source holds and bring the live tables up to it; once, or every so often until stopped.
+    """Land what the source holds, then let the live tables follow; once, or every so often until stopped.
 
-    One process at a time does so; with --every another one waits for its turn, and a paused stream is waited for. Each
-    turn is told on stderr; at the end stdout has the batches of a single tick.
+    The live tables take whatever is landed, also by `matinee ingest`. One process at a time does so; with --every
+    another one waits for its turn, and a paused stream is waited for. Each turn is told on stderr; at the end stdout
+    has what a single tick landed, batch by batch, and how the live tables followed.
 
     \b
     Example:
@@ -173,11 +174,13 @@ def _tell(done: list[Tick] | MatineeError) -> None:
     for one in done:
         steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in one.seconds.items())
         lag = "" if one.lag_s is None else f", lag {one.lag_s:.1f} s"
-        counts = f"{one.rows_landed} rows, {one.rows_quarantined} quarantined"
-        ERR.print(f"{one.recorded_ts:%H:%M:%S} {counts}{lag} ({steps})", markup=False)
-    if len(done) > 1:
-        rows, took = sum(one.rows_landed or 0 for one in done), sum(sum(one.seconds.values()) for one in done)
-        ERR.print(f"caught up: {rows} rows in {len(done)} batches, {took:.1f} s", markup=False)
+        landed = f"{one.rows_landed} rows, {one.rows_quarantined} quarantined"
+        what = "live tables followed" if one.rows_landed is None else landed
+        ERR.print(f"{one.recorded_ts:%H:%M:%S} {what}{lag} ({steps})", markup=False)
+    batches = [one.rows_landed for one in done if one.rows_landed is not None]
+    if len(batches) > 1:
+        took = sum(sum(one.seconds.values()) for one in done)
+        ERR.print(f"caught up: {sum(batches)} rows in {len(batches)} batches, {took:.1f} s", markup=False)
 
 
 def _compared(one: "Parity") -> dict[str, object]:
@@ -200,7 +203,7 @@ def _now(pause: Tick | None, found: list[Tick]) -> dict[str, object]:
         "state": f"paused since {pause.recorded_ts:%Y-%m-%d %H:%M:%SZ}: {pause.reason}" if pause else "running",
         "last_tick": f"{(stamp() - ran[-1].recorded_ts).total_seconds():.0f} s ago" if ran else None,
         "lag_s": ran[-1].lag_s if ran else None,
-        "labels_as_of": ran[-1].as_of if ran else None,
+        "labels_as_of": next((one.as_of for one in reversed(ran) if one.as_of), None),
     }
 
 

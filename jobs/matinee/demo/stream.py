@@ -62,7 +62,7 @@ class Board:
             seconds = (f"{one.seconds.get(name, 0):.1f}" for name in ("land", "live"))
             lag = "-" if one.lag_s is None else f"{one.lag_s:.1f}"
             as_of = f"{one.as_of:%Y-%m-%d %H:%M}" if one.as_of else "-"
-            counts = (f"{one.rows_landed:,}", f"{one.rows_quarantined:,}")
+            counts = ("-" if rows is None else f"{rows:,}" for rows in (one.rows_landed, one.rows_quarantined))
             table.add_row(f"{one.recorded_ts:%H:%M:%S}", *counts, lag, *seconds, as_of)
         return table
 

@@ -65,7 +65,7 @@ def step(
     servers: Annotated[str | None, "host:port of Kafka's brokers, separated by commas"] = None,
     from_: Annotated[str | None, "a landing folder, where there is no Kafka"] = None,
 ) -> Report:
-    """Land what the source holds by now, and bring the live tables up to it; a paused stream is left alone."""
+    """Land what the source holds by now, then let the live tables follow; a paused stream is left alone."""
     pause, folder = paused(Lake.open(settings)), Path(from_) if from_ else None
     if pause is not None:  # Whoever paused it knows; the tick that its own checks pause fails.
         return Report(step="stream", dataset="", details={"note": f"paused: {pause.reason}"})
@@ -78,4 +78,5 @@ def step(
     landed, bad = (sum(getattr(each, name) or 0 for each in done) for name in ("rows_landed", "rows_quarantined"))
     rows = Rows.model_validate({"in": landed + bad, "out": landed, "quarantined": bad})
     took = round(sum(sum(each.seconds.values()) for each in done))
-    return Report(step="stream", dataset="", rows=rows, details={"batches": len(done), "catch_up_s": took})
+    batches = sum(each.rows_landed is not None for each in done)
+    return Report(step="stream", dataset="", rows=rows, details={"batches": batches, "catch_up_s": took})

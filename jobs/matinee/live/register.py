@@ -1,4 +1,4 @@
-"""Ticks `ops.stream_ticks`: what each micro-batch did, and whether the stream is paused."""
+"""Ticks `ops.stream_ticks`: what was landed, how the live tables followed, and whether the stream is paused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,12 +14,14 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Tick:
-    """One micro-batch, pause or resumption; what a pause does not have is None or empty.
+    """A landed batch, a following of the live tables, a pause or a resumption; what it does not have is None or empty.
 
     Attributes:
         offsets: the next offset of each `topic/partition` that the batch had records of.
-        lag_s: how long the oldest record of the batch had waited when the live tables had it, in seconds.
-        seconds: of each step of the batch.
+        rows_landed: of a landed batch, as `rows_quarantined`.
+        as_of: of a following.
+        lag_s: how long the oldest record had waited when it was landed, or when the live tables had it, in seconds.
+        seconds: of each step: `land`, `live`.
     """
 
     state: Literal["ran", "paused", "resumed"]

@@ -1,18 +1,18 @@
-"""A tick of the stream: what a source holds by now is landed, batch by batch, and the live tables are brought up to it.
+"""A tick of the stream: a source lands what it holds by now, then the live tables follow what is landed.
 
-The batches are Spark's, what is done with one asks the tables: where Spark's checkpoint is lost the query begins with
-the oldest records, and adds nothing that is there already.
+The two know nothing of each other: the live tables follow a landing whoever made it, and each call is recorded by
+itself. Kafka's batches are Spark's, what is done with one asks the tables: where Spark's checkpoint is lost the query
+begins with the oldest records, and adds nothing that is there already.
 """
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -52,7 +52,7 @@ class Source(Protocol):
     """Where events come from."""
 
     def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
-        """Land what is there by now, and bring the live tables up to it after each batch."""
+        """Land what is there by now, and record what was landed."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class Folder:
         fresh = [report.rows for report in reports if report.details["already"] == "no"]
         rows, bad = (sum(getattr(one, name) for one in fresh) for name in ("out", "quarantined"))
         done = Tick("ran", reason=refused, rows_landed=rows, rows_quarantined=bad, seconds=seconds)
-        # Files that were landed before, in another process, are no batch.
-        _bring_up(lease, session, done if rows or bad or refused else Tick("ran"))
+        if rows or bad or refused:  # Files that were landed before, in another process, are no batch.
+            record(lease.lake, done)
 
     def _forget_lost(self, lake: Lake) -> None:
         """Forget what was seen where the register no longer leads back to that: an older catalog may be there."""
@@ -173,7 +173,7 @@ def source_of(servers: str | None, folder: Path | None) -> Source:
 
 
 def tick(settings: Settings, source: Source) -> list[Tick]:
-    """Land what a source holds by now and bring the live tables up to it; return what was done, batch by batch.
+    """Land what a source holds by now and let the live tables follow; return what was done, landings and followings.
 
     Raises:
         LeaseHeldError: another process ticks.
@@ -186,14 +186,43 @@ def tick(settings: Settings, source: Source) -> list[Tick]:
         begun = stamp()
         try:
             with spark_session(running) as session:
-                _bring_up(lease, session, Tick("ran"))  # What was landed by others, or by a tick that died.
-                source.take(running, lease, session)
+                try:
+                    source.take(running, lease, session)
+                    faults.reach("stream.after_landing")
+                finally:  # What others landed, or a tick that died, does not wait for a source that fails.
+                    follow(lease, session, begun)
         except MatineeError:
             _refuse_paused(lake)
             raise
         faults.reach("stream.after_tick")
         keep_small(running, lease, begun)
         return ticks(lake, begun)
+
+
+def follow(lease: Lease, session: SparkSession, begun: datetime) -> None:
+    """Bring the live tables up to what is landed, by whomever; record that, where something was to be done.
+
+    Args:
+        lease: that is held.
+        session: of Spark.
+        begun: since when landings are recorded that tell how long their records have waited.
+
+    Raises:
+        StreamPausedError: what is landed is not what its contract says; the pause is recorded.
+    """
+    lake, seconds = lease.lake, dict[str, float]()
+    try:
+        with timed(seconds, "live"):
+            steps = bring_up(lake, session, lease)
+    except StreamPausedError as error:
+        record(lake, Tick("paused", reason=error.message, seconds=seconds))
+        raise
+    if steps:
+        instants = [progress(lake, group.datasets[-1]).as_of for group in groups(lake.registry)]
+        as_of = min((instant for instant in instants if instant), default=None)
+        now, landed = stamp(), ticks(lake, begun)
+        waited = [one.lag_s + (now - one.recorded_ts).total_seconds() for one in landed if one.lag_s is not None]
+        record(lake, Tick("ran", as_of=as_of, lag_s=max(waited, default=None), seconds=seconds))
 
 
 def _refuse_paused(lake: Lake) -> None:
@@ -223,39 +252,11 @@ def _batch(settings: Settings, servers: str, checkpoint: str, held: tuple[str, i
         batch.unpersist()
     note_landed(lease, Path(checkpoint))
     rows, bad = (sum(getattr(one, name) for one in landed) for name in ("rows", "bad"))
-    offsets = {name: until for one in landed for name, until in one.offsets.items()}
-    done = Tick("ran", offsets=offsets, rows_landed=rows - bad, rows_quarantined=bad, seconds=seconds)
-    # Records that were landed before, or of transactions that were aborted, are no batch.
-    _bring_up(
-        lease, session, done if rows else Tick("ran"), min((one.oldest for one in landed if one.oldest), default=None)
-    )
-
-
-def _bring_up(lease: Lease, session: SparkSession, done: Tick, oldest: datetime | None = None) -> None:
-    """Bring the live tables up, and record the batch: also one that pauses the stream.
-
-    Args:
-        lease: that is held.
-        session: of Spark.
-        done: what was landed; nothing is recorded of a batch that landed nothing and after which nothing is to be done.
-        oldest: since when the record that waited longest is with the source.
-    """
-    seconds = dict(done.seconds)
-    try:
-        with timed(seconds, "live"):
-            steps = bring_up(lease.lake, session, lease)
-    except StreamPausedError as error:
-        record(lease.lake, replace(done, state="paused", reason=error.message, seconds=seconds))
-        raise
-    except (MatineeError, PySparkException) as error:
-        if done.rows_landed or done.rows_quarantined:  # They are landed, and no other tick tells of them.
-            record(lease.lake, replace(done, reason=str(error).splitlines()[0], seconds=seconds))
-        raise
-    if steps or done.seconds:
-        instants = [progress(lease.lake, group.datasets[-1]).as_of for group in groups(lease.lake.registry)]
-        as_of = min((instant for instant in instants if instant), default=None)
-        lag_s = (stamp() - oldest).total_seconds() if oldest else None
-        record(lease.lake, replace(done, seconds=seconds, as_of=as_of, lag_s=lag_s))
+    if rows:  # Records that were landed before, or of transactions that were aborted, are no batch.
+        offsets = {name: until for one in landed for name, until in one.offsets.items()}
+        lag_s = (stamp() - min(one.oldest for one in landed if one.oldest)).total_seconds()
+        done = Tick("ran", offsets=offsets, rows_landed=rows - bad, rows_quarantined=bad, lag_s=lag_s, seconds=seconds)
+        record(lake, done)
 
 
 def _land(lake: Lake, servers: str, batch: DataFrame, of_query: str) -> dict[str, Landed]:

@@ -75,11 +75,41 @@ def told(lake: Lake) -> list[tuple[str, int | None, str | None]]:
     return [(one.state, one.rows_landed, one.reason) for one in ticks(lake)]
 
 
-def test_new_files_are_landed_and_the_live_tables_brought_up(lake: Lake, live: Live, folder: Folder) -> None:
+def test_new_files_are_landed_then_the_live_tables_follow(lake: Lake, live: Live, folder: Folder) -> None:
     put(folder, "a", "b")
-    [done] = tick(lake.settings, folder)
+    live.steps = 1
+    done, followed = tick(lake.settings, folder)
     assert (done.state, done.rows_landed, done.rows_quarantined, done.reason) == ("ran", 2, 0, None)
-    assert live.done == ["live has 0", "live has 2", "upkeep"]
+    assert (followed.state, followed.rows_landed, [*done.seconds, *followed.seconds]) == ("ran", None, ["land", "live"])
+    assert live.done == ["live has 2", "upkeep"]
+
+
+def test_a_following_tells_how_long_the_oldest_landed_record_has_waited(lake: Lake, live: Live) -> None:
+    @dataclass
+    class Waited:
+        lags: tuple[float | None, ...]
+
+        def take(self, _: object, lease: Lease, __: object) -> None:
+            for lag_s in self.lags:
+                record(lease.lake, Tick("ran", rows_landed=1, lag_s=lag_s))
+
+    live.steps = 1
+    assert (tick(lake.settings, Waited((3.0, 60.0, None)))[-1].lag_s or 0) // 60 == 1
+    assert tick(lake.settings, Waited((None,)))[-1].lag_s is None
+
+
+def test_the_live_tables_follow_what_others_landed_though_the_source_fails(
+    lake: Lake, live: Live, folder: Folder
+) -> None:
+    class Down:
+        def take(self, *_: object) -> None:
+            raise EngineFailedError("No broker answers.", next_step="Start it.", facts={})
+
+    put(folder, "a")
+    ingest(lake.settings, None, [folder.path])
+    with pytest.raises(EngineFailedError, match="No broker answers"):
+        tick(lake.settings, Down())
+    assert live.done == ["live has 1"]
 
 
 def test_a_file_that_was_refused_is_told_of_once(lake: Lake, live: Live, folder: Folder) -> None:
@@ -172,7 +202,7 @@ def test_a_batch_that_is_not_what_its_contract_says_pauses_the_stream(lake: Lake
     live.fail = StreamPausedError("schema: 40 of 41 records are quarantined.", next_step="Mend it.", facts={})
     with pytest.raises(StreamPausedError, match="is paused since"):
         tick(lake.settings, folder)
-    assert told(lake) == [("paused", 1, "schema: 40 of 41 records are quarantined.")]
+    assert told(lake) == [("ran", 1, None), ("paused", None, "schema: 40 of 41 records are quarantined.")]
     assert paused(lake) is not None
     assert "upkeep" not in live.done
 
@@ -185,7 +215,7 @@ def test_rows_that_were_landed_are_told_of_though_the_live_tables_fail(
     live.fail = error("It failed.", next_step="Again.", facts={})
     with pytest.raises(type(live.fail)):
         tick(lake.settings, folder)
-    assert told(lake) == [("ran", 1, "It failed. Next: Again.")]
+    assert told(lake) == [("ran", 1, None)]
 
 
 def test_a_failure_before_anything_was_landed_is_not_recorded(lake: Lake, live: Live, folder: Folder) -> None:
