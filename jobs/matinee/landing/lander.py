@@ -1,5 +1,6 @@
 """The landing of files of a raw dataset: what is new among them becomes batches."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,7 @@ class Outcome:
 def land(
     lake: Lake, dataset: str, files: Sequence[Found], landed_at: datetime, *, rehash: bool = False
 ) -> Iterator[Outcome]:
-    """Land files of a raw dataset and yield what became of each, in their order.
+    """Land files, or the lines of another source, for a raw dataset; yield what became of each, in their order.
 
     With `rehash` those that are known by their times are read, too.
 
@@ -115,6 +116,9 @@ def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Itera
 
 
 def _scanned(settings: Settings, found: Found) -> LandingFile | LandingRefusedError:
+    if found.content is not None:
+        sha256 = hashlib.sha256(found.content).hexdigest()
+        return LandingFile(found.file, Kind.TEXT, len(found.content), sha256, found.identity, found.content)
     files = filesystem(settings, found.file)
     try:
         file = scan(settings, found.file)

@@ -1,5 +1,7 @@
 """Batches that were cut off: all rows of a file are in the lake, once and known by their first landing, or none is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +14,9 @@ from matinee.errors import CommitConflictError, ConservationError
 from matinee.landing import batches, lander
 from matinee.landing.ingest import ingest
 from matinee.landing.landed_files import landed, registered
+from matinee.landing.lander import land
 from matinee.landing.model import QUARANTINE, Batch, Landing
-from matinee.sources.files.scan import scan
+from matinee.sources.files.scan import Found, scan
 from matinee.table.catalog import Lake
 
 RAW = "raw.plays"
@@ -41,8 +44,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def die_at(monkeypatch: pytest.MonkeyPatch, lake: Lake, file: Path, point: str) -> None:
-    """Land a file and die at a point."""
+@contextmanager
+def killed(monkeypatch: pytest.MonkeyPatch, point: str) -> Iterator[None]:
+    """Die at a point within a block."""
 
     def reach(reached: str) -> None:
         if reached == point:
@@ -51,7 +55,13 @@ def die_at(monkeypatch: pytest.MonkeyPatch, lake: Lake, file: Path, point: str) 
     with monkeypatch.context() as patch:
         patch.setattr(faults, "reach", reach)
         with pytest.raises(KilledError):
-            ingest(lake.settings, RAW, [file], LANDED)
+            yield
+
+
+def die_at(monkeypatch: pytest.MonkeyPatch, lake: Lake, file: Path, point: str) -> None:
+    """Land a file and die at a point."""
+    with killed(monkeypatch, point):
+        ingest(lake.settings, RAW, [file], LANDED)
 
 
 def rows(lake: Lake) -> tuple[list[str], list[int]]:
@@ -91,6 +101,23 @@ def test_a_landing_that_noted_nothing_is_made_anew(lake: Lake, file: Path, monke
     die_at(monkeypatch, lake, file, "ingest.after_write")
     ingest(lake.settings, RAW, [file], LATER)
     assert (rows(lake), landings(lake)) == ((["a"], [2]), [(1, LATER)])
+
+
+@pytest.mark.parametrize("name", ["https://api.example/plays?page=2", "https://api.example/plays.json"])
+@pytest.mark.parametrize("point", ["ingest.after_write", *NOTED])
+def test_lines_of_another_source_land_once_though_their_landing_was_cut_off(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str, name: str
+) -> None:
+    page = Found(name, RAW, content=(PLAY % "a" + "oops\n").encode())
+    with killed(monkeypatch, point):
+        list(land(lake, RAW, [page], LANDED))
+    for _ in range(2):
+        [outcome] = land(lake, RAW, [page], LATER)
+        assert (outcome.refused, rows(lake), batches.prepared(lake, RAW)) == (None, (["a"], [2]), [])
+    changed = replace(page, content=(PLAY % "b").encode())
+    assert [one.is_new for one in land(lake, RAW, [page, changed], LATER)] == [False, True]
+    assert ids(lake, RAW, "play_id") == ["a", "b"]
+    assert [one.file for one in registered(lake, RAW)] == [name, name]
 
 
 @pytest.mark.parametrize("point", NOTED[:2])

@@ -41,17 +41,21 @@ _BEGINS = {Kind.GZIPPED: b"\x1f\x8b", Kind.PARQUET: b"PAR1"}
 
 @dataclass(frozen=True)
 class Found:
-    """A file to land: its path or URI, and the dataset it is for.
+    """What is to be landed, once whatever its name: a file, or lines that another source has in hand.
 
     Attributes:
+        file: its path or URI; of other sources the name that its rows bear, such as the URL of a page.
+        dataset: that it is for.
         is_named: it was named itself, and not found in a folder or by a pattern: nobody leaves it for later.
         identity: changes whenever it is written or replaced, also by the same bytes.
+        content: of other sources: NDJSON.
     """
 
     file: str
     dataset: str
-    is_named: bool
-    identity: str
+    is_named: bool = True
+    identity: str = ""
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class LandingFile:
         size: bytes.
         sha256: of its bytes as they are, in hexadecimal.
         identity: see `Found`; empty where it is too young to be known by it.
+        content: see `Found`.
     """
 
     file: str
@@ -70,6 +75,7 @@ class LandingFile:
     size: int
     sha256: str
     identity: str
+    content: bytes | None = None
 
 
 def in_order(named: Mapping[str, str], found: list[Found]) -> list[Found]:
@@ -246,7 +252,10 @@ def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
 
     # The lake's own properties: landing files are reached with the endpoint and region that its tables have.
     properties: Mapping[str, Any] = catalog_properties(settings)
-    return FsspecFileIO(dict(properties)).get_fs(path.partition("://")[0])
+    try:
+        return FsspecFileIO(dict(properties)).get_fs(path.partition("://")[0])
+    except ValueError as error:
+        raise refused(path, f"it cannot be reached ({error})", "Give a path, or a URI under s3://.") from error
 
 
 def _address(files: "AbstractFileSystem", name: str) -> str:

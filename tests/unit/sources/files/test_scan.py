@@ -102,3 +102,9 @@ def test_a_file_of_an_unknown_kind_is_refused(embedded: Settings, tmp_path: Path
     path = folder(tmp_path, "plays.csv") / "plays.csv"
     with pytest.raises(LandingRefusedError, match="its name does not say what it holds"):
         scan(embedded, str(path))
+
+
+def test_an_address_that_nothing_here_reads_is_refused(embedded: Settings) -> None:
+    for look in (lambda file: found(embedded, None, file), lambda file: scan(embedded, file)):
+        with pytest.raises(LandingRefusedError, match=r"plays\.json is refused whole: it cannot be reached .*https"):
+            look("https://api.example/plays.json")
