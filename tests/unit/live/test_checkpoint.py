@@ -1,5 +1,6 @@
 """The checkpoint of the topics: it goes where the tables do not have the records that it counts as done. No engine."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,9 +23,14 @@ from matinee.table.leases.lease import Lease
 RAW = "raw.plays"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = make_lake(tmp_path / "home")
+@pytest.fixture(params=["files: true, topic: plays", "topic: plays"])
+def lake(tmp_path: Path, request: pytest.FixtureRequest) -> Lake:
+    """A lake with a raw table that files come to, too, or records of a topic alone."""
+    settings = make_lake(tmp_path / "home").settings
+    shutil.copytree(settings.sql_dir, tmp_path / "sql")
+    contract = tmp_path / "sql/raw/plays/contract.odcs.yaml"
+    contract.write_text(contract.read_text().replace("files: true, topic: plays", request.param))
+    lake = Lake.open(settings.model_copy(update={"sql_dir": tmp_path / "sql"}))
     lake.ensure(RAW)
     return lake
 
