@@ -125,6 +125,7 @@ def test_a_blocking_audit_turns_the_dag_red_and_leaves_main_untouched(
 ) -> None:
     contracts = tmp_path / "sql"
     shutil.copytree(settings.sql_dir, contracts)
+    (contracts / "core" / "plays" / "audits").mkdir()
     (contracts / "core" / "plays" / "audits" / "no_title_t.sql").write_text(
         "-- severity: blocking\n-- why: a test must see a day that is not published.\n"
         "SELECT play_id FROM candidate WHERE title_id = 't'\n"

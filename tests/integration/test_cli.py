@@ -109,6 +109,7 @@ def test_a_day_that_fails_its_audits_is_withdrawn_and_explain_names_the_audit(
     assert call("run", "core.plays", "--key", str(D1))[0] == 0
     shutil.copytree(settings.sql_dir, tmp_path / "sql")
     never = "-- severity: blocking\n-- why: nothing passes\nSELECT play_id FROM candidate"
+    (tmp_path / "sql" / "core" / "plays" / "audits").mkdir()
     (tmp_path / "sql" / "core" / "plays" / "audits" / "never.sql").write_text(never)
     monkeypatch.setenv("MATINEE_SQL_DIR", str(tmp_path / "sql"))
     assert call("audit", "core.plays", "--key", str(D1))[0] == 1

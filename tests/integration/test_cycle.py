@@ -73,6 +73,7 @@ def test_a_blocking_audit_leaves_main_untouched_and_its_reason_in_the_ledger(
     sql = tmp_path / "sql"
     shutil.copytree(any_settings.sql_dir, sql)
     bad = "-- severity: blocking\n-- why: nothing passes\nSELECT play_id FROM candidate"
+    (sql / "core" / "plays" / "audits").mkdir()
     (sql / "core" / "plays" / "audits" / "never.sql").write_text(bad)
     strict = any_settings.model_copy(update={"sql_dir": sql})
     lake = Lake.open(strict)

@@ -133,9 +133,6 @@ def test_a_key_of_two_columns_is_healed_by_both(extended: Settings, tmp_path: Pa
     text = file.read_text().replace("primaryKeyPosition: 1", "primaryKeyPosition: 2")
     key = "name: query, primaryKey: true, primaryKeyPosition: 1"
     file.write_text(text.replace("name: query", key))
-    invented = "SELECT c.search_id FROM candidate AS c LEFT ANTI JOIN events AS e USING (query, search_id)\n"
-    head = "-- severity: blocking\n-- why: nothing is published that did not land\n"
-    (file.parent / "audits" / "search_invented.sql").write_text(head + invented)
     landed = [search(f"s{number}", f"account {number}", query="same") for number in range(9)]
     land(extended, tmp_path, "1", *landed)
     close(extended, tmp_path, D1, 9)

@@ -44,6 +44,7 @@ def test_rows_that_were_written_after_the_audit_are_audited_before_they_are_publ
     sql = tmp_path / "sql"
     shutil.copytree(settings.sql_dir, sql)
     never = "-- severity: blocking\n-- why: nothing passes\nSELECT play_id FROM candidate"
+    (sql / "core" / "plays" / "audits").mkdir()
     (sql / "core" / "plays" / "audits" / "never.sql").write_text(never)
     with pytest.raises(AuditFailedError):
         publish(settings.model_copy(update={"sql_dir": sql}), PLAYS, identity)

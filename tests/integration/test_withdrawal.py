@@ -69,6 +69,7 @@ def strict(settings: Settings, folder: Path) -> Settings:
     sql = folder / "sql"
     shutil.copytree(settings.sql_dir, sql)
     never = "-- severity: blocking\n-- why: nothing passes\nSELECT play_id FROM candidate"
+    (sql / "core" / "plays" / "audits").mkdir()
     (sql / "core" / "plays" / "audits" / "never.sql").write_text(never)
     return settings.model_copy(update={"sql_dir": sql})
 

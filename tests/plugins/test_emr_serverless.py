@@ -121,9 +121,9 @@ def test_a_job_is_started_and_ends_with_its_report(lake: Settings, aws_endpoint:
 def test_a_job_that_failed_an_audit_raises_that_error_here(lake: Settings) -> None:
     task, context = step()
     event = run(task, context)
-    error = ErrorReport.of(AuditFailedError("3 rows failed play_lost.", next_step="look at them"))
+    error = ErrorReport.of(AuditFailedError("3 rows failed event_lost.", next_step="look at them"))
     leave(lake, task.report, Report(step="audit", dataset="core.plays", error=error))
-    with pytest.raises(AuditFailedError, match="3 rows failed play_lost"):
+    with pytest.raises(AuditFailedError, match="3 rows failed event_lost"):
         task.execute_complete(context, event)
     assert context["ti"].pushed["failed_report"]["error"]["type"] == "AuditFailedError"
 

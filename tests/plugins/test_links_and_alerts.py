@@ -47,9 +47,9 @@ def test_the_plugin_registers_the_link() -> None:
 def test_an_alert_is_one_line_with_error_next_step_and_runbook() -> None:
     from matinee_airflow.callbacks import alert_line
 
-    error = AuditFailedError("3 rows failed\nplay_lost.", next_step="matinee publications show core_plays_20260301_r1")
+    error = AuditFailedError("3 rows failed\nevent_lost.", next_step="matinee publications show core_plays_20260301_r1")
     assert alert_line(context(error)) == (
-        "ALERT plays_daily.plays.audit key=2026-03-01 run=run 1+2 | AuditFailedError: 3 rows failed play_lost. "
+        "ALERT plays_daily.plays.audit key=2026-03-01 run=run 1+2 | AuditFailedError: 3 rows failed event_lost. "
         "| next: matinee publications show core_plays_20260301_r1 | runbook: dags/runbooks/plays_daily.md"
     )
 

@@ -92,15 +92,15 @@ def test_a_sensor_waits_for_a_day_that_lost_rows(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "word"), [("withdrawn", "doubled starts"), ("failing", "play_lost"), ("thinned", "main holds 0 rows")]
+    ("loss", "word"), [("withdrawn", "doubled starts"), ("failing", "event_lost"), ("thinned", "main holds 0 rows")]
 )
 def test_every_loss_of_a_day_rings_the_alarm_of_all_that_is_built_on_it(lake: Lake, loss: str, word: str) -> None:
     assert {PLAYS, ATTRIBUTIONS} & set(stale(lake)) == set()
     if loss == "thinned":
         lake.table(PLAYS).delete(f"event_day = '{D1}'")
     elif loss == "failing":
-        failed = Verdict(audit="play_lost", severity="blocking", verdict="fail", bad_rows=2)
-        withdraw(lake, replace(newest(lake, D1), verdicts=(failed,)), "play_lost (2 bad rows) failed on main")
+        failed = Verdict(audit="event_lost", severity="blocking", verdict="fail", bad_rows=2)
+        withdraw(lake, replace(newest(lake, D1), verdicts=(failed,)), "event_lost (2 bad rows) failed on main")
     else:
         withdraw(lake, newest(lake, D1), "doubled starts")
     assert {PLAYS, ATTRIBUTIONS} <= set(stale(lake))

@@ -119,6 +119,7 @@ def test_a_java_that_spark_does_not_run_on_is_named(tmp_path: Path) -> None:
 def test_the_wheel_holds_the_package_and_the_datasets(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "matinee/_sql/core/plays/contract.odcs.yaml" in names
+    assert "matinee/_sql/audits/event_lost.sql" in names
     assert "matinee/publication/steps.py" in names
     assert not [name for name in names if name.startswith(("tests", "dags", "plugins"))]
 

@@ -1,11 +1,18 @@
-"""Audits as files `sql/<namespace>/<dataset>/audits/<name>.sql`: a header of settings, one query for the bad rows."""
+"""Audits as files: a header of settings, one query for the bad rows.
+
+A dataset's own are `sql/<namespace>/<dataset>/audits/<name>.sql`. Those that several datasets share are
+`sql/audits/<name>.sql`: a contract names them, and fills their placeholders for the names of its columns and its input.
+"""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from string import Template
 from typing import Literal
 
+from matinee.contracts.loader import FILE_NAME
 from matinee.contracts.model import Contract
+from matinee.contracts.readers import audit_faults, placeholders, shared_audits
 from matinee.errors import ContractError
 
 _HEADER = re.compile(r"^--\s*([a-z_]+):\s*(.+?)\s*$")
@@ -30,12 +37,28 @@ class Audit:
 
 
 def load_audits(contract: Contract) -> tuple[Audit, ...]:
-    """Return the dataset's audits in the order of their names.
+    """Return the dataset's audits, its own and the shared ones, in the order of their names.
 
     Raises:
-        ContractError: a header is missing, unknown or has a bad value; the file and line are named.
+        ContractError: a header is missing, unknown or has a bad value, with the file and line; or a shared audit does
+            not exist or has a placeholder that the contract does not fill.
     """
-    return tuple(parse_audit(path) for path in sorted((contract.folder / "audits").glob("*.sql")))
+    own = [parse_audit(path) for path in (contract.folder / "audits").glob("*.sql")]
+    return tuple(sorted((*own, *_shared(contract)), key=lambda audit: audit.name))
+
+
+def _shared(contract: Contract) -> list[Audit]:
+    reason = next(audit_faults(contract), None)
+    if reason:
+        file = contract.folder / FILE_NAME
+        raise ContractError(
+            f"{file}: {reason}.",
+            next_step="Correct it; `matinee contract check` names the line.",
+            facts={"file": file, "dataset": contract.dataset},
+        )
+    names = placeholders(contract)
+    audits = [parse_audit(path) for path in shared_audits(contract)]
+    return [replace(audit, sql=Template(audit.sql).substitute(names)) for audit in audits]
 
 
 def parse_audit(path: Path) -> Audit:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from matinee.audits.definitions import load_audits
 from matinee.cli.output import OUT, emit, emit_one, output_option, working
 from matinee.contracts.checks import compile_checks
 from matinee.contracts.ddl import create_statement
@@ -46,7 +47,7 @@ def check(paths: tuple[Path, ...], output: str) -> None:
 @click.argument("dataset")
 @output_option
 def show(dataset: str, output: str) -> None:
-    """Show what DATASET declares and what is derived from it: DDL and checks.
+    """Show what DATASET declares and what is derived from it: DDL and checks, and the names of its audits.
 
     \b
     Example:
@@ -69,6 +70,7 @@ def show(dataset: str, output: str) -> None:
         "freshness": found.freshness,
         "retention": f"{found.retain_publications} publications a day, {found.retain}",
         "checks": [check.name for check in compile_checks(found).checks],
+        "audits": [audit.name for audit in load_audits(found)] if found.audited else [],
     }
     ddl = create_statement(found, settings.catalog_name)
     if output == "json":

@@ -26,8 +26,8 @@ from matinee.errors import ContractError, UsageError
 
 FILE_NAME = "contract.odcs.yaml"
 DATASET_PROPERTIES = frozenset({
-    "kind", "source", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "touches",
-    "parameters", "earliestEvent", "retainPublications", "keep", "live",
+    "kind", "source", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "audits",
+    "touches", "parameters", "earliestEvent", "retainPublications", "keep", "live",
 })  # fmt: skip
 COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf", "belowMinimum"})
 
@@ -87,11 +87,12 @@ def parse(root: Piece, folder: Path) -> Contract:
         columns=columns,
         partitions=_partitions(properties),
         sort_order=_names(custom.get("sortOrder")),
-        day_column=custom["dayColumn"].text() if "dayColumn" in custom else None,
+        day_column=_name(custom["dayColumn"]) if "dayColumn" in custom else None,
         key_columns=_positioned(properties, "primaryKey", "primaryKeyPosition"),
         cells=_cells(custom["cells"]) if "cells" in custom else Cells(),
         inputs=tuple(_input(piece) for piece in custom["inputs"].items()) if "inputs" in custom else (),
         transform=custom["transform"].text() if "transform" in custom else None,
+        audits=_names(custom.get("audits")),
         touches=custom["touches"].text() if "touches" in custom else "0d",
         parameters=_parameters(custom.get("parameters")),
         completeness_share=float(levels["completeness"].get("value").number()) if "completeness" in levels else 0.95,

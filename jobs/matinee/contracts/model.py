@@ -110,6 +110,7 @@ class Contract:
         key_columns: the primary key, unique within the event day; empty where rows may repeat.
         cells: how its days are parted into cells.
         transform: name of a Python transform, "transform.sql", or None for what no transform makes.
+        audits: the shared audits that judge it, beside its own: names of files in `sql/audits/`.
         touches: how far before its key a run publishes: a duration literal or a parameter's name.
         parameters: durations ("24h") and numbers ("0.5") by name; a run may override them in an experiment.
         completeness_share: the share of the expected rows from which on a day counts as complete, in (0, 1].
@@ -138,6 +139,7 @@ class Contract:
     cells: Cells
     inputs: tuple[InputSpec, ...]
     transform: str | None
+    audits: tuple[str, ...]
     touches: str
     parameters: Mapping[str, str]
     completeness_share: float
@@ -213,6 +215,7 @@ class Contract:
             audited=False,
             inputs=(),
             transform=None,
+            audits=(),
             partitions=tuple(field for field in self.partitions if field.column != self.cells.column),
             freshness=timedelta.max,
             retain=timedelta(0),

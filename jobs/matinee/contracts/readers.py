@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from string import Template
 from typing import Literal
 
 from matinee.contracts.document import is_number
@@ -53,6 +54,38 @@ def _bound(file: Path) -> set[str]:
     return set(_ARGUMENT.findall(_COMMENT_OR_TEXT.sub(" ", file.read_text(encoding="utf-8"))))
 
 
+def shared_audits(contract: Contract) -> tuple[Path, ...]:
+    """Return the files of the shared audits that a contract names."""
+    return tuple(contract.folder.parents[1] / "audits" / f"{name}.sql" for name in contract.audits)
+
+
+def placeholders(contract: Contract) -> dict[str, str]:
+    """Return the names that a shared audit's SQL has a `$` placeholder for, as the contract fills them.
+
+    Those are `$key` (the columns of the primary key, with commas between), `$day` (the day column) and `$input` (the
+    alias of the only input). What a contract has none of is left out.
+    """
+    alias = contract.inputs[0].alias if len(contract.inputs) == 1 else ""
+    names = {"key": ", ".join(contract.key_columns), "day": contract.day_column or "", "input": alias}
+    return {name: filling for name, filling in names.items() if filling}
+
+
+def audit_faults(contract: Contract) -> Iterator[str]:
+    """Yield why the contract cannot have a shared audit that it names."""
+    for position, file in enumerate(shared_audits(contract)):
+        if file.stem in contract.audits[:position] or (contract.folder / "audits" / file.name).is_file():
+            yield f"two audits are called {file.stem}: their verdicts could not be told apart"
+        if not file.is_file():
+            known = ", ".join(sorted(one.stem for one in file.parent.glob("*.sql"))) or "none"
+            yield f"{file.stem} is no shared audit; known are {known}"
+            continue
+        template = Template(file.read_text(encoding="utf-8"))
+        if not template.is_valid():
+            yield f"{file.name} has a $ that begins no placeholder"
+        for name in sorted({*template.get_identifiers()} - {*placeholders(contract)}):
+            yield f"{file.name} has a placeholder ${name}, which this contract does not fill"
+
+
 def faults(contract: Contract) -> Iterator[tuple[str, str]]:
     """Yield the custom property at which something is missing or of another kind than what reads it needs, and why.
 
@@ -71,7 +104,9 @@ def faults(contract: Contract) -> Iterator[tuple[str, str]]:
                 yield "parameters", f"parameter {name} is '{value}', and {reader} reads a {kind}"
     if contract.has_live and contract.transform not in registered(FOLLOWERS):
         yield "live", f"nothing follows what {contract.transform} makes, so it can have no live table"
+    yield from (("audits", reason) for reason in audit_faults(contract))
     known = {*RUN_ARGUMENTS, *(sql_name(name, value) for name, value in contract.parameters.items())}
-    for file in sorted([*contract.folder.glob("*.sql"), *contract.folder.glob("audits/*.sql")]):
+    shared = [file for file in shared_audits(contract) if file.is_file()]
+    for file in sorted([*contract.folder.glob("*.sql"), *contract.folder.glob("audits/*.sql"), *shared]):
         for argument in sorted(_bound(file) - known):
             yield "parameters", f"{file.name} binds :{argument}, which no parameter declares"

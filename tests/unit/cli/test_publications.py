@@ -135,8 +135,8 @@ def test_a_day_that_its_audits_withdrew_shows_their_verdicts_and_samples(lake: L
     run = publish(lake, prepared(lake))
     newest = history(lake, PLAYS).newest(D1)
     assert newest is not None
-    failed = Verdict(audit="play_lost", severity="blocking", verdict="fail", bad_rows=1, sample=[{"play_id": "p9"}])
-    withdraw(lake, replace(newest, verdicts=(failed,)), "play_lost (1 bad rows) failed on main")
+    failed = Verdict(audit="event_lost", severity="blocking", verdict="fail", bad_rows=1, sample=[{"play_id": "p9"}])
+    withdraw(lake, replace(newest, verdicts=(failed,)), "event_lost (1 bad rows) failed on main")
     shown = show(run.publication_id)
     assert shown["days"]["2026-03-01"] | {"rows": 1} == {
         "state": "WITHDRAWN",
@@ -144,13 +144,13 @@ def test_a_day_that_its_audits_withdrew_shows_their_verdicts_and_samples(lake: L
         "rows_in": 1,
         "rows": 1,
         "duplicates": 0,
-        "reason": "play_lost (1 bad rows) failed on main",
-        "failed": ["play_lost"],
+        "reason": "event_lost (1 bad rows) failed on main",
+        "failed": ["event_lost"],
         "dropped": None,
         "dropped_at": None,
     }
-    assert [(one["audit"], one["days"]) for one in shown["verdicts"]] == [("play_lost", ["2026-03-01"])]
-    assert "play_lost: {'play_id': 'p9'}" in words(run.publication_id)
+    assert [(one["audit"], one["days"]) for one in shown["verdicts"]] == [("event_lost", ["2026-03-01"])]
+    assert "event_lost: {'play_id': 'p9'}" in words(run.publication_id)
 
 
 @pytest.fixture

@@ -5,18 +5,18 @@
 -- scope: cross_day
 WITH days AS (
     SELECT
-        event_day,
+        $day,
         count(*) AS day_rows
     FROM candidate
-    GROUP BY event_day
+    GROUP BY $day
 ),
 
 earlier_days AS (
     SELECT
-        event_day,
+        $day,
         count(*) AS day_rows
     FROM history
-    GROUP BY event_day
+    GROUP BY $day
 ),
 
 usual AS (
@@ -25,7 +25,7 @@ usual AS (
 )
 
 SELECT
-    d.event_day,
+    d.$day,
     d.day_rows,
     u.usual_rows
 FROM days AS d
