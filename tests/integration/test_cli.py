@@ -152,10 +152,10 @@ def test_a_folder_is_streamed_paused_and_resumed(on_spark: Call, tmp_path: Path)
     code, refused = on_spark("stream", "run", "--from", str(folder))
     assert (code, refused["error"]["type"]) == (1, "StreamPausedError")
     assert on_spark("stream", "resume")[0] == 0
-    code, [done] = on_spark("stream", "run", "--from", str(folder))
-    assert (code, done["landed"], done["quarantined"]) == (0, 2, 0)
+    code, [landed, followed] = on_spark("stream", "run", "--from", str(folder))
+    assert (code, landed["landed"], landed["quarantined"], followed["landed"]) == (0, 2, 0, None)
     now = on_spark("stream", "status")[1]
-    assert (now["state"], [one["state"] for one in now["ticks"]]) == ("running", ["paused", "resumed", "ran"])
+    assert (now["state"], [one["state"] for one in now["ticks"]]) == ("running", ["paused", "resumed", "ran", "ran"])
     assert on_spark("stream", "run", "--from", str(folder)) == (0, [])
     assert on_spark("stream", "run")[1]["error"]["next_step"].startswith("Give either --servers")
     assert on_spark("stream", "compare") == (0, [])
