@@ -86,7 +86,7 @@ def test_a_file_of_a_folder_that_is_moved_away_before_it_is_read_is_no_failure(
     path = write(tmp_path / "plays-1.jsonl", play("a"))
     write(tmp_path / "plays-2.jsonl", play("b"))
     lake = Lake.open(settings)
-    files = found_files(lake, None, [tmp_path])
+    files, _ = found_files(lake, None, [tmp_path])
     path.unlink()  # Another landing archives it.
     assert [(one.is_later, one.refused) for one in lander.land(lake, PLAYS, files, LANDED)] == [
         (True, None),
