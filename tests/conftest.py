@@ -9,7 +9,7 @@ import pytest
 
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings, load_settings
-from tests.catalogs import aws_server, aws_settings, postgres_server, postgres_settings, required
+from tests.support.catalogs import aws_server, aws_settings, postgres_server, postgres_settings, required
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -122,7 +122,7 @@ def parse_dag(path: Path) -> dict[str, float]:
     """Import a DAG file as Airflow does, after what every one of them imports."""
     import airflow.sdk  # noqa: F401
 
-    import tests.airflow_home  # noqa: F401 - it tells Airflow where its home is
+    import tests.support.airflow_home  # noqa: F401 - it tells Airflow where its home is
 
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None

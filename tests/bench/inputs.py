@@ -26,7 +26,7 @@ from matinee.table.files import Slice, data_files
 from tests.bench.events import SEED, DayEvents, Skew, cells, simulate_day
 from tests.bench.processes import run_child
 from tests.bench.sizes import size_name
-from tests.lakes import close_days
+from tests.support.lakes import close_days
 
 IMPRESSIONS, PLAYS = "core.impressions", "core.plays"
 ATTRIBUTIONS, IMPRESSION_PLAYS = "core.play_attributions", "core.impression_plays"

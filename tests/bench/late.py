@@ -19,7 +19,7 @@ from matinee.table.catalog import Lake
 from matinee.table.files import LANDING_SEQ
 from tests.bench.events import SEED, DayEvents, Skew, profile_buckets, simulate_day
 from tests.bench.inputs import CHAIN, FORMAT, SQL, Input, keep_catalog, load_input
-from tests.lakes import close_days
+from tests.support.lakes import close_days
 
 BUCKETS = 64
 #: Of the events of the bucket's profiles, those that land after the day was published.

@@ -1,6 +1,6 @@
 """A micro-batch after many hours of ticks, one a minute, beside a lake of one hour: CPU seconds of us and the engine.
 
-The ticks are those of `tests.ticks`, upkeep between them included; the micro-batch is Spark's, of both sources.
+The ticks are those of `tests.support.ticks`, upkeep between them included; the micro-batch is Spark's, of both sources.
 """
 
 import json
@@ -20,8 +20,8 @@ from matinee.landing.offsets import landed_through
 from matinee.live.impressions import SOURCES
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
-from tests import streams
-from tests.ticks import BEGIN, run_hours
+from tests.support import streams
+from tests.support.ticks import BEGIN, run_hours
 
 #: Rounds that warm the engine: its compiler is at work for many batches.
 WARM = 10

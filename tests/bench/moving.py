@@ -22,7 +22,7 @@ from matinee.table.catalog import Lake
 from tests.bench.inputs import CHAIN, IMPRESSION_PLAYS, IMPRESSIONS
 from tests.bench.processes import run_child
 from tests.bench.timings import median_steps
-from tests.lakes import D1, D2, D3, land_days
+from tests.support.lakes import D1, D2, D3, land_days
 
 TIMES = 15
 #: Of the first some audits look across days and run again on a replay, of the second none.

@@ -22,9 +22,9 @@ from matinee.publication.steps import run
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
-from tests import streams
-from tests.lakes import close_days
-from tests.ticks import Clock, tick, without_engine
+from tests.support import streams
+from tests.support.lakes import close_days
+from tests.support.ticks import Clock, tick, without_engine
 
 CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
 

@@ -34,7 +34,7 @@ from matinee.sources.simulator.columns import HOUR, Frame
 from matinee.table.catalog import Lake
 from tests.bench.events import simulate_day
 from tests.bench.late import _raw_table
-from tests.lakes import at
+from tests.support.lakes import at
 
 PIECES, PLAYS, REPEATED, SILENCE = 4, 0.2, 0.02, 12 * HOUR
 PEER_TABLE = "peer"

@@ -27,7 +27,7 @@ from matinee.stack.broker import broker
 from matinee.stack.producer import Producer
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from tests.lakes import arrow, at, raw_impression, raw_play
+from tests.support.lakes import arrow, at, raw_impression, raw_play
 
 EVERY = timedelta(seconds=15)
 PLAYS_EACH = 12

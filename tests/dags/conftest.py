@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.airflow_home import CHECKOUT
+from tests.support.airflow_home import CHECKOUT
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

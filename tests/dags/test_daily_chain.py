@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.airflow_home import HOME
+from tests.support.airflow_home import HOME
 
 from matinee.settings import Settings, load_settings
 from matinee.table import refs

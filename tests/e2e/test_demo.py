@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.catalogs import create_database
+from tests.support.catalogs import create_database
 
 from matinee.engine.server import free_port
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.lakes import D1, D2, ids, land, land_days, raw_play
+from tests.support.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee.engine.server import free_port
 from matinee.ledger.ledger import history

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.integration.test_worked_example import TITLES, UPSTREAM, snippet
-from tests.lakes import D1, D2, land_days
+from tests.support.lakes import D1, D2, land_days
 
 from matinee.engine.server import free_port
 from matinee.settings import CHECKOUT, load_settings

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.kills import die, points_of
-from tests.lakes import D2, D3, core_play, ids, land, make_lake, prepare, raw_play
-from tests.lost_catalogs import (
+from tests.support.kills import die, points_of
+from tests.support.lakes import D2, D3, core_play, ids, land, make_lake, prepare, raw_play
+from tests.support.lost_catalogs import (
     PLAYS,
     RAW,
     WORK,

@@ -9,11 +9,11 @@ from datetime import date
 
 import pytest
 from pyiceberg.table import Table
-from tests import interleavings
-from tests.interleavings import Interleavings
-from tests.judge import ATTRIBUTIONS, IMPRESSIONS, OUTCOMES, PLAYS
-from tests.lakes import D1, D2, PLANNED
-from tests.world import HOURS, World, world
+from tests.support import interleavings
+from tests.support.interleavings import Interleavings
+from tests.support.judge import ATTRIBUTIONS, IMPRESSIONS, OUTCOMES, PLAYS
+from tests.support.lakes import D1, D2, PLANNED
+from tests.support.world import HOURS, World, world
 
 from matinee.contracts.model import Contract, InputSpec
 from matinee.ledger.ledger import History, history, record

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import streams
-from tests.lakes import D1, D2, land, land_days, raw_play
+from tests.support import streams
+from tests.support.lakes import D1, D2, land, land_days, raw_play
 
 from matinee.cli.main import COMMANDS, main
 from matinee.cli.query import read_only

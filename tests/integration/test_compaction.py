@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
-from tests.kills import die, points_of
-from tests.lakes import D1, D2, PLANNED, arrow, core_play, ids, land, land_days, raw_play
-from tests.world import rearrange
+from tests.support.kills import die, points_of
+from tests.support.lakes import D1, D2, PLANNED, arrow, core_play, ids, land, land_days, raw_play
+from tests.support.world import rearrange
 
 from matinee.contracts.model import Contract
 from matinee.errors import ConservationError

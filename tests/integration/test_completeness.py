@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import close_days, land, raw_impression
+from tests.support.lakes import close_days, land, raw_impression
 
 from matinee.days import end_of
 from matinee.errors import InputsNotValidError, NotCompleteError

@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.nested import list_of, with_structs
+from tests.support.nested import list_of, with_structs
 
 from matinee.audits.runner import run_checks
 from matinee.contracts.checks import CANDIDATE, STAMP, compile_checks

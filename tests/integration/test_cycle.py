@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, ids, land, land_days, raw_impression, raw_play
+from tests.support.lakes import D1, D2, D3, ids, land, land_days, raw_impression, raw_play
 
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import row_hash
@@ -141,7 +141,7 @@ def test_a_day_whose_input_is_not_valid_is_not_written(settings: Settings) -> No
 def test_a_closed_empty_day_is_published_and_valid(settings: Settings) -> None:
     lake = Lake.open(settings)
     land(lake, "raw.plays", [raw_play(D1)])
-    from tests.lakes import close_days
+    from tests.support.lakes import close_days
 
     close_days(lake, "raw.plays", {D2: 0})
     run(settings, RunRequest("core.plays", D2, D2))

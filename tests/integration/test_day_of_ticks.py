@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.lakes import make_lake
-from tests.ticks import ROWS, run_hours
+from tests.support.lakes import make_lake
+from tests.support.ticks import ROWS, run_hours
 
 from matinee.contracts.model import live_name
 from matinee.landing.model import QUARANTINE

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyiceberg.table import Table
 from pyiceberg.types import LongType, StringType
-from tests.frames import frame
-from tests.lakes import D1, D2, D3, arrow, at, core_play, ids, land_days
+from tests.support.frames import frame
+from tests.support.lakes import D1, D2, D3, arrow, at, core_play, ids, land_days
 
 from matinee.domain import attribution
 from matinee.engine.session import sail_session, spark_session

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from tests.kills import KILLED_IN, die, points_of
-from tests.lakes import D1, D2, ids, land, land_days, raw_play
+from tests.support.kills import KILLED_IN, die, points_of
+from tests.support.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee import faults
 from matinee.engine.server import free_port, start_server, stop_server

@@ -2,7 +2,7 @@
 
 import boto3
 import pytest
-from tests.catalogs import aws_settings
+from tests.support.catalogs import aws_settings
 
 pytestmark = pytest.mark.aws
 

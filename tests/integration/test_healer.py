@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.lakes import D1, D2, D3, NOON, at, close_days, heard, land, land_days, raw_play
+from tests.support.lakes import D1, D2, D3, NOON, at, close_days, heard, land, land_days, raw_play
 
 from matinee.days import end_of
 from matinee.errors import (

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
+from tests.support.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
 from matinee.contracts.model import Contract
 from matinee.errors import AuditFailedError, InputsNotValidError, UsageError, WithdrawnError

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import Phase
 from hypothesis.stateful import run_state_machine_as_test
 from tests.integration.test_interleavings import effort
-from tests.interleaved_drops import InterleavedDrops
-from tests.judge import CHAIN, PLAYS
-from tests.lakes import D1, D2
-from tests.world import HOURS, World, world
+from tests.support.interleaved_drops import InterleavedDrops
+from tests.support.judge import CHAIN, PLAYS
+from tests.support.lakes import D1, D2
+from tests.support.world import HOURS, World, world
 
 from matinee.ledger import ledger
 from matinee.maintenance import drops

@@ -1,7 +1,7 @@
 """Interleavings of landing, rerun, heal, withdrawal, compaction, expiry and recovery, with two attempts in flight.
 
-The rules stand in tests/interleavings.py, the judge in tests/judge.py. That they would notice is shown by protocols
-that are broken on purpose (test_broken_protocols.py).
+The rules stand in tests/support/interleavings.py, the judge in tests/support/judge.py. Protocols that are broken on
+purpose show that the judge notices (test_broken_protocols.py).
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
-from tests.interleavings import Interleavings
-from tests.judge import ATTRIBUTIONS, IMPRESSIONS, OUTCOMES, PLAYS
-from tests.lakes import D1, D2
-from tests.world import HOURS, World, world
+from tests.support.interleavings import Interleavings
+from tests.support.judge import ATTRIBUTIONS, IMPRESSIONS, OUTCOMES, PLAYS
+from tests.support.lakes import D1, D2
+from tests.support.world import HOURS, World, world
 
 from matinee.validity.validity import Validity
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kills import die, points_of
+from tests.support.kills import die, points_of
 
 from matinee.errors import CommitConflictError, LandingRefusedError, UnknownDatasetError, UsageError
 from matinee.landing import lander

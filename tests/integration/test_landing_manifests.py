@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyiceberg.table import Table
-from tests.lakes import D1, D2, D3, arrow, at, core_play, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, arrow, at, core_play, land, make_lake, prepare, raw_play
 
 from matinee.days import end_of
 from matinee.errors import LandingRefusedError, UsageError

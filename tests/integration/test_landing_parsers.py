@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
-from tests.mutations import lines
-from tests.nested import with_lists, with_structs
+from tests.support.mutations import lines
+from tests.support.nested import with_lists, with_structs
 
 from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.catalogs import aws_settings
+from tests.support.catalogs import aws_settings
 
 from matinee.errors import LandingRefusedError
 from matinee.sources.files.read import Lines, read_blocks, read_lines

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from tests.lakes import D1, D2, NOON, at, land, land_days, make_lake, raw_impression, raw_play
+from tests.support.lakes import D1, D2, NOON, at, land, land_days, make_lake, raw_impression, raw_play
 
 from matinee.healing import healer
 from matinee.healing.late import stale_days

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from pyspark.sql import functions as F
-from tests import streams
-from tests.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
+from tests.support import streams
+from tests.support.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impression, raw_play
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session

@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from tests.lakes import D1, D2, land_days
-from tests.loads import Load, counted_loads
+from tests.support.lakes import D1, D2, land_days
+from tests.support.loads import Load, counted_loads
 
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run

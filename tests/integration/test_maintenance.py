@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, arrow, core_play, ids, land_days, make_lake
+from tests.support.lakes import D1, D2, arrow, core_play, ids, land_days, make_lake
 
 from matinee.ledger.ledger import history
 from matinee.maintenance import upkeep

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.lakes import D1, D2, D3, arrow, at
+from tests.support.lakes import D1, D2, D3, arrow, at
 
 from matinee.backfill.plan import plan_backfill
 from matinee.contracts.model import live_name

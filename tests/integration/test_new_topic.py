@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests import streams
 from tests.integration.test_new_source import SEARCHES, close, land, published, results, search
-from tests.lakes import D1
+from tests.support import streams
+from tests.support.lakes import D1
 
 from matinee.contracts.validate import check_all
 from matinee.engine.session import spark_session

@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests import streams
-from tests.lakes import D1, D2, D3, ids
-from tests.older import Older, unpack_wheel
+from tests.support import streams
+from tests.support.lakes import D1, D2, D3, ids
+from tests.support.older import Older, unpack_wheel
 
 from matinee.cli.main import main
 from matinee.contracts.model import live_name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.test_worked_example import snippet
-from tests.lakes import D1, D2, at, close_days, land, land_days, raw_impression, raw_play
+from tests.support.lakes import D1, D2, at, close_days, land, land_days, raw_impression, raw_play
 
 from matinee.errors import InputsNotValidError
 from matinee.healing.late import stale_days

@@ -12,8 +12,8 @@ from urllib.request import urlopen
 import pytest
 from pyspark.sql import SparkSession
 from tenacity import RetryCallState, retry, retry_if_exception_type
-from tests import streams
-from tests.lakes import ids
+from tests.support import streams
+from tests.support.lakes import ids
 
 from matinee.contracts.model import live_name
 from matinee.landing.lander import land

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from pyspark.sql import SparkSession
-from tests.lakes import D1, D2, NOON, at, land, raw_impression, raw_play
+from tests.support.lakes import D1, D2, NOON, at, land, raw_impression, raw_play
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session

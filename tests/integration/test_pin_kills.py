@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.kills import die, points_of
-from tests.lakes import D1, D2, D3, core_play, ids, land, make_lake, pin, prepare, raw_play
+from tests.support.kills import die, points_of
+from tests.support.lakes import D1, D2, D3, core_play, ids, land, make_lake, pin, prepare, raw_play
 
 from matinee.days import end_of
 from matinee.ledger.dropping import begin_of

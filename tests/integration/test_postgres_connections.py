@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.catalogs import postgres_settings
+from tests.support.catalogs import postgres_settings
 
 from matinee.settings import Settings
 from matinee.table.catalog import Lake

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, ids, land, land_days, raw_play
+from tests.support.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee.cli.main import main
 from matinee.errors import AuditFailedError, InputsNotValidError, UsageError

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import ids
+from tests.support.lakes import ids
 
 from matinee.days import end_of
 from matinee.engine.session import spark_session

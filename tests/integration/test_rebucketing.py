@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.integration.test_new_source import SEARCHES, close, extended, land, search
-from tests.kills import die
-from tests.lakes import D1, D2, land_days
+from tests.support.kills import die
+from tests.support.lakes import D1, D2, land_days
 
 from matinee.engine.tables.sail_tables import FileTables
 from matinee.healing.contract_changes import contract_changes

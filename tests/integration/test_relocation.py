@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, ids, land, land_days, raw_play
+from tests.support.lakes import D1, D2, ids, land, land_days, raw_play
 
 from matinee.errors import ForeignTableError
 from matinee.maintenance.relocation import RELOCATING, relocate

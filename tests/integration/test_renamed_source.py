@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D3, at
+from tests.support.lakes import D1, D3, at
 
 from matinee.contracts.validate import check_all
 from matinee.healing.late import stale_days

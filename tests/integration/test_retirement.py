@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.kills import die, points_of
-from tests.lakes import make_lake
+from tests.support.kills import die, points_of
+from tests.support.lakes import make_lake
 
 from matinee.cli.findings import retired
 from matinee.cli.main import main

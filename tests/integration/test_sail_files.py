@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.lakes import D1, D2, arrow, at, land, raw_play
+from tests.support.lakes import D1, D2, arrow, at, land, raw_play
 
 from matinee.engine.tables.protocol import open_tables
 from matinee.engine.tables.sail_tables import FileTables

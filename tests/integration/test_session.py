@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.catalogs import postgres_settings
+from tests.support.catalogs import postgres_settings
 
 import matinee
 from matinee.engine import options

@@ -1,8 +1,8 @@
 """A short soak: every kind of writer at once, publishers killed, and readers that find nothing to complain of."""
 
 import pytest
-from tests.catalogs import postgres_settings
 from tests.soak.soak import soak
+from tests.support.catalogs import postgres_settings
 
 from matinee.settings import Settings, load_settings
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests import streams
-from tests.lakes import ids
+from tests.support import streams
+from tests.support.lakes import ids
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session

@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests import streams
-from tests.kills import die, points_of
-from tests.lakes import D1
+from tests.support import streams
+from tests.support.kills import die, points_of
+from tests.support.lakes import D1
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session

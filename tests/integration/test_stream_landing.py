@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from tests.lakes import ids
+from tests.support.lakes import ids
 
 from matinee.engine.session import spark_session
 from matinee.errors import TopicChangedError

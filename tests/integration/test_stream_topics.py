@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests import kafka, streams
-from tests.lakes import ids
-from tests.lost_catalogs import put_back, save_catalog
+from tests.support import kafka, streams
+from tests.support.lakes import ids
+from tests.support.lost_catalogs import put_back, save_catalog
 
 from matinee.engine.session import spark_session
 from matinee.errors import EngineFailedError, TopicChangedError

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.kills import die, points_of
-from tests.lakes import D1, PLANNED, ids, land, make_lake, raw_play
+from tests.support.kills import die, points_of
+from tests.support.lakes import D1, PLANNED, ids, land, make_lake, raw_play
 
 from matinee.cli.main import main
 from matinee.errors import LakeFormatError, LeaseHeldError

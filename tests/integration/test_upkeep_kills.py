@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.kills import die, points_of
-from tests.lakes import D1, ids, land_days
+from tests.support.kills import die, points_of
+from tests.support.lakes import D1, ids, land_days
 
 from matinee.ledger.ledger import recorded
 from matinee.ledger.model import State

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import streams
-from tests.lakes import D1, D2, arrow, land_days
+from tests.support import streams
+from tests.support.lakes import D1, D2, arrow, land_days
 
 from matinee.cli.main import main
 from matinee.contracts.validate import check_all

@@ -1,3 +1,3 @@
 """Fixtures of the tests of the Airflow side."""
 
-import tests.airflow_home  # noqa: F401 - sets the environment before airflow is imported
+import tests.support.airflow_home  # noqa: F401 - sets the environment before airflow is imported

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.catalogs import aws_settings
+from tests.support.catalogs import aws_settings
 
 from matinee.errors import AuditFailedError, TransientError
 from matinee.report import ErrorReport, Report, Rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.test_worked_example import snippet
-from tests.lakes import D1, D2, land, prepare, raw_play
+from tests.support.lakes import D1, D2, land, prepare, raw_play
 
 from matinee.errors import DroppedError, TerminalError
 from matinee.ledger.dropping import drop_before

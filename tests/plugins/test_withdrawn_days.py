@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, PLANNED, close_days, core_play, land, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, PLANNED, close_days, core_play, land, pin, prepare, raw_play
 
 from matinee.days import end_of
 from matinee.ledger.ledger import history, record

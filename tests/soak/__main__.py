@@ -15,9 +15,9 @@ import pytest
 
 from matinee.engine.server import own_server
 from matinee.settings import Settings, load_settings
-from tests.catalogs import postgres_server, postgres_settings
 from tests.soak.soak import soak
 from tests.soak.summary import show
+from tests.support.catalogs import postgres_server, postgres_settings
 
 Catalog = Literal["sqlite", "postgres"]
 

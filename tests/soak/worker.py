@@ -10,7 +10,7 @@ import click
 from matinee.settings import load_settings
 from tests.soak.roles import ROLES, Desk
 from tests.soak.turns import take
-from tests.world import clock
+from tests.support.world import clock
 
 
 @click.command()

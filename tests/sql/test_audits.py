@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.frames import frame
+from tests.support.frames import frame
 
 from matinee.audits.definitions import load_audits, parse_audit
 from matinee.audits.runner import Evidence, register, run_audits

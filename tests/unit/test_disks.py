@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from tests.disks import no_file_larger_than
-from tests.lakes import D1, close_days, make_lake
+from tests.support.disks import no_file_larger_than
+from tests.support.lakes import D1, close_days, make_lake
 
 from matinee.errors import CatalogUnavailableError, EnvironmentNotReadyError
 from matinee.landing.ingest import ingest

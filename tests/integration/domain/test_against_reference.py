@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests import reference
 from tests.integration.transforms.rows import D0, D1, D2, DAY, US, Derivation, Row, at, landed_impression, landed_play
 from tests.integration.transforms.rows import ordered as in_order
+from tests.support import reference
 
 from matinee.days import parse_duration
 from matinee.domain import attribution

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.frames import REGISTRY, frame
+from tests.support.frames import REGISTRY, frame
 
 from matinee.contracts.frames import expected_frame
 from matinee.settings import Engine

@@ -4,9 +4,9 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from tests import reference
-from tests.frames import REGISTRY, frame
 from tests.integration.transforms.rows import D1, D2, NOON, US, Derivation, at, landed_impression, landed_play, ordered
+from tests.support import reference
+from tests.support.frames import REGISTRY, frame
 
 from matinee.transforms.deduplication import unrepeated
 

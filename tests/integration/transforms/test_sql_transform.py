@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.frames import REGISTRY, frame
 from tests.integration.transforms.rows import D0, D1, D2, Row, at, shown
+from tests.support.frames import REGISTRY, frame
 
 from matinee.contracts.model import Column, Contract
 from matinee.errors import ContractError

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D3, core_play, make_lake, prepare
+from tests.support.lakes import D1, D3, core_play, make_lake, prepare
 
 from matinee.cli.main import main
 from matinee.publication.move import move_to_main

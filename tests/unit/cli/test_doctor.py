@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.lakes import D1, D2, D3, core_play, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, core_play, land, make_lake, prepare, raw_play
 
 from matinee.cli import doctor
 from matinee.contracts.registry import Registry

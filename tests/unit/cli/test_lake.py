@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.lakes import D2, land, make_lake, raw_play
+from tests.support.lakes import D2, land, make_lake, raw_play
 
 from matinee.cli.main import main
 from matinee.validity.validity import Validity

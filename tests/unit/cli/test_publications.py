@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.lakes import D1, D2, D3, arrow, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, arrow, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.cli.main import main
 from matinee.contracts.registry import Registry

@@ -2,7 +2,7 @@
 
 import pytest
 from pyiceberg.schema import assign_fresh_schema_ids
-from tests.nested import with_lists, with_structs
+from tests.support.nested import with_lists, with_structs
 
 from matinee.contracts.ddl import create_statement, iceberg_schema, partition_spec, sort_order, table_properties
 from matinee.contracts.registry import Registry

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from tests.nested import list_of
+from tests.support.nested import list_of
 
 from matinee.contracts.frames import expected_frame, pandera_schema
 from matinee.contracts.model import Contract

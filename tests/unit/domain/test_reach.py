@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import reference
 from tests.integration.transforms.rows import D0, D1, D2, at, landed_impression, landed_play
+from tests.support import reference
 
 from matinee.contracts.registry import Registry
 from matinee.settings import CHECKOUT

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, core_play, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, core_play, land, make_lake, prepare, raw_play
 
 from matinee import __version__
 from matinee.contracts.registry import Registry

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, make_lake
+from tests.support.lakes import D1, D2, D3, make_lake
 
 from matinee.days import end_of
 from matinee.errors import (

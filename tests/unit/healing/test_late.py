@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.healing.late import StaleDay, stale_days
 from matinee.ledger.ledger import history, record

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, NOON, at, core_play, heard, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, NOON, at, core_play, heard, land, make_lake, pin, prepare, raw_play
 
 from matinee.healing.arrival_curve import DAYS, LAST_STEP
 from matinee.healing.learning import arrivals, learned_curve, silent_time

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import ids, make_lake
+from tests.support.lakes import ids, make_lake
 
 from matinee import faults
 from matinee.errors import CommitConflictError, ConservationError

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.lakes import D1, D2, D3
+from tests.support.lakes import D1, D2, D3
 
 from matinee.landing.declarations import beginning
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, PLANNED, arrow, ids, make_lake, raw_play
+from tests.support.lakes import D1, PLANNED, arrow, ids, make_lake, raw_play
 
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.landing import landed_files as module

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
-from tests.lakes import make_lake
+from tests.support.lakes import make_lake
 
 from matinee.landing.ingest import ingest
 from matinee.landing.model import QUARANTINE

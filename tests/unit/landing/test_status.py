@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from tests.kills import die
-from tests.lakes import make_lake
+from tests.support.kills import die
+from tests.support.lakes import make_lake
 
 from matinee.cli.main import main
 from matinee.errors import LandingRefusedError, NotArchivedError, UsageError

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from tests.lakes import D1, PLANNED, arrow, make_lake
+from tests.support.lakes import D1, PLANNED, arrow, make_lake
 
 from matinee.ledger.compactions import COMPACTIONS, RECENT, Compaction, measured, record
 

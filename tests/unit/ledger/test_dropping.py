@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, arrow, core_play, ids, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, arrow, core_play, ids, land, make_lake, prepare, raw_play
 
 from matinee.errors import CommitConflictError, DroppedError
 from matinee.ledger.dropping import begin_of, drop_before

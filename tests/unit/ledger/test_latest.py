@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyiceberg.table import DataScan, Table
-from tests.lakes import D1, D2, D3, PLANNED, make_lake
+from tests.support.lakes import D1, D2, D3, PLANNED, make_lake
 
 from matinee.errors import CatalogUnavailableError
 from matinee.ledger import latest as module

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, core_play, make_lake, prepare
+from tests.support.lakes import D1, D2, core_play, make_lake, prepare
 
 from matinee.ledger.ledger import history, noted_after, record
 from matinee.ledger.model import Publication, Run, State

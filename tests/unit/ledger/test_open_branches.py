@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, prepare, raw_play
-from tests.loads import by_dataset, counted_loads
+from tests.support.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, prepare, raw_play
+from tests.support.loads import by_dataset, counted_loads
 
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Run

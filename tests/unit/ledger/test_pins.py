@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, arrow, ids, land, make_lake, raw_play
+from tests.support.lakes import D1, arrow, ids, land, make_lake, raw_play
 
 from matinee.errors import SnapshotGoneError
 from matinee.ledger.pins import KEEP, hold, release

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, after_the_ledger, core_play, make_lake, prepare
+from tests.support.lakes import D1, D2, after_the_ledger, core_play, make_lake, prepare
 
 from matinee.ledger.ledger import history, recorded
 from matinee.ledger.model import State

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, core_play, make_lake, prepare
+from tests.support.lakes import D1, core_play, make_lake, prepare
 
 from matinee.errors import CommitConflictError
 from matinee.ledger import withdrawal as module

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import make_lake
-from tests.lost_catalogs import put_back, save_catalog
+from tests.support.lakes import make_lake
+from tests.support.lost_catalogs import put_back, save_catalog
 
 from matinee.contracts.registry import Registry
 from matinee.errors import LeaseLostError

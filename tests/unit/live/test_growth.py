@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.update import TableRequirement, TableUpdate
-from tests.lakes import make_lake
-from tests.ticks import Clock
+from tests.support.lakes import make_lake
+from tests.support.ticks import Clock
 
 from matinee.live.lease import streaming
 from matinee.live.register import TICKS, Tick, record

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from pathlib import Path
 
-from tests.lakes import D1, at, land, make_lake, raw_impression, raw_play
+from tests.support.lakes import D1, at, land, make_lake, raw_impression, raw_play
 
 from matinee.contracts.model import live_name
 from matinee.live.progress import Progress, next_stop, progress, watermark

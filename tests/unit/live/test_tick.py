@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import ids, make_lake
-from tests.lost_catalogs import put_back, save_catalog
+from tests.support.lakes import ids, make_lake
+from tests.support.lost_catalogs import put_back, save_catalog
 
 from matinee.errors import CommitConflictError, EngineFailedError, StreamPausedError, TopicChangedError, UsageError
 from matinee.landing.ingest import ingest

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, arrow, core_play, ids, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, arrow, core_play, ids, land, make_lake, pin, prepare, raw_play
 
 from matinee.contracts.model import Contract, live_name
 from matinee.contracts.registry import Registry

@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee import faults
 from matinee.contracts.registry import Registry

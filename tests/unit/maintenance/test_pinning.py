@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.lakes import D1, D2, arrow, core_play, make_lake, pin, prepare
+from tests.support.lakes import D1, D2, arrow, core_play, make_lake, pin, prepare
 
 from matinee.cli import pins as cli
 from matinee.contracts.stamps import day_stamp

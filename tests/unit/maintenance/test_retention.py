@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
-from tests.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, pin, prepare
+from tests.support.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, pin, prepare
 
 from matinee.landing.batches import unfinished
 from matinee.landing.landed_files import register

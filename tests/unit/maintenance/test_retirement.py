@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, core_play, land_days, make_lake, prepare
+from tests.support.lakes import D1, D2, core_play, land_days, make_lake, prepare
 
 from matinee.cli.main import main
 from matinee.contracts.registry import Registry

@@ -1,7 +1,7 @@
 """Which cells are worth rewriting, and how large a slice may be: literal numbers in, plans out."""
 
 import pytest
-from tests.lakes import D1, D2
+from tests.support.lakes import D1, D2
 
 from matinee.maintenance.slices import (
     DEFAULT_SLICE_BYTES,

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, arrow, core_play, make_lake, prepare
+from tests.support.lakes import D1, D2, arrow, core_play, make_lake, prepare
 
 from matinee.errors import CommitConflictError, UsageError
 from matinee.ledger.ledger import history, record

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, core_play, make_lake, pin, prepare
+from tests.support.lakes import D1, core_play, make_lake, pin, prepare
 
 from matinee.contracts.stamps import day_stamp
 from matinee.ledger.ledger import history, noted_after, record

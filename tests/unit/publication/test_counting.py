@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, arrow, at, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, arrow, at, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.contracts.registry import Registry
 from matinee.errors import ConservationError

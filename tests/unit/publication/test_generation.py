@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
-from tests.lakes import D1, D2, PLANNED
+from tests.support.lakes import D1, D2, PLANNED
 
 from matinee.contracts.registry import Registry
 from matinee.ledger.model import InputPin, Publication, Run, State

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pyiceberg.table import Table
-from tests.lakes import (
+from tests.support.lakes import (
     D1,
     D2,
     after_the_ledger,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, core_play, ids, make_lake, prepare
+from tests.support.lakes import D1, D2, core_play, ids, make_lake, prepare
 from tests.unit.publication.test_move import nothing_to_audit, publish
 
 from matinee.errors import CommitConflictError, StaleInputsError

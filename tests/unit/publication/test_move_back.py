@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, core_play, land, make_lake, pin, prepare, raw_play
 from tests.unit.publication.test_move import newest, nothing_to_audit, publish
 
 from matinee.errors import StaleInputsError, UsageError, WithdrawnError

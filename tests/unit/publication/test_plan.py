@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import CommitConflictError
 from matinee.ledger.model import Publication, Run, State

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import DroppedError, InputsNotValidError, UsageError
 from matinee.ledger.dropping import drop_before

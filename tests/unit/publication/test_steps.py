@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, core_play, ids, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, core_play, ids, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import DroppedError, UsageError, WithdrawnError
 from matinee.ledger import pins

@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, NOON, PLANNED, arrow, at, close_days, core_play, make_lake, prepare, raw_play
 from tests.soak.turns import Journal
 from tests.soak.witness import CHAIN, PLAYS, Witness
+from tests.support.lakes import D1, D2, NOON, PLANNED, arrow, at, close_days, core_play, make_lake, prepare, raw_play
 
 from matinee.landing import landed_files
 from matinee.landing.model import Landing

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy import exc
-from tests.lakes import D1, close_days, make_lake
+from tests.support.lakes import D1, close_days, make_lake
 
 from matinee.errors import CatalogUnavailableError, CommitConflictError
 from matinee.hooks import registered

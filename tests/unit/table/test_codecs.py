@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from tests.lakes import D1, make_lake
+from tests.support.lakes import D1, make_lake
 
 from matinee.healing.register import Decision
 from matinee.landing.model import REGISTER, Batch, Landing

@@ -10,7 +10,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import visitors
 from pyiceberg.expressions.parser import parse
 from pyiceberg.manifest import ManifestFile
-from tests.lakes import D1, arrow, core_play, ids, make_lake
+from tests.support.lakes import D1, arrow, core_play, ids, make_lake
 
 from matinee.errors import CommitConflictError
 from matinee.table import refs

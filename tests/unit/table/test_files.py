@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from pyiceberg.conversions import to_bytes
 from pyiceberg.types import TimestamptzType
-from tests.lakes import make_lake
+from tests.support.lakes import make_lake
 
 from matinee.days import instant_of
 from matinee.table.files import file_day, upper_instant

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, PLANNED, close_days, ids, land, make_lake, raw_play
+from tests.support.lakes import D1, PLANNED, close_days, ids, land, make_lake, raw_play
 
 from matinee.errors import CatalogLostError, LakeFormatError
 from matinee.ledger.pins import hold

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, PLANNED, close_days, ids, land, make_lake, raw_play
+from tests.support.lakes import D1, PLANNED, close_days, ids, land, make_lake, raw_play
 
 from matinee.cli import doctor
 from matinee.errors import ForeignTableError

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import make_lake
+from tests.support.lakes import make_lake
 
 from matinee.errors import EnvironmentNotReadyError
 from matinee.landing.model import Landing

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from pyiceberg.table import Table
-from tests.lakes import D1, arrow, core_play, make_lake
-from tests.loads import by_dataset, counted_loads
+from tests.support.lakes import D1, arrow, core_play, make_lake
+from tests.support.loads import by_dataset, counted_loads
 
 from matinee.table import refs
 from matinee.table.catalog import Lake

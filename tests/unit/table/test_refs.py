@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
-from tests.lakes import D1, arrow, core_play, make_lake
+from tests.support.lakes import D1, arrow, core_play, make_lake
 
 from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
 from matinee.table import refs

@@ -7,7 +7,7 @@ import pytest
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import DataScan, FileScanTask, Table
 from pyiceberg.table.metadata import TableMetadataV2
-from tests.lakes import D1, make_lake
+from tests.support.lakes import D1, make_lake
 
 from matinee.errors import CommitConflictError
 from matinee.ledger.compactions import COMPACTIONS, Compaction, record

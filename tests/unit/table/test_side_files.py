@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.lakes import make_lake
+from tests.support.lakes import make_lake
 
 from matinee.maintenance.backup import take
 from matinee.table import side_files

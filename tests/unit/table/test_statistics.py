@@ -7,7 +7,7 @@ import pytest
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
-from tests.lakes import D1, arrow, core_play
+from tests.support.lakes import D1, arrow, core_play
 
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, arrow, core_play, ids, make_lake
+from tests.support.lakes import D1, arrow, core_play, ids, make_lake
 
 from matinee.errors import CommitConflictError, LeaseLostError, UsageError
 from matinee.table import names, refs

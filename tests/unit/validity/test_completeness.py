@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.days import end_of
 from matinee.ledger.ledger import history

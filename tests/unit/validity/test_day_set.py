@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.lakes import D1, D2, D3
+from tests.support.lakes import D1, D2, D3
 
 from matinee.validity.day_set import DaySet
 

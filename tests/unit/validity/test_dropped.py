@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.days import end_of
 from matinee.errors import DroppedError, UsageError

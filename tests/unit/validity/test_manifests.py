@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.lakes import D1, D2, D3, PLANNED, close_days, land, make_lake, raw_play
+from tests.support.lakes import D1, D2, D3, PLANNED, close_days, land, make_lake, raw_play
 
 from matinee.errors import CommitConflictError
 from matinee.table import refs

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, at, close_days, make_lake, prepare
+from tests.support.lakes import D1, D2, D3, at, close_days, make_lake, prepare
 
 from matinee.contracts.registry import Registry
 from matinee.days import end_of, start_of

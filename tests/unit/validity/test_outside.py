@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, arrow, at, core_play, land, make_lake, overwrite, pin, prepare, raw_play
-from tests.world import rearrange, rewrite
+from tests.support.lakes import D1, D2, arrow, at, core_play, land, make_lake, overwrite, pin, prepare, raw_play
+from tests.support.world import rearrange, rewrite
 
 from matinee.ledger.ledger import history, noted_after, record
 from matinee.ledger.model import Run, State

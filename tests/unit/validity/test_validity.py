@@ -4,8 +4,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
-from tests.loads import by_dataset, counted_loads
+from tests.support.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.loads import by_dataset, counted_loads
 
 from matinee.days import end_of
 from matinee.healing.late import stale_days

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
-from tests.nested import with_lists, with_structs
+from tests.support.nested import with_lists, with_structs
 from tests.unit.landing.parsing.test_lines import LANDED, PLAYS, more, play, reasons, table
 from tests.unit.landing.parsing.test_rows import START, plays
 

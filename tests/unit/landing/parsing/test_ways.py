@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
-from tests.mutations import lines
-from tests.nested import with_lists, with_structs
+from tests.support.mutations import lines
+from tests.support.nested import with_lists, with_structs
 from tests.unit.landing.parsing.test_lines import LANDED
 
 from matinee.contracts.model import Column, Contract

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyiceberg.io.pyarrow import schema_to_pyarrow
-from tests.mutations import lines
+from tests.support.mutations import lines
 
 from matinee.contracts.ddl import iceberg_schema
 from matinee.contracts.model import Contract

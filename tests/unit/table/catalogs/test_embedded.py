@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
-from tests import lost_catalogs
-from tests.lakes import D1, D2, close_days, make_lake
-from tests.lost_catalogs import save_catalog
+from tests.support import lost_catalogs
+from tests.support.lakes import D1, D2, close_days, make_lake
+from tests.support.lost_catalogs import save_catalog
 
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import declared

@@ -7,7 +7,7 @@ from pyiceberg.io import InputFile
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.types import StringType
-from tests.lakes import D1, arrow, core_play, make_lake
+from tests.support.lakes import D1, arrow, core_play, make_lake
 
 from matinee.ledger.compactions import COMPACTIONS, Compaction, record
 from matinee.table import refs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.disks import no_file_larger_than
+from tests.support.disks import no_file_larger_than
 
 from matinee.errors import LeaseHeldError
 from matinee.settings import load_settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
-from tests.lakes import make_lake
+from tests.support.lakes import make_lake
 
 from matinee.errors import LeaseHeldError, LeaseLostError
 from matinee.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyiceberg.manifest import ManifestFile, read_manifest_list
 from pyiceberg.table import Table
-from tests.lakes import D1, D2, land, make_lake, raw_play
+from tests.support.lakes import D1, D2, land, make_lake, raw_play
 
 from matinee.errors import EnvironmentNotReadyError
 from matinee.table.metadata.avro_paths import rewrite

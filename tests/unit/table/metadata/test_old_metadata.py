@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.lakes import D1, arrow, core_play, make_lake
+from tests.support.lakes import D1, arrow, core_play, make_lake
 
 from matinee.table import refs
 from matinee.table.catalog import Lake

@@ -30,9 +30,9 @@ from matinee.publication.request import RunRequest
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
-from tests.judge import CHAIN, IMPRESSIONS, PLAYS
-from tests.lakes import PLANNED, at, raw_impression, raw_play
-from tests.world import DAYS, HOURS, World, clock, land_late, rearrange
+from tests.support.judge import CHAIN, IMPRESSIONS, PLAYS
+from tests.support.lakes import PLANNED, at, raw_impression, raw_play
+from tests.support.world import DAYS, HOURS, World, clock, land_late, rearrange
 
 MUCH_LATER = datetime(2100, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

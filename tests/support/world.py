@@ -27,9 +27,9 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import data_files
 from matinee.table.registers import stamp
-from tests.judge import CHAIN, DAY_COLUMN, Judge
-from tests.lakes import D1, D2, PLANNED, at, land, raw_impression, raw_play
-from tests.reference import Row
+from tests.support.judge import CHAIN, DAY_COLUMN, Judge
+from tests.support.lakes import D1, D2, PLANNED, at, land, raw_impression, raw_play
+from tests.support.reference import Row
 
 DAYS = (D1, D2)
 #: A play at the second instant is exactly a window after an impression at the same instant of the day before.

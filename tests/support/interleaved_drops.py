@@ -19,10 +19,10 @@ from matinee.maintenance import drops, pinning, upkeep
 from matinee.maintenance.drops import Drop
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
-from tests.interleavings import Interleavings, datasets
-from tests.judge import CHAIN, RAW
-from tests.reference import Row
-from tests.world import World
+from tests.support.interleavings import Interleavings, datasets
+from tests.support.judge import CHAIN, RAW
+from tests.support.reference import Row
+from tests.support.world import World
 
 KEEP = timedelta(days=1)
 UNTIL = date(2199, 1, 1)

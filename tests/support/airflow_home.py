@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = tempfile.mkdtemp(prefix="matinee-airflow-")
 
 os.environ |= {

@@ -38,7 +38,7 @@ from matinee.table.commits import transaction
 from matinee.table.files import Slice, landing_seq, slice_files
 from matinee.table.leases.lease import Lease
 from matinee.table.swap import swapped
-from tests.lakes import arrow, raw_impression, raw_play
+from tests.support.lakes import arrow, raw_impression, raw_play
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS = 20

@@ -14,7 +14,7 @@ from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
-from tests.lakes import D1, D2
+from tests.support.lakes import D1, D2
 
 CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, "core.impression_plays")
 Event = dict[str, object]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matinee.settings import CHECKOUT, Settings
-from tests.catalogs import required
+from tests.support.catalogs import required
 
 #: The last version whose modules lay elsewhere; a lake that it wrote has to open.
 COMMIT = "0c7f7dc4139cbe18d7fa42e2fd3b90f13d38757b"

@@ -13,7 +13,7 @@ from matinee.table import lake_format
 from matinee.table.catalog import Lake
 from matinee.table.leases.lease import hold
 from matinee.table.leases.lease_store import store_of
-from tests.lakes import D1, PLANNED, core_play, land, prepare, raw_play
+from tests.support.lakes import D1, PLANNED, core_play, land, prepare, raw_play
 
 PLAYS, RAW, WORK = "core.plays", "raw.plays", "ops.heals/work"
 

@@ -1,8 +1,8 @@
 """A judge of lakes: whatever was done to one, in whatever order, what readers saw of it must follow from what landed.
 
-It notes what landed and what was withdrawn, follows `main` of every core table snapshot by snapshot, and derives in
-plain Python (tests/reference.py: every pair looked at) what each snapshot must hold. Of the code under test it takes
-only what that says of itself: the pins that a publication claims, and the days that validity vouches for.
+The judge notes what landed and what was withdrawn, and follows `main` of every core table snapshot by snapshot. What
+each snapshot must hold it derives in plain Python (tests/support/reference.py looks at every pair). Of the code under
+test the judge reads only what that code claims: the pins of a publication, and the days that validity vouches for.
 """
 
 import json
@@ -19,8 +19,8 @@ from matinee.ledger.dropping import DROPPED
 from matinee.ledger.model import PUBLICATION_ID, RUN, Run
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
-from tests import reference
-from tests.reference import Row
+from tests.support import reference
+from tests.support.reference import Row
 
 IMPRESSIONS, PLAYS, ATTRIBUTIONS, OUTCOMES = CHAIN = (
     "core.impressions",
