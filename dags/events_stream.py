@@ -1,4 +1,4 @@
-"""The live tables, every two minutes: what Kafka or the landing folder holds by then; `stream run` is quicker."""
+"""Every two minutes: land what Kafka or the landing folder holds; the live tables follow. `stream run` is quicker."""
 
 from airflow.sdk import DAG
 

@@ -7,6 +7,6 @@ from matinee_airflow.task_groups import write_audit_publish
 
 with DAG(schedule=each_day(), max_active_runs=3, **dag_policy(__file__, "daily", "core")):
     attributions = write_audit_publish("core.play_attributions")
-    # Its impressions are among those that the attributions waited for, and these were published just before.
+    # No wait: the attributions waited for the same impressions, and were published just before.
     impression_plays = write_audit_publish("core.impression_plays", wait=False)
     attributions >> impression_plays

@@ -8,7 +8,7 @@ from matinee_airflow.policy import dag_policy
 from matinee_airflow.spark_task import spark_task
 
 NOW = "{{ dag_run.run_after.isoformat() }}"
-DATASETS = [found.dataset for found in Registry.load(load_settings().sql_dir).all()]
+DATASETS = [contract.dataset for contract in Registry.load(load_settings().sql_dir).all()]
 
 with DAG(schedule="30 3 * * *", max_active_runs=1, **dag_policy(__file__, "maintenance", "core", "raw", "ops")):
     recover = spark_task("recover", "maintain", ["--what", "recover"])

@@ -15,13 +15,13 @@ LANDING = AirflowSettings().landing(SETTINGS)
 with DAG(schedule="*/5 * * * *", max_active_runs=1, **dag_policy(__file__, "landing", "raw")):
     events = [
         spark_task(
-            one.name,
+            contract.name,
             "ingest",
-            ["--dataset", one.dataset, "--from", f"{LANDING}/{one.name}*"],
-            outlets=[asset_of(one.dataset)],
+            ["--dataset", contract.dataset, "--from", f"{LANDING}/{contract.name}*"],
+            outlets=[asset_of(contract.dataset)],
         )
-        for one in Registry.load(SETTINGS.sql_dir).all()
-        if one.files
+        for contract in Registry.load(SETTINGS.sql_dir).all()
+        if contract.files
     ]
     # A manifest closes its days: it comes after the rows that it counts.
     manifests = spark_task("manifests", "ingest", ["--from", f"{LANDING}/manifest*"])

@@ -1,4 +1,4 @@
-"""Late rows repair the cells that they change, days that lack rows are judged; a person is called only then."""
+"""Heal the cells that late rows change, judge days that lack rows, and call a person where that does not help."""
 
 from airflow.sdk import DAG
 

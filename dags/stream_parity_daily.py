@@ -1,4 +1,4 @@
-"""The gate of the stream: each live day that became mature is held against its publication, then old live days go."""
+"""The gate of the stream: compare each mature live day with its publication, then remove old live days."""
 
 from airflow.sdk import DAG, task_group
 
@@ -11,8 +11,9 @@ with DAG(schedule="0 7 * * *", max_active_runs=1, **dag_policy(__file__, "stream
 
     @task_group(group_id="day")  # type: ignore[untyped-decorator]
     def compared(day: str) -> None:
-        """Hold one day of the live tables against its publications."""
+        """Compare one day of the live tables with its publications."""
         spark_task("compare", "parity", ["--key", day])
 
-    # Old days go also where one differs: it stays in ops.stream_parity, and the live tables must not grow for ever.
+    # Old days are removed also where a day differs: ops.stream_parity keeps the difference, and the live tables must
+    # not grow for ever.
     compared.expand(day=mature.output) >> spark_task("expire", "parity", [], trigger_rule="all_done")

@@ -1,6 +1,6 @@
 """`make verify`: what is too slow for `make test`. Each step that passed leaves a marker; a rerun goes on from there.
 
-Markers hold for the tree they were made on: any changed file of the repository starts them anew.
+Markers are valid for the tree they were made on: any changed file of the repository makes all steps run again.
 """
 
 import hashlib
@@ -108,7 +108,7 @@ def main() -> None:
             )
         last = log.read_text().strip().splitlines()[-1]
         print(last, flush=True)
-        # 5: no test of that kind is there, which is as it should be.
+        # 5: there is no test of that kind, which is right.
         passed = done.returncode in (0, 5)
         if passed:
             marker.write_text(last)

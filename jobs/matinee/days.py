@@ -1,6 +1,6 @@
 """Event days: half-open UTC days `[d, d+1)`, their ranges and the durations that reach across them.
 
-Arithmetic ends where the calendar ends: an event of 9999-12-31 reaches as far as there are days, and nobody stumbles.
+Arithmetic ends where the calendar ends: an event of 9999-12-31 reaches as far as there are days, without an error.
 """
 
 import re
@@ -38,7 +38,7 @@ def parse_moment(text: str) -> datetime:
     """Return the instant of an ISO 8601 time with its offset.
 
     Raises:
-        UsageError: the text is none.
+        UsageError: the text is not such a time.
     """
     with suppress(ValueError):
         moment = datetime.fromisoformat(text)
@@ -74,7 +74,7 @@ def end_of(day: date) -> datetime:
 
 
 def shifted(moment: datetime, length: timedelta) -> datetime:
-    """Return an instant later by a length, or the calendar's first or last one where it has none there."""
+    """Return an instant later by a length, or the calendar's first or last instant where it lies beyond."""
     try:
         return moment + length
     except OverflowError:
@@ -82,7 +82,7 @@ def shifted(moment: datetime, length: timedelta) -> datetime:
 
 
 def instant_of(micros: int) -> datetime:
-    """Return the instant that is so many microseconds after 1970 began, or the calendar's first or last one."""
+    """Return the instant that is so many microseconds after 1970 began, or the calendar's first or last instant."""
     return shifted(_EPOCH, timedelta(microseconds=micros))
 
 
@@ -92,7 +92,7 @@ def micros_of(moment: datetime) -> int:
 
 
 def day_of(number: int) -> date:
-    """Return the day that is so many days after 1970-01-01, or the calendar's first or last one."""
+    """Return the day that is so many days after 1970-01-01, or the calendar's first or last day."""
     return shifted(_EPOCH, timedelta(days=number)).date()
 
 

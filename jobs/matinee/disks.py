@@ -16,7 +16,7 @@ _NEXT = {
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
 }
-#: What databases say of the disk that they lie on.
+#: Error codes of databases whose disk refuses.
 _OF_DATABASES = {
     "SQLITE_FULL": errno.ENOSPC,
     "SQLITE_READONLY": errno.EROFS,
@@ -29,7 +29,7 @@ def refused_by_disk(error: Exception, at: str) -> CatalogUnavailableError | Envi
     """Return the error that names the disk, where a driver's error says that a disk refuses; else None.
 
     Args:
-        error: of the operating system, or SQLAlchemy's around one of the database.
+        error: of the operating system, or SQLAlchemy's error around an error of the database.
         at: what was to be written, for an error that names no file.
     """
     cause = getattr(error, "orig", None) or error

@@ -37,7 +37,7 @@ def _rebuild(kind: type[MatineeError], message: str, next_step: str, facts: dict
 
 
 def kind_named(name: str) -> type[MatineeError] | None:
-    """Return the class of errors of a name, of whichever package; None: no module that was imported defines it."""
+    """Return the error class of a name, from any package; None where no imported module defines it."""
     kinds: list[type[MatineeError]] = [MatineeError]
     for kind in kinds:  # The list grows.
         kinds += kind.__subclasses__()
@@ -75,7 +75,7 @@ class MissingTableError(TerminalError):
 
 
 class ForeignTableError(TerminalError):
-    """A table lies outside the warehouse: the lake was copied or moved, and to change it would change another."""
+    """A table lies outside the warehouse: the lake was copied or moved, and a change would change another lake."""
 
 
 class LakeFormatError(TerminalError):
@@ -135,7 +135,7 @@ class WithdrawnError(TerminalError):
 
 
 class DroppedError(TerminalError):
-    """Days that were dropped, as their contract says, or days that are made from them: none is published again."""
+    """Days were dropped, as their contract says, or are derived from dropped days: none is published again."""
 
 
 class CommitConflictError(TransientError):
@@ -163,7 +163,7 @@ class StreamPausedError(TerminalError):
 
 
 class TopicChangedError(TerminalError):
-    """A topic is not the one that the tables' offsets are of."""
+    """A topic is not the topic whose offsets the tables hold."""
 
 
 class StreamDiffersError(TerminalError):

@@ -64,7 +64,7 @@ class ErrorReport(BaseModel):
 
     @classmethod
     def of(cls, error: BaseException) -> "ErrorReport":
-        """Describe any exception; one that is not ours is terminal and asks for its log to be read."""
+        """Describe any exception; an error that is not Matinee's is terminal and asks for its log to be read."""
         if isinstance(error, MatineeError):
             facts = {name: str(value) for name, value in error.facts.items()}
             return cls(

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     task_mode: Literal["connect", "submit", "emr_serverless"] = "connect"
     valid_from: date | None = Field(None, description="default: the first day that the lake has closed")
 
-    heal_cells: int = Field(2000, ge=1, description="cells that the healer may derive anew in a day")
+    heal_cells: int = Field(2000, ge=1, description="cells that the healer may derive again in a day")
     heal_minutes: int = Field(120, ge=1, description="minutes that the healer may work in a day")
     kafka: str | None = Field(None, description="Kafka's brokers, host:port,…: where the stream reads its topics")
 
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
-        """Where reports, logs and pids of the embedded stack stand."""
+        """The folder of reports, and of logs and pids of the embedded stack."""
         return self.home / "run"
 
 

@@ -1,4 +1,4 @@
-"""Processes that do one thing and end: they start sooner without what they do not need."""
+"""Processes that do one thing and end: they start sooner without modules that they do not need."""
 
 import gc
 import os
@@ -14,9 +14,9 @@ def leave_out() -> None:
     PyArrow imports pandas, where it is installed, as soon as it is given a list, and then knows frames and series: a
     process that goes on to other work needs that.
     """
-    # What is imported stays: each look goes through all of it.
+    # Imported objects stay: each collection goes through all of them.
     gc.set_threshold(100_000)
-    # The pool that PyArrow chooses asks for memory in large pieces: to have them emptied takes a tenth of all.
+    # PyArrow's default pool asks for memory in large pieces: clearing them takes a tenth of the run time.
     pool = os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     import pyarrow as pa
 

@@ -17,9 +17,9 @@ def summary(report: Report) -> str:
     parts += [f"publication {report.publication_id}"] if report.publication_id else []
     parts.append(f"rows in {rows.read}, out {rows.out}, quarantined {rows.quarantined}, duplicate {rows.duplicate}")
     for verdict in ("fail", "insufficient", "pass"):
-        found = [each.audit for each in verdicts if each.verdict == verdict]
-        if found:
-            parts.append(f"{verdict}: {len(found)}" if verdict == "pass" else f"{verdict}: {', '.join(found)}")
+        audits = [each.audit for each in verdicts if each.verdict == verdict]
+        if audits:
+            parts.append(f"{verdict}: {len(audits)}" if verdict == "pass" else f"{verdict}: {', '.join(audits)}")
     parts += [f"{name} {value}" for name, value in report.details.items()]
     parts += [f"VTTS {report.vtts:%Y-%m-%dT%H:%MZ}"] if report.vtts else []
     return " | ".join([*parts, *(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())])

@@ -22,9 +22,9 @@ class FindStaleDatasets(BaseOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> list[str]:
         """Look at every dataset with a freshness target."""
-        found = stale_datasets(load_settings(), context["dag_run"].run_after)
-        log.info("Stale: %s", ", ".join(found) or "none")
-        return found
+        stale = stale_datasets(load_settings(), context["dag_run"].run_after)
+        log.info("Stale: %s", ", ".join(stale) or "none")
+        return stale
 
 
 class ExplainStaleDataset(BaseOperator):  # type: ignore[misc]
@@ -43,22 +43,22 @@ class ExplainStaleDataset(BaseOperator):  # type: ignore[misc]
         from matinee.table.catalog import Lake
         from matinee.validity.validity import Validity
 
-        found = Validity(Lake.open(load_settings())).vtts(self.dataset)
-        lines = found.held_by.lines() if found.held_by else ["it has caught up since"]
-        log.error("%s can be trusted through %s; it is held by", self.dataset, found.vtts or "nothing yet")
+        trust = Validity(Lake.open(load_settings())).vtts(self.dataset)
+        lines = trust.held_by.lines() if trust.held_by else ["it has caught up since"]
+        log.error("%s can be trusted through %s; it is held by", self.dataset, trust.vtts or "nothing yet")
         for line in lines:
             log.error("  %s", line)
         raise StaleDatasetError(
-            f"{self.dataset} is stale: VTTS {found.vtts or 'none'}, held by {lines[0]}",
+            f"{self.dataset} is stale: VTTS {trust.vtts or 'none'}, held by {lines[0]}",
             next_step=f"`matinee vtts explain {self.dataset}`, then do what its last line says.",
-            facts={"dataset": self.dataset, "vtts": found.vtts},
+            facts={"dataset": self.dataset, "vtts": trust.vtts},
         )
 
 
 def stale_datasets(settings: Settings, now: datetime) -> list[str]:
     """Return the datasets whose VTTS lags behind `now` by more than their contracts allow, inputs first.
 
-    A lake that has never closed a day is not late with anything yet; from its first closed day on, every dataset is.
+    A lake without a closed day has no stale dataset; from its first closed day on, every dataset can be stale.
     """
     from matinee.days import start_of
     from matinee.table.catalog import Lake

@@ -9,7 +9,7 @@ from matinee.errors import UsageError
 
 
 class DagRun(Protocol):
-    """What is read of a run of a DAG."""
+    """The attributes of a DAG run that are read here."""
 
     run_id: str
     partition_key: str | None
@@ -17,13 +17,13 @@ class DagRun(Protocol):
 
 
 class Task(Protocol):
-    """What is read of an operator."""
+    """The attributes of an operator that are read here."""
 
     retries: int | None
 
 
 class TaskInstance(Protocol):
-    """What is read of one task of a run."""
+    """The attributes of one task of a run that are read here."""
 
     dag_id: str
     task_id: str
@@ -38,7 +38,7 @@ def key_of(dag_run: DagRun) -> str:
     """Return the event day of a run as `YYYY-MM-DD`: its partition key, else `partition_key` of its conf.
 
     Raises:
-        UsageError: the run has neither, or it is not a day.
+        UsageError: the run has no key, or the key is not a day.
     """
     # The macro `ds` does not exist in a partitioned DAG, and `dag.test()` and manual triggers give no partition key.
     key = dag_run.partition_key or (dag_run.conf or {}).get("partition_key")
@@ -52,9 +52,9 @@ def key_of(dag_run: DagRun) -> str:
 
 
 def attempt_of(ti: TaskInstance) -> str:
-    """Return the attempt's name: the same for every retry of a task, another one after it was cleared.
+    """Return the attempt's name: the same for every retry of a task, another name after the task was cleared.
 
-    A cleared task must not take up the publication that it made before: that one may already be on `main`.
+    A cleared task must not take up its earlier publication, which may already be on `main`.
     """
     # Clearing raises max_tries to the tries so far plus the retries; a retry leaves it as it is.
     tries_before = max(ti.max_tries - (ti.task.retries or 0), 0)
@@ -62,7 +62,7 @@ def attempt_of(ti: TaskInstance) -> str:
 
 
 def report_of(ti: TaskInstance) -> str:
-    """Return the file name of the report of this try: no try reads what another one left."""
+    """Return the file name of the report of this try: no try reads the report of another try."""
     mapped = "" if ti.map_index is None or ti.map_index < 0 else f".{ti.map_index}"
     return f"{ti.dag_id}.{_digest(ti.run_id)}.{ti.task_id}{mapped}.{ti.try_number}.json"
 

@@ -1,6 +1,6 @@
 """One step of a cycle as an Airflow task: it ends with the report that the step left, or with the error in it.
 
-The ways that need a provider have modules of their own, so that a DAG file imports only what its mode needs.
+Operators that need a provider have modules of their own, so that a DAG file imports only what its mode needs.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Reported:
-    """What all ways to run a step have in common: they end with the report that the step left."""
+    """What all operators of a step have in common: they end with the report that the step left."""
 
     report: str
     outlets: Sequence[Any]
@@ -28,24 +28,24 @@ class Reported:
         """Return the report for XCom and put it into the asset events of this task.
 
         Raises:
-            MatineeError: the step failed; the class is the one that it failed with.
+            MatineeError: the step failed; the class is that of its error.
         """
         from matinee.steps.main import read_report
 
-        found = read_report(self.report, load_settings())
-        if found is None:
+        report = read_report(self.report, load_settings())
+        if report is None:
             raise TransientError(
                 "The step left no report: it was killed, or it never started.",
                 next_step="Read the log of this try, and the driver's.",
                 facts={"report": self.report},
             ) from failure
-        log.info("%s", summary(found))
-        body: dict[str, Any] = found.model_dump(mode="json", by_alias=True)
-        if found.error is not None:
+        log.info("%s", summary(report))
+        body: dict[str, Any] = report.model_dump(mode="json", by_alias=True)
+        if report.error is not None:
             context["ti"].xcom_push(key="failed_report", value=body)
-            raise raised_again(found.error) from failure
+            raise raised_again(report.error) from failure
         for asset in self.outlets:
-            context["outlet_events"][asset].extra.update(event_extra(found))
+            context["outlet_events"][asset].extra.update(event_extra(report))
         return body
 
 

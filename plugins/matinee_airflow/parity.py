@@ -1,4 +1,4 @@
-"""The gate of the stream: which live days are to be held against their publications."""
+"""The gate of the stream: which live days are to be compared with their publications."""
 
 import logging
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ log = logging.getLogger(__name__)
 
 
 class FindMatureDays(BaseOperator):  # type: ignore[misc]
-    """Returns the live days that became mature, and those that have not agreed with their publication since."""
+    """Returns the mature live days that have not agreed with their newest publication yet."""
 
     def execute(self, context: Mapping[str, Any]) -> list[str]:
         """Look at the ledger and at the comparisons so far."""
         from matinee.parity.register import days_to_compare
         from matinee.table.catalog import Lake
 
-        found = sorted({str(day) for _, day in days_to_compare(Lake.open(load_settings()))})
-        log.info("To compare: %s", ", ".join(found) or "none")
-        return found
+        days = sorted({str(day) for _, day in days_to_compare(Lake.open(load_settings()))})
+        log.info("To compare: %s", ", ".join(days) or "none")
+        return days

@@ -1,4 +1,4 @@
-"""Retries by error class: what may pass is tried again, what will not fails at once."""
+"""Retries by error class: transient errors are tried again, terminal errors fail the task at once."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
 
 
 def raised_again(report: ErrorReport) -> MatineeError:
-    """Return the error that a report carries across a process border, as the class it had there."""
+    """Return the error of a report, in the class that it had in the process of the step."""
     kind = errors.kind_named(report.type)
     if kind is not None:
         return kind(report.message, next_step=report.next_step, facts=report.facts)

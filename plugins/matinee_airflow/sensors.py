@@ -19,9 +19,9 @@ WAIT_AT_MOST = timedelta(hours=12)
 class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
     """Waits in the triggerer for the input days of a key; fails the run when they do not come.
 
-    It does not wait for the unbroken prefix: one bad day in March does not stop December. A lake that does not answer
-    is waited for like a day that has not come. After twelve hours, and as long as it takes an input that it awaits
-    `mature` to be so, the run fails: it has not published its days, and a run that ends green has.
+    The sensor does not wait for an unbroken run of valid days: one bad day in March does not stop December. It waits
+    for a lake that does not answer as for a day that has not come. After twelve hours, and the time that inputs awaited
+    as `mature` take to become mature, the run fails: a run that ends green has published its days.
     """
 
     template_fields: Sequence[str] = ("key",)

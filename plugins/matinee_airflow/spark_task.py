@@ -1,4 +1,4 @@
-"""The seam to Spark: one factory, and the setting `MATINEE_TASK_MODE` decides where a step runs."""
+"""The factory of Spark tasks: the setting `MATINEE_TASK_MODE` decides where a step runs."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEY = "{{ key_of(dag_run) }}"
 ATTEMPT = "{{ attempt_of(ti) }}"
-# Of a cluster's jobs these settings are their own: they say where the task runs, not where the lake is.
+# A cluster's jobs do not get these settings: they say where the task runs, not where the lake is.
 _LOCAL = ("MATINEE_HOME", "MATINEE_TASK_MODE", "MATINEE_JARS_DIR", "MATINEE_AIRFLOW_", "MATINEE_LANDING_DIR")
 
 
@@ -23,7 +23,7 @@ def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: obje
     Args:
         task_id: its name within the task group.
         step: write, audit, publish, ingest, maintain or heal.
-        arguments: those of the step without `--report`; templates are rendered.
+        arguments: the arguments of the step without `--report`; templates are rendered.
         kwargs: what every operator takes, for example `outlets`.
 
     Raises:

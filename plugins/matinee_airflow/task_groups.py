@@ -1,4 +1,4 @@
-"""Write, audit, publish: the one shape in which a dataset is made. Only publish emits the asset event."""
+"""Write, audit, publish: the task group that makes a dataset. Only publish emits the asset event."""
 
 from airflow.sdk import TaskGroup
 
@@ -12,7 +12,7 @@ def write_audit_publish(dataset: str, *, wait: bool = True) -> TaskGroup:
 
     Args:
         dataset: `namespace.name`; the group is called `name`.
-        wait: whether the run waits for its inputs. False where a group before it in the DAG has waited for the same.
+        wait: whether the run waits for its inputs. False where an earlier group of the DAG has waited for them.
     """
     name = dataset.split(".")[1]
     with TaskGroup(group_id=name) as group:

@@ -18,7 +18,7 @@ LONGEST_S = 300.0
 
 
 class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
-    """Looks every `poll_s` seconds whether the input days of a key are valid; says which is not, when that changes."""
+    """Looks every `poll_s` seconds whether the input days of a key are valid; logs which day is not, on change."""
 
     def __init__(self, dataset: str, key: str, poll_s: float) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
         self.poll_s = poll_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer builds it from."""
+        """Return the class and the arguments from which the triggerer builds the trigger."""
         return (
             "matinee_airflow.triggers.ValidityTrigger",
             {"dataset": self.dataset, "key": self.key, "poll_s": self.poll_s},
@@ -36,8 +36,8 @@ class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the inputs are valid, or looking at them fails for good.
 
-        A lake that does not answer is looked at again, ever more rarely. What nobody foresaw is raised: the trigger has
-        crashed then, and Airflow fails the task.
+        A lake that does not answer is looked at again, ever more rarely. Any other error is raised: the trigger
+        crashes, and Airflow fails the task.
         """
         told, failures = "", 0
         while True:
@@ -60,7 +60,7 @@ class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
 
 
 def pause_s(poll_s: float, failures: int) -> float:
-    """Return the seconds until the next look, after so many in a row that failed."""
+    """Return the seconds until the next look, after so many looks in a row that failed."""
     return max(poll_s, min(poll_s * 2.0**failures, LONGEST_S))
 
 
@@ -68,7 +68,7 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
     """Return the first input day that keeps a key from running, with the chain of reasons; empty if none does.
 
     Raises:
-        DroppedError: the day, or one that it reads, was dropped: it will not come.
+        DroppedError: the day, or a day that it reads, was dropped: it will not come.
         MatineeError: the lake cannot be looked at.
     """
     from matinee.table.catalog import Lake, catalog_errors
@@ -89,11 +89,11 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
 
 
 def matures_after(settings: Settings, dataset: str) -> timedelta:
-    """Return how much later than they are valid the input days of a dataset are as it waits for them: mature."""
+    """Return how much later input days that a dataset awaits as `mature` become mature than they become valid."""
     from matinee.contracts.registry import Registry
 
     registry = Registry.load(settings.sql_dir)
     awaited = [registry.get(spec.dataset) for spec in registry.get(dataset).inputs if spec.waits_for == "mature"]
-    ahead = [one.duration(spec.lookahead) for one in awaited for spec in one.inputs]
-    # The day in which the last of what is read ahead comes has to end, too.
+    ahead = [contract.duration(spec.lookahead) for contract in awaited for spec in contract.inputs]
+    # The last day that is read ahead has to end, too.
     return max(ahead) + timedelta(days=1) if ahead else timedelta()

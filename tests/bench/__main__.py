@@ -34,7 +34,7 @@ DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
 class Measured(Protocol):
-    """What a measuring command shows and keeps."""
+    """The result of a measuring command: to print and to save."""
 
     document: dict[str, object]
     failures: Sequence[str]
@@ -59,7 +59,7 @@ _rounds = click.option("--rounds", type=click.IntRange(1), default=3, show_defau
 
 
 def _results(command: Command) -> Command:
-    """Give a command the options of time and place that all measuring ones have."""
+    """Give a command the options that all measuring commands have: output, folder and time limit."""
     for option in (
         click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True),
         click.option(
@@ -156,7 +156,7 @@ def heal(rows: int, engines: tuple[str, ...], rounds: int, limit_s: float, folde
 @_rounds
 @_results
 def stream(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
-    """Bring live tables up beside Spark's join of two streams; how long events wait; what ticks and batches cost."""
+    """Update live tables beside Spark's join of two streams; how long events wait; what ticks and batches cost."""
     _show(measure_stream(folder, parts, rows, rounds), folder, output)
 
 
@@ -177,7 +177,7 @@ def landing(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, fold
 @_rounds
 @_results
 def growth(questions: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
-    """Ask lakes of 30, 400 and 1,200 days, and of 50 datasets, what bookkeeping asks: its cost should not grow."""
+    """Ask the questions of bookkeeping on lakes of 30, 400 and 1,200 days and of 50 datasets: costs should not grow."""
     _show(measure_growth(folder, questions, rounds, limit_s), folder, output)
 
 

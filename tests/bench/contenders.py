@@ -20,7 +20,7 @@ _SHUFFLES = tuple({"spark.sql.shuffle.partitions": str(count)} for count in (4, 
 class Contender:
     """One way to derive both outputs; a floor only copies, so that its result is not compared.
 
-    Of several settings the first round takes all, and the further ones the best.
+    The first round runs all settings of a contender, further rounds run the best of them.
     """
 
     name: str
@@ -53,16 +53,16 @@ CONTENDERS = {
 
 
 def chosen(engines_of_ours: Iterable[str], only: Iterable[str] = ()) -> list[Contender]:
-    """Return the contenders of a call: those named, else all but those of an engine of ours that was not chosen."""
+    """Return the contenders of a call: the named ones, else all but those on an engine of ours that was not chosen."""
     left_out, named = set(OURS) - set(engines_of_ours), set(only)
-    found = [one for one in CONTENDERS.values() if one.engine not in left_out]
-    return [one for one in found if not named or one.name in named]
+    available = [candidate for candidate in CONTENDERS.values() if candidate.engine not in left_out]
+    return [candidate for candidate in available if not named or candidate.name in named]
 
 
 def contend(contender: Contender, job: Job, options: dict[str, str]) -> dict[str, object]:
     """Run a contender once on an engine that is warm; return its seconds, those of its steps, and what it wrote.
 
-    What it counted beside them is in the answer too.
+    The answer also has the contender's other counts.
     """
     with contender.start(job, options) as engine:
         start = time.monotonic()

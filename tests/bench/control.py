@@ -98,10 +98,10 @@ def _day(
 def _parsing(path: Path, environment: dict[str, str], logs: Path, limit_s: float, timings: Timings) -> float:
     log = logs / f"parse-{path.stem}.log"
     children = [run_child(["parse", str(path)], environment, log, limit_s) for _ in range(TIMES)]
-    found = [float(child.answer["seconds"]) for child in children if child.answer]
-    timings[path.name] = found
-    click.echo(f"{path.name}: {statistics.median(found):.3f} s", err=True)
-    return statistics.median(found)
+    seconds = [float(child.answer["seconds"]) for child in children if child.answer]
+    timings[path.name] = seconds
+    click.echo(f"{path.name}: {statistics.median(seconds):.3f} s", err=True)
+    return statistics.median(seconds)
 
 
 def run_days(name: str, source: Input, output: Path) -> dict[str, list[dict[str, float]]]:

@@ -1,4 +1,4 @@
-"""CPU seconds of a command and of all that it starts, those included whose parent has ended before them."""
+"""CPU seconds of a command and of all processes that it starts, also of those whose parent ended first."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ def run_counted(command: list[str]) -> dict[str, object]:
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    # A server of processes outlives its parent for a moment: whoever is left comes here and is waited for.
+    # A fork server outlives its parent for a moment: processes that are left come here and are waited for.
     ctypes.CDLL(None).prctl(_SUBREAPER, 1)
     begun, cpu_s = time.monotonic(), 0.0
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -84,7 +84,7 @@ def _task(dag: str, task: str, queued: str, start: str, end: str, report: str) -
 
 def overheads(tasks: Iterable[Task]) -> dict[str, float]:
     """Return the median overhead by task."""
-    found = defaultdict(list)
+    by_name = defaultdict(list)
     for task in tasks:
-        found[task.name].append(task.overhead)
-    return {name: round(statistics.median(values), 3) for name, values in found.items()}
+        by_name[task.name].append(task.overhead)
+    return {name: round(statistics.median(values), 3) for name, values in by_name.items()}

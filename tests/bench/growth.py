@@ -22,9 +22,9 @@ from tests.bench.ratios import Ratio
 from tests.bench.tables import print_ratios, print_seconds
 
 FEW, MANY = 4, 50
-#: The lakes: published datasets and days of history, the one first with which the others are compared.
+#: The lakes: published datasets and days of history; the others are compared with the first one.
 LAKES = ((FEW, 30), (FEW, 400), (FEW, 1200), (MANY, 30))
-#: By which a question's cost is divided: those about all datasets are of each.
+#: The questions about all datasets: their cost is divided by the number of datasets.
 OF_ALL = ("vtts", "late", "watch")
 TARGET = 1.2
 
@@ -63,7 +63,7 @@ def measure_growth(folder: Path, questions: Sequence[str], rounds: int, limit_s:
     shutil.rmtree(work, ignore_errors=True)
     lakes = {_name(datasets, days): _build(work, datasets, days) for datasets, days in LAKES}
     warm = _build(work, FEW, 2)
-    cpu_s: dict[tuple[str, str], list[float]] = {(one, name): [] for one in questions for name in lakes}
+    cpu_s: dict[tuple[str, str], list[float]] = {(question, name): [] for question in questions for name in lakes}
     counted: dict[str, object] = {}
     for _ in range(rounds):
         for question in questions:
@@ -80,7 +80,7 @@ def measure_growth(folder: Path, questions: Sequence[str], rounds: int, limit_s:
         "machine": before,
         "cpu_s": {", ".join(names): taken for names, taken in cpu_s.items()},
         "counted": counted,
-        "ratios": [asdict(one) for one in ratios],
+        "ratios": [asdict(ratio) for ratio in ratios],
     }
     shutil.rmtree(work)
     return Growth(document, cpu_s, ratios)

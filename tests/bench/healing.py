@@ -49,7 +49,7 @@ def heal(settings: Settings, job: Job) -> dict[str, list[str]]:
 
 
 def recompute(settings: Settings, job: Job) -> dict[str, list[str]]:
-    """Derive the day anew in full, as if nothing of it stood there."""
+    """Derive the whole day again, as if nothing of it were published."""
     day = job.input.day
     with timed(job.seconds, "other"):
         reports = [run(settings, RunRequest(dataset, day, day)) for dataset in CHAIN]
@@ -91,8 +91,13 @@ class Healing:
     @property
     def failures(self) -> list[str]:
         """The contenders that failed, and the moves that did not end."""
-        failed = [f"{one.name} ({skew})" for skew, found in self.outcomes.items() for one in found if one.failure]
-        return failed + [f"moves of main ({engine})" for engine, found in self.moves.items() if not found]
+        failed = [
+            f"{healer.name} ({skew})"
+            for skew, outcomes in self.outcomes.items()
+            for healer in outcomes
+            if healer.failure
+        ]
+        return failed + [f"moves of main ({engine})" for engine, medians in self.moves.items() if not medians]
 
     @property
     def name(self) -> str:
@@ -101,19 +106,19 @@ class Healing:
 
     def print(self) -> None:
         """Print its tables."""
-        for skew, found in self.outcomes.items():
+        for skew, outcomes in self.outcomes.items():
             title = f"{LATE_SHARE:.0%} of a bucket of {BUCKETS} late, {size_name(self.rows)} impressions, {skew}"
-            print_outcomes(title, found, self.limit_s)
-        rows = [(engine, move, seconds) for engine, found in self.moves.items() for move, seconds in found.items()]
+            print_outcomes(title, outcomes, self.limit_s)
+        rows = [(engine, move, seconds) for engine, medians in self.moves.items() for move, seconds in medians.items()]
         print_seconds("From the call of publish to the new head", ("engine", "dataset"), rows)
         print_ratios(self.ratios)
 
     def save(self, folder: Path) -> None:
         """Write its JSON and a plot for each skew."""
         (folder / f"{self.name}.json").write_text(json.dumps(self.document, indent=2) + "\n")
-        for skew, found in self.outcomes.items():
+        for skew, outcomes in self.outcomes.items():
             title = f"{size_name(self.rows)} impressions, {skew}: heal of a bucket of {BUCKETS}, and all of it"
-            plot_outcomes(folder / f"{self.name}-{skew}.png", title, found, self.limit_s)
+            plot_outcomes(folder / f"{self.name}-{skew}.png", title, outcomes, self.limit_s)
 
 
 def measure_heal(folder: Path, rows: int, of_ours: Sequence[str], rounds: int, limit_s: float) -> Healing:
@@ -124,45 +129,45 @@ def measure_heal(folder: Path, rows: int, of_ours: Sequence[str], rounds: int, l
         ChildFailedError: see `Rounds.run`.
     """
     before = machine.facts()
-    contenders = [one for one in HEALERS.values() if one.engine in of_ours]
+    contenders = [healer for healer in HEALERS.values() if healer.engine in of_ours]
     runs: dict[Skew, Rounds] = {}
     for skew in SKEWS:
         click.echo(f"heal of {size_name(rows)} rows, {skew}", err=True)
         runs[skew] = Rounds(built_input(folder, rows, skew, late=True), folder, limit_s)
         runs[skew].run(contenders, rounds)
-    outcomes = {skew: [outcome(one, found.timings) for one in contenders] for skew, found in runs.items()}
+    outcomes = {skew: [outcome(healer, measured.timings) for healer in contenders] for skew, measured in runs.items()}
     moves = measure_moving(folder, of_ours, limit_s)
-    ratios = [ratio for skew, found in runs.items() for ratio in heal_ratios(skew, outcomes[skew], found.timings)]
+    ratios = [ratio for skew, measured in runs.items() for ratio in heal_ratios(skew, outcomes[skew], measured.timings)]
     ratios += _move_ratios(moves)
     document: dict[str, object] = {
-        "rows": {skew: found.input.rows for skew, found in runs.items()},
+        "rows": {skew: measured.input.rows for skew, measured in runs.items()},
         "buckets": BUCKETS,
         "late_share": LATE_SHARE,
         "seed": SEED,
         "limit_s": limit_s,
         "machine": before,
-        "timings": {skew: [asdict(timing) for timing in found.timings] for skew, found in runs.items()},
-        "contenders": {skew: [asdict(one) for one in found] for skew, found in outcomes.items()},
-        "moves": {engine: asdict(found) for engine, found in moves.items()},
+        "timings": {skew: [asdict(timing) for timing in measured.timings] for skew, measured in runs.items()},
+        "contenders": {skew: [asdict(healer) for healer in of_skew] for skew, of_skew in outcomes.items()},
+        "moves": {engine: asdict(moved) for engine, moved in moves.items()},
         "ratios": [asdict(ratio) | {"met": ratio.met} for ratio in ratios],
-        "agreed": {skew: dict(found.agreed) for skew, found in runs.items()},
+        "agreed": {skew: dict(measured.agreed) for skew, measured in runs.items()},
     }
-    return Healing(rows, limit_s, document, outcomes, {name: found.medians for name, found in moves.items()}, ratios)
+    return Healing(rows, limit_s, document, outcomes, {name: moved.medians for name, moved in moves.items()}, ratios)
 
 
 def _move_ratios(moves: Mapping[str, Moves]) -> list[Ratio]:
     return [
         Ratio(f"{engine}: {name}, median seconds", "publish", seconds, MOVE_TARGET_S)
-        for engine, found in moves.items()
-        for name, seconds in found.medians.items()
+        for engine, moved in moves.items()
+        for name, seconds in moved.medians.items()
         if name.endswith("replayed")
     ]
 
 
 def heal_ratios(skew: Skew, outcomes: Sequence[Outcome], timings: Sequence[Timing]) -> list[Ratio]:
     """Return rows and seconds of each engine's heal over those of the full recompute; only uniform has targets."""
-    by_name: Mapping[str, Outcome] = {one.name: one for one in outcomes}
-    found = []
+    by_name: Mapping[str, Outcome] = {healer.name: healer for healer in outcomes}
+    ratios = []
     for name in (name for name in by_name if name.startswith("heal-")):
         full = name.replace("heal", "full")
         counts = next((timing.counts for timing in timings if timing.contender == name and timing.counts), {})
@@ -170,10 +175,10 @@ def heal_ratios(skew: Skew, outcomes: Sequence[Outcome], timings: Sequence[Timin
         whole = sum(count for what, count in counts.items() if what.endswith("rows"))
         targets = (ROWS_TARGET, TIME_TARGET) if skew == "uniform" else (None, None)
         if whole:
-            found.append(
+            ratios.append(
                 Ratio(f"{name}, {skew}: rows rewritten / rows of the days", "rows", rewritten / whole, targets[0])
             )
         ours, theirs = by_name[name].seconds, by_name[full].seconds
         if ours is not None and theirs is not None:
-            found.append(Ratio(f"{name} / {full}, {skew}", "cycle", ours / theirs, targets[1]))
-    return found
+            ratios.append(Ratio(f"{name} / {full}, {skew}", "cycle", ours / theirs, targets[1]))
+    return ratios

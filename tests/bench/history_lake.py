@@ -45,11 +45,11 @@ def build_history(settings: Settings, datasets: int, days: int) -> Settings:
         settings = settings.model_copy(update={"sql_dir": _copied_contracts(settings, copies)})
     lake = Lake.open(settings)
     last = FIRST + timedelta(days=days - 1)
-    raw = [one.dataset for one in lake.registry.all() if one.namespace == "raw" and one.day_column]
+    raw = [contract.dataset for contract in lake.registry.all() if contract.namespace == "raw" and contract.day_column]
     for dataset in raw:
         lake.ensure(dataset)
     declare(lake, [Manifest(name, day, 0, True, None, _noon(day)) for name in raw for day in day_range(FIRST, last)])
-    published = [one.dataset for one in lake.registry.all() if one.transform and not one.is_live]
+    published = [contract.dataset for contract in lake.registry.all() if contract.transform and not contract.is_live]
     for dataset in lake.registry.upstream_order(published):
         record(lake, list(_publications(lake, lake.registry.get(dataset), last)))
     return settings
@@ -86,7 +86,7 @@ def _run(lake: Lake, contract: Contract, day: date, last: date, heads: dict[str,
     pins = []
     for spec in contract.inputs:
         landed = lake.registry.get(spec.dataset).transform is None
-        read = [one for one in day_range(*contract.input_days(spec, day, day)) if FIRST <= one <= last]
+        read = [earlier for earlier in day_range(*contract.input_days(spec, day, day)) if FIRST <= earlier <= last]
         stamps = {} if landed else dict.fromkeys(read, day_stamp(_STAMPS) or "")
         pins.append(
             InputPin(
@@ -109,16 +109,16 @@ def _noon(day: date) -> datetime:
 
 
 def _copied_contracts(settings: Settings, copies: int) -> Path:
-    """Return a folder of contracts in which those of events and what is made from them are there several times."""
+    """Return a folder of contracts with several copies of those of events and of the datasets derived from them."""
     folder = settings.home / "sql"
     shutil.copytree(CHECKOUT / "sql", folder, dirs_exist_ok=True)
-    found = [path for path in (CHECKOUT / "sql").glob("*/*/") if _NAMES.fullmatch("/".join(path.parts[-2:]))]
+    sources = [path for path in (CHECKOUT / "sql").glob("*/*/") if _NAMES.fullmatch("/".join(path.parts[-2:]))]
     for number in range(1, copies):
 
         def renamed(text: str, suffix: str = f"_{number:02}") -> str:
             return _NAMES.sub(lambda match: match[0] + suffix, text)
 
-        for source in found:
+        for source in sources:
             target = folder / renamed("/".join(source.parts[-2:]))
             shutil.copytree(source, target, dirs_exist_ok=True)
             for path in target.rglob("*.*"):

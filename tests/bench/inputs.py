@@ -32,7 +32,7 @@ IMPRESSIONS, PLAYS = "core.impressions", "core.plays"
 ATTRIBUTIONS, IMPRESSION_PLAYS = "core.play_attributions", "core.impression_plays"
 OUTPUTS = (ATTRIBUTIONS, IMPRESSION_PLAYS)
 CHAIN = (IMPRESSIONS, PLAYS, *OUTPUTS)
-#: Of an input with contracts of its own, their folder below the input's.
+#: The folder of contracts below the folder of an input that has its own.
 SQL = "sql"
 MEMORY = "6g"
 ROW_GROUP = 2**20
@@ -93,7 +93,7 @@ def built_input(folder: Path, rows: int, skew: Skew, *, late: bool = False) -> I
     marker = own / "complete.json"
     if not marker.is_file() or json.loads(marker.read_text())["format"] != FORMAT:
         click.echo(f"building an input of {size_name(rows)} impressions, {kind}", err=True)
-        # The memory that it takes goes back to the machine before anything is measured.
+        # The memory of a child is free again before anything is measured.
         arguments = ["build", "--rows", str(rows), "--skew", skew, "--output-dir", str(own)] + ["--late"] * late
         run_child(arguments, dict(os.environ), folder.absolute() / "logs" / "build.log", BUILDING_S)
     return load_input(own)
@@ -108,9 +108,9 @@ def build_input(folder: Path, rows: int, skew: Skew) -> Input:
 
 def load_input(folder: Path) -> Input:
     """Return the input that stands complete in a folder."""
-    found = json.loads((folder / "complete.json").read_text())
-    files = {name: [str(folder / path) for path in paths] for name, paths in found["files"].items()}
-    return Input(folder, date.fromisoformat(found["day"]), found["rows"], files)
+    document = json.loads((folder / "complete.json").read_text())
+    files = {name: [str(folder / path) for path in paths] for name, paths in document["files"].items()}
+    return Input(folder, date.fromisoformat(document["day"]), document["rows"], files)
 
 
 def output_files(settings: Settings, day: date, datasets: Iterable[str] = OUTPUTS) -> dict[str, list[str]]:
@@ -120,7 +120,7 @@ def output_files(settings: Settings, day: date, datasets: Iterable[str] = OUTPUT
 
 
 def keep_catalog(folder: Path) -> None:
-    """Keep the catalog of the lake in a folder as `Input.reset` takes it back to."""
+    """Keep a copy of the catalog of the lake in a folder; `Input.reset` restores the copy."""
     with (
         closing(sqlite3.connect(folder / "home" / "catalog.db")) as catalog,
         closing(sqlite3.connect(folder / "catalog.db")) as kept,
@@ -142,8 +142,8 @@ def _build(folder: Path, events: DayEvents) -> None:
     for dataset in OUTPUTS:
         lake.ensure(dataset)
     keep_catalog(folder)
-    found = {**asdict(unread), "folder": folder.name, "day": day.isoformat(), "format": FORMAT}
-    (folder / "complete.json").write_text(json.dumps(found, indent=2) + "\n")
+    document = {**asdict(unread), "folder": folder.name, "day": day.isoformat(), "format": FORMAT}
+    (folder / "complete.json").write_text(json.dumps(document, indent=2) + "\n")
 
 
 def _stage(lake: Lake, contract: Contract, frame: Frame, time: str) -> str:
@@ -191,5 +191,5 @@ def _remove_unknown(lake: Lake, dataset: str) -> None:
 
 def _files(lake: Lake, dataset: str, day: date | None = None) -> list[str]:
     day_column = lake.registry.get(dataset).day_column or ""
-    found = data_files(lake.table(dataset), day_column, first=day, last=day)
-    return sorted(file.file_path.removeprefix("file://").removeprefix("file:") for file in found)
+    files = data_files(lake.table(dataset), day_column, first=day, last=day)
+    return sorted(file.file_path.removeprefix("file://").removeprefix("file:") for file in files)

@@ -33,7 +33,7 @@ class Join:
     @property
     def failures(self) -> list[str]:
         """The contenders that failed."""
-        return [one.name for one in self.outcomes if one.failure]
+        return [contender.name for contender in self.outcomes if contender.failure]
 
     @property
     def name(self) -> str:
@@ -68,7 +68,7 @@ def measure_join(
     runs = Rounds(built_input(folder, rows, skew), folder, limit_s)
     runs.run(contenders, rounds)
     outcomes = [outcome(contender, runs.timings) for contender in contenders]
-    by_name = {one.name: one for one in outcomes}
+    by_name = {contender.name: contender for contender in outcomes}
     ratios = join_ratios(by_name, limit_s, _uniform_medians(folder, rows) if skew == "hot" else None)
     document: dict[str, object] = {
         "rows": runs.input.rows,
@@ -77,7 +77,7 @@ def measure_join(
         "limit_s": limit_s,
         "machine": before,
         "timings": [asdict(timing) for timing in runs.timings],
-        "contenders": [asdict(one) for one in outcomes],
+        "contenders": [asdict(contender) for contender in outcomes],
         "ratios": [asdict(ratio) | {"met": ratio.met} for ratio in ratios],
         "agreed": dict(runs.agreed),
     }
@@ -89,5 +89,5 @@ def _uniform_medians(folder: Path, rows: int) -> dict[str, float]:
     path = folder / f"join-{size_name(rows)}-uniform.json"
     if not path.is_file():
         return {}
-    found = json.loads(path.read_text())["contenders"]
-    return {one["name"]: one["seconds"] for one in found if one["seconds"] is not None}
+    contenders = json.loads(path.read_text())["contenders"]
+    return {contender["name"]: contender["seconds"] for contender in contenders if contender["seconds"] is not None}

@@ -31,10 +31,10 @@ class Contender:
     """Lands or copies files in processes of its own.
 
     Attributes:
-        name: of it.
+        name: the contender's name.
         command: what it runs; it prints how many rows it took, or the reports of `matinee ingest`.
-        rows: how many those must be.
-        prepare: brings its lake to where it begins.
+        rows: how many rows the contender must take.
+        prepare: puts its lake into the state to begin with.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two contenders, of which the first is to take at most so many times as much as the second."""
+    """Two contenders: the first is to take at most `target` times the CPU seconds of the second."""
 
     kind: str
     ours: Contender
@@ -82,8 +82,8 @@ def measure_landing(folder: Path, parts: Sequence[str], rows: int, rounds: int, 
     """Build the files if need be and run the pairs of some kinds on them, one pair after another in each round.
 
     Raises:
-        ChildFailedError: one failed.
-        DisagreementError: one took another number of rows than there are.
+        ChildFailedError: a contender failed.
+        DisagreementError: a contender took another number of rows than there are.
     """
     before = machine.facts()
     files, work = landing_files(folder, rows), folder.absolute() / "work"
@@ -91,26 +91,31 @@ def measure_landing(folder: Path, parts: Sequence[str], rows: int, rounds: int, 
     work.mkdir(parents=True)
     settings = load_settings(home=work / "home", catalog="embedded", spark_remote=None)
     pairs = [pair for pair in _pairs(files, settings, work) if pair.kind in parts]
-    found: dict[str, list[tuple[float, float]]] = {pair.kind: [] for pair in pairs}
+    measured: dict[str, list[tuple[float, float]]] = {pair.kind: [] for pair in pairs}
     if "history" in parts:
         build_history(settings, sorted(files.source("batch").iterdir()), BATCHES)
         settings.home.rename(work / HISTORY)
     for number in range(1, rounds + 1):
         for pair in pairs:
-            taken = [_run(one, settings, folder.absolute(), limit_s) for one in (pair.ours, pair.other)]
-            found[pair.kind].append((taken[0], taken[1]))
+            taken = [_run(contender, settings, folder.absolute(), limit_s) for contender in (pair.ours, pair.other)]
+            measured[pair.kind].append((taken[0], taken[1]))
             click.echo(f"round {number}  {pair.kind}: {taken[0]:.2f} / {taken[1]:.2f} CPU s", err=True)
     shutil.rmtree(work)
     ratios = [
-        Ratio(f"{one.ours.name} / {one.other.name}", one.kind, median(a / b for a, b in found[one.kind]), one.target)
-        for one in pairs
+        Ratio(
+            f"{pair.ours.name} / {pair.other.name}",
+            pair.kind,
+            median(a / b for a, b in measured[pair.kind]),
+            pair.target,
+        )
+        for pair in pairs
     ]
     cpu_s = {
-        f"{pair.kind}: {one.name}": [taken[place] for taken in found[pair.kind]]
+        f"{pair.kind}: {contender.name}": [taken[place] for taken in measured[pair.kind]]
         for pair in pairs
-        for place, one in enumerate((pair.ours, pair.other))
+        for place, contender in enumerate((pair.ours, pair.other))
     }
-    document = {"rows": rows, "machine": before, "cpu_s": cpu_s, "ratios": [asdict(one) for one in ratios]}
+    document = {"rows": rows, "machine": before, "cpu_s": cpu_s, "ratios": [asdict(ratio) for ratio in ratios]}
     return Landing(rows, document, cpu_s, ratios)
 
 
@@ -152,7 +157,7 @@ def _run(contender: Contender, settings: Settings, folder: Path, limit_s: float)
     if child.answer is None:
         raise ChildFailedError(f"{contender.name} did not end in {limit_s:g} s.")
     printed = json.loads(child.answer["printed"])
-    rows = printed if isinstance(printed, int) else sum(one["rows in"] for one in printed)
+    rows = printed if isinstance(printed, int) else sum(row["rows in"] for row in printed)
     if rows != contender.rows:
         raise DisagreementError(f"{contender.name} took {rows} rows, there are {contender.rows}.")
     return float(child.answer["cpu_s"])

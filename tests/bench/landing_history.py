@@ -1,4 +1,4 @@
-"""A lake in which files were landed for weeks: written in bulk, then kept up by the kernel."""
+"""A lake in which files were landed for weeks: written in bulk, then kept by the product's upkeep."""
 
 import json
 import shutil
@@ -22,25 +22,27 @@ from matinee.table.landings import LANDINGS
 from matinee.table.registers import append_rows, gather
 
 DATASET = "raw.impressions"
-#: A batch came every so often, the last one just now.
+#: The time between two batches; the last batch came just now.
 EVERY = timedelta(minutes=5)
 
 
 def build_history(settings: Settings, files: Sequence[Path], batches: int) -> None:
-    """Fill a lake with so many batches: the first one is landed of some files, the others are copies of what it left.
+    """Fill a lake with so many batches: the first is landed from files, the others are copies of its traces.
 
-    Commits and rows of registers are those of as many landings. The data files are the first batch's alone, as if
-    compaction had left few.
+    There are as many commits and register rows as landings would leave. The data files are those of the first batch
+    alone, as if compaction had left few.
     """
     shutil.rmtree(settings.home, ignore_errors=True)
     ingest(settings, DATASET, files)
     lake, now = Lake.open(settings), datetime.now(UTC)
     first = registered(lake, DATASET)
     copies = [_copy(first, number, now - EVERY * (batches - number - 1)) for number in range(1, batches)]
-    append_rows(lake, BATCHES, [Batch(one[0].batch_id, DATASET, one, (), ()).to_row(PREPARED, now) for one in copies])
+    append_rows(
+        lake, BATCHES, [Batch(batch[0].batch_id, DATASET, batch, (), ()).to_row(PREPARED, now) for batch in copies]
+    )
     for dataset in (DATASET, QUARANTINE):
         _add_commits(lake, dataset, copies)
-    register(lake, [landing for one in copies for landing in one])
+    register(lake, [landing for batch in copies for landing in batch])
     for dataset in (LANDINGS, BATCHES):
         gather(lake, dataset)
     for dataset in (DATASET, QUARANTINE, LANDINGS, BATCHES):
@@ -48,19 +50,19 @@ def build_history(settings: Settings, files: Sequence[Path], batches: int) -> No
 
 
 def _copy(landings: Sequence[Landing], number: int, landed: datetime) -> tuple[Landing, ...]:
-    """Return the landings of another batch: of files of other names and bytes, with the numbers that come then."""
+    """Return the landings of another batch: of files of other names and bytes, with the next landing numbers."""
     batch_id = sha256(f"{number}".encode()).hexdigest()[:32]
     return tuple(
         replace(
-            one,
-            file=one.file.replace("impressions-", f"impressions-{number}-"),
-            sha256=sha256(f"{number} {one.sha256}".encode()).hexdigest(),
+            landing,
+            file=landing.file.replace("impressions-", f"impressions-{number}-"),
+            sha256=sha256(f"{number} {landing.sha256}".encode()).hexdigest(),
             received_ts=landed,
-            landing_seq=one.landing_seq + number * len(landings),
+            landing_seq=landing.landing_seq + number * len(landings),
             snapshot_id=number,
             batch_id=batch_id,
         )
-        for one in landings
+        for landing in landings
     )
 
 
@@ -69,7 +71,9 @@ def _add_commits(lake: Lake, dataset: str, batches: Sequence[Sequence[Landing]])
     table = lake.table(dataset)
     place = Path(table.metadata_location.removeprefix("file://"))
     metadata = json.loads(place.read_text())
-    newest = next(one for one in metadata["snapshots"] if one["snapshot-id"] == metadata["current-snapshot-id"])
+    newest = next(
+        snapshot for snapshot in metadata["snapshots"] if snapshot["snapshot-id"] == metadata["current-snapshot-id"]
+    )
     for batch in batches:
         in_all, parent = Landing.in_all(batch), metadata["current-snapshot-id"]
         own = {"snapshot-id": in_all.snapshot_id, "parent-snapshot-id": parent}

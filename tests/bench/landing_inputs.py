@@ -16,9 +16,9 @@ from tests.bench.events import SEED
 from tests.bench.sizes import size_name
 
 FILES, FEW = 44, 20
-#: So many lines has a small file, and so many of them are there for each million rows.
+#: Lines of a small file, small files for each million rows, and files of a batch.
 SMALL_LINES, SMALL_FILES, BATCH_FILES = 300, 1_000, 4
-#: Of the simulated events so many are surely impressions.
+#: At least this share of the simulated events are impressions.
 _IMPRESSIONS = 0.9
 _ENDINGS = {"gzipped": "jsonl.gz", "parquet": "parquet"}
 # Raised when what is built changes: an older folder is then built again.
@@ -55,14 +55,14 @@ def landing_files(folder: Path, rows: int) -> LandingFiles:
 
 
 def _build(folder: Path, rows: int) -> dict[str, int]:
-    # Some lines are broken, as they come; which of a file's lines is its last one says nothing of speed.
+    # Some lines are broken, as in real files; incomplete last lines would not change the speed.
     options = SimulatorOptions(seed=SEED, incomplete_file_share=0).sized(int(rows / _IMPRESSIONS))
     lines = _simulated_lines(folder / "simulated", options, rows)
     many = max(FEW, SMALL_FILES * rows // 1_000_000)
     small = lines[: many * SMALL_LINES]
-    batch, one = small[: BATCH_FILES * SMALL_LINES], small[-SMALL_LINES:]
+    batch, single = small[: BATCH_FILES * SMALL_LINES], small[-SMALL_LINES:]
     kinds = {"ndjson": (FILES, lines), "gzipped": (FILES, lines), "few": (FEW, small), "many": (many, small)}
-    kinds |= {"batch": (BATCH_FILES, batch), "one": (1, one)}
+    kinds |= {"batch": (BATCH_FILES, batch), "one": (1, single)}
     for kind, (count, taken) in kinds.items():
         _write(folder / kind, _ENDINGS.get(kind, "jsonl"), _pieces(taken, count))
     table = _simulated_table(folder / "simulated", replace(options, file_format="parquet"), rows)
@@ -74,18 +74,18 @@ def _build(folder: Path, rows: int) -> dict[str, int]:
 
 def _simulated_lines(folder: Path, options: SimulatorOptions, rows: int) -> list[bytes]:
     simulate(options, folder)
-    found = b"".join(path.read_bytes() for path in sorted(folder.glob("impressions-*.jsonl"))).splitlines(keepends=True)
+    lines = b"".join(path.read_bytes() for path in sorted(folder.glob("impressions-*.jsonl"))).splitlines(keepends=True)
     shutil.rmtree(folder)
-    assert len(found) >= rows
-    return found[:rows]
+    assert len(lines) >= rows
+    return lines[:rows]
 
 
 def _simulated_table(folder: Path, options: SimulatorOptions, rows: int) -> pa.Table:
     simulate(options, folder)
-    found = pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("impressions-*.parquet"))])
+    table = pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("impressions-*.parquet"))])
     shutil.rmtree(folder)
-    assert found.num_rows >= rows
-    return found.slice(0, rows)
+    assert table.num_rows >= rows
+    return table.slice(0, rows)
 
 
 def _write(folder: Path, ending: str, pieces: Iterator[Sequence[bytes]]) -> None:

@@ -32,7 +32,7 @@ _RAW = (("raw.impressions", "event_ts"), ("raw.plays", "start_ts"))
 def build_late_input(folder: Path, rows: int, skew: Skew) -> Input:
     """Build a lake in a folder, whatever is there: a day published by Sail, then late rows of both raw tables.
 
-    The late events are of the bucket that the shared profile is in, whether it has more events than others or not.
+    The late events are those of the shared profile's bucket, also where that profile has no more events than others.
     """
     shutil.rmtree(folder, ignore_errors=True)
     with_buckets(folder / SQL, BUCKETS)
@@ -49,8 +49,14 @@ def build_late_input(folder: Path, rows: int, skew: Skew) -> Input:
     for dataset, _ in _RAW:
         unread.rows[dataset] = sum(task.file.record_count for task in lake.table(dataset).scan().plan_files())
     keep_catalog(folder)
-    found = {"folder": folder.name, "day": unread.day.isoformat(), "rows": unread.rows, "files": {}, "format": FORMAT}
-    (folder / "complete.json").write_text(json.dumps(found, indent=2) + "\n")
+    document = {
+        "folder": folder.name,
+        "day": unread.day.isoformat(),
+        "rows": unread.rows,
+        "files": {},
+        "format": FORMAT,
+    }
+    (folder / "complete.json").write_text(json.dumps(document, indent=2) + "\n")
     return load_input(folder)
 
 
@@ -72,11 +78,11 @@ def with_buckets(folder: Path, buckets: int) -> None:
 
 
 def _buckets(folder: Path) -> set[int]:
-    return {one.cells.buckets for one in Registry.load(folder).all() if one.cells.column}
+    return {contract.cells.buckets for contract in Registry.load(folder).all() if contract.cells.column}
 
 
 def _land_on_time(lake: Lake, events: DayEvents, dataset: str, time: str) -> pa.Table:
-    """Land what is not late, a landing for each LANDED_ROWS rows in their order of arrival; return what is late."""
+    """Land the rows on time, a landing for each LANDED_ROWS rows in their order of arrival; return the late rows."""
     frame = events.impressions if time == "event_ts" else events.plays
     is_late = late_events(frame)
     order = np.argsort(frame["received_ts"].values, kind="stable")
@@ -84,11 +90,11 @@ def _land_on_time(lake: Lake, events: DayEvents, dataset: str, time: str) -> pa.
     for number, places in enumerate(np.array_split(on_time, max(1, len(on_time) // LANDED_ROWS)), start=1):
         _land(lake, dataset, _raw_table(columns.take(frame, places), time), number)
     close_days(lake, dataset, {events.options.first_day: len(order)})
-    found = columns.take(frame, np.flatnonzero(is_late))
-    received = found["received_ts"]
+    late = columns.take(frame, np.flatnonzero(is_late))
+    received = late["received_ts"]
     # Devices that were offline: on the next morning, when the day is published.
-    found["received_ts"] = received.with_values(received.values // DAY * DAY + DAY + 6 * HOUR + received.values % HOUR)
-    return _raw_table(found, time)
+    late["received_ts"] = received.with_values(received.values // DAY * DAY + DAY + 6 * HOUR + received.values % HOUR)
+    return _raw_table(late, time)
 
 
 def late_events(frame: Frame) -> Array:

@@ -26,22 +26,22 @@ from tests.support.ticks import BEGIN, run_hours
 #: Rounds that warm the engine: its compiler is at work for many batches.
 WARM = 10
 SHOWN, PLAYED = SOURCES
-#: Of so many events one is a play.
+#: One of so many events is a play.
 PLAYS_EACH = 12
 
 
 def measure_batch(home: Path, hours: Sequence[int], events: int, rounds: int) -> Mapping[int, list[float]]:
-    """Return what a micro-batch took, by the hours of ticks before, round by round; the lakes take turns."""
-    lakes = {one: _ticked(home / f"hours-{one}", one) for one in hours}
-    found: dict[int, list[float]] = {one: [] for one in hours}
+    """Return the CPU seconds of a micro-batch by the hours of ticks before, round by round; the lakes take turns."""
+    lakes = {count: _ticked(home / f"hours-{count}", count) for count in hours}
+    taken: dict[int, list[float]] = {count: [] for count in hours}
     with own_server(lakes[hours[0]]) as remote:
         for number in range(WARM + rounds):
-            for one, settings in lakes.items():
+            for count, settings in lakes.items():
                 with spark_session(settings.model_copy(update={"spark_remote": remote})) as spark:
-                    cpu_s = _land(Lake.open(settings), spark, one, events)
-                found[one] += [cpu_s] if number >= WARM else []
-                click.echo(f"round {number}  {one} hours of ticks: {cpu_s:.2f} CPU s", err=True)
-    return found
+                    cpu_s = _land(Lake.open(settings), spark, count, events)
+                taken[count] += [cpu_s] if number >= WARM else []
+                click.echo(f"round {number}  {count} hours of ticks: {cpu_s:.2f} CPU s", err=True)
+    return taken
 
 
 def _ticked(home: Path, hours: int) -> Settings:
@@ -79,5 +79,5 @@ def _lines(dataset: str, first: int, count: int) -> Iterator[str]:
 def _cpu_s() -> float:
     """Return the CPU seconds of this process and of all that it has started."""
     this = psutil.Process()
-    times = [one.cpu_times() for one in (this, *this.children(recursive=True))]
-    return sum(one.user + one.system for one in times)
+    times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
+    return sum(spent.user + spent.system for spent in times)

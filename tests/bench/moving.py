@@ -25,7 +25,7 @@ from tests.bench.timings import median_steps
 from tests.support.lakes import D1, D2, D3, land_days
 
 TIMES = 15
-#: Of the first some audits look across days and run again on a replay, of the second none.
+#: Some audits of the first dataset look across days and run again on a replay; the second has no such audits.
 MOVED = (IMPRESSIONS, IMPRESSION_PLAYS)
 
 
@@ -41,18 +41,18 @@ def measure_moving(folder: Path, engines: Sequence[str], limit_s: float) -> dict
     """Publish changes of a tiny lake, each engine in a process of its own.
 
     Raises:
-        ChildFailedError: it failed.
+        ChildFailedError: a run failed.
     """
-    found = {}
+    moves = {}
     for engine in engines:
         work, log = folder.absolute() / "work", folder.absolute() / "logs" / f"moving-{engine}.log"
         shutil.rmtree(work, ignore_errors=True)
         environment = os.environ | {"SPARK_LOCAL_DIRS": str(work / "spark")}
         child = run_child(["moving", engine, "--output-dir", str(work)], environment, log, limit_s)
         runs = child.answer["runs"] if child.answer else []
-        found[engine] = Moves(runs, median_steps(runs))
-        click.echo(f"moves of main, {engine}: {found[engine].medians}", err=True)
-    return found
+        moves[engine] = Moves(runs, median_steps(runs))
+        click.echo(f"moves of main, {engine}: {moves[engine].medians}", err=True)
+    return moves
 
 
 def move_main(engine: str, work: Path) -> dict[str, list[dict[str, float]]]:
@@ -71,9 +71,9 @@ def move_main(engine: str, work: Path) -> dict[str, list[dict[str, float]]]:
 
 
 def _moves(settings: Settings, number: int) -> dict[str, float]:
-    found = {}
+    seconds = {}
     for dataset in MOVED:
-        # The days of the one are not among those of the other.
+        # The two publications have no day in common.
         pair = [RunRequest(dataset, day, day, attempt=f"move{number}") for day in (D3, D1)]
         written = [steps.write(settings, request).publication_id or "" for request in pair]
         for identity in written:
@@ -82,10 +82,10 @@ def _moves(settings: Settings, number: int) -> dict[str, float]:
             with _noted_moves() as moved:
                 start = time.monotonic()
                 report = steps.publish(settings, dataset, identity)
-                found[f"{dataset} {name}, whole call"] = round(time.monotonic() - start, 3)
-            found[f"{dataset} {name}"] = round(moved[-1] - start, 3)
+                seconds[f"{dataset} {name}, whole call"] = round(time.monotonic() - start, 3)
+            seconds[f"{dataset} {name}"] = round(moved[-1] - start, 3)
             assert report.replayed == (name == "replayed")
-    return found
+    return seconds
 
 
 @contextmanager

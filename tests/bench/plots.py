@@ -16,14 +16,16 @@ _COLOURS = {"transform": "#4878a8", "cycle": "#d08040", "floor": "#b0b0b0"}
 def plot_outcomes(path: Path, title: str, outcomes: Sequence[Outcome], limit_s: float) -> None:
     """Draw a bar for each contender, quickest first; one that did not end is drawn hatched, to the limit."""
     pyplot = _pyplot()
-    ordered = sorted(outcomes, key=lambda one: one.seconds if one.seconds is not None else limit_s, reverse=True)
+    ordered = sorted(
+        outcomes, key=lambda outcome: outcome.seconds if outcome.seconds is not None else limit_s, reverse=True
+    )
     figure, axes = pyplot.subplots(figsize=(9, 0.4 * len(ordered) + 1.5))
-    for one in ordered:
-        kind = "floor" if one.floor else one.kind
-        seconds = limit_s if one.seconds is None else one.seconds
-        bar = axes.barh(one.name, seconds, color=_COLOURS[kind], hatch="//" if one.seconds is None else None)
-        ended = "failed" if one.failure else "did not end"
-        axes.bar_label(bar, labels=[ended if one.seconds is None else f"{seconds:.2f}"], padding=3)
+    for outcome in ordered:
+        kind = "floor" if outcome.floor else outcome.kind
+        seconds = limit_s if outcome.seconds is None else outcome.seconds
+        bar = axes.barh(outcome.name, seconds, color=_COLOURS[kind], hatch="//" if outcome.seconds is None else None)
+        ended = "failed" if outcome.failure else "did not end"
+        axes.bar_label(bar, labels=[ended if outcome.seconds is None else f"{seconds:.2f}"], padding=3)
     axes.legend(handles=[pyplot.Rectangle((0, 0), 1, 1, color=colour) for colour in _COLOURS.values()], labels=_COLOURS)
     axes.set(xlabel="seconds, median", title=title)
     axes.margins(x=0.12)

@@ -16,7 +16,7 @@ import psutil
 from matinee.settings import CHECKOUT
 
 SAMPLE_S = 0.1
-# What a child may take beside its own limit: starting the engine and ending it.
+# Seconds that a child may take beside its own limit: to start the engine and to end it.
 STARTING_S = 120
 
 
@@ -65,7 +65,7 @@ def _watch(process: "subprocess.Popen[bytes]", deadline: float) -> tuple[bool, i
     while process.poll() is None:
         if time.monotonic() > deadline:
             return False, peak
-        peak = max(peak, sum(_resident(one) for one in _tree(process)))
+        peak = max(peak, sum(_resident(member) for member in _tree(process)))
         time.sleep(SAMPLE_S)
     return True, peak
 
@@ -85,9 +85,9 @@ def _resident(process: psutil.Process) -> int:
 
 def _end_tree(process: "subprocess.Popen[bytes]") -> None:
     tree = _tree(process)
-    for one in tree:
+    for member in tree:
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
+            member.kill()
     process.wait()
     psutil.wait_procs(tree, timeout=10)
 

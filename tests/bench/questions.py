@@ -30,7 +30,11 @@ CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impre
 
 
 def _daily(lake: Lake) -> list[str]:
-    return [one.dataset for one in lake.registry.all() if one.day_column and one.namespace != "ops" and not one.is_live]
+    return [
+        contract.dataset
+        for contract in lake.registry.all()
+        if contract.day_column and contract.namespace != "ops" and not contract.is_live
+    ]
 
 
 def _next_day(lake: Lake) -> date:
@@ -88,7 +92,7 @@ def _upkeep(settings: Settings, day: date) -> None:
         expire_recovered(lake, dataset, now)
 
 
-#: By name: asks it of a lake whose newest published day is the one before that which is given.
+#: The questions by name: each takes the settings of a lake and the day after its newest published day.
 QUESTIONS: dict[str, Callable[[Settings, date], None]] = {
     "vtts": _vtts,
     "late": _late,
@@ -107,7 +111,7 @@ def ask(name: str, warm: Path, home: Path) -> dict[str, float]:
     Returns:
         CPU seconds, peak memory in bytes of the process, loads of tables, files opened and their bytes.
     """
-    counts, found = Counter[str](), 0.0
+    counts, cpu_s = Counter[str](), 0.0
     for place in (warm, home):
         settings = load_settings(home=place, catalog="embedded", spark_remote=None, engine="sail")
         if (place / "sql").is_dir():
@@ -117,9 +121,9 @@ def ask(name: str, warm: Path, home: Path) -> dict[str, float]:
         with _counting(counts):
             begun = time.process_time()
             QUESTIONS[name](settings, day)
-            found = time.process_time() - begun
+            cpu_s = time.process_time() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"cpu_s": round(found, 3), "peak_bytes": peak, **counts}
+    return {"cpu_s": round(cpu_s, 3), "peak_bytes": peak, **counts}
 
 
 def _prepared(name: str, settings: Settings) -> date:

@@ -32,14 +32,14 @@ class Ratio:
 def join_ratios(
     outcomes: Mapping[str, Outcome], limit_s: float, uniform: Mapping[str, float] | None = None
 ) -> list[Ratio]:
-    """Return the ratios of one join; what lacks a contender, or one of ours that did not end, is left out.
+    """Return the ratios of one join, without those that lack a contender or one of ours that did not end.
 
     Args:
         outcomes: by contender.
         limit_s: at which a contender was ended.
         uniform: medians of an earlier call on uniform data of the same size, where this one is on hot data.
     """
-    found = [
+    ratios = [
         _over(outcomes, "ours-spark", ("spark-range-join",), "transform", 0.30, limit_s),
         _over(outcomes, "ours-spark", HINTED, "transform", 1.0, limit_s),
         _over(outcomes, "ours-sail", PEERS, "transform", 0.80, limit_s),
@@ -47,7 +47,7 @@ def join_ratios(
         *(_control_share(outcomes, name) for name in ("ours-spark-cycle", "ours-sail-cycle")),
         *(_hot_over_uniform(outcomes, uniform or {}, name) for name in ("ours-spark", "ours-sail")),
     ]
-    return [ratio for ratio in found if ratio is not None]
+    return [ratio for ratio in ratios if ratio is not None]
 
 
 def control_seconds(steps: Mapping[str, float]) -> float:

@@ -31,7 +31,7 @@ class Rounds:
     _fingerprints: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def run(self, contenders: Sequence[Contender], count: int) -> None:
-        """Run that many rounds; what the first one wrote is compared. One that fails does not stop the others.
+        """Run that many rounds; what the first one wrote is compared. A contender that fails does not stop the others.
 
         Raises:
             DisagreementError: naming contenders and columns.
@@ -55,7 +55,7 @@ class Rounds:
         work = self.folder.absolute() / "work"
         shutil.rmtree(work, ignore_errors=True)
         log = self.folder.absolute() / "logs" / f"{contender.name}.log"
-        # Spark spills and Polars counts its threads where the environment says.
+        # The environment sets the folder in which Spark spills and the number of Polars' threads.
         environment = os.environ | {
             "SPARK_LOCAL_DIRS": str(work / "spark"),
             "POLARS_MAX_THREADS": str(CORES),
@@ -84,9 +84,9 @@ class Rounds:
         self._fingerprints[" ".join((contender.name, *options.values()))] = child.answer
 
     def _compare(self) -> None:
-        found = disagreements(self._fingerprints)
-        if found:
-            named = "; ".join(f"{contender}: {', '.join(columns)}" for contender, columns in found.items())
+        differing = disagreements(self._fingerprints)
+        if differing:
+            named = "; ".join(f"{contender}: {', '.join(columns)}" for contender, columns in differing.items())
             raise DisagreementError(f"The results differ. {named}")
         click.echo(f"{len(self._fingerprints)} results agree in every column", err=True)
 

@@ -54,8 +54,8 @@ def measure_scale(folder: Path, sizes: tuple[int, ...], engines: Sequence[str], 
         runs = Rounds(built_input(folder, size, "uniform"), folder, limit_s)
         runs.run(contenders, rounds)
         counts[size], timings[size] = runs.input.rows, runs.timings
-    outcomes = {one.name: [outcome(one, timings[size]) for size in sizes] for one in contenders}
-    seconds = {name: [one.seconds for one in found] for name, found in outcomes.items()}
+    outcomes = {contender.name: [outcome(contender, timings[size]) for size in sizes] for contender in contenders}
+    seconds = {name: [measured.seconds for measured in by_size] for name, by_size in outcomes.items()}
     ratios = _ratios(contenders, {size: rows[IMPRESSIONS] for size, rows in counts.items()}, seconds)
     document: dict[str, object] = {
         "sizes": {size_name(size): counts[size] for size in sizes},
@@ -65,21 +65,23 @@ def measure_scale(folder: Path, sizes: tuple[int, ...], engines: Sequence[str], 
         "medians": seconds,
         "ratios": [asdict(ratio) | {"met": ratio.met} for ratio in ratios],
     }
-    failures = [name for name, found in outcomes.items() if any(one.failure for one in found)]
+    failures = [name for name, by_size in outcomes.items() if any(measured.failure for measured in by_size)]
     return Scale(sizes, seconds, ratios, document, failures)
 
 
 def _ratios(
     contenders: Sequence[Contender], rows: Mapping[int, int], seconds: Mapping[str, Sequence[float | None]]
 ) -> list[Ratio]:
-    found = []
-    for one in contenders:
+    ratios = []
+    for contender in contenders:
         known = {
-            count: value for count, value in zip(rows.values(), seconds[one.name], strict=True) if value is not None
+            count: value
+            for count, value in zip(rows.values(), seconds[contender.name], strict=True)
+            if value is not None
         }
-        value = marginal_ratio(known) if one.kind == "cycle" and len(known) == len(rows) >= 3 else None
+        value = marginal_ratio(known) if contender.kind == "cycle" and len(known) == len(rows) >= 3 else None
         if value is not None:
             small, middle, great = map(size_name, list(rows)[-3:])
-            name = f"{one.name}: cost of a row, {middle} to {great} / {small} to {middle}"
-            found.append(Ratio(name, "cycle", value, 1.15))
-    return found
+            name = f"{contender.name}: cost of a row, {middle} to {great} / {small} to {middle}"
+            ratios.append(Ratio(name, "cycle", value, 1.15))
+    return ratios

@@ -38,10 +38,10 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: it names none.
     """
-    found = re.fullmatch(r"(\d+)([KM]?)", text.strip().upper())
-    if found is None or int(found[1]) == 0:
+    match = re.fullmatch(r"(\d+)([KM]?)", text.strip().upper())
+    if match is None or int(match[1]) == 0:
         raise ValueError(f"'{text}' is not a number of rows such as 100K or 10M")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def size_name(rows: int) -> str:

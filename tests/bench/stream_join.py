@@ -1,13 +1,13 @@
-"""The stream's join: live tables brought up from what is landed, beside Spark's own join of two streams.
+"""The stream's join: live tables derived from landed rows, beside Spark's own join of two streams.
 
-The same raw events for all: a day of impressions, a fifth as many plays and 2 % of both sent again, landed in four
-pieces of six hours; and half a day later one more of each. Ours derives both live tables, repeats taken out: in one
-step as it would, or in one a landing; its window is a day, so labels stay pending. The peers join each impression with
-the plays of its profile and title within six hours, which have ended by the last event, and keep what they have to in
-their state, as the guide says: watermarks, RocksDB with a changelog, an outer join.
-They come nearer to ours one by one: the first joins the events as they come and writes seven columns; the second takes
-out repeats first, without which none could agree with the batch; the third also writes the columns that the live table
-has of an impression.
+All contenders get the same events: a day of impressions, a fifth as many plays and 2 % of both sent again, landed in
+four pieces of six hours; and half a day later one more event of each. Ours derives both live tables without repeats: in
+one step as usual, or in one step a landing; its window is a day, so labels stay pending. The peers join each impression
+with the plays of its profile and title within six hours, which have ended by the last event, and keep their state as
+Spark's guide says: watermarks, RocksDB with a changelog, an outer join.
+Each peer does more of the work of ours: the first joins the events as they come and writes seven columns; the second
+removes repeats first, without which no peer could agree with the batch; the third also writes the columns of an
+impression that the live table has.
 """
 
 import shutil
@@ -26,7 +26,7 @@ from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.landing.model import Landing
 from matinee.live import step
-from matinee.live.catch_up import bring_up
+from matinee.live.catch_up import update_live
 from matinee.live.impressions import LIVE, OUTCOMES
 from matinee.settings import Settings, load_settings
 from matinee.sources.simulator import columns
@@ -61,12 +61,12 @@ def build(home: Path, rows: int) -> Settings:
 
 def _last(frame: Frame, moment: str, identity: str) -> Frame:
     """Return one more event, after all others: without it a peer would keep rows whose window has not ended."""
-    one = columns.take(frame, np.argmax(frame[moment].values, keepdims=True))
+    last = columns.take(frame, np.argmax(frame[moment].values, keepdims=True))
     later = {
-        identity: one[identity].with_values(np.array([b"last"])),
-        moment: one[moment].with_values(one[moment].values + SILENCE),
+        identity: last[identity].with_values(np.array([b"last"])),
+        moment: last[moment].with_values(last[moment].values + SILENCE),
     }
-    return dict(one) | later
+    return dict(last) | later
 
 
 def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> None:
@@ -82,9 +82,10 @@ def _land(lake: Lake, dataset: str, frame: Frame, moment: str, number: int) -> N
 
 @dataclass(frozen=True)
 class Joined:
-    """How long a join took, and the rows that are there at its end.
+    """The seconds that a join took, and the rows that it left.
 
-    Ours has one for each impression; a peer one for each of its plays, or one without, but for the last one.
+    Ours leaves a row for each impression; a peer a row for each play of an impression, or one without a play, except
+    for the last impression.
     """
 
     seconds: float
@@ -92,7 +93,7 @@ class Joined:
 
 
 def ours(settings: Settings, step_rows: int = step.STEP_ROWS) -> Joined:
-    """Bring the live tables up from nothing, by steps of so many rows or of a landing."""
+    """Derive the live tables from nothing, in steps of so many rows or of a landing."""
     lake = Lake.open(settings)
     for dataset in LIVE:
         if lake.exists(live_name(dataset)):
@@ -101,7 +102,7 @@ def ours(settings: Settings, step_rows: int = step.STEP_ROWS) -> Joined:
         spark.sql("SELECT 1").collect()
         begun = time.monotonic()
         with patch.object(step, "STEP_ROWS", step_rows):
-            bring_up(lake, spark)
+            update_live(lake, spark)
         seconds = time.monotonic() - begun
     return Joined(seconds, lake.table(live_name(OUTCOMES)).scan().count())
 

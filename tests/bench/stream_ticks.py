@@ -17,7 +17,7 @@ from matinee.contracts.model import live_name
 from matinee.engine.server import own_server
 from matinee.engine.session import spark_session
 from matinee.landing.model import Landing
-from matinee.live.catch_up import bring_up
+from matinee.live.catch_up import update_live
 from matinee.live.driver import run_every
 from matinee.live.impressions import OUTCOMES, SOURCES
 from matinee.live.progress import PROGRESS, Progress
@@ -84,11 +84,11 @@ def _event(number: int) -> tuple[str, str, dict[str, object]]:
 def _waits(lake: Lake) -> Waits:
     table = lake.table(live_name(OUTCOMES))
     commits = [
-        (table.metadata.snapshot_by_id(one).timestamp_ms, Progress.from_summary(summary).read)  # type: ignore[union-attr]
-        for one, summary in refs.summaries(table)
+        (table.metadata.snapshot_by_id(snapshot_id).timestamp_ms, Progress.from_summary(summary).read)  # type: ignore[union-attr]
+        for snapshot_id, summary in refs.summaries(table)
         if PROGRESS in summary
     ]
-    commits.sort(key=lambda one: one[0])
+    commits.sort(key=lambda commit: commit[0])
     waits: list[float] = []
     for dataset in SOURCES:
         reached = [read[dataset] for _, read in commits]
@@ -109,17 +109,17 @@ def measure_tick(home: Path, days: int, rows: int, batch: int, rounds: int) -> t
         if full:
             for number in range(days):
                 _land(Lake.open(lakes[0]), FIRST + timedelta(days=number), rows, number + 1)
-    found: tuple[list[float], list[float]] = ([], [])
+    taken: tuple[list[float], list[float]] = ([], [])
     with own_server(lakes[0]) as remote:
-        running = [one.model_copy(update={"spark_remote": remote}) for one in lakes]
+        running = [settings.model_copy(update={"spark_remote": remote}) for settings in lakes]
         _step(running[0])
         for number in range(rounds + 1):
             for place, settings in enumerate(running):
                 _land(Lake.open(settings), FIRST + timedelta(days=days), batch, days + number + 1)
                 seconds = _step(settings)
                 if number:  # The first one makes the empty tables.
-                    found[place].append(seconds)
-    return found
+                    taken[place].append(seconds)
+    return taken
 
 
 def _step(settings: Settings) -> float:
@@ -127,7 +127,7 @@ def _step(settings: Settings) -> float:
     with spark_session(settings) as spark:
         spark.sql("SELECT 1").collect()
         begun = time.monotonic()
-        bring_up(lake, spark)
+        update_live(lake, spark)
         return time.monotonic() - begun
 
 
@@ -143,14 +143,14 @@ def _land(lake: Lake, day: date, rows: int, number: int) -> None:
 
 
 def _impressions(day: date, rows: int, number: int) -> Iterator[dict[str, object]]:
-    for one in range(rows):
-        name = f"{number}-{one}"
-        keys = {"profile_id": f"p{one % 5_003}", "title_id": f"t{one % 997}"}
-        yield raw_impression(day, name, event_ts=at(day, timedelta(seconds=one % 80_000)), landing_seq=number, **keys)
+    for row in range(rows):
+        name = f"{number}-{row}"
+        keys = {"profile_id": f"p{row % 5_003}", "title_id": f"t{row % 997}"}
+        yield raw_impression(day, name, event_ts=at(day, timedelta(seconds=row % 80_000)), landing_seq=number, **keys)
 
 
 def _plays(day: date, rows: int, number: int) -> Iterator[dict[str, object]]:
-    for one in range(0, rows, PLAYS_EACH):
-        name = f"{number}-{one}"
-        keys = {"profile_id": f"p{one % 5_003}", "title_id": f"t{one % 997}"}
-        yield raw_play(day, name, start_ts=at(day, timedelta(seconds=one % 80_000 + 60)), landing_seq=number, **keys)
+    for row in range(0, rows, PLAYS_EACH):
+        name = f"{number}-{row}"
+        keys = {"profile_id": f"p{row % 5_003}", "title_id": f"t{row % 997}"}
+        yield raw_play(day, name, start_ts=at(day, timedelta(seconds=row % 80_000 + 60)), landing_seq=number, **keys)

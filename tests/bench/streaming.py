@@ -53,7 +53,7 @@ def measure_stream(folder: Path, parts: Sequence[str], rows: int, rounds: int) -
         joined = _join(home / "join", rows, rounds)
         document["join"] = {
             "rows": rows,
-            "joined": {name: [asdict(one) for one in runs] for name, runs in joined.items()},
+            "joined": {name: [asdict(run) for run in runs] for name, runs in joined.items()},
         }
         ratios += _join_ratios(joined)
     if "latency" in parts:
@@ -69,14 +69,16 @@ def measure_stream(folder: Path, parts: Sequence[str], rows: int, rounds: int) -
         document["batch"] = {f"after_{hours}_h_cpu_s": cpu_s for hours, cpu_s in taken.items()}
         hour, day = (median(taken[hours]) for hours in BATCH_HOURS)
         ratios.append(Ratio("micro-batch after a day of ticks / after an hour", "batch", day / hour, BATCH_TARGET))
-    document["ratios"] = [asdict(one) for one in ratios]
+    document["ratios"] = [asdict(ratio) for ratio in ratios]
     return Streaming(document, ratios)
 
 
 def _join_ratios(joined: Mapping[str, Sequence[Joined]]) -> list[Ratio]:
-    seconds = {name: median(one.seconds for one in runs) for name, runs in joined.items()}
+    seconds = {name: median(run.seconds for run in runs) for name, runs in joined.items()}
     peers = [name for name in joined if not name.startswith("ours")]
-    return [Ratio(f"seconds, ours / {one}", "join", seconds["ours"] / seconds[one], 1 / JOIN_TARGET) for one in peers]
+    return [
+        Ratio(f"seconds, ours / {peer}", "join", seconds["ours"] / seconds[peer], 1 / JOIN_TARGET) for peer in peers
+    ]
 
 
 def _join(home: Path, rows: int, rounds: int) -> dict[str, list[Joined]]:
@@ -92,10 +94,10 @@ def _join(home: Path, rows: int, rounds: int) -> dict[str, list[Joined]]:
             "stream-stream join without repeats": partial(peer, unrepeated=True),
             "stream-stream join without repeats, all columns": partial(peer, unrepeated=True, whole=True),
         }
-        found: dict[str, list[Joined]] = {name: [] for name in contenders}
+        joined: dict[str, list[Joined]] = {name: [] for name in contenders}
         for number in range(rounds + 1):
             for name, contend in contenders.items():
                 took = contend()
                 click.echo(f"round {number}  {name} {took.seconds:.1f} s, {took.rows:,} rows", err=True)
-                found[name] += [took] if number else []
-    return found
+                joined[name] += [took] if number else []
+    return joined

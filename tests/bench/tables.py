@@ -9,19 +9,26 @@ from rich.table import Table
 from tests.bench.ratios import Ratio
 from tests.bench.timings import Outcome
 
-# In a log there is no terminal whose width would have to be kept.
+# A log has no terminal whose width the tables must fit.
 OUT = Console(width=None if sys.stdout.isatty() else 140)
 
 
 def print_outcomes(title: str, outcomes: Iterable[Outcome], limit_s: float) -> None:
     """Print a row for each contender, and one for each step of a cycle."""
-    found = list(outcomes)
+    listed = list(outcomes)
     rows = [
-        (one.name, one.kind, one.engine, _seconds(one.seconds), f"{one.peak_bytes / 1e9:.1f}", _note(one, limit_s))
-        for one in found
+        (
+            outcome.name,
+            outcome.kind,
+            outcome.engine,
+            _seconds(outcome.seconds),
+            f"{outcome.peak_bytes / 1e9:.1f}",
+            _note(outcome, limit_s),
+        )
+        for outcome in listed
     ]
     _print(title, ("contender", "kind", "engine", "median s", "peak GB", "note"), rows)
-    steps = [(one.name, *step) for one in found if one.kind == "cycle" for step in one.steps.items()]
+    steps = [(outcome.name, *step) for outcome in listed if outcome.kind == "cycle" for step in outcome.steps.items()]
     if steps:
         print_seconds("The cycles, by step", ("contender", "step"), steps)
 
@@ -53,10 +60,10 @@ def print_sizes(sizes: Sequence[str], seconds: dict[str, Sequence[float | None]]
     _print("Seconds by size", ("contender", *sizes), rows)
 
 
-def _note(one: Outcome, limit_s: float) -> str:
-    ended = (one.failure or f"did not end in {limit_s:g} s") if one.seconds is None else ""
-    floor = "copies only" if one.floor else ""
-    chosen = " ".join(f"{name.removeprefix('spark.sql.')}={value}" for name, value in one.options.items())
+def _note(outcome: Outcome, limit_s: float) -> str:
+    ended = (outcome.failure or f"did not end in {limit_s:g} s") if outcome.seconds is None else ""
+    floor = "copies only" if outcome.floor else ""
+    chosen = " ".join(f"{name.removeprefix('spark.sql.')}={value}" for name, value in outcome.options.items())
     return ", ".join(filter(None, (ended, floor, chosen)))
 
 

@@ -11,7 +11,7 @@ from tests.bench.contenders import Contender
 class Timing:
     """One run: its seconds, those of its steps, the peak of its memory, and what it counted.
 
-    Without seconds it was ended at the limit, or failed and says how.
+    A run without seconds was ended at the limit, or failed with the `failure`.
     """
 
     contender: str

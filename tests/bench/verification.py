@@ -7,7 +7,7 @@ from matinee.contracts.registry import Registry
 from matinee.settings import default_sql_dir
 from tests.bench.inputs import IMPRESSION_PLAYS
 
-#: Of an output by its dataset and the name of what was taken: a sum, or the type and the order-free hash of a column.
+#: The values of an output by dataset and name: a sum, or the type and the order-free hash of a column.
 Fingerprint = Mapping[str, str]
 
 
@@ -16,33 +16,33 @@ def fingerprint(files: Mapping[str, list[str]]) -> dict[str, str]:
     import duckdb
 
     registry = Registry.load(default_sql_dir())
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute("SET TimeZone = 'UTC'").fetchall()
         for dataset, paths in files.items():
             connection.read_parquet(paths, hive_partitioning=False).create_view("output", replace=True)
             types = {name: kind for name, kind, *_ in connection.execute("DESCRIBE output").fetchall()}
             wanted = registry.get(dataset).column_names
-            found[f"{dataset} columns"] = ", ".join(sorted(types))
+            digests[f"{dataset} columns"] = ", ".join(sorted(types))
             taken = _taken(dataset, {name: types[name] for name in wanted if name in types})
             query = ", ".join(f'{expression} AS "{name}"' for name, expression in taken.items())
             values = connection.execute(f"SELECT {query} FROM output").fetchall()[0]
             for name, value in zip(taken, values, strict=True):
-                found[f"{dataset} {name}"] = f"{types.get(name, '')} {value}".strip()
-    return found
+                digests[f"{dataset} {name}"] = f"{types.get(name, '')} {value}".strip()
+    return digests
 
 
 def disagreements(fingerprints: Mapping[str, Fingerprint]) -> dict[str, list[str]]:
     """Return, by contender, what differs from the value that most have; empty where all agree."""
-    names = sorted({name for one in fingerprints.values() for name in one})
-    found: dict[str, list[str]] = {}
+    names = sorted({name for columns in fingerprints.values() for name in columns})
+    differing: dict[str, list[str]] = {}
     for name in names:
-        values = Counter(one.get(name) for one in fingerprints.values())
+        values = Counter(columns.get(name) for columns in fingerprints.values())
         usual = values.most_common(1)[0][0]
-        for contender, one in fingerprints.items():
-            if one.get(name) != usual:
-                found.setdefault(contender, []).append(name)
-    return found
+        for contender, columns in fingerprints.items():
+            if columns.get(name) != usual:
+                differing.setdefault(contender, []).append(name)
+    return differing
 
 
 def _taken(dataset: str, types: Mapping[str, str]) -> dict[str, str]:

@@ -64,8 +64,8 @@ def test_no_file_imports_what_only_jobs_need() -> None:
         file.name: subprocess.Popen([sys.executable, "-c", look, str(file), *paths], stdout=subprocess.PIPE, text=True)
         for file in FILES
     }
-    found = {name: process.communicate()[0].splitlines()[-1:] for name, process in started.items()}
-    assert found == {file.name: ["[]"] for file in FILES}
+    printed = {name: process.communicate()[0].splitlines()[-1:] for name, process in started.items()}
+    assert printed == {file.name: ["[]"] for file in FILES}
 
 
 def test_no_template_uses_the_logical_date() -> None:
@@ -107,7 +107,7 @@ def test_the_watch_maps_a_task_over_the_stale_datasets(bag: "DagBag") -> None:
     assert bag.dags["freshness_watch"].get_task("stale").is_mapped
 
 
-def test_each_mature_day_of_the_live_tables_has_a_task_and_old_days_go_afterwards(bag: "DagBag") -> None:
+def test_each_mature_live_day_has_a_task_and_old_days_go_afterwards(bag: "DagBag") -> None:
     assert edges(bag, "stream_parity_daily") == {("find", "day.compare"), ("day.compare", "expire")}
     assert bag.dags["stream_parity_daily"].get_task("expire").trigger_rule == "all_done"
 
@@ -123,7 +123,7 @@ def test_a_daily_dag_takes_the_day_that_has_just_ended_as_its_key(bag: "DagBag",
     assert not bag.dags[dag_id].catchup
 
 
-def test_only_publish_and_ingest_emit_asset_events_and_each_asset_has_one_producer(bag: "DagBag") -> None:
+def test_only_publish_and_ingest_emit_events_one_producer_an_asset(bag: "DagBag") -> None:
     producers = [
         (outlet.name, dag_id, task.task_id)
         for dag_id, dag in bag.dags.items()

@@ -47,9 +47,9 @@ def settings(tmp_path: Path, spark_remote: str, monkeypatch: pytest.MonkeyPatch,
     """A lake with one landed and closed day, put into the environment as the stack does."""
     monkeypatch.setenv("MATINEE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SPARK_REMOTE", spark_remote)
-    found = load_settings()
-    land(found, tmp_path)
-    return found
+    loaded = load_settings()
+    land(loaded, tmp_path)
+    return loaded
 
 
 def land(settings: Settings, folder: Path) -> None:
@@ -77,8 +77,8 @@ def run(bag: "DagBag", dag_id: str) -> dict[str, str]:
 
 
 def rows(settings: Settings, dataset: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = Lake.open(settings).table(dataset).scan().to_arrow().to_pylist()
-    return found
+    records: list[dict[str, Any]] = Lake.open(settings).table(dataset).scan().to_arrow().to_pylist()
+    return records
 
 
 def vtts(settings: Settings, dataset: str) -> datetime | None:
@@ -104,7 +104,7 @@ def test_a_second_run_of_a_key_publishes_the_same_rows_again(bag: "DagBag", sett
     assert vtts(settings, "core.plays") == datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def test_a_storage_that_does_not_answer_for_a_while_costs_a_waiting_run_nothing(
+def test_a_storage_that_does_not_answer_costs_a_waiting_run_nothing(
     bag: "DagBag", settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look, looks = Validity.status, list[int]()
@@ -144,9 +144,7 @@ def test_a_blocking_audit_turns_the_dag_red_and_leaves_main_untouched(
     assert vtts(settings, "core.plays") is None
 
 
-def test_the_files_of_the_landing_directory_are_landed_once_and_their_manifest_closes_the_day(
-    bag: "DagBag", settings: Settings
-) -> None:
+def test_files_of_the_landing_directory_land_once_and_close_the_day(bag: "DagBag", settings: Settings) -> None:
     landing = Path(HOME) / "lake" / "landing"  # where it was when the DAGs were parsed
     landing.mkdir(parents=True)
     write(landing)
@@ -167,7 +165,7 @@ def test_the_healer_repairs_what_came_late(
     from matinee.healing import healer
     from matinee.landing.ingest import ingest
 
-    # By the clock of the run the sources have been silent for long: another test's matter.
+    # By the clock of the run the sources have been silent for long: another test covers that.
     monkeypatch.setattr(healer, "judge_arrivals", lambda *_: ())
     run(bag, "plays_daily")
     late = tmp_path / "late.jsonl"

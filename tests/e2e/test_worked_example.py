@@ -88,8 +88,8 @@ def test_the_example_is_backfilled_by_its_dag(shell: Shell) -> None:
     done = shell.matinee("backfill", "apply", TITLES, *days, "--reason", "the first days")
     assert done == [{"dag": "title_daily", "from": str(D1), "to": str(D2), "state": "published"}]
     listed = shell.matinee("publications", "list", TITLES)
-    assert [(one["day"], one["state"], one["rows"]) for one in listed] == [
+    assert [(entry["day"], entry["state"], entry["rows"]) for entry in listed] == [
         (str(day), "PUBLISHED", 1) for day in (D1, D2)
     ]
-    [row] = [one for one in shell.matinee("vtts", "list") if one["dataset"] == TITLES]
+    [row] = [entry for entry in shell.matinee("vtts", "list") if entry["dataset"] == TITLES]
     assert row["vtts"] == f"{D2 + timedelta(days=1)} 00:00:00+00:00"

@@ -59,12 +59,12 @@ def test_the_lake_comes_back_with_what_was_committed_after_the_backup(any_catalo
 
     lake = Lake.open(any_catalog)
     assert (hashes(lake), pointers(lake), recorded(lake, PLAYS)) == before
-    assert {one.dataset for one in restored if one.commits is None} == {"core.impressions"}
+    assert {table.dataset for table in restored if table.commits is None} == {"core.impressions"}
     assert recover(lake, PLAYS) == ()
     move_to_main(lake, run, lambda _: ())
     recover(lake, PLAYS)
     assert ids(lake, PLAYS, "play_id") == ["p1", "p2", "p3"]
-    assert [one.state for one in recorded(lake, PLAYS).values()] == [State.PUBLISHED] * 3
+    assert [publication.state for publication in recorded(lake, PLAYS).values()] == [State.PUBLISHED] * 3
 
 
 def test_nothing_that_was_published_is_published_twice(lake: Lake) -> None:
@@ -83,11 +83,11 @@ def test_a_backup_whose_metadata_files_are_gone_is_gone_on_from(lake: Lake) -> N
     backup = saved(lake)
     for _ in range(3):
         commit_nothing(lake, RAW, refs.MAIN, {})
-    [pointer] = [one for one in backup.tables if one.dataset == RAW]
+    [pointer] = [table for table in backup.tables if table.dataset == RAW]
     Path(pointer.metadata_file.removeprefix("file://")).unlink()
     before = pointers(lake)
     lose(lake.settings)
-    restored = {one.dataset: one.commits for one in restore(Lake.open_any(lake.settings), backup)}
+    restored = {table.dataset: table.commits for table in restore(Lake.open_any(lake.settings), backup)}
     assert restored[RAW] == 3
     assert pointers(Lake.open(lake.settings)) == before
 
@@ -152,14 +152,14 @@ def test_no_lease_comes_back_held_and_the_next_number_is_greater(lake: Lake) -> 
     for lost in (old, newer):
         with pytest.raises(LeaseLostError):
             Lease(lake, lost.dataset, lost.name, lost.holder, lost.number).renew()
-    with hold(lake, "ops.heals", "work", "next") as found:
-        assert found.number > newer.number
-        commit_nothing(lake, RAW, refs.MAIN, found.to_summary())
+    with hold(lake, "ops.heals", "work", "next") as lease:
+        assert lease.number > newer.number
+        commit_nothing(lake, RAW, refs.MAIN, lease.to_summary())
         with pytest.raises(LeaseLostError):
             newer.refuse_overtaken(lake.table(RAW))
 
 
-def test_a_lease_that_was_taken_in_the_lost_catalog_has_a_greater_number_afterwards(lake: Lake) -> None:
+def test_a_lease_of_the_lost_catalog_has_a_greater_number_afterwards(lake: Lake) -> None:
     backup = saved(lake)
     lose(lake.settings)
     empty = Lake.open_any(lake.settings)
@@ -200,7 +200,7 @@ def test_a_restored_lake_can_be_restored_again_and_nothing_changes(lake: Lake) -
     restore(Lake.open_any(lake.settings), backup)
     lake = Lake.open(lake.settings)
     before = store_of(lake).entries()
-    assert {one.registered for one in restore(lake, backup)} == {False}
+    assert {table.registered for table in restore(lake, backup)} == {False}
     assert store_of(lake).entries() == before
 
 
@@ -234,7 +234,7 @@ def test_a_backup_is_whole_and_only_its_owner_reads_it(lake: Lake, tmp_path: Pat
     saved(lake)
     file = tmp_path / "backup" / backups.FILE
     assert file.stat().st_mode & 0o777 == 0o600
-    assert [one.name for one in file.parent.iterdir()] == [backups.FILE]
+    assert [path.name for path in file.parent.iterdir()] == [backups.FILE]
     file.write_text(file.read_text().replace("core.plays", "core.prays"))
     with pytest.raises(RestoreRefusedError, match="checksum"):
         backups.read(file.parent)

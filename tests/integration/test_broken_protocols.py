@@ -1,6 +1,6 @@
 """Protocols that are broken on purpose: each is caught by a few rules of the interleavings, in order.
 
-So that no invariant is one that never fails.
+They prove that every invariant can fail.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,8 +30,8 @@ EARLY, MIDDLE, _ = HOURS
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("interleavings")) as found:
-        yield found
+    with world(tmp_path_factory.mktemp("interleavings")) as initial_world:
+        yield initial_world
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def machine(begun: World) -> Interleavings:
 
 
 def swap_without_requirement(patch: pytest.MonkeyPatch) -> None:
-    """`main` is moved wherever it is by then."""
+    """`main` is moved whatever its head is at that moment."""
 
     def swap(table: Table, snapshot_id: int, *, expected: int) -> Table:
         return refs.move_branch(table.refresh(), refs.MAIN, snapshot_id, expected=refs.head(table))
@@ -52,15 +52,18 @@ def ledger_first(patch: pytest.MonkeyPatch) -> None:
     """PUBLISHED is recorded before `main` moves."""
 
     def move(lake: Lake, run: Run, audit_again: Callable[..., object], look: History) -> Published:
-        found = history(lake, run.dataset).find(run.publication_id)
-        record(lake, [replace(one, state=State.PUBLISHED, head_snapshot_id=one.audited_snapshot_id) for one in found])
+        entries = history(lake, run.dataset).find(run.publication_id)
+        record(
+            lake,
+            [replace(entry, state=State.PUBLISHED, head_snapshot_id=entry.audited_snapshot_id) for entry in entries],
+        )
         return move_to_main(lake, run, audit_again, look)  # type: ignore[arg-type]
 
     patch.setattr(steps, "move_to_main", move)
 
 
 def restated_in_silence(patch: pytest.MonkeyPatch) -> None:
-    """A healed day keeps its generation: what is built on it counts as built on what is there now."""
+    """A healed day keeps its generation, so days built on the old rows count as built on the new rows."""
 
     def generation(contract: Contract, published: History, run: Run, day: date, **_: object) -> int:
         newest = published.newest(day)
@@ -81,7 +84,7 @@ def heal_without_reaching_back(patch: pytest.MonkeyPatch) -> None:
 
 
 def withdrawn_in_the_ledger_alone(patch: pytest.MonkeyPatch) -> None:
-    """A withdrawal is a row, and nothing that a publication in flight must meet."""
+    """A withdrawal is a ledger row only, which no publication in flight has to notice."""
 
     def note(lake: Lake, publication: Publication, reason: str) -> None:
         word = Withdrawal(publication.publication_id, publication.day, publication.generation + 1, reason)
@@ -92,7 +95,7 @@ def withdrawn_in_the_ledger_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def generations_fall(patch: pytest.MonkeyPatch) -> None:
-    """A day's generation is found without a look at what there was before."""
+    """The generation of a day is computed without its earlier generations."""
     patch.setattr(recording, "generation", lambda *_, **__: 0)
 
 

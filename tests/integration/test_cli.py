@@ -39,7 +39,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
 @pytest.fixture
 def on_spark(call: Call, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Call:
-    """The same, with the session's engine."""
+    """Run a command as `call` does, with the session's engine."""
     monkeypatch.setenv("SPARK_REMOTE", settings.spark_remote or "")
     return call
 
@@ -100,7 +100,7 @@ def test_the_audits_of_a_published_day_can_be_run_again(on_spark: Call, settings
     assert {verdict["verdict"] for verdict in verdicts} <= {"pass", "insufficient"}
 
 
-def test_a_day_that_fails_its_audits_is_withdrawn_and_explain_names_the_audit(
+def test_a_day_that_fails_its_audits_is_withdrawn_and_explained(
     call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MATINEE_ENGINE", "sail")
@@ -155,7 +155,7 @@ def test_a_folder_is_streamed_paused_and_resumed(on_spark: Call, tmp_path: Path)
     code, [landed, followed] = on_spark("stream", "run", "--from", str(folder))
     assert (code, landed["landed"], landed["quarantined"], followed["landed"]) == (0, 2, 0, None)
     now = on_spark("stream", "status")[1]
-    assert (now["state"], [one["state"] for one in now["ticks"]]) == ("running", ["paused", "resumed", "ran", "ran"])
+    assert (now["state"], [tick["state"] for tick in now["ticks"]]) == ("running", ["paused", "resumed", "ran", "ran"])
     assert on_spark("stream", "run", "--from", str(folder)) == (0, [])
     assert on_spark("stream", "run")[1]["error"]["next_step"].startswith("Give either --servers")
     assert on_spark("stream", "compare") == (0, [])
@@ -185,7 +185,7 @@ def test_a_query_cannot_call_into_the_server() -> None:
         read_only("SELECT reflect('java.lang.System', 'exit', 1)")
 
 
-def test_a_backfill_is_planned_in_dependency_order_with_what_stands_in_its_way(call: Call, tmp_path: Path) -> None:
+def test_a_backfill_is_planned_in_dependency_order_with_its_obstacles(call: Call, tmp_path: Path) -> None:
     lake = Lake.open(load_settings(home=tmp_path / "home", spark_remote=None))
     land(lake, "raw.plays", [raw_play(D1)])
     code, planned = call("backfill", "plan", "core.plays", "--from", str(D1), "--to", str(D2))
@@ -196,7 +196,7 @@ def test_a_backfill_is_planned_in_dependency_order_with_what_stands_in_its_way(c
 
 
 @pytest.mark.parametrize("dropped", ["raw.plays", "core.plays", "core.impression_plays"])
-def test_a_backfill_of_dropped_days_is_refused_with_the_first_day_that_is_left(
+def test_a_backfill_of_dropped_days_is_refused_with_the_first_day_left(
     call: Call, tmp_path: Path, dropped: str
 ) -> None:
     lake = Lake.open(load_settings(home=tmp_path / "home", spark_remote=None))

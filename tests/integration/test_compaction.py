@@ -1,4 +1,4 @@
-"""Compaction beside other writers: slices of free cells, proven, moved by pointer or done again."""
+"""Compaction beside other writers: slices of free cells are proven, and published or compacted again."""
 
 import json
 from pathlib import Path
@@ -75,9 +75,7 @@ def test_a_day_with_few_files_is_left_alone(settings: Settings) -> None:
     assert compaction.compact(settings, RAW).details["slices"] == 0
 
 
-def test_cells_with_an_open_branch_are_left_alone_and_others_of_their_day_are_not(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_cells_without_an_open_branch_are_compacted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "slice_bytes", lambda *_: 2**30)
     lake = Lake.open(settings)
     names = many_cells(lake, tuple(range(13)), count=5)
@@ -96,7 +94,7 @@ def test_the_gap_between_commits_is_that_of_others_not_of_compactions(settings: 
     lake = Lake.open(settings)
     many_cells(lake, (0,), count=4)
     made = compaction._commits_of_others(lake, PLAYS)
-    assert len(made) == 5  # The first one made the table.
+    assert len(made) == 5  # The first commit made the table.
     rearrange(lake, PLAYS, D1, "compact_test")
     table = lake.table(PLAYS)
     refs.publish_snapshot(table, refs.head(table, "compact_test"), expected=refs.head(table))
@@ -112,7 +110,10 @@ def test_a_slice_is_one_commit_with_a_proof_of_each_cell(settings: Settings, mon
     table = lake.table(PLAYS)
     slices = refs.ancestry(table)[:2]
     assert proven(lake, table, slices) == set(slices)
-    changed = [{partition_value(table, file, "profile_bucket") for file in changed_files(table, one)} for one in slices]
+    changed = [
+        {partition_value(table, file, "profile_bucket") for file in changed_files(table, snapshot_id)}
+        for snapshot_id in slices
+    ]
     assert changed in ([{0}, {7}], [{7}, {0}])
     rows = lake.table(COMPACTIONS).scan().to_arrow().to_pylist()
     proofs = {bucket: proof for row in rows for bucket, proof in json.loads(row["cells"]).items()}
@@ -128,7 +129,7 @@ def test_a_compaction_that_changed_rows_is_refused_and_main_stays(
     lake = Lake.open(settings)
     names = many_files(lake)
 
-    def change_a_row(spark: object, found: Settings, branch: str, contract: Contract, wanted: Slice) -> None:
+    def change_a_row(spark: object, lake_settings: Settings, branch: str, contract: Contract, wanted: Slice) -> None:
         table = lake.table(wanted.dataset)
         first, *_ = slice_files(table, contract.day_column or "", wanted)
         repeat = arrow(table, [raw_play(D1, "p1")] * (kept - 8))  # In the place of another play.
@@ -201,7 +202,7 @@ def test_a_publication_is_replayed_past_a_proven_compaction_of_its_own_day(
 
 
 @pytest.mark.parametrize("point", [p if p == FAST else pytest.param(p, marks=pytest.mark.slow) for p in POINTS])
-def test_a_compaction_that_was_killed_leaves_main_right_and_a_branch_to_clean(
+def test_a_killed_compaction_leaves_main_right_and_a_branch_to_clean(
     settings: Settings, tmp_path: Path, point: str
 ) -> None:
     lake = Lake.open(settings)

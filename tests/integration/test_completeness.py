@@ -1,4 +1,4 @@
-"""What is landed and what a day should have: small inputs on which a day was once taken for complete."""
+"""Completeness of days: small inputs with which an incomplete day once passed for complete."""
 
 import shutil
 from datetime import date, datetime, timedelta

@@ -108,7 +108,7 @@ def with_lists(*, nulls: bool) -> Contract:
 
 def test_a_null_item_is_counted_where_the_contract_wants_none(spark: "SparkSession") -> None:
     rows = [
-        {**ROW, "event_id": f"e{number}", "first": one} for number, one in enumerate((None, [], ["a"], ["a", None]))
+        {**ROW, "event_id": f"e{number}", "first": items} for number, items in enumerate((None, [], ["a"], ["a", None]))
     ]
 
     assert bad_rows(spark, with_lists(nulls=False), rows) == {"null_in_first": 1}
@@ -129,7 +129,7 @@ def test_rows_whose_lists_differ_have_different_hashes(spark: "SparkSession") ->
     lists = list(product(texts, repeat=2))
     contract = with_lists(nulls=True)
     types = {column.name: spark_type(column) for column in contract.columns} | {"number": "int"}
-    rows = [{**ROW, "first": one[0], "second": one[1], "number": number} for number, one in enumerate(lists)]
+    rows = [{**ROW, "first": pair[0], "second": pair[1], "number": number} for number, pair in enumerate(lists)]
     schema = ", ".join(f"`{name}` {kind}" for name, kind in types.items())
     frame = spark.createDataFrame([tuple(row.get(name) for name in types) for row in rows], schema)
     frame.createOrReplaceTempView(CANDIDATE)

@@ -194,9 +194,7 @@ def test_the_column_that_partitions_may_be_renamed(table: "Table", contract: Con
     assert [row["event_day"] for row in rows(table)] == [DAY, DAY]
 
 
-def test_a_new_column_may_not_take_an_old_name_where_files_are_read_by_names(
-    table: "Table", contract: Contract
-) -> None:
+def test_a_new_column_may_not_take_an_old_name_of_files_read_by_name(table: "Table", contract: Contract) -> None:
     from pyiceberg.table.name_mapping import create_mapping_from_schema
 
     mapping = create_mapping_from_schema(table.schema()).model_dump_json()
@@ -278,14 +276,14 @@ def test_cells_of_another_column_are_refused(create: Callable[[Contract], "Table
         plan(replace(shipped, cells=Cells("profile_bucket", "title_id", 8)), table)
 
 
-def test_another_number_of_buckets_changes_days_that_are_written_from_now_on_and_no_table(
+def test_another_number_of_buckets_changes_only_days_written_later(
     create: Callable[[Contract], "Table"], shipped: Contract
 ) -> None:
     table = create(shipped)
     assert plan(shipped.with_buckets(16), table) == ()
 
 
-def test_another_number_of_buckets_is_refused_where_no_backfill_writes_days_again(
+def test_another_number_of_buckets_is_refused_without_a_backfill(
     create: Callable[[Contract], "Table"], shipped: Contract
 ) -> None:
     landed = replace(shipped, kind="event", transform=None)

@@ -67,9 +67,7 @@ def test_the_chain_is_published_and_valid_on_every_catalog(any_settings: Setting
     assert str(Validity(lake).vtts("core.impression_plays").mature_through) == "2026-03-02 00:00:00+00:00"
 
 
-def test_a_blocking_audit_leaves_main_untouched_and_its_reason_in_the_ledger(
-    any_settings: Settings, tmp_path: Path
-) -> None:
+def test_a_blocking_audit_leaves_main_and_its_reason_in_the_ledger(any_settings: Settings, tmp_path: Path) -> None:
     sql = tmp_path / "sql"
     shutil.copytree(any_settings.sql_dir, sql)
     bad = "-- severity: blocking\n-- why: nothing passes\nSELECT play_id FROM candidate"
@@ -173,7 +171,7 @@ def test_a_day_published_from_more_rows_gets_a_new_generation(settings: Settings
 
 
 @pytest.mark.quick
-def test_a_withdrawn_day_is_valid_again_once_all_that_was_built_on_it_ran_again(settings: Settings) -> None:
+def test_a_withdrawn_day_is_valid_again_once_its_readers_ran_again(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
     publish_all(settings, D1, D1)

@@ -22,7 +22,7 @@ def test_a_day_of_ticks_leaves_hardly_more_than_its_first_hour(tmp_path: Path) -
     lake = make_lake(tmp_path)
     hours = list(run_hours(lake, DAY))
     assert hours[-1].files <= 1.5 * hours[0].files, hours
-    # Nothing is older than the readers' hour but by a round of upkeep; of the quarantine both sources have commits.
+    # Upkeep removes what is older than the readers' hour, a round late; both sources commit to the quarantine.
     assert max(len(lake.table(name).metadata.snapshots) for name in (*SOURCES, *map(live_name, LIVE), TICKS)) < 2 * 60
     assert len(lake.table(QUARANTINE).metadata.snapshots) < 4 * 60
     assert {name: _rows(lake, name) for name in (*SOURCES, QUARANTINE, TICKS)} == {

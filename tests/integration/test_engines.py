@@ -74,12 +74,12 @@ def test_both_engines_derive_the_same_tables_to_the_bit(
     monkeypatch.setattr(FileTables, "cell_rows", cell_rows)
     simulate(SimulatorOptions(days=3, profiles=150, duplicate_share=0.2, altered_share=0.5), tmp_path / "landing")
     ingest(settings, None, [tmp_path / "landing"])
-    # More repeats than a new lake takes for usual.
+    # More repeats than a new lake expects.
     close_through(settings, None, D3)
     for dataset in CHAIN:
         run(settings, RunRequest(dataset, D1, D3))
     by_spark = hashes(settings)
-    # Nothing was played often: on Sail nothing comes on a time line.
+    # No title was played often: Sail uses no time line.
     monkeypatch.setattr(attribution, "_by_line", None)
     for dataset in CHAIN:
         run(on_sail, RunRequest(dataset, D1, D3))
@@ -90,9 +90,7 @@ def test_both_engines_derive_the_same_tables_to_the_bit(
     assert {name for dataset in CHAIN for name in writers(Lake.open(settings), dataset)} == {"datafusion"}
 
 
-def test_rows_that_sail_staged_read_right_after_columns_were_renamed_added_and_widened(
-    settings: Settings, on_sail: Settings
-) -> None:
+def test_rows_that_sail_staged_read_right_after_column_changes(settings: Settings, on_sail: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
     run(on_sail, RunRequest("core.impressions", D1, D1))
@@ -107,8 +105,8 @@ def test_rows_that_sail_staged_read_right_after_columns_were_renamed_added_and_w
     table.append(arrow(table, [newer]))
     expected = [("e1", 1, 1, None, None), ("e2", 2**40, 1, None, "live")]
     columns = ("event_id", "row", "place", "page", "note")
-    found = table.scan().to_arrow().sort_by("event_id").to_pylist()
-    assert [tuple(row[name] for name in columns) for row in found] == expected
+    records = table.scan().to_arrow().sort_by("event_id").to_pylist()
+    assert [tuple(row[name] for name in columns) for row in records] == expected
     with spark_session(settings) as spark:
         assert sorted(map(tuple, spark.table("lake.core.impressions").select(*columns).collect())) == expected
     wanted = whole(lake, "core.impressions")
@@ -118,16 +116,16 @@ def test_rows_that_sail_staged_read_right_after_columns_were_renamed_added_and_w
         assert dict(rows.dtypes)["row"] == "bigint"
 
 
-def test_staged_files_carry_their_partition_their_bounds_and_their_null_counts(on_sail: Settings) -> None:
+def test_staged_files_carry_partition_bounds_and_null_counts(on_sail: Settings) -> None:
     lake = Lake.open(on_sail)
     land_days(lake, D1, D2)
     run(on_sail, RunRequest("core.plays", D1, D2))
     table = lake.table("core.plays")
-    found = list(data_files(table, "event_day", first=D2, last=D2))
-    assert found
+    files = list(data_files(table, "event_day", first=D2, last=D2))
+    assert files
     key = table.schema().find_field("play_id").field_id
     device = table.schema().find_field("device").field_id
-    for file in found:
+    for file in files:
         assert file.partition[0] == (D2 - date(1970, 1, 1)).days
         assert table.scan(row_filter=f"profile_bucket = {file.partition[1]}").to_arrow().num_rows > 0
         assert file.lower_bounds[key] <= file.upper_bounds[key]
@@ -135,7 +133,7 @@ def test_staged_files_carry_their_partition_their_bounds_and_their_null_counts(o
     assert ids(lake, "core.plays", "play_id") == ["o1", "o2", "p1", "p2"]
 
 
-def test_files_with_rows_that_were_deleted_are_left_to_spark_and_the_log_says_so(
+def test_files_with_deleted_rows_are_left_to_spark_with_a_log_line(
     settings: Settings, on_sail: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     lake = Lake.open(settings)
@@ -154,7 +152,7 @@ def test_files_with_rows_that_were_deleted_are_left_to_spark_and_the_log_says_so
     assert "deleted by another file" in caplog.text
 
 
-def test_what_a_crash_left_staged_is_no_row_of_the_table_and_goes_with_the_orphans(
+def test_staged_files_of_a_crash_are_no_rows_and_are_removed_as_orphans(
     on_sail: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake.open(on_sail)
@@ -187,7 +185,7 @@ def plays_on_branch(lake: Lake, settings: Settings, rows: list[dict[str, object]
         FileTables(sail, lake, {}).overwrite(frames, "audit_x", replaced, {})
 
 
-def test_a_null_in_a_required_column_is_refused_before_anything_is_committed(on_sail: Settings) -> None:
+def test_a_null_in_a_required_column_is_refused_before_the_commit(on_sail: Settings) -> None:
     lake = Lake.open(on_sail)
     with pytest.raises(ConservationError, match=r"title_id of core\.plays may not be null"):
         plays_on_branch(lake, on_sail, [core_play(D1), core_play(D1, "p2", title_id=None)])
@@ -268,9 +266,7 @@ def test_a_data_file_that_is_gone_is_an_error_not_fewer_rows(on_sail: Settings) 
         tables.read(wanted)
 
 
-def test_rows_that_are_not_found_where_they_were_staged_do_not_empty_the_day(
-    on_sail: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_staged_rows_that_are_gone_do_not_empty_the_day(on_sail: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake.open(on_sail)
     monkeypatch.setattr(sail_tables, "staged_files", lambda *_: [])
     with pytest.raises(ConservationError, match="are not found below"):

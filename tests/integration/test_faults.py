@@ -92,9 +92,9 @@ def test_what_a_killed_run_left_is_named_and_cleaned(settings: Settings, tmp_pat
     lake = Lake.open(settings)
     land_days(lake, D1)
     run_and_die(settings, "audit.after_prepared", tmp_path / "marker")
-    found = list(leftovers(lake))
-    assert [one.branch for one in found] == ["pin_core_plays_20260301_r1", "audit_core_plays_20260301_r1"]
-    for leftover in found:
+    left = list(leftovers(lake))
+    assert [leftover.branch for leftover in left] == ["pin_core_plays_20260301_r1", "audit_core_plays_20260301_r1"]
+    for leftover in left:
         clean(lake, leftover)
     assert list(leftovers(lake)) == []
     [record] = history(lake, PLAYS).all()
@@ -118,7 +118,7 @@ def test_a_replay_that_was_killed_is_made_again(settings: Settings, tmp_path: Pa
 
 
 def test_every_step_has_fault_points_and_a_test_kills_at_each() -> None:
-    """A step of an entry point that changes the lake, or a point, that nobody kills at makes this fail."""
+    """It fails for a step that changes the lake, and for a fault point, at which no test kills."""
     # No table knows of an orphan file.
     steps = set(registered(HOOK)) - {"maintain"} | set(get_args(What)) - {"orphans"}
     # By the command line alone, at the first write of a lake, or as a part of `expire`.
@@ -130,11 +130,11 @@ def test_every_step_has_fault_points_and_a_test_kills_at_each() -> None:
 
 def test_each_fault_point_stands_in_the_code_once() -> None:
     source = [path.read_text() for path in Path(faults.__file__).parent.rglob("*.py")]
-    found = [point for text in source for point in re.findall(r'faults\.reach\("([a-z_.]+)"\)', text)]
-    assert sorted(found) == sorted(faults.POINTS)
+    points = [point for text in source for point in re.findall(r'faults\.reach\("([a-z_.]+)"\)', text)]
+    assert sorted(points) == sorted(faults.POINTS)
 
 
-def test_a_server_that_dies_while_it_writes_leaves_main_and_the_next_server_finishes(
+def test_a_server_that_dies_while_it_writes_leaves_main_as_it_was(
     settings: Settings, session_settings: Settings
 ) -> None:
     lake = Lake.open(settings)

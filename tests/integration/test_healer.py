@@ -39,7 +39,7 @@ NOW = end_of(D3) + timedelta(hours=1)
 
 @pytest.fixture
 def lake(settings: Settings) -> Lake:
-    """Three published days of plays; one came late to the first of them, and one to the second."""
+    """Three published days of plays, with a late play in the first day and another in the second."""
     lake = Lake.open(settings.model_copy(update={"engine": "sail"}))
     land_days(lake, D1, D2, D3)
     run(lake.settings, RunRequest(PLAYS, D1, D3))
@@ -54,7 +54,7 @@ def late_play(lake: Lake, day: date, name: str, seq: int) -> None:
 
 
 def brief(made: list[Decision]) -> list[tuple[str, date, str]]:
-    return [(one.dataset, one.day, one.decision) for one in made]
+    return [(decision.dataset, decision.day, decision.decision) for decision in made]
 
 
 def failing(error: MatineeError) -> Callable[..., object]:
@@ -82,7 +82,7 @@ def test_a_spent_budget_leaves_the_rest_to_the_next_day(lake: Lake, monkeypatch:
     assert brief(made) == [(PLAYS, D1, "heal"), (PLAYS, D2, "wait")]
     assert "the budget of this day is spent" in made[1].reason
     assert healer.look(poor, NOW + timedelta(minutes=30)) == []
-    # Decisions are dated by the clock: only a day after it has another budget.
+    # Decisions are dated by the clock: the next budget begins a day after that date.
     assert brief(healer.look(poor, NOW + timedelta(days=365 * 10))) == [(PLAYS, D2, "heal")]
 
 
@@ -98,7 +98,7 @@ def test_a_heal_that_fails_calls_a_person_once_until_its_cause_is_another(
     with pytest.raises(HumanNeededError, match=r"1 days need a person. core.plays 2026-03-02"):
         healer.look(lake.settings, NOW)
     monkeypatch.undo()
-    assert {one.decision for one in healer.apply(lake.settings)} == {"heal"}
+    assert {decision.decision for decision in healer.apply(lake.settings)} == {"heal"}
 
 
 def test_a_heal_that_may_succeed_later_waits_for_the_next_look(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,12 +108,10 @@ def test_a_heal_that_may_succeed_later_waits_for_the_next_look(lake: Lake, monke
     assert brief(healer.look(lake.settings, NOW)) == [(PLAYS, D1, "heal"), (PLAYS, D2, "heal")]
 
 
-def test_a_heal_that_always_fails_by_what_may_pass_is_given_to_a_person_in_the_end(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_heal_with_endless_transient_errors_is_given_to_a_person(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healer, "run", failing(EngineFailedError("out of memory.", next_step="Run again.")))
     for number in range(1, healer.TRIES):
-        assert [one.tries for one in healer.look(lake.settings, NOW)] == [number, number]
+        assert [decision.tries for decision in healer.look(lake.settings, NOW)] == [number, number]
     with pytest.raises(HumanNeededError, match="out of memory"):
         healer.look(lake.settings, NOW)
     assert healer.look(lake.settings, NOW) == []
@@ -123,9 +121,9 @@ def test_tries_are_counted_whatever_lands_meanwhile(lake: Lake, monkeypatch: pyt
     monkeypatch.setattr(healer, "run", failing(EngineFailedError("out of memory.", next_step="Run again.")))
     healer.look(lake.settings, NOW)
     late_play(lake, D2, "later", seq=5)
-    assert [(one.day, one.tries) for one in healer.look(lake.settings, NOW)] == [(D1, 2), (D2, 2)]
+    assert [(decision.day, decision.tries) for decision in healer.look(lake.settings, NOW)] == [(D1, 2), (D2, 2)]
     monkeypatch.undo()
-    assert [one.tries for one in healer.look(lake.settings, NOW)] == [None, None]
+    assert [decision.tries for decision in healer.look(lake.settings, NOW)] == [None, None]
 
 
 def test_a_look_ends_where_the_engine_is_away_and_the_next_goes_on(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,9 +135,7 @@ def test_a_look_ends_where_the_engine_is_away_and_the_next_goes_on(lake: Lake, m
     assert brief(healer.look(lake.settings, NOW)) == [(PLAYS, D1, "heal"), (PLAYS, D2, "heal")]
 
 
-def test_a_day_that_takes_the_engine_down_each_time_is_given_to_a_person_and_the_others_go_on(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_day_that_always_kills_the_engine_is_given_to_a_person(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     def fall(settings: Settings, request: RunRequest) -> object:
         if request.first_key == D1:
             raise EngineUnavailableError("gone.", next_step="Run again.")
@@ -164,9 +160,9 @@ def test_a_fault_that_nobody_foresaw_in_one_day_does_not_keep_the_others(
 
     monkeypatch.setattr(healer, "run", fail_first)
     made = healer.look(lake.settings, NOW)
-    assert [(one.decision, one.reason, one.tries) for one in made] == [
+    assert [(decision.decision, decision.reason, decision.tries) for decision in made] == [
         ("wait", "connection reset", 1),
-        ("heal", "derived anew", None),
+        ("heal", "derived again", None),
     ]
     assert "Traceback" in caplog.text
 
@@ -199,7 +195,7 @@ def test_the_daily_run_reads_a_day_that_has_just_been_published_first(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def just_published(*_: object) -> list[StaleDay]:
-        return [replace(one, fresh=NOW - healer.DAILY_RUN + MINUTE) for one in stale_days(lake, D1, D1)]
+        return [replace(stale_day, fresh=NOW - healer.DAILY_RUN + MINUTE) for stale_day in stale_days(lake, D1, D1)]
 
     monkeypatch.setattr(healer, "stale_days", just_published)
     [waits] = healer.look(lake.settings, NOW)
@@ -269,14 +265,14 @@ def test_a_day_that_lacks_rows_is_waited_for_as_long_as_earlier_days_were(
     now = end_of(day) + timedelta(hours=hours)
     heard(lake, "raw.plays", *(at(day, hour * 60 * MINUTE) for hour in range(25 + hours)))
     if kind == "wait":
-        [found] = healer.look(lake.settings, now)
+        [decision] = healer.look(lake.settings, now)
     else:
         with pytest.raises(HumanNeededError, match=r"raw\.plays 2026-03-04"):
             healer.look(lake.settings, now)
-        [found] = [one for one in decisions(lake) if one.day == day]
-    assert (found.dataset, found.decision, found.rows_before) == ("raw.plays", kind, 8)
-    assert "8 of 10 rows (80%)" in found.reason
-    assert words in found.reason
+        [decision] = [decided for decided in decisions(lake) if decided.day == day]
+    assert (decision.dataset, decision.decision, decision.rows_before) == ("raw.plays", kind, 8)
+    assert "8 of 10 rows (80%)" in decision.reason
+    assert words in decision.reason
     assert healer.look(lake.settings, now) == []
 
 

@@ -1,4 +1,4 @@
-"""Healing: the cells that late rows change are derived anew, no other, and the tables equal a full recompute."""
+"""Healing derives only the cells that late rows change, and the tables equal a full recompute."""
 
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
@@ -38,15 +38,15 @@ def publish(settings: Settings, days: Iterable[date] = (D1, D2, D3)) -> None:
 
 
 def heal(settings: Settings, days: Iterable[date] = (D1, D2, D3)) -> dict[tuple[str, date], tuple[int, ...] | None]:
-    """Heal each day that is stale, in dependency order; return the buckets that were derived anew."""
-    found = {}
+    """Heal each day that is stale, in dependency order; return the buckets that were derived again."""
+    buckets = {}
     for dataset in CHAIN:
         for day in days:
             run(settings, RunRequest(dataset, day, day, heal=True))
             newest = history(Lake.open(settings), dataset).newest(day)
             assert newest is not None
-            found[dataset, day] = newest.run.buckets
-    return found
+            buckets[dataset, day] = newest.run.buckets
+    return buckets
 
 
 def rows(settings: Settings) -> dict[str, list[str]]:
@@ -65,7 +65,7 @@ def engine(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     return settings.model_copy(update={"engine": request.param})
 
 
-def test_late_rows_change_their_cells_only_and_the_tables_equal_a_full_recompute(engine: Settings) -> None:
+def test_late_rows_change_only_their_cells_and_equal_a_full_recompute(engine: Settings) -> None:
     lake = Lake.open(engine)
     land_days(lake, D1, D2, D3)
     other = [raw_impression(day, f"b{day.day}", profile_id="b", title_id="tb") for day in (D1, D2, D3)]
@@ -86,14 +86,14 @@ def test_late_rows_change_their_cells_only_and_the_tables_equal_a_full_recompute
     for name in CHAIN:
         kept = {path for path, (_, other) in before[name].items() if other != bucket}
         assert kept <= after[name].keys()
-    found = rows(engine)
+    healed_rows = rows(engine)
     assert all(Validity(lake).status("core.impression_plays", day).valid for day in (D1, D2))
     publish(engine)
-    assert rows(engine) == found
+    assert rows(engine) == healed_rows
 
 
 @pytest.mark.slow
-def test_a_late_duplicate_that_wins_moves_its_row_from_one_bucket_to_the_other(engine: Settings) -> None:
+def test_a_late_duplicate_that_wins_moves_its_row_to_the_other_bucket(engine: Settings) -> None:
     lake = Lake.open(engine)
     land_days(lake, D1, D2)
     publish(engine, (D1, D2))
@@ -101,9 +101,9 @@ def test_a_late_duplicate_that_wins_moves_its_row_from_one_bucket_to_the_other(e
     land(lake, "raw.impressions", [earlier], seq=3, close=False)
     healed = heal(engine, (D1, D2))
     assert len(healed["core.impressions", D1] or ()) == 2
-    found = rows(engine)
+    healed_rows = rows(engine)
     publish(engine, (D1, D2))
-    assert rows(engine) == found
+    assert rows(engine) == healed_rows
 
 
 def test_a_late_duplicate_that_loses_changes_nothing(engine: Settings) -> None:
@@ -126,7 +126,7 @@ def test_a_row_that_lands_again_as_it_was_changes_nothing(engine: Settings) -> N
 
 
 def land_one_id_of_two_profiles(lake: Lake) -> None:
-    """Land and close D1 with `e1` of the profiles a, who sent it first, and b, who is of another bucket."""
+    """Land and close D1 with `e1` of profile a, which sent it first, and of profile b in another bucket."""
     land_days(lake, D1)
     later = raw_impression(D1, "e1", profile_id="b", title_id="t1", received_ts=at(D1, NOON + MINUTE))
     land(lake, "raw.impressions", [later], seq=2, close=False)
@@ -142,9 +142,9 @@ def test_a_row_of_a_healed_bucket_stays_beaten_by_one_of_another_bucket(engine: 
     publish(engine, (D1, D1))
     land(lake, "raw.impressions", [LATE_OF_B], seq=3, close=False)
     assert len(heal(engine, (D1,))["core.impressions", D1] or ()) == 1
-    found = rows(engine)
+    healed_rows = rows(engine)
     publish(engine, (D1, D1))
-    assert rows(engine) == found
+    assert rows(engine) == healed_rows
 
 
 def test_the_audits_of_a_heal_find_an_id_that_stands_in_another_bucket_too(
@@ -163,7 +163,7 @@ def test_the_audits_of_a_heal_find_an_id_that_stands_in_another_bucket_too(
         heal(engine, (D1,))
 
 
-def test_the_audits_of_a_heal_find_a_late_row_of_a_bucket_that_it_passed_over(
+def test_the_audits_of_a_heal_find_a_late_row_of_a_skipped_bucket(
     engine: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake.open(engine)
@@ -188,19 +188,19 @@ def test_one_call_heals_all_that_is_stale_and_a_second_finds_nothing(engine: Set
     land(
         lake, "raw.plays", [raw_play(D2, "late", title_id="t2", start_ts=at(D2, NOON + 2 * MINUTE))], seq=3, close=False
     )
-    assert [(one.dataset, one.day) for one in stale_days(lake)] == [("core.plays", D2)]
+    assert [(stale_day.dataset, stale_day.day) for stale_day in stale_days(lake)] == [("core.plays", D2)]
     made = healer.apply(engine)
-    assert [(one.dataset, one.day) for one in made] == [
+    assert [(decision.dataset, decision.day) for decision in made] == [
         ("core.plays", D2),
         ("core.play_attributions", D2),
         ("core.impression_plays", D1),
         ("core.impression_plays", D2),
     ]
-    assert [one.cells_changed for one in made] == [1, 1, 0, 1]
+    assert [decision.cells_changed for decision in made] == [1, 1, 0, 1]
     assert list(stale_days(lake)) == []
-    found = rows(engine)
+    healed_rows = rows(engine)
     publish(engine)
-    assert rows(engine) == found
+    assert rows(engine) == healed_rows
 
 
 def test_a_cell_that_came_out_as_it_was_is_not_passed_on(engine: Settings) -> None:
@@ -210,7 +210,7 @@ def test_a_cell_that_came_out_as_it_was_is_not_passed_on(engine: Settings) -> No
     unseen = raw_impression(D1, "late", title_id="never played", event_ts=at(D1, NOON))
     land(lake, "raw.impressions", [unseen], seq=3, close=False)
     made = healer.apply(engine)
-    assert [(one.dataset, one.day, one.cells_changed) for one in made] == [
+    assert [(decision.dataset, decision.day, decision.cells_changed) for decision in made] == [
         ("core.impressions", D1, 1),
         ("core.play_attributions", D1, 0),
         ("core.play_attributions", D2, 0),
@@ -245,14 +245,14 @@ def test_a_day_that_was_never_published_cannot_be_healed(settings: Settings) -> 
         run(settings, RunRequest("core.plays", D1, D1, heal=True))
 
 
-def test_the_forecast_names_the_cells_that_a_heal_may_rewrite_and_their_rows(engine: Settings) -> None:
+def test_the_forecast_names_cells_and_rows_that_a_heal_may_rewrite(engine: Settings) -> None:
     lake = Lake.open(engine)
     land_days(lake, D1, D2, D3)
     publish(engine)
     assert forecast(lake) == []
     late = [raw_impression(D2, "late", title_id="t2", event_ts=at(D2, NOON))]
     land(lake, "raw.impressions", late, seq=3, close=False)
-    planned = {(one.dataset, one.day): one for one in forecast(lake)}
+    planned = {(expected.dataset, expected.day): expected for expected in forecast(lake)}
     assert list(planned) == [
         ("core.impressions", D2),
         ("core.play_attributions", D2),
@@ -260,7 +260,7 @@ def test_the_forecast_names_the_cells_that_a_heal_may_rewrite_and_their_rows(eng
         ("core.impression_plays", D1),
         ("core.impression_plays", D2),
     ]
-    assert {one.cells for one in planned.values()} == {planned["core.impressions", D2].cells}
+    assert {expected.cells for expected in planned.values()} == {planned["core.impressions", D2].cells}
     assert (planned["core.play_attributions", D2].rows, planned["core.play_attributions", D2].rows_of_day) == (2, 2)
     made = healer.apply(engine)
-    assert {(one.dataset, one.day) for one in made} <= planned.keys()
+    assert {(decision.dataset, decision.day) for decision in made} <= planned.keys()

@@ -1,4 +1,4 @@
-"""Interleavings with drops: kept days keep their rows, dropped ones are not owed, pinned ones stay."""
+"""Interleavings with drops: kept days keep their rows, dropped days are not required, pinned days stay."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -22,8 +22,8 @@ _, MIDDLE, _ = HOURS
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("interleaved_drops")) as found:
-        yield found
+    with world(tmp_path_factory.mktemp("interleaved_drops")) as initial_world:
+        yield initial_world
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_long_time_of_interleavings_with_drops_finds_nothing(begun: World) -> 
 
 def test_every_dataset_drops_its_day_and_nothing_is_left_to_heal(machine: InterleavedDrops) -> None:
     assert [days_dropped(machine, dataset) for dataset in (*reversed(CHAIN), "raw.plays", "raw.impressions")] == [1] * 6
-    machine.heal(mend=True)
+    machine.heal(again=True)
     machine.judged()
 
 
@@ -57,8 +57,8 @@ def test_a_pin_at_the_last_moment_of_a_drop_is_whole_whatever_expires(machine: I
     assert days_dropped(machine, PLAYS, "pin") == 1
     machine.expire(PLAYS)
     machine.pinned_is_whole()
-    [one] = machine.sets
-    assert [*machine.judge.seen[PLAYS][one.snapshots[PLAYS]]] == [D1, D2]
+    [pinned] = machine.sets
+    assert [*machine.judge.seen[PLAYS][pinned.snapshots[PLAYS]]] == [D1, D2]
 
 
 def test_a_pin_before_a_drop_stops_it_until_the_pin_ends(machine: InterleavedDrops) -> None:
@@ -81,7 +81,7 @@ def test_a_row_that_lands_late_in_a_dropped_day_is_no_work_for_the_healer(machin
     days_dropped(machine, PLAYS)
     machine.land(PLAYS, D1, 3, "a", MIDDLE, 0)
     machine.no_heal_of_what_was_dropped()
-    machine.heal(mend=True)
+    machine.heal(again=True)
     machine.judged()
 
 
@@ -100,16 +100,16 @@ def test_main_that_was_set_back_behind_a_drop_is_dropped_again(machine: Interlea
     machine.judged()
 
 
-# --- drops that are broken on purpose: no invariant is one that never fails -------------------------------------------
+# --- drops that are broken on purpose: every invariant can fail -------------------------------------------------------
 
 
 def nobody_is_asked(patch: pytest.MonkeyPatch) -> None:
-    """Days are dropped whoever needs them."""
+    """Days are dropped even where somebody needs them."""
     patch.setattr(drops, "needs", lambda *_: ())
 
 
 def where_a_dataset_begins_is_not_read(patch: pytest.MonkeyPatch) -> None:
-    """What the drop says of the first day that is left is not looked at."""
+    """The first day that is left, as the drop records it, is ignored."""
     patch.setattr(ledger, "begin_of", lambda _: None)
 
 
@@ -120,7 +120,7 @@ def dropped_days_are_run_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def dropped_days_are_stale(patch: pytest.MonkeyPatch) -> None:
-    """What lands late in a dropped day is to be healed."""
+    """Rows that land late in a dropped day make the day stale."""
     patch.setattr(look.Look, "derivable_from", lambda *_: date.min)
 
 

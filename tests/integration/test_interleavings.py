@@ -21,7 +21,7 @@ EARLY, MIDDLE, _ = HOURS
 
 
 def effort(examples: int, count: int, *phases: Phase) -> hypothesis.settings:
-    """How long the machine runs: examples, each of so many rules; always the same ones."""
+    """Return how long the machine runs: examples with `count` rules each, always the same examples."""
     return hypothesis.settings(
         max_examples=examples,
         stateful_step_count=count,
@@ -36,8 +36,8 @@ def effort(examples: int, count: int, *phases: Phase) -> hypothesis.settings:
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("interleavings")) as found:
-        yield found
+    with world(tmp_path_factory.mktemp("interleavings")) as initial_world:
+        yield initial_world
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def machine(begun: World) -> Interleavings:
     return Interleavings(begun)
 
 
-def test_whatever_is_interleaved_readers_see_audited_rows_once_and_vtts_is_true(begun: World) -> None:
+def test_whatever_is_interleaved_readers_see_audited_rows_once(begun: World) -> None:
     run_state_machine_as_test(lambda: Interleavings(begun), settings=effort(2, 8))
 
 
@@ -55,7 +55,7 @@ def test_a_long_time_of_interleavings_finds_nothing(begun: World) -> None:
     run_state_machine_as_test(lambda: Interleavings(begun), settings=effort(25, 25, Phase.generate, Phase.shrink))
 
 
-def test_of_two_heals_of_a_day_the_second_begins_from_the_first_whatever_their_buckets(machine: Interleavings) -> None:
+def test_the_second_of_two_heals_of_a_day_begins_from_the_first(machine: Interleavings) -> None:
     machine.land(IMPRESSIONS, D1, 3, "b", MIDDLE, 0)
     machine.prepare("a", IMPRESSIONS, D1, heal=True)
     machine.land(IMPRESSIONS, D1, 3, "d", MIDDLE, 1)
@@ -65,7 +65,7 @@ def test_of_two_heals_of_a_day_the_second_begins_from_the_first_whatever_their_b
     machine.judged()
 
 
-def test_a_heal_that_changed_nothing_is_a_publication_that_others_have_to_know_of(machine: Interleavings) -> None:
+def test_a_heal_that_changed_nothing_is_a_publication_to_others(machine: Interleavings) -> None:
     machine.land(IMPRESSIONS, D1, 1, "a", EARLY, 0)
     machine.prepare("a", IMPRESSIONS, D1, heal=True)
     machine.land(IMPRESSIONS, D1, 3, "a", MIDDLE, 0)
@@ -76,7 +76,7 @@ def test_a_heal_that_changed_nothing_is_a_publication_that_others_have_to_know_o
     machine.judged()
 
 
-def test_an_input_that_is_published_while_a_run_looks_at_it_is_read_as_it_is_pinned(machine: Interleavings) -> None:
+def test_an_input_that_is_published_meanwhile_is_read_as_it_is_pinned(machine: Interleavings) -> None:
     machine.land(IMPRESSIONS, D1, 3, "a", MIDDLE, 0)
     machine.prepare("a", IMPRESSIONS, D1, heal=True)
     machine.write("b", ATTRIBUTIONS, D1, heal=False, race=True)
@@ -86,9 +86,7 @@ def test_an_input_that_is_published_while_a_run_looks_at_it_is_read_as_it_is_pin
 
 
 @pytest.mark.parametrize("off", [0, -5, 5])
-def test_a_day_that_is_withdrawn_while_its_run_waits_stays_withdrawn_whatever_the_clocks_say(
-    machine: Interleavings, off: int
-) -> None:
+def test_a_day_withdrawn_while_its_run_waits_stays_withdrawn(machine: Interleavings, off: int) -> None:
     machine.prepare("a", PLAYS, D1, heal=False)
     machine.withdraw(PLAYS, D1, off)
     machine.publish("a", None, race=False)
@@ -96,7 +94,7 @@ def test_a_day_that_is_withdrawn_while_its_run_waits_stays_withdrawn_whatever_th
     assert not Validity(machine.lake).status(ATTRIBUTIONS, D1).valid
 
 
-def test_a_day_that_is_withdrawn_at_the_last_moment_of_a_replay_stays_withdrawn(machine: Interleavings) -> None:
+def test_a_day_withdrawn_at_the_last_moment_of_a_replay_stays_withdrawn(machine: Interleavings) -> None:
     machine.land(PLAYS, D1, 3, "a", MIDDLE, 0)
     machine.prepare("a", PLAYS, D1, heal=False)
     machine.rerun(PLAYS, D2, heal=False)
@@ -112,7 +110,7 @@ def test_a_run_that_began_after_a_withdrawal_publishes_the_day_again(machine: In
     assert Validity(machine.lake).status(PLAYS, D1).valid
 
 
-def test_main_that_was_set_back_is_published_anew_with_a_generation_that_does_not_fall(machine: Interleavings) -> None:
+def test_main_that_was_set_back_keeps_or_raises_its_generation(machine: Interleavings) -> None:
     machine.land(IMPRESSIONS, D1, 1, "a", EARLY, 2)
     machine.rerun(IMPRESSIONS, D1, heal=False)
     machine.set_back(IMPRESSIONS, again=False)
@@ -122,14 +120,14 @@ def test_main_that_was_set_back_is_published_anew_with_a_generation_that_does_no
     assert Validity(machine.lake).status(IMPRESSIONS, D1).valid
 
 
-def test_a_day_whose_input_was_set_back_waits_for_a_person_and_is_not_trusted(machine: Interleavings) -> None:
+def test_a_day_whose_input_was_set_back_waits_for_a_person(machine: Interleavings) -> None:
     machine.rerun(IMPRESSIONS, D1, heal=False)
     machine.rerun(OUTCOMES, D2, heal=True)
-    machine.heal(mend=True)
+    machine.heal(again=True)
     machine.rerun(OUTCOMES, D1, heal=False)
-    machine.heal(mend=False)
+    machine.heal(again=False)
     machine.set_back(ATTRIBUTIONS, again=False)
     machine.rerun(IMPRESSIONS, D2, heal=True)
-    machine.heal(mend=False)
+    machine.heal(again=False)
     machine.judged()
     assert not Validity(machine.lake).status(OUTCOMES, D1).valid

@@ -21,7 +21,7 @@ def test_ids_of_different_halves_of_surrogate_pairs_do_not_become_one(settings: 
     assert len({row["payload"] for row in bad}) == 2
 
 
-def test_ids_of_parquet_without_the_mark_of_text_are_the_ids_that_other_files_have(settings: Settings) -> None:
+def test_ids_of_parquet_without_the_mark_of_text_equal_other_ids(settings: Settings) -> None:
     ingest(settings, None, [CASES / "03-parquet-binary-ids"], LANDED)
     lake = Lake.open(settings)
     [play] = lake.table("raw.plays").scan().to_arrow().to_pylist()

@@ -34,7 +34,7 @@ NOON = "2026-03-01T12:00:00Z"
 POINTS, FAST = points_of("ingest"), "ingest.after_quarantine"
 #: Up to here no table has a row of the batch.
 BEFORE = ("ingest.after_write", "ingest.after_prepared")
-#: Lands what the first argument names, at the time that the second says.
+#: Lands the files that the first argument names, at the time of the second argument.
 LAND = (
     "import sys; from datetime import datetime; from matinee.landing.ingest import ingest;"
     "from matinee.settings import load_settings;"
@@ -100,7 +100,10 @@ def test_a_file_without_a_good_row_is_known_as_well(settings: Settings, tmp_path
     ingest(settings, PLAYS, paths, LANDED)
     assert all(already(report) for report in ingest(settings, PLAYS, paths, LANDED))
     assert bad_lines(settings) == [(1, "malformed_json")]
-    assert [(one.rows_in, one.landing_seq) for one in registered(Lake.open(settings), PLAYS)] == [(1, 1), (0, 2)]
+    assert [(landing.rows_in, landing.landing_seq) for landing in registered(Lake.open(settings), PLAYS)] == [
+        (1, 1),
+        (0, 2),
+    ]
 
 
 def test_landing_numbers_rise_with_each_file_and_stand_in_its_rows(settings: Settings, tmp_path: Path) -> None:
@@ -112,9 +115,7 @@ def test_landing_numbers_rise_with_each_file_and_stand_in_its_rows(settings: Set
     assert landing_seq(table) == 2
 
 
-def test_the_same_bytes_are_known_by_the_register_where_their_snapshot_expired(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_the_register_knows_bytes_whose_snapshot_expired(settings: Settings, tmp_path: Path) -> None:
     paths = [write(tmp_path / f"plays-{number}.jsonl", play(str(number))) for number in (1, 2)]
     [first], _ = (ingest(settings, PLAYS, [path], LANDED) for path in paths)
     table = Lake.open(settings).table(PLAYS)
@@ -154,7 +155,7 @@ def test_files_are_landed_for_raw_datasets_only(settings: Settings, tmp_path: Pa
 
 @pytest.mark.parametrize("point", [p if p == FAST else pytest.param(p, marks=pytest.mark.slow) for p in POINTS])
 def test_a_landing_that_was_killed_is_completed_by_the_next(settings: Settings, tmp_path: Path, point: str) -> None:
-    # The third line is in the future for the first try only: the second one must judge it as the first did.
+    # The third line is in the future for the first try only: the second try must judge it as the first did.
     path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n", play("late", "2026-03-03T00:00:00Z"))
     die(settings, point, tmp_path / "marker", "-c", LAND, str(path), LANDED.isoformat())
     quarantined = [(2, "malformed_json"), (3, "event_in_future")]
@@ -169,13 +170,13 @@ def test_a_landing_that_was_killed_is_completed_by_the_next(settings: Settings, 
     assert branches(settings) == {refs.MAIN}
     [landing] = registered(lake, PLAYS)
     assert (landing.rows_in, landing.rows_landed, landing.rows_quarantined, landing.landing_seq) == (3, 1, 2, 1)
-    # What was prepared is completed as it was; before that nothing is known of the landing.
+    # A prepared landing is completed as it was; a landing that was killed earlier left no trace.
     assert landing.received_ts == (later if point == "ingest.after_write" else LANDED)
 
 
 @pytest.mark.parametrize("point", [p if p == FAST else pytest.param(p, marks=pytest.mark.slow) for p in POINTS[:3]])
 @pytest.mark.parametrize("content", [None, "other\n"], ids=["gone", "changed"])
-def test_a_landing_that_was_killed_leaves_no_row_where_its_file_is_not_what_it_was(
+def test_a_killed_landing_of_a_changed_file_leaves_no_row(
     settings: Settings, tmp_path: Path, point: str, content: str | None
 ) -> None:
     path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
@@ -185,7 +186,7 @@ def test_a_landing_that_was_killed_leaves_no_row_where_its_file_is_not_what_it_w
     assert plays(settings) == ["b"]
     assert bad_lines(settings) == [(2, "missing_play_id")]
     assert prepared(Lake.open(settings), PLAYS) == []
-    assert [one.landing_seq for one in registered(Lake.open(settings), PLAYS)] == [1]
+    assert [landing.landing_seq for landing in registered(Lake.open(settings), PLAYS)] == [1]
 
 
 def test_two_landers_of_folders_that_overlap_land_each_file_once(settings: Settings, tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_two_landers_of_folders_that_overlap_land_each_file_once(settings: Setti
     assert plays(settings) == [str(number) for number in range(6)]
     assert bad_lines(settings) == [(2, "malformed_json")] * 6
     assert sum(not already(report) for some in reports for report in some) == 6
-    assert sorted(one.landing_seq for one in registered(Lake.open(settings), PLAYS)) == [1, 2, 3, 4, 5, 6]
+    assert sorted(landing.landing_seq for landing in registered(Lake.open(settings), PLAYS)) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_file_that_is_known_is_not_read_again(
@@ -212,7 +213,7 @@ def test_a_file_that_is_known_is_not_read_again(
     path.touch()
     assert already(ingest(settings, None, [path], LANDED)[0])
     assert read == [str(path)]
-    assert [one.rows_in for one in registered(Lake.open(settings), PLAYS)] == [1]
+    assert [landing.rows_in for landing in registered(Lake.open(settings), PLAYS)] == [1]
 
 
 def test_many_files_are_one_commit(settings: Settings, tmp_path: Path) -> None:
@@ -223,12 +224,10 @@ def test_many_files_are_one_commit(settings: Settings, tmp_path: Path) -> None:
     rows = table.scan().to_arrow().to_pylist()
     assert {row["play_id"]: row["landing_seq"] - 1 for row in rows} == {f"{n:02d}": n for n in range(20)}
     assert len(list(refs.summaries(table))) == 2
-    assert [one.landing_seq for one in landed_after(Lake.open(settings), PLAYS, 17)] == [18, 19, 20]
+    assert [landing.landing_seq for landing in landed_after(Lake.open(settings), PLAYS, 17)] == [18, 19, 20]
 
 
-def test_a_landing_that_was_not_registered_is_registered_before_its_snapshot_goes(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_landing_is_registered_before_its_snapshot_expires(settings: Settings, tmp_path: Path) -> None:
     ingest(settings, None, [write(tmp_path / "plays-1.jsonl", play("a"))], LANDED)
     lake = Lake.open(settings)
     before = registered(lake, PLAYS)

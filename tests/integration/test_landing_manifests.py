@@ -37,7 +37,7 @@ def manifest(folder: Path, name: str, *rows: tuple[str, date, int, bool]) -> Pat
 
 
 def held(lake: Lake) -> dict[tuple[str, date], tuple[int, bool]]:
-    return {key: (one.expected_rows, one.closed) for key, one in declared(lake).items()}
+    return {key: (declaration.expected_rows, declaration.closed) for key, declaration in declared(lake).items()}
 
 
 def rows(lake: Lake) -> int:
@@ -96,13 +96,11 @@ def test_what_an_older_version_declared_holds_and_the_table_goes_on(lake: Lake, 
 
 
 def land_all(lake: Lake, folder: Path) -> None:
-    """Land what lies in a folder, as is done every few minutes."""
+    """Land all files of a folder, as is done every few minutes."""
     ingest(lake.settings, None, [folder], LANDED)
 
 
-def test_a_correction_back_to_earlier_content_holds_and_files_that_stay_change_nothing(
-    lake: Lake, tmp_path: Path
-) -> None:
+def test_a_correction_back_to_earlier_content_holds(lake: Lake, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     landing.mkdir()
     for name, expected in (("manifest-a.json", 1000), ("manifest-b.json", 900), ("manifest-c.json", 1000)):
@@ -113,7 +111,7 @@ def test_a_correction_back_to_earlier_content_holds_and_files_that_stay_change_n
     assert rows(lake) == 3
 
 
-def test_a_manifest_that_is_changed_in_place_and_back_is_declared_each_time(lake: Lake, tmp_path: Path) -> None:
+def test_a_manifest_changed_in_place_and_back_is_declared_each_time(lake: Lake, tmp_path: Path) -> None:
     for expected in (1000, 900, 1000):
         manifest(tmp_path, "manifest-1.json", ("raw.plays", D1, expected, True))
         land_all(lake, tmp_path)
@@ -169,7 +167,7 @@ def test_closing_does_not_begin_the_lake_at_the_day_of_a_wrong_clock(lake: Lake)
     strays = [raw_play(date(2001, 1, 1), "x"), raw_play(D1 - timedelta(days=9), "y")]
     land(lake, "raw.plays", [*strays, raw_play(D1), raw_play(D3)], close=False)
     closed = close_through(lake.settings, None, D3, LANDED)
-    assert {one.day for one in closed} == {D1, D2, D3}
+    assert {closing.day for closing in closed} == {D1, D2, D3}
     assert Validity(lake).valid_from == D1
 
 
@@ -177,19 +175,19 @@ def test_closing_goes_on_after_a_silence_that_is_longer_than_a_week(lake: Lake) 
     land(lake, "raw.plays", [raw_play(date(2026, 2, 1))], close=False)
     close_through(lake.settings, "raw.plays", date(2026, 2, 2), LANDED)
     closed = close_through(lake.settings, "raw.plays", D1, LANDED)
-    assert [one.day for one in closed] == [date(2026, 2, 3) + timedelta(days=days) for days in range(27)]
+    assert [closing.day for closing in closed] == [date(2026, 2, 3) + timedelta(days=days) for days in range(27)]
 
 
-def test_a_lake_that_begins_earlier_is_open_until_its_history_is_landed_and_closed(lake: Lake) -> None:
+def test_a_lake_that_begins_earlier_is_open_until_its_history_is_closed(lake: Lake) -> None:
     land(lake, "raw.plays", [raw_play(D2), raw_play(D3)])
     earlier = D1 - timedelta(days=30)
     assert Validity(lake).vtts("raw.plays").vtts == end_of(D3)
     assert begin(lake, earlier, LANDED) == D2
-    found = Validity(lake).vtts("raw.plays")
-    assert (found.vtts, found.held_by and (found.held_by.kind, found.held_by.day)) == (None, ("open", earlier))
+    reached = Validity(lake).vtts("raw.plays")
+    assert (reached.vtts, reached.held_by and (reached.held_by.kind, reached.held_by.day)) == (None, ("open", earlier))
     land(lake, "raw.plays", [raw_play(earlier)], seq=2, close=False)
     close_through(lake.settings, "raw.plays", D3, LANDED)
-    assert Validity(lake).vtts("raw.plays").vtts is None  # What lies between was not loaded yet: nobody may close it.
+    assert Validity(lake).vtts("raw.plays").vtts is None  # The days between have not landed: nobody may close them.
     close_through(lake.settings, "raw.plays", D1, LANDED)
     assert Validity(lake).vtts("raw.plays").vtts == end_of(D3)
 
@@ -226,7 +224,7 @@ def test_where_the_settings_say_where_the_lake_begins_nobody_else_does(lake: Lak
 def test_closing_declares_the_landed_rows_of_each_day_from_the_first(lake: Lake) -> None:
     land(lake, "raw.plays", [raw_play(D1), raw_play(D1, "p2"), raw_play(D3)], close=False)
     closed = close_through(lake.settings, "raw.plays", D3, LANDED)
-    assert [(one.day, one.expected_rows, one.received_ts) for one in closed] == [
+    assert [(closing.day, closing.expected_rows, closing.received_ts) for closing in closed] == [
         (D1, 2, LANDED),
         (D2, 0, LANDED),
         (D3, 1, LANDED),
@@ -251,7 +249,7 @@ def test_closing_again_declares_only_the_days_that_changed(lake: Lake) -> None:
     close_through(lake.settings, "raw.plays", D2, LANDED)
     land(lake, "raw.plays", [raw_play(D2, "p2")], seq=2, close=False)
     closed = close_through(lake.settings, "raw.plays", D2, at(D3))
-    assert [(one.day, one.expected_rows) for one in closed] == [(D2, 2)]
+    assert [(closing.day, closing.expected_rows) for closing in closed] == [(D2, 2)]
 
 
 def test_a_day_before_the_first_landed_one_cannot_be_closed(lake: Lake) -> None:
@@ -262,7 +260,7 @@ def test_a_day_before_the_first_landed_one_cannot_be_closed(lake: Lake) -> None:
         close_through(lake.settings, "raw.plays", D1, LANDED)
 
 
-def test_a_manifest_whose_landing_was_cut_off_does_not_undo_what_a_person_said_since(
+def test_a_manifest_that_was_cut_off_undoes_no_later_declaration(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:

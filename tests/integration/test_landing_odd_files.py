@@ -23,7 +23,7 @@ pytestmark = pytest.mark.spark
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A landing folder with one good file, and with an empty one of lines."""
+    """A landing folder with one good file and one empty file of lines."""
     (tmp_path / "files").mkdir()
     write(tmp_path / "files" / "plays-1.jsonl", play("a"))
     write(tmp_path / "files" / "plays-2.jsonl")
@@ -42,7 +42,7 @@ def refuses(settings: Settings, folder: Path, why: str) -> None:
 def test_a_file_whose_name_is_not_utf8_is_refused(settings: Settings, folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/plays-\xff.jsonl")).write_text(play("b"))
     refuses(settings, folder, r"plays-\\xff.jsonl is refused whole: its name is not UTF-8")
-    told = {Path(one.file).name: one.state for one in status(Lake.open(settings), None, [folder])}
+    told = {Path(entry.file).name: entry.state for entry in status(Lake.open(settings), None, [folder])}
     assert told == {"plays-1.jsonl": "landed", "plays-2.jsonl": "landed", r"plays-\xff.jsonl": "refused"}
 
 
@@ -76,7 +76,7 @@ def locked(settings: Settings) -> Iterator[Path]:
         folder.mkdir()
         Path(parent).chmod(0o755)
         folder.chmod(0)
-        filesystem(settings, str(folder))  # Another user may not import what that does.
+        filesystem(settings, str(folder))  # The modules that this call imports are not readable to another user.
         if user == 0:
             os.seteuid(65534)
         yield folder

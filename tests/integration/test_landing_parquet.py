@@ -21,8 +21,8 @@ LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
 
 
 def rows_of(settings: Settings, dataset: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = Lake.open(settings).table(dataset).scan().to_arrow().to_pylist()
-    return found
+    records: list[dict[str, Any]] = Lake.open(settings).table(dataset).scan().to_arrow().to_pylist()
+    return records
 
 
 def test_parquet_lands_the_rows_that_ndjson_lands(settings: Settings, tmp_path: Path) -> None:
@@ -50,25 +50,27 @@ def test_parquet_lands_the_rows_that_ndjson_lands(settings: Settings, tmp_path: 
 
 def test_files_whose_texts_repeat_land_beside_files_whose_texts_do_not(settings: Settings, tmp_path: Path) -> None:
     count, start = 2_000, datetime(2026, 3, 1, 12, tzinfo=UTC)
-    rows = {"play_id": [f"play-{one}" for one in range(count)], "start_ts": [start] * count, "title_id": ["t"] * count}
+    rows = {
+        "play_id": [f"play-{number}" for number in range(count)],
+        "start_ts": [start] * count,
+        "title_id": ["t"] * count,
+    }
     for name, some in (("same", 3), ("other", count)):
-        profiles = [f"profile-{one % some}" if one % 7 else None for one in range(count)]
+        profiles = [f"profile-{number % some}" if number % 7 else None for number in range(count)]
         pq.write_table(pa.table(rows | {"profile_id": profiles}), tmp_path / f"plays-{name}.parquet")
     for report in ingest(settings, None, [tmp_path], LANDED):
         assert (report.rows.out, report.rows.quarantined) == (count - 286, 286)
     landed = rows_of(settings, "raw.plays")
     names = {(Path(row["file"]).name, row["play_id"], row["profile_id"]) for row in landed}
     assert names == {
-        (f"plays-{name}.parquet", f"play-{one}", f"profile-{one % some}")
+        (f"plays-{name}.parquet", f"play-{number}", f"profile-{number % some}")
         for name, some in (("same", 3), ("other", count))
-        for one in range(count)
-        if one % 7
+        for number in range(count)
+        if number % 7
     }
 
 
-def test_texts_of_parquet_that_are_not_marked_as_text_land_as_text_where_they_are_utf8(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_utf8_of_parquet_without_the_mark_of_text_lands_as_text(settings: Settings, tmp_path: Path) -> None:
     start = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
     extra = pa.struct([("notes", pa.list_(pa.binary())), ("by", pa.map_(pa.binary(), pa.binary()))])
     columns = {

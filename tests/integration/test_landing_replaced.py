@@ -26,15 +26,15 @@ pytestmark = pytest.mark.spark
 
 
 def replaced(monkeypatch: pytest.MonkeyPatch, path: Path, content: bytes) -> None:
-    """Let a producer put another file into the place of one, right after it was scanned for the first time."""
+    """Have a producer replace a file by another one right after its first scan."""
     tries = count()
 
     def then_replace(settings: Settings, file: str) -> LandingFile:
-        found = scan(settings, file)
+        landing_file = scan(settings, file)
         if file == str(path) and next(tries) == 0:
             Path(f"{file}.new").write_bytes(content)
             Path(f"{file}.new").rename(file)
-        return found
+        return landing_file
 
     for module in (lander, steps):
         monkeypatch.setattr(module, "scan", then_replace)
@@ -48,10 +48,10 @@ def parquet(*names: str) -> bytes:
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
-def test_a_file_that_is_replaced_after_it_was_hashed_is_refused_and_lands_whole_the_next_time(
+def test_a_file_that_is_replaced_after_its_hash_lands_whole_next_time(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    texts = [f"{play(one)}{play(two)}".encode() for one, two in (("old1", "old2"), ("new1", "new2"))]
+    texts = [f"{play(first)}{play(second)}".encode() for first, second in (("old1", "old2"), ("new1", "new2"))]
     contents = {
         "jsonl": texts,
         "jsonl.gz": [gzip.compress(text) for text in texts],
@@ -67,7 +67,7 @@ def test_a_file_that_is_replaced_after_it_was_hashed_is_refused_and_lands_whole_
     assert [ingest(settings, None, [path], LANDED)[0].rows.out, plays(settings)] == [2, ["new1", "new2"]]
 
 
-def test_a_file_of_a_folder_that_is_replaced_is_left_for_later_and_the_others_land(
+def test_a_replaced_file_of_a_folder_is_left_and_the_others_land(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "plays-1.jsonl", play("a"), "oops\n")
@@ -80,15 +80,13 @@ def test_a_file_of_a_folder_that_is_replaced_is_left_for_later_and_the_others_la
     assert (plays(settings), bad_lines(settings)) == (["b", "c"], [(2, "malformed_json")])
 
 
-def test_a_file_of_a_folder_that_is_moved_away_before_it_is_read_is_no_failure(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_file_that_is_moved_away_before_it_is_read_is_no_failure(settings: Settings, tmp_path: Path) -> None:
     path = write(tmp_path / "plays-1.jsonl", play("a"))
     write(tmp_path / "plays-2.jsonl", play("b"))
     lake = Lake.open(settings)
     files, _ = found_files(lake, None, [tmp_path])
     path.unlink()  # Another landing archives it.
-    assert [(one.is_later, one.refused) for one in lander.land(lake, PLAYS, files, LANDED)] == [
+    assert [(outcome.is_later, outcome.refused) for outcome in lander.land(lake, PLAYS, files, LANDED)] == [
         (True, None),
         (False, None),
     ]

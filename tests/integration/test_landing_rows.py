@@ -111,8 +111,8 @@ def line(base: dict[str, Any], change: bytes | dict[str, Any]) -> bytes:
 
 
 def rows_of(settings: Settings, dataset: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = Lake.open(settings).table(dataset).scan().to_arrow().to_pylist()
-    return found
+    records: list[dict[str, Any]] = Lake.open(settings).table(dataset).scan().to_arrow().to_pylist()
+    return records
 
 
 def land(settings: Settings, path: Path, content: bytes) -> Report:
@@ -132,8 +132,8 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, spark_remote: str) -> tuple[
 
 def test_each_bad_line_is_quarantined_with_its_number_and_reason(mixed: tuple[Settings, Report]) -> None:
     settings, _ = mixed
-    found = sorted((row["line"], row["reason"]) for row in rows_of(settings, "raw.quarantine"))
-    assert found == [(number, reason) for number, (reason, _) in enumerate(BAD_IMPRESSIONS, start=1)]
+    quarantined = sorted((row["line"], row["reason"]) for row in rows_of(settings, "raw.quarantine"))
+    assert quarantined == [(number, reason) for number, (reason, _) in enumerate(BAD_IMPRESSIONS, start=1)]
 
 
 def test_a_quarantined_line_keeps_its_payload_and_where_it_came_from(mixed: tuple[Settings, Report]) -> None:
@@ -151,7 +151,7 @@ def test_a_quarantined_line_keeps_its_payload_and_where_it_came_from(mixed: tupl
     assert by_line[8]["payload"] == '{"event_id":"\ufffd"}'
 
 
-def test_a_quarantined_line_was_received_when_it_was_landed_where_what_it_says_cannot_be(
+def test_a_quarantined_line_of_an_impossible_time_has_the_landing_time(
     mixed: tuple[Settings, Report],
 ) -> None:
     received = {row["reason"]: row["received_ts"] for row in rows_of(mixed[0], "raw.quarantine")}
@@ -249,11 +249,12 @@ def test_lines_of_a_file_of_many_blocks_keep_their_numbers(settings: Settings, t
 def test_each_simulated_file_has_the_bad_lines_that_its_generator_counted(settings: Settings, tmp_path: Path) -> None:
     options = SimulatorOptions(days=1, profiles=60, seed=5, broken_share=0.05, incomplete_file_share=1.0)
     counted = simulate(options, tmp_path / "landing").datasets
-    reports = [one for one in ingest(settings, None, [tmp_path / "landing"]) if one.dataset in counted]
-    found = {
-        (one.dataset, Path(str(one.details["file"])).name): (one.rows.read, one.rows.quarantined) for one in reports
+    reports = [report for report in ingest(settings, None, [tmp_path / "landing"]) if report.dataset in counted]
+    reported = {
+        (report.dataset, Path(str(report.details["file"])).name): (report.rows.read, report.rows.quarantined)
+        for report in reports
     }
-    assert found == {
+    assert reported == {
         (dataset, name): (file.lines, file.broken)
         for dataset, counts in counted.items()
         for name, file in counts.files.items()

@@ -23,11 +23,11 @@ def test_files_of_a_bucket_are_found_and_checked(aws_endpoint: str, tmp_path: Pa
     named = {"plays": "raw.plays"}
     folder = f"s3://{bucket}/landing"
     both = [(f"{folder}/plays-{number}.jsonl", "raw.plays") for number in (1, 2)]
-    found = find_at(settings, named, None, folder)
-    assert [(one.file, one.dataset) for one in found] == both
-    assert find_at(settings, named, None, f"{folder}/plays-*") == found
-    seen = scan(settings, found[0].file)
-    assert seen.identity == found[0].identity != ""
+    files = find_at(settings, named, None, folder)
+    assert [(file.file, file.dataset) for file in files] == both
+    assert find_at(settings, named, None, f"{folder}/plays-*") == files
+    seen = scan(settings, files[0].file)
+    assert seen.identity == files[0].identity != ""
     assert list(read_blocks(settings, seen)) == [Lines(1, [b"{}", b"[]"], is_open=True)]
 
 

@@ -1,4 +1,4 @@
-"""What is text, and what is one JSON value: as Python's own reader says."""
+"""Text and JSON values are recognised as Python's own reader recognises them."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from matinee.landing.escapes import marked
 from matinee.landing.parsing.text import NO_TEXT
 
 pytestmark = pytest.mark.spark
-#: What escapes are made of, and what looks like one.
+#: The parts of escapes, and texts that look like escapes.
 PIECES = st.sampled_from(
     ["\\\\", '\\"', "\\n", "\\ud83d", "\\uDE00", "\\uDBFF", "\\udc00", "\\u0041", "u", "d83d", "x", "é", "\U0001f3ac"]
 )
@@ -25,9 +25,9 @@ TEXTS = st.lists(PIECES, max_size=8).map("".join)
 @hypothesis_settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 def test_half_a_pair_is_marked_and_everything_else_is_read_as_it_was(spark: SparkSession, bodies: list[str]) -> None:
     frame = spark.createDataFrame([(f'{{"{body}":["{body}"]}}',) for body in bodies], "payload string")
-    found = [json.loads(row["marked"]) for row in frame.select(marked("payload").alias("marked")).collect()]
+    texts = [json.loads(row["marked"]) for row in frame.select(marked("payload").alias("marked")).collect()]
     wanted = [re.sub("[\ud800-\udfff]", NO_TEXT, json.loads(f'"{body}"')) for body in bodies]
-    assert found == [{text: [text]} for text in wanted]
+    assert texts == [{text: [text]} for text in wanted]
 
 
 def test_a_line_without_escapes_is_passed_on_as_it_is(spark: SparkSession) -> None:

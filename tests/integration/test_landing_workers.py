@@ -19,7 +19,7 @@ from matinee.settings import Settings
 
 pytestmark = pytest.mark.spark
 
-#: Two workers wait for work that never ends; their numbers are told.
+#: Two workers run work that never ends; process ids are printed.
 POOL = """
 import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
@@ -28,8 +28,8 @@ if __name__ == "__main__":
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(2, context, _begin) as pool:
         print(*pool.map(os.getppid, ()), flush=True)
-        found = [pool.submit(os.getpid), pool.submit(time.sleep, 600), pool.submit(time.sleep, 600)]
-        print(found[0].result(), flush=True)
+        works = [pool.submit(os.getpid), pool.submit(time.sleep, 600), pool.submit(time.sleep, 600)]
+        print(works[0].result(), flush=True)
 """
 #: Several workers land a folder; then this process has other work for a worker.
 LAND_AND_GO_ON = """
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a part be of two files."""
+    """Limit a part to two files."""
     monkeypatch.setattr(lander, "PART_BYTES", 10_000)
 
 

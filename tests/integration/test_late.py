@@ -1,4 +1,4 @@
-"""What counts as stale: also a day that was published while a day that it reads was not valid, and now is."""
+"""Stale days: also a day that was published while one of its inputs was not valid, once that input is valid."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ CHAIN = ("core.impressions", "core.plays", "core.play_attributions", "core.impre
 HOUR = timedelta(hours=1)
 
 
-def test_a_day_that_was_published_without_a_day_that_is_valid_again_is_healed(tmp_path: Path) -> None:
+def test_a_day_published_without_an_input_is_healed_once_it_is_valid(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     settings = lake.settings.model_copy(update={"engine": "sail"})
     land_days(lake, D1, D2)

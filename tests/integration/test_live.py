@@ -12,7 +12,7 @@ from tests.support.lakes import D1, D2, D3, NOON, at, land, land_days, raw_impre
 
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
-from matinee.live.catch_up import bring_up
+from matinee.live.catch_up import update_live
 from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES, News, gather
 from matinee.live.news import FEW_ROWS, View
 from matinee.live.tick import Folder, tick
@@ -31,7 +31,7 @@ CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, OUTCOMES)
 
 def catch_up(settings: Settings) -> int:
     with spark_session(settings) as spark:
-        return bring_up(Lake.open(settings), spark)
+        return update_live(Lake.open(settings), spark)
 
 
 def test_events_in_any_order_become_what_the_daily_path_derives(settings: Settings) -> None:
@@ -68,8 +68,8 @@ def test_landed_days_at_the_ends_of_the_calendar_hold_nobody_up(settings: Settin
     land(lake, "raw.impressions", [raw_impression(D1), shown], close=False)
     land(lake, "raw.plays", [raw_play(D1), raw_play(edge, "wild", start_ts=begun, received_ts=ended)], close=False)
     assert catch_up(settings) == 1
-    found = lake.table(live_name(OUTCOMES)).scan().to_arrow().to_pylist()
-    assert [(row["event_id"], row["label"]) for row in found] == [("e1", "positive")]
+    outcomes = lake.table(live_name(OUTCOMES)).scan().to_arrow().to_pylist()
+    assert [(row["event_id"], row["label"]) for row in outcomes] == [("e1", "positive")]
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ def _rewrite_and_expire(settings: Settings, dataset: str) -> None:
 
 
 @pytest.mark.parametrize("few_rows", [pytest.param(rows, marks=pytest.mark.slow) for rows in (-1, 0)] + [FEW_ROWS])
-def test_a_repeat_that_moves_a_play_to_another_profile_survives_a_cut_a_compaction_and_an_expiry_between_the_tables(
+def test_a_repeat_that_moves_a_play_survives_a_cut_between_the_tables(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, few_rows: int
 ) -> None:
     monkeypatch.setattr("matinee.live.news.FEW_ROWS", few_rows)
@@ -164,14 +164,12 @@ def test_a_step_takes_so_many_rows_and_one_landing_at_least(
         land(lake, "raw.impressions", shown, seq=seq, received=AFTER)
     monkeypatch.setattr("matinee.live.step.STEP_ROWS", 5)
     with spark_session(settings) as spark:
-        assert [bring_up(lake, spark) for _ in range(2)] == [3, 0]
+        assert [update_live(lake, spark) for _ in range(2)] == [3, 0]
     assert len(streams.rows(settings, live_name(OUTCOMES))) == 9
 
 
 @pytest.mark.slow
-def test_a_window_that_was_made_shorter_ends_what_it_leaves_behind_though_no_watermark_moves(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_shorter_window_ends_rows_though_no_watermark_moves(settings: Settings, tmp_path: Path) -> None:
     before = settings.model_copy(update={"sql_dir": tmp_path / "sql"})
     shutil.copytree(settings.sql_dir, before.sql_dir)
     for dataset in (ATTRIBUTIONS, OUTCOMES):
@@ -195,9 +193,7 @@ def labels(lake: Lake) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_columns_that_are_added_renamed_and_widened_between_steps_lose_nothing(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_columns_added_renamed_and_widened_between_steps_lose_nothing(settings: Settings, tmp_path: Path) -> None:
     before = settings.model_copy(update={"sql_dir": tmp_path / "sql"})
     shutil.copytree(settings.sql_dir, before.sql_dir)
     folder = Folder(tmp_path / "landing")

@@ -34,7 +34,7 @@ OWN = {
     "remove, a commit": 1,
     "vtts": 1,
 }
-#: Those at an input: what is read there is pinned, and held from the look at its rows on.
+#: Looks at an input: the rows that are read are pinned, and held from the look at them on.
 INPUT = {
     "_pinned_run": 1,  # Must see the head of `main`.
     "put_tag, a commit": 1,
@@ -46,7 +46,7 @@ INPUT = {
     "remove, a commit": 1,
     "vtts": 1,
 }
-#: Those at the ledger: each before the look at `main` that it belongs to.
+#: Looks at the ledger: each before the look at `main` that belongs to it.
 NOTED = {
     "recover": 1,
     "make_branch": 1,
@@ -71,19 +71,19 @@ def loads(tmp_path_factory: pytest.TempPathFactory) -> list[Load]:
     days = [(dataset, day) for day in (D1, D2) for dataset in CHAIN]
     for dataset, day in days[:-1]:
         run(settings, RunRequest(dataset, day, day))
-    with counted_loads() as found:
+    with counted_loads() as counted:
         run(settings, RunRequest(JOINED, D2, D2))
-    return found
+    return counted
 
 
 @pytest.mark.parametrize(("dataset", "looks"), [(JOINED, OWN), (SHOWN, INPUT), (LEDGER, NOTED)])
 def test_a_table_is_loaded_once_a_look_and_once_a_commit(
     loads: list[Load], dataset: str, looks: dict[str, int]
 ) -> None:
-    assert Counter(one.within(_NAMES) for one in loads if one.dataset == dataset) == looks
+    assert Counter(load.within(_NAMES) for load in loads if load.dataset == dataset) == looks
 
 
 def test_a_table_that_is_only_asked_about_is_loaded_once_a_look(loads: list[Load]) -> None:
-    asked = Counter(one.dataset for one in loads if one.dataset in ("core.plays", "raw.impressions", "raw.plays"))
+    asked = Counter(load.dataset for load in loads if load.dataset in ("core.plays", "raw.impressions", "raw.plays"))
     assert asked == {"core.plays": 2, "raw.impressions": 2, "raw.plays": 2}
-    assert {one.within(_NAMES) for one in loads if one.dataset in asked} == {"_run_on", "vtts"}
+    assert {load.within(_NAMES) for load in loads if load.dataset in asked} == {"_run_on", "vtts"}

@@ -34,7 +34,7 @@ def test_expiry_keeps_what_retained_publications_are_and_have_read(settings: Set
     now = datetime.now(UTC)
     assert plan_expiry(lake, PLAYS, now).snapshot_ids == ()
     assert plan_expiry(lake, RAW, now).snapshot_ids == ()
-    read = {pin.snapshot_id for one in history(lake, PLAYS).all() for pin in one.run.pins}
+    read = {pin.snapshot_id for publication in history(lake, PLAYS).all() for pin in publication.run.pins}
     assert read.isdisjoint(plan_expiry(lake, RAW, now + timedelta(days=13)).snapshot_ids)
     assert len(plan_expiry(lake, PLAYS, now).tags) == 2
 

@@ -66,7 +66,7 @@ def close(settings: Settings, folder: Path, day: date, rows: int) -> None:
 
 
 def land_rows(settings: Settings, folder: Path, name: str, *lines: str) -> None:
-    """Land the same as Parquet."""
+    """Land the same lines as Parquet."""
     rows = [json.loads(line) for line in lines]
     pq.write_table(pa.Table.from_pylist(rows), folder / f"searches-{name}.parquet")
     ingest(settings, None, [folder / f"searches-{name}.parquet"], LANDED)
@@ -86,20 +86,22 @@ def results(settings: Settings) -> dict[str, tuple[list[str], str | None]]:
 @pytest.fixture
 def folder(extended: Settings, tmp_path: Path) -> Path:
     """A landing folder of which two days are landed, closed and published: a repeat and a broken line among them."""
-    found = tmp_path / "landing"
-    found.mkdir()
+    landing_folder = tmp_path / "landing"
+    landing_folder.mkdir()
     first = [
         search("s1", "ana", clicked="t1"),
         search("s1", "ana", clicked="t1"),
         search("s2", "ben", results=[], filters=FILTERS),
     ]
     wrong = [search("w1", "ana", results=["t1", None]), search("w2", "ana", results=["t1", 2]), "oops\n"]
-    land(extended, found, "1", *first, *wrong, search("s3", "ana", D2, query=7))
-    land_rows(extended, found, "2", search("s4", "ben", D2, took_s=None), search("w3", "ben", D2, results=[None]))
-    close(extended, found, D1, 3)
-    close(extended, found, D2, 1)
+    land(extended, landing_folder, "1", *first, *wrong, search("s3", "ana", D2, query=7))
+    land_rows(
+        extended, landing_folder, "2", search("s4", "ben", D2, took_s=None), search("w3", "ben", D2, results=[None])
+    )
+    close(extended, landing_folder, D1, 3)
+    close(extended, landing_folder, D2, 1)
     run(extended, RunRequest(SEARCHES, D1, D2))
-    return found
+    return landing_folder
 
 
 def test_the_contracts_of_a_new_source_are_valid(extended: Settings) -> None:
@@ -179,11 +181,9 @@ def counted(value: object) -> str:
     return f"{len(text)}:{text}"
 
 
-def test_repeats_whose_lists_and_structs_differ_are_told_apart_and_stamped_the_same_by_each_engine(
-    extended: Settings, tmp_path: Path
-) -> None:
+def test_both_engines_tell_repeats_with_other_lists_and_structs_apart(extended: Settings, tmp_path: Path) -> None:
     filters = (FILTERS, FILTERS[1:], [{"facet": "new", "value": ""}], [], None)
-    sent = [search("s", "ana", results=one, filters=some) for one in (["ab"], ["a", "b"], []) for some in filters]
+    sent = [search("s", "ana", results=shown, filters=kept) for shown in (["ab"], ["a", "b"], []) for kept in filters]
     winner = min(map(json.loads, sent), key=payload)
     stamps = []
     for engine in ("spark", "sail"):
@@ -197,7 +197,7 @@ def test_repeats_whose_lists_and_structs_differ_are_told_apart_and_stamped_the_s
         assert newest is not None
         stamps.append(newest.stamps)
     assert stamps[0] == stamps[1]
-    assert [one for one in stamps[0].values() if one != EMPTY]
+    assert [value for value in stamps[0].values() if value != EMPTY]
 
 
 def test_a_backfill_of_a_new_source_starts_the_dag_that_its_contract_names(extended: Settings, folder: Path) -> None:
@@ -221,11 +221,13 @@ def test_a_new_source_has_a_live_table_that_the_parity_gate_compares(extended: S
         ("s6", "eve", 250),
         ("s7", "eve", 250),
     ]
-    assert [(one.arrived_after_batch, one.differing) for one in judge(extended, D1)] == [(2, 0)]
+    assert [(parity.arrived_after_batch, parity.differing) for parity in judge(extended, D1)] == [(2, 0)]
     for day in (D1, D2):
         run(extended, RunRequest(SEARCHES, day, day, heal=True))
     assert days_to_compare(Lake.open(extended)) == [(SEARCHES, D1), (SEARCHES, D2)]
-    assert [(one.dataset, one.rows, one.arrived_after_batch, one.differing) for one in judge(extended)] == [
+    assert [
+        (parity.dataset, parity.rows, parity.arrived_after_batch, parity.differing) for parity in judge(extended)
+    ] == [
         (SEARCHES, 3, 0, 0),
         (SEARCHES, 2, 0, 0),
     ]

@@ -52,8 +52,8 @@ def test_records_of_a_topic_that_a_contract_names_are_landed_and_published(
     sent = [search("s1", "ana", clicked="t1"), search("s1", "ana", clicked="t1"), search("s2", "ben", results=[])]
     wrong = [search("w1", "ana", results=["t1", None]), search("w2", "ana", results="t1"), "oops"]
     with spark_session(extended) as spark:
-        streams.send(spark, servers, TOPIC, [(json.loads(one)["account_id"], one) for one in sent])
-        streams.send(spark, servers, TOPIC, [("ana", one) for one in wrong])
+        streams.send(spark, servers, TOPIC, [(json.loads(line)["account_id"], line) for line in sent])
+        streams.send(spark, servers, TOPIC, [("ana", line) for line in wrong])
     done, _ = tick(extended, Topics(servers))
     assert (done.rows_landed, done.rows_quarantined) == (3, 3)
     assert tick(extended, Topics(servers)) == []

@@ -74,8 +74,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, spark_remote: str, landin
     """The lake as the older version left it."""
     package = unpack_wheel(tmp_path_factory.mktemp("older"))
     home = tmp_path_factory.mktemp("home")
-    found = load_settings(home=home, catalog="embedded", spark_remote=spark_remote, engine="sail")
-    older = Older(package, found)
+    older_settings = load_settings(home=home, catalog="embedded", spark_remote=spark_remote, engine="sail")
+    older = Older(package, older_settings)
     drop(landing, D1, D2, D3)
     older.call("stream", "run", "--from", landing)
     for dataset in streams.CHAIN:
@@ -90,7 +90,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, spark_remote: str, landin
     older.die("ingest.after_write", "ingest", "--from", plays)
     older.die("ingest.after_raw", "ingest", "--from", later / f"impressions_{D4}.jsonl")
     older.die("heal.after_lease", "heal", "apply")
-    return found
+    return older_settings
 
 
 def leave_open(older: Older) -> None:
@@ -119,9 +119,9 @@ def call(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 def test_what_was_published_is_valid(call: Call) -> None:
-    found = call("vtts", "list")
-    assert isinstance(found, list)
-    reached = {row["dataset"]: row["vtts"] for row in found}
+    listed = call("vtts", "list")
+    assert isinstance(listed, list)
+    reached = {row["dataset"]: row["vtts"] for row in listed}
     assert {reached[dataset] for dataset in streams.CHAIN} == {f"{D3} 00:00:00+00:00"}
     assert reached["raw.plays"] == f"{D4} 00:00:00+00:00"
 
@@ -151,9 +151,7 @@ def test_the_upgrade_waits_for_the_lease_of_a_dead_healer(
     assert call("lake", "upgrade") == []
 
 
-def test_landings_that_were_cut_off_are_finished_with_no_row_lost_or_doubled(
-    settings: Settings, lake: Lake, landing: Path
-) -> None:
+def test_landings_that_were_cut_off_lose_and_double_no_row(settings: Settings, lake: Lake, landing: Path) -> None:
     ingest(settings, None, [landing / "later"])
     assert ids(lake, "raw.plays", "play_id") == ["p1", "p11", "p12", "p13", "p14", "p2", "p20", "p3", "p4"]
     assert ids(lake, "raw.impressions", "event_id") == ["e1", "e2", "e3", "e4"]

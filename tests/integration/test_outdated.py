@@ -56,9 +56,9 @@ def publish(settings: Settings, day: date, *datasets: str) -> None:
 
 
 def newest(settings: Settings, dataset: str, day: date = D1) -> Publication:
-    found = history(Lake.open(settings), dataset).newest(day)
-    assert found is not None
-    return found
+    publication = history(Lake.open(settings), dataset).newest(day)
+    assert publication is not None
+    return publication
 
 
 def taken(settings: Settings) -> int:
@@ -67,7 +67,7 @@ def taken(settings: Settings) -> int:
 
 
 def stale(settings: Settings) -> list[tuple[str, date, str]]:
-    return [(one.dataset, one.day, one.cause) for one in stale_days(Lake.open(settings))]
+    return [(stale_day.dataset, stale_day.day, stale_day.cause) for stale_day in stale_days(Lake.open(settings))]
 
 
 def test_labels_that_mature_leave_their_readers_valid_outdated_and_healed(tmp_path: Path) -> None:
@@ -100,9 +100,7 @@ def test_a_day_that_is_derived_again_to_the_same_rows_makes_no_work(tmp_path: Pa
     assert stale(settings) == []
 
 
-def test_a_publication_of_an_earlier_version_has_no_stamp_and_counts_as_unchanged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_publication_without_a_stamp_counts_as_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matinee.ledger import rows as module
 
     settings = example(tmp_path)
@@ -138,4 +136,4 @@ def test_both_engines_stamp_the_same_rows_alike(settings: Settings) -> None:
             run(chosen, RunRequest(dataset, D1, D2))
         stamps.append({dataset: newest(chosen, dataset).stamps for dataset in CHAIN})
     assert stamps[0] == stamps[1]
-    assert all(len(set(found.values())) > 1 for found in stamps[0].values())
+    assert all(len(set(hashes.values())) > 1 for hashes in stamps[0].values())

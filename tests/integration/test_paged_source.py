@@ -37,15 +37,17 @@ class _Page(TypedDict):
 
 @dataclass(frozen=True)
 class Api:
-    """The adapter: all that the source needs, and nothing of it in the package."""
+    """The adapter of the source; the package contains no part of it."""
 
     url: str
 
     def take(self, _: Settings, lease: Lease, __: SparkSession) -> None:
         pages = [Found(address, PLAYS, content=lines) for address, lines in self._pages()]
-        new = [one.landing for one in land(lease.lake, PLAYS, pages, stamp()) if one.landing and one.is_new]
+        new = [
+            outcome.landing for outcome in land(lease.lake, PLAYS, pages, stamp()) if outcome.landing and outcome.is_new
+        ]
         if new:
-            good, bad = (sum(getattr(one, name) for one in new) for name in ("rows_landed", "rows_quarantined"))
+            good, bad = (sum(getattr(landing, name) for landing in new) for name in ("rows_landed", "rows_quarantined"))
             record(lease.lake, Tick("ran", rows_landed=good, rows_quarantined=bad))
 
     def _pages(self) -> Iterator[tuple[str, bytes]]:
@@ -71,7 +73,7 @@ def _get(address: str) -> _Page:
 
 @dataclass
 class Served:
-    """What the API has: pages of events by token, in order; every other call is one too many."""
+    """The pages of the API: events by token, in order; every second call meets the rate limit."""
 
     pages: dict[str, list[streams.Event]]
     calls: int = 0
@@ -90,11 +92,11 @@ class Served:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    found = Served({"": [streams.play(1)], "second": [streams.play(2), {"play_id": "no play"}]})
+    source = Served({"": [streams.play(1)], "second": [streams.play(2), {"play_id": "no play"}]})
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = found.answer(self.path.partition("=")[2])
+            status, body = source.answer(self.path.partition("=")[2])
             self.send_response(status)
             self.send_header("Retry-After", "0.01")
             self.end_headers()
@@ -104,9 +106,9 @@ def served() -> Iterator[Served]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.address = f"http://127.0.0.1:{server.server_port}"
+        source.address = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield found
+        yield source
         server.shutdown()
 
 

@@ -1,4 +1,4 @@
-"""The batch judges the stream: what agrees scores one, each seeded difference is named right, repair ends it."""
+"""The batch judges the stream: equal rows score 1, each seeded difference is named by its cause, repair ends it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tests.support.lakes import D1, D2, NOON, at, land, raw_impression, raw_play
 from matinee.contracts.model import live_name
 from matinee.engine.session import spark_session
 from matinee.errors import InputsNotValidError, StreamDiffersError
-from matinee.live.catch_up import bring_up
+from matinee.live.catch_up import update_live
 from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
 from matinee.live.progress import progress
 from matinee.live.repair import expire, repair
@@ -55,7 +55,7 @@ def lake(settings: Settings) -> Lake:
 @pytest.fixture
 def spark(settings: Settings, lake: Lake) -> Iterator[SparkSession]:
     with spark_session(settings) as session:
-        bring_up(lake, session)
+        update_live(lake, session)
         yield session
 
 
@@ -63,22 +63,22 @@ def compared(lake: Lake, spark: SparkSession) -> dict[str, Parity]:
     return {dataset: compare(lake, spark, dataset, D1) for dataset in (ATTRIBUTIONS, OUTCOMES)}
 
 
-def test_a_live_day_that_agrees_scores_one_and_rows_that_came_after_the_batch_are_counted_apart(
+def test_a_live_day_that_agrees_scores_one_and_later_rows_count_apart(
     settings: Settings, lake: Lake, spark: SparkSession
 ) -> None:
     assert set(days_to_compare(lake)) == {(OUTCOMES, D1), (ATTRIBUTIONS, D1)}
-    found = judge(settings)
-    assert {(one.dataset, one.day, one.rows, one.differing) for one in found} == {
+    parities = judge(settings)
+    assert {(parity.dataset, parity.day, parity.rows, parity.differing) for parity in parities} == {
         (ATTRIBUTIONS, D1, 7, 0),
         (OUTCOMES, D1, 8, 0),
     }
-    assert {score for one in found for score in one.scores.values()} == {1.0}
+    assert {score for parity in parities for score in parity.scores.values()} == {1.0}
     assert judge(settings) == []
     with pytest.raises(InputsNotValidError, match="before its last window ended"):
         compare(lake, spark, OUTCOMES, D2)
     late = shown("plain", "late", event_ts=at(D1, NOON + MINUTE))
     land(lake, "raw.impressions", [late], seq=2, close=False, received=LATER)
-    bring_up(lake, spark)
+    update_live(lake, spark)
     after = compared(lake, spark)
     assert (after[OUTCOMES].arrived_after_batch, after[OUTCOMES].differing) == (2, 0)
     assert (after[ATTRIBUTIONS].arrived_after_batch, after[ATTRIBUTIONS].differing) == (1, 0)
@@ -97,21 +97,21 @@ def seed(lake: Lake, spark: SparkSession) -> None:
 
 
 @pytest.mark.slow
-def test_every_seeded_difference_is_named_by_its_cause_and_a_repair_ends_it(
+def test_every_seeded_difference_is_named_by_cause_and_repaired(
     settings: Settings, lake: Lake, spark: SparkSession
 ) -> None:
     seed(lake, spark)
-    found = compared(lake, spark)
-    assert found[OUTCOMES].causes == {"unknown": 1, "dropped": 1, "replayed": 1, "duplicate_id": 1, "clock_skew": 1}
-    assert found[ATTRIBUTIONS].causes == {"tie": 1}
-    assert found[ATTRIBUTIONS].scores["event_id"] == round(6 / 7, 9)
-    assert found[ATTRIBUTIONS].scores["play_id"] == 1
+    parities = compared(lake, spark)
+    assert parities[OUTCOMES].causes == {"unknown": 1, "dropped": 1, "replayed": 1, "duplicate_id": 1, "clock_skew": 1}
+    assert parities[ATTRIBUTIONS].causes == {"tie": 1}
+    assert parities[ATTRIBUTIONS].scores["event_id"] == round(6 / 7, 9)
+    assert parities[ATTRIBUTIONS].scores["play_id"] == 1
     with pytest.raises(StreamDiffersError, match="5 of 8 rows differ") as stopped:
         judge(settings, D1)
     assert f"repair --key {D1}" in stopped.value.next_step
     assert set(days_to_compare(lake)) == {(OUTCOMES, D1), (ATTRIBUTIONS, D1)}
     repair(settings, D1)
-    assert [one.differing for one in judge(settings)] == [0, 0]
+    assert [parity.differing for parity in judge(settings)] == [0, 0]
     spark.sql(
         f"UPDATE {lake.settings.catalog_name}.{live_name(OUTCOMES)} SET device = 'x' WHERE profile_id = 'plain'"
     ).collect()
@@ -135,7 +135,7 @@ def test_an_expired_day_stays_gone_and_still_wins_plays_of_the_next_one(
     play = raw_play(D2, "early", profile_id="plain", start_ts=at(D2, timedelta(hours=1)))
     land(lake, "raw.impressions", [late], seq=2, close=False, received=LATER)
     land(lake, "raw.plays", [play], seq=2, close=False, received=LATER)
-    bring_up(lake, spark)
+    update_live(lake, spark)
     rows = lake.table(live_name(ATTRIBUTIONS)).scan().to_arrow().to_pylist()
     assert sorted((row["play_id"], row["event_id"]) for row in rows) == [("early", "late"), ("next", "next")]
     outcomes = lake.table(live_name(OUTCOMES)).scan().to_arrow().to_pylist()

@@ -45,10 +45,10 @@ def publish(lake: Lake, run: Run) -> None:
 
 def tagged(lake: Lake) -> list[str]:
     tables = {dataset: lake.table(dataset).metadata.refs for dataset in (PLAYS, ATTRIBUTIONS)}
-    return [dataset for dataset, found in tables.items() if any(name.startswith(names.SET) for name in found)]
+    return [dataset for dataset, tags in tables.items() if any(name.startswith(names.SET) for name in tags)]
 
 
-@pytest.mark.parametrize("point", [one for one in points_of("pin") if one != "pin.after_end"])
+@pytest.mark.parametrize("point", [point for point in points_of("pin") if point != "pin.after_end"])
 def test_a_set_that_was_cut_off_is_held_whole_after_the_next_call(lake: Lake, tmp_path: Path, point: str) -> None:
     die(lake.settings, point, tmp_path / "marker", *PIN)
     [cut_off] = held(lake)
@@ -68,8 +68,8 @@ def test_a_set_that_was_cut_off_and_cannot_be_held_any_more_ends(lake: Lake, tmp
 
 
 def test_the_end_of_a_set_that_was_cut_off_is_finished_by_the_next_call(lake: Lake, tmp_path: Path) -> None:
-    one = hold(lake, {name: refs.head(lake.table(name)) for name in (PLAYS, ATTRIBUTIONS)}, UNTIL, "model 7", "me")
-    die(lake.settings, "pin.after_end", tmp_path / "marker", "-m", "matinee.cli.main", "pins", "end", one.pin_id)
+    pinned = hold(lake, {name: refs.head(lake.table(name)) for name in (PLAYS, ATTRIBUTIONS)}, UNTIL, "model 7", "me")
+    die(lake.settings, "pin.after_end", tmp_path / "marker", "-m", "matinee.cli.main", "pins", "end", pinned.pin_id)
     assert (held(lake), tagged(lake)) == ([], [PLAYS, ATTRIBUTIONS])
     end_overdue(lake, NOW)
     assert tagged(lake) == []

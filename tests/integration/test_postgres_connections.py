@@ -32,7 +32,7 @@ def test_lakes_that_are_opened_one_after_another_share_a_connection(settings: Se
     assert connections(first) == before
 
 
-def test_a_connection_that_the_server_has_ended_is_made_anew(settings: Settings) -> None:
+def test_a_connection_that_the_server_has_ended_is_opened_again(settings: Settings) -> None:
     lake = Lake.open(settings)
     connections(lake)
     with lake.catalog.engine.connect() as connection:  # type: ignore[attr-defined]

@@ -35,7 +35,7 @@ def lake(settings: Settings) -> Lake:
     return lake
 
 
-def test_rows_that_were_written_after_the_audit_are_audited_before_they_are_published(
+def test_rows_written_after_the_audit_are_audited_before_publishing(
     lake: Lake, settings: Settings, tmp_path: Path
 ) -> None:
     identity = write(settings, request()).publication_id or ""
@@ -51,23 +51,21 @@ def test_rows_that_were_written_after_the_audit_are_audited_before_they_are_publ
     assert ids(lake, PLAYS, "play_id") == []
 
 
-def test_a_branch_that_nothing_was_written_to_is_not_taken_for_the_publication_it_came_from(
-    lake: Lake, settings: Settings
-) -> None:
+def test_a_branch_without_a_write_is_not_taken_for_a_publication(lake: Lake, settings: Settings) -> None:
     run(settings, request(D2, "other"))
     planned = plan(lake, request())
     with pytest.raises(UsageError, match="was not written"):
         audit(settings, PLAYS, planned.run.publication_id)
 
 
-def test_an_attempt_that_was_published_is_followed_by_a_new_one_of_its_name(lake: Lake, settings: Settings) -> None:
+def test_a_published_attempt_is_followed_by_a_new_one_of_its_name(lake: Lake, settings: Settings) -> None:
     run(settings, request())
     land(lake, "raw.plays", [raw_play(D1, "late")], seq=2, close=False)
     assert run(settings, request()).publication_id == "core_plays_20260301_r1_2"
     assert ids(lake, PLAYS, "play_id") == ["late", "o1", "p1"]
 
 
-def test_steps_that_are_called_again_after_publishing_report_what_was_published(lake: Lake, settings: Settings) -> None:
+def test_steps_called_again_after_publishing_report_the_publication(lake: Lake, settings: Settings) -> None:
     first = run(settings, request())
     identity = first.publication_id or ""
     run(settings, request(attempt="r2"))

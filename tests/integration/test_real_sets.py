@@ -11,7 +11,7 @@ from tests.support.lakes import ids
 from matinee.days import end_of
 from matinee.engine.session import spark_session
 from matinee.landing.ingest import close_through, ingest
-from matinee.live.catch_up import bring_up
+from matinee.live.catch_up import update_live
 from matinee.parity.gate import judge
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
@@ -57,8 +57,8 @@ def test_every_play_goes_to_the_impression_that_its_source_names(
     settings: Settings, real_data: Path, name: str, impressions: int, plays: int, mismatches: int
 ) -> None:
     lake, last = land_and_publish(settings, real_data / name)
-    found = wrong(lake, real_data / name)
-    assert len(found) <= mismatches, found
+    mismatched = wrong(lake, real_data / name)
+    assert len(mismatched) <= mismatches, mismatched
     assert len(ids(lake, "core.impression_plays", "event_id")) == impressions
     assert len(ids(lake, "core.play_attributions", "play_id")) == plays
     assert {Validity(lake).vtts(dataset).vtts for dataset in CHAIN} == {end_of(last)}
@@ -67,11 +67,11 @@ def test_every_play_goes_to_the_impression_that_its_source_names(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["obd_random", "ebnerd"])
 def test_every_live_row_of_a_mature_day_is_the_batchs(settings: Settings, real_data: Path, name: str) -> None:
-    """Of sets that have one: ranklens is a single day, which nothing ends."""
+    """Only of sets with a mature day: ranklens is a single day, and no later event ends it."""
     lake, _ = land_and_publish(settings, real_data / name)
     with spark_session(settings) as spark:
-        bring_up(lake, spark)
-    found = judge(settings)
-    assert sum(one.rows for one in found) > 0
-    assert {(one.differing, one.arrived_after_batch) for one in found} == {(0, 0)}
-    assert {score for one in found for score in one.scores.values()} == {1.0}
+        update_live(lake, spark)
+    parities = judge(settings)
+    assert sum(parity.rows for parity in parities) > 0
+    assert {(parity.differing, parity.arrived_after_batch) for parity in parities} == {(0, 0)}
+    assert {score for parity in parities for score in parity.scores.values()} == {1.0}

@@ -31,32 +31,32 @@ CORE = ["core.impressions", "core.plays", "core.play_attributions", "core.impres
 
 @pytest.fixture
 def folder(extended: Settings, tmp_path: Path) -> Path:
-    """A landing folder of which two days are published in 4 buckets, of a contract that says 16 by now."""
-    found = tmp_path / "landing"
-    found.mkdir()
+    """A landing folder of which two days are published in 4 buckets; the contract now says 16."""
+    landing_folder = tmp_path / "landing"
+    landing_folder.mkdir()
     for day in (D1, D2):
         lines = [search(f"{day}-{number}", f"account {number}", day) for number in range(ACCOUNTS)]
-        land(extended, found, f"{day}", *lines)
-        close(extended, found, day, ACCOUNTS)
+        land(extended, landing_folder, f"{day}", *lines)
+        close(extended, landing_folder, day, ACCOUNTS)
     run(extended, RunRequest(SEARCHES, D1, D2))
     file = extended.sql_dir / "core" / "searches" / "contract.odcs.yaml"
     text = file.read_text().replace("buckets: 4", "buckets: 16").replace("maximum: 3", "maximum: 15")
     file.write_text(text.replace("version: 1.0.0", "version: 1.1.0"))
-    return found
+    return landing_folder
 
 
 def rows(settings: Settings) -> dict[date, list[tuple[str, int]]]:
     """By day the searches of the table, each with its bucket."""
-    found = defaultdict(list)
+    searches = defaultdict(list)
     for row in Lake.open(settings).table(SEARCHES).scan().to_arrow().to_pylist():
-        found[row["search_day"]].append((row["search_id"], row["account_bucket"]))
-    return {day: sorted(of_day) for day, of_day in found.items()}
+        searches[row["search_day"]].append((row["search_id"], row["account_bucket"]))
+    return {day: sorted(of_day) for day, of_day in searches.items()}
 
 
 def expected(day: date, buckets: int, *late: str) -> list[tuple[str, int]]:
-    """The searches of a day, in so many buckets; late ones are those of account 1."""
-    found = {f"{day}-{number}": f"account {number}" for number in range(ACCOUNTS)} | dict.fromkeys(late, "account 1")
-    return sorted((name, hashed(account) % buckets) for name, account in found.items())
+    """Return the searches of a day in so many buckets; late searches are those of account 1."""
+    accounts = {f"{day}-{number}": f"account {number}" for number in range(ACCOUNTS)} | dict.fromkeys(late, "account 1")
+    return sorted((name, hashed(account) % buckets) for name, account in accounts.items())
 
 
 def hashed(name: str) -> int:
@@ -79,26 +79,24 @@ def test_a_backfill_writes_day_after_day_whole_in_the_new_number(extended: Setti
     assert rows(extended) == {D1: expected(D1, 16), D2: expected(D2, 4)}
     [planned] = contract_changes(Lake.open(extended))
     assert (planned.changes, planned.days) == (changes, (D2,))
-    assert all(one.verdict != "fail" for day in (D1, D2) for one in audit_published(extended, SEARCHES, day))
+    assert all(verdict.verdict != "fail" for day in (D1, D2) for verdict in audit_published(extended, SEARCHES, day))
     run(extended, RunRequest(SEARCHES, D2, D2))
     assert rows(extended) == {D1: expected(D1, 16), D2: expected(D2, 16)}
     assert list(contract_changes(Lake.open(extended))) == []
     assert [Validity(Lake.open(extended)).status(SEARCHES, day).valid for day in (D1, D2)] == [True, True]
 
 
-def test_late_rows_of_a_day_in_the_old_number_bring_it_whole_into_the_new_one(extended: Settings, folder: Path) -> None:
+def test_late_rows_move_a_whole_day_into_the_new_number_of_buckets(extended: Settings, folder: Path) -> None:
     land(extended, folder, "late", search("late", "account 1", D1))
-    assert [one.cells for one in forecast(Lake.open(extended))] == [None]
+    assert [planned.cells for planned in forecast(Lake.open(extended))] == [None]
     assert heal(extended, D1) is None
     assert rows(extended) == {D1: expected(D1, 16, "late"), D2: expected(D2, 4)}
 
 
-def test_late_rows_are_healed_by_cell_once_the_days_before_are_in_the_same_number(
-    extended: Settings, folder: Path
-) -> None:
+def test_late_rows_are_healed_by_cell_once_earlier_days_are_rebucketed(extended: Settings, folder: Path) -> None:
     run(extended, RunRequest(SEARCHES, D2, D2))
     land(extended, folder, "late", search("late", "account 1", D2))
-    assert heal(extended, D2) is None  # Audits would compare a cell with one of other accounts.
+    assert heal(extended, D2) is None  # Audits would compare a cell with a cell of other accounts.
     run(extended, RunRequest(SEARCHES, D1, D1))
     land(extended, folder, "later", search("later", "account 1", D2))
     assert heal(extended, D2) == (dict(expected(D2, 16, "later"))["later"],)
@@ -143,7 +141,7 @@ def test_what_reads_days_in_the_old_number_comes_out_in_the_new_one(
         file = sql / dataset.replace(".", "/") / "contract.odcs.yaml"
         text = file.read_text().replace("buckets: 8", "buckets: 16").replace("maximum: 7", "maximum: 15")
         file.write_text(text.replace("version: 1.0.0", "version: 1.1.0", 1))
-    for dataset in reversed(CORE):  # What is derived before its inputs are reads them as they are.
+    for dataset in reversed(CORE):  # A dataset derived before its inputs reads them as they are.
         run(of_lake, RunRequest(dataset, D1, D2))
         assert number(of_lake, dataset) == 16
     for dataset in CORE:
@@ -163,6 +161,6 @@ def without_buckets(settings: Settings, dataset: str) -> list[str]:
 
 def number(settings: Settings, dataset: str) -> int | None:
     """The number of buckets that the rows of a dataset are in; None where some are in another."""
-    found = {(hashed(str(row["profile_id"])), row["profile_bucket"]) for row in read(settings, dataset)}
-    fitting = [count for count in (8, 16) if all(of_name % count == bucket for of_name, bucket in found)]
+    pairs = {(hashed(str(row["profile_id"])), row["profile_bucket"]) for row in read(settings, dataset)}
+    fitting = [count for count in (8, 16) if all(of_name % count == bucket for of_name, bucket in pairs)]
     return fitting[0] if len(fitting) == 1 else None

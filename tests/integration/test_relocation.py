@@ -33,7 +33,7 @@ def test_a_copied_lake_is_a_lake_of_its_own_once_it_is_relocated(settings: Setti
     with pytest.raises(ForeignTableError):
         publish(moved, PLAYS, identity)
 
-    done = {one.dataset: one for one in relocate(moved)}
+    done = {relocated.dataset: relocated for relocated in relocate(moved)}
 
     before = {name: original.table(name).metadata for name in done}
     assert done[PLAYS].copied == done[PLAYS].files == 2
@@ -44,7 +44,9 @@ def test_a_copied_lake_is_a_lake_of_its_own_once_it_is_relocated(settings: Setti
     for name, metadata in before.items():
         table = copy.table(name)
         assert table.metadata.refs == metadata.refs, name
-        assert [one.snapshot_id for one in table.metadata.snapshots] == [one.snapshot_id for one in metadata.snapshots]
+        assert [snapshot.snapshot_id for snapshot in table.metadata.snapshots] == [
+            snapshot.snapshot_id for snapshot in metadata.snapshots
+        ]
     assert all(str(tmp_path / "copy") in file.file_path for file in data_files(copy.table(PLAYS), "event_day"))
     publish(moved, PLAYS, identity)
     land(copy, "raw.plays", [raw_play(D1, "later")], seq=7, close=False)
@@ -54,7 +56,7 @@ def test_a_copied_lake_is_a_lake_of_its_own_once_it_is_relocated(settings: Setti
     assert refs.reference(copy.table(PLAYS), f"audit_{identity}") is None
 
 
-def test_a_relocation_that_was_killed_before_it_named_the_last_table_is_finished(settings: Settings) -> None:
+def test_a_relocation_killed_before_its_last_table_is_finished(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
     lake.catalog.rename_table(LAKE, f"{LAKE}{RELOCATING}")

@@ -52,9 +52,7 @@ def rating(key: str, viewer: str) -> str:
     return json.dumps(known) + "\n"
 
 
-def test_a_source_under_other_names_is_landed_published_and_healed_in_its_cells(
-    extended: Settings, tmp_path: Path
-) -> None:
+def test_a_source_with_other_names_is_landed_published_and_healed(extended: Settings, tmp_path: Path) -> None:
     assert check_all(extended.sql_dir) == []
     file = tmp_path / "ratings-1.jsonl"
     file.write_text("".join(rating(f"r{number}", f"viewer {number % 8}") for number in (*range(16), 3)))
@@ -63,7 +61,7 @@ def test_a_source_under_other_names_is_landed_published_and_healed_in_its_cells(
     run(extended, RunRequest(RATINGS, D1, D1))
     file.with_name("ratings-2.jsonl").write_text(rating("late", "viewer 1"))
     ingest(extended, None, [file.with_name("ratings-2.jsonl")], at(D3))
-    assert [(one.dataset, one.day) for one in stale_days(Lake.open(extended))] == [(RATINGS, D1)]
+    assert [(stale_day.dataset, stale_day.day) for stale_day in stale_days(Lake.open(extended))] == [(RATINGS, D1)]
     run(extended, RunRequest(RATINGS, D1, D1, heal=True))
     newest = history(Lake.open(extended), RATINGS).newest(D1)
     assert newest is not None

@@ -29,13 +29,13 @@ def test_a_retirement_that_was_killed_is_finished_by_the_next(
     lake: Lake, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     die(lake.settings, point, tmp_path / "marker", "-m", "matinee.cli.main", *RETIRE)
-    assert {one.state for one in retirements(lake).values()} == {"BEGUN"}
+    assert {retirement.state for retirement in retirements(lake).values()} == {"BEGUN"}
     [told] = retired(lake)
     assert (told["state"], told["next"]) == ("warning", f"`matinee dataset retire {OUTCOMES} --reason …` finishes it")
     monkeypatch.setenv("MATINEE_HOME", str(lake.settings.home))
     main([*RETIRE, "--output", "json"])
     assert json.loads(capsys.readouterr().out)["dropped"] == [LIVE, OUTCOMES]
-    assert {one.state for one in retirements(lake).values()} == {"DONE"}
-    assert [one["state"] for one in retired(lake)] == ["open"]
+    assert {retirement.state for retirement in retirements(lake).values()} == {"DONE"}
+    assert [entry["state"] for entry in retired(lake)] == ["open"]
     assert not lake.exists(OUTCOMES)
     assert list((lake.settings.home / "warehouse" / "core").iterdir()) == []

@@ -1,4 +1,4 @@
-"""Files that Sail reads: whoever wrote them, and however they hold what the table's columns say."""
+"""Sail reads the files of every writer, whatever physical type holds the values of a column."""
 
 from pathlib import Path
 

@@ -19,7 +19,7 @@ from matinee.table.catalog import Lake
 pytestmark = pytest.mark.spark
 
 
-def test_a_session_that_is_collected_does_not_close_what_other_sessions_use(settings: Settings) -> None:
+def test_a_collected_session_does_not_close_what_other_sessions_use(settings: Settings) -> None:
     from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator
 
     with spark_session(settings) as first:
@@ -71,7 +71,7 @@ def _connections(uri: str) -> int:
 
 
 @pytest.mark.postgres
-def test_sessions_give_their_connections_to_the_catalog_back_and_open_them_again(
+def test_sessions_return_their_catalog_connections_and_open_new_ones(
     postgres_uri: str, spark_remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(options, "IDLE_CONNECTION_MS", 500)

@@ -40,13 +40,11 @@ def send(settings: Settings, servers: str, *events: list[streams.Event]) -> None
         streams.produce(spark, servers, *events)
 
 
-def test_records_become_the_live_rows_that_the_batch_derives_whatever_happens_in_between(
-    settings: Settings, servers: str, tmp_path: Path
-) -> None:
+def test_records_become_the_live_rows_that_the_batch_derives(settings: Settings, servers: str, tmp_path: Path) -> None:
     """Repeats, a poisoned record, a lost checkpoint, a broker that was restarted, an event that is a day late."""
     lake = Lake.open(settings)
     send(settings, servers, [streams.impression(n) for n in range(4)], [streams.play(n) for n in range(3)])
-    assert [one.rows_landed for one in tick(settings, Topics(servers))] == [7, None]
+    assert [ticked.rows_landed for ticked in tick(settings, Topics(servers))] == [7, None]
     shutil.rmtree(settings.home / "stream")
     home = load_settings(home=tmp_path / "broker", catalog="embedded")
     processes.stop_all(home, [NAME])
@@ -92,9 +90,7 @@ def test_topics_of_other_brokers_are_refused(settings: Settings, servers: str, t
 
 
 @pytest.mark.slow
-def test_a_batch_that_is_not_what_the_contract_says_pauses_the_stream_before_the_live_tables(
-    settings: Settings, servers: str
-) -> None:
+def test_a_batch_against_its_contract_pauses_the_stream(settings: Settings, servers: str) -> None:
     lake = Lake.open(settings)
     send(settings, servers, [streams.impression(1)], [streams.play(1)])
     tick(settings, Topics(servers))
@@ -109,7 +105,7 @@ def test_a_batch_that_is_not_what_the_contract_says_pauses_the_stream_before_the
     send(settings, servers, [streams.impression(3)], [streams.play(3)])
     tick(settings, Topics(servers))
     assert ids(lake, live_name(OUTCOMES), "event_id") == ["e1", "e2", "e3"]
-    states = [one.state for one in ticks(lake)]
+    states = [ticked.state for ticked in ticks(lake)]
     assert (states[:5], set(states[5:])) == (["ran", "ran", "ran", "paused", "resumed"], {"ran"})
 
 
@@ -129,7 +125,7 @@ def test_of_two_ticks_one_leaves_and_a_dead_one_is_taken_over(settings: Settings
 
 
 @pytest.mark.slow
-def test_rows_that_were_landed_are_told_of_though_the_step_after_them_fails(
+def test_landed_rows_are_reported_though_the_next_step_fails(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from matinee.live.tick import Folder
@@ -143,9 +139,9 @@ def test_rows_that_were_landed_are_told_of_though_the_step_after_them_fails(
         return 0
 
     with monkeypatch.context() as patch:
-        patch.setattr("matinee.live.tick.bring_up", fail)
+        patch.setattr("matinee.live.tick.update_live", fail)
         with pytest.raises(CommitConflictError):
             tick(settings, folder)
-    assert [one.rows_landed for one in ticks(lake)] == [1]
+    assert [ticked.rows_landed for ticked in ticks(lake)] == [1]
     tick(settings, folder)
     assert ids(lake, live_name(OUTCOMES), "event_id") == ["e1"]

@@ -25,7 +25,7 @@ from matinee.table.catalog import Lake
 
 pytestmark = [pytest.mark.spark, pytest.mark.quick]
 STREAM, PARITY = str(CHECKOUT / "jobs" / "stream.py"), str(CHECKOUT / "jobs" / "parity.py")
-#: Those of a record's landing are reached beside the engine; the others by the process that ticks.
+#: Points of a record's landing are reached beside the engine; the others by the process that ticks.
 OF_TICK = [point for point in points_of("stream") if point not in {"stream.after_quarantine", "stream.after_raw"}]
 KILLS = 24
 

@@ -1,4 +1,4 @@
-"""Landing a micro-batch: whatever comes again, and in whatever batches, each record is there once."""
+"""Landing a micro-batch: each record lands once, however often and in whatever batches it comes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,8 +30,8 @@ def batch(spark: SparkSession, first: int, until: int, partition: int = 0) -> Da
     return records(spark, [(offset, RECORDS[offset], NOON) for offset in range(first, until)], partition)
 
 
-def records(spark: SparkSession, found: list[tuple[int, str, datetime]], partition: int = 0) -> DataFrame:
-    rows = [(f"plays/{partition}", *record) for record in found]
+def records(spark: SparkSession, sent: list[tuple[int, str, datetime]], partition: int = 0) -> DataFrame:
+    rows = [(f"plays/{partition}", *record) for record in sent]
     return spark.createDataFrame(rows, "file string, line long, payload string, landed_ts timestamp")
 
 
@@ -54,7 +54,7 @@ def test_records_become_rows_and_what_cannot_be_read_is_quarantined(settings: Se
     assert offsets.landed_through(lake, PLAYS, PLAYS) == {"plays/0": 4}
 
 
-def test_a_topic_that_is_shorter_than_what_was_landed_of_it_is_refused_where_it_has_no_identity(
+def test_a_topic_without_identity_that_became_shorter_is_refused(
     settings: Settings,
 ) -> None:
     lake = Lake.open(settings)
@@ -66,7 +66,7 @@ def test_a_topic_that_is_shorter_than_what_was_landed_of_it_is_refused_where_it_
 
 
 @pytest.mark.parametrize(
-    "again", [*(pytest.param(one, marks=pytest.mark.slow) for one in ((0, 4), (1, 4), (0, 6))), (3, 6)]
+    "again", [*(pytest.param(bounds, marks=pytest.mark.slow) for bounds in ((0, 4), (1, 4), (0, 6))), (3, 6)]
 )
 def test_a_batch_that_comes_again_with_other_bounds_adds_only_what_is_new(
     settings: Settings, again: tuple[int, int]
@@ -104,12 +104,12 @@ def test_a_landing_that_died_after_the_quarantine_goes_on_in_another_batch(
     assert unfinished(lake) == []
 
 
-def test_a_record_may_be_received_ten_minutes_after_its_broker_got_it_and_no_later(settings: Settings) -> None:
+def test_a_record_may_be_received_ten_minutes_after_its_broker_got_it(settings: Settings) -> None:
     lake, ahead = Lake.open(settings), timedelta(minutes=10)
     wild = received(2, datetime.max.replace(tzinfo=UTC)).replace("2026-03-01T11", "0001-01-01T11")
-    found = [received(0, NOON + ahead), received(1, NOON + ahead + timedelta(microseconds=1)), wild]
+    sent = [received(0, NOON + ahead), received(1, NOON + ahead + timedelta(microseconds=1)), wild]
     with spark_session(settings) as spark:
-        lines = records(spark, [(offset, record, NOON) for offset, record in enumerate(found)])
+        lines = records(spark, [(offset, record, NOON) for offset, record in enumerate(sent)])
         land_batch(lake, lake.registry.get(PLAYS), lines, LATER)
     assert ids(lake, PLAYS, "play_id") == ["p0"]
     bad = lake.table(QUARANTINE).scan().to_arrow().to_pylist()
@@ -117,7 +117,7 @@ def test_a_record_may_be_received_ten_minutes_after_its_broker_got_it_and_no_lat
     assert [offsets.last_streamed(lake, name, PLAYS).received_ts for name in (PLAYS, QUARANTINE)] == [NOON, NOON]
 
 
-def test_a_record_of_which_a_producers_clock_says_that_its_broker_got_it_tomorrow_came_with_its_batch(
+def test_a_record_with_a_broker_time_of_tomorrow_came_with_its_batch(
     settings: Settings,
 ) -> None:
     lake, tomorrow = Lake.open(settings), NOON + timedelta(days=1)
@@ -129,9 +129,7 @@ def test_a_record_of_which_a_producers_clock_says_that_its_broker_got_it_tomorro
     assert bad_lines(lake) == [("plays/0", 1)]
 
 
-def test_a_batch_that_was_cut_off_is_judged_again_by_the_time_that_it_began_with(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_that_was_cut_off_keeps_its_landing_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake.open(settings)
     contract, tomorrow = lake.registry.get(PLAYS), NOON + timedelta(days=1)
 

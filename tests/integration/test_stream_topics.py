@@ -40,9 +40,7 @@ def send(settings: Settings, servers: str, *events: list[streams.Event]) -> None
         streams.produce(spark, servers, *events)
 
 
-def test_records_of_an_aborted_transaction_are_not_landed_and_the_offsets_go_on(
-    settings: Settings, servers: str
-) -> None:
+def test_records_of_an_aborted_transaction_are_not_landed(settings: Settings, servers: str) -> None:
     lake = Lake.open(settings)
     send(settings, servers, [streams.impression(1)], [streams.play(1)])
     with kafka.clients() as jvm:
@@ -77,15 +75,15 @@ def test_records_that_an_older_catalog_does_not_have_are_landed_again(
     assert tick(settings, Topics(servers)) == []
 
 
-def test_a_topic_that_was_made_anew_stops_the_stream_until_it_is_accepted(settings: Settings, servers: str) -> None:
+def test_a_recreated_topic_stops_the_stream_until_it_is_accepted(settings: Settings, servers: str) -> None:
     lake = Lake.open(settings)
     send(settings, servers, [streams.impression(1)], [streams.play(1)])
     with spark_session(settings) as spark:
         streams.send(spark, servers, "plays", [("a1", "oops")])
     tick(settings, Topics(servers))
     with kafka.clients() as jvm:
-        kafka.make_anew(jvm, servers, "plays")
-    # It is longer by now than the old one was.
+        kafka.recreate(jvm, servers, "plays")
+    # The new topic is longer by now than the old topic was.
     send(settings, servers, [], [streams.play(number) for number in range(10, 30)])
     with spark_session(settings) as spark:
         streams.send(spark, servers, "plays", [("a1", "oops again")])
@@ -103,11 +101,14 @@ def test_a_topic_that_was_made_anew_stops_the_stream_until_it_is_accepted(settin
     assert unfinished(lake) == []
 
 
-def test_a_lake_that_noted_no_identity_goes_on_with_the_topic_that_is_there(settings: Settings, servers: str) -> None:
+def test_a_lake_without_a_topic_identity_goes_on_with_the_topic(settings: Settings, servers: str) -> None:
     lake = Lake.open(settings)
     send(settings, servers, [streams.impression(1)], [streams.play(1)])
     identities = topic_ids(servers, ["impressions", "plays", "others"])
-    assert {name: uuid.UUID(one).version for name, one in identities.items()} == {"impressions": 4, "plays": 4}
+    assert {name: uuid.UUID(identity).version for name, identity in identities.items()} == {
+        "impressions": 4,
+        "plays": 4,
+    }
     landed = [(f"plays/{partition}", 0, json.dumps(streams.play(1)), stamp()) for partition in range(2)]
     with spark_session(settings) as spark:
         lines = spark.createDataFrame(landed, "file string, line long, payload string, landed_ts timestamp")

@@ -162,6 +162,6 @@ def test_a_lake_of_format_2_gets_the_number_alone(tmp_path: Path) -> None:
     older = make_lake(tmp_path)
     with pytest.raises(LakeFormatError, match="matinee lake upgrade"):
         refs.create_branch(older.table(RAW), BRANCH, refs.head(older.table(RAW)))
-    assert [(one.dataset, one.step) for one in upgrade(older)] == [(LAKE, "format 2 -> 3")]
+    assert [(step.dataset, step.step) for step in upgrade(older)] == [(LAKE, "format 2 -> 3")]
     assert lake_format.number(make_lake(tmp_path)) == CURRENT
     land(make_lake(tmp_path), RAW, [raw_play(D1)], close=False)

@@ -1,4 +1,4 @@
-"""kill -9 while a lake is kept in shape, then the same again: the ledger complete, nothing needed gone."""
+"""kill -9 during upkeep, then the same call again: the ledger is complete and nothing needed is lost."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_a_recovery_that_was_killed_is_finished_by_the_next(lake: Lake, tmp_path
     lake.table(PLAYS).delete("play_id = 'p1'")
     die(lake.settings, point, tmp_path / "marker", JOB, "--what", "recover")
     upkeep.recover_all(lake.settings)
-    states = [one.state for one in recorded(lake, PLAYS).values()]
+    states = [publication.state for publication in recorded(lake, PLAYS).values()]
     assert sorted(states) == [State.PUBLISHED, State.PUBLISHED, State.WITHDRAWN]
 
 
@@ -50,7 +50,7 @@ def test_a_withdrawal_that_was_killed_counts_and_recovery_records_it(lake: Lake,
     assert reason is not None
     assert reason.detail == "withdrawn: doubled starts"
     upkeep.recover_all(lake.settings)
-    states = [one.state for one in recorded(lake, PLAYS).values()]
+    states = [publication.state for publication in recorded(lake, PLAYS).values()]
     assert sorted(states) == [State.PUBLISHED, State.PUBLISHED, State.WITHDRAWN]
 
 

@@ -1,4 +1,4 @@
-"""A restated, thinned or failing day takes validity from what was built on it, until all of that is mended."""
+"""A restated, thinned or failing day invalidates the days built on it, until all of them are healed."""
 
 import shutil
 from datetime import date, timedelta
@@ -40,9 +40,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def newest(settings: Settings, dataset: str, day: date = D1) -> Publication:
-    found = history(Lake.open(settings), dataset).newest(day)
-    assert found is not None
-    return found
+    publication = history(Lake.open(settings), dataset).newest(day)
+    assert publication is not None
+    return publication
 
 
 def is_valid(settings: Settings, dataset: str, day: date = D1) -> bool:
@@ -101,17 +101,17 @@ def test_a_run_that_is_written_again_without_a_day_gives_that_day_up(
     run(settings, RunRequest(JOINED, D2, D2))  # The attempt is stale from here on.
     withdraw(Lake.open(settings), newest(settings, ATTRIBUTIONS), "a broken player")
     assert publish(settings, JOINED, identity).days == (D2,)
-    states = {one.day: one.state for one in history(Lake.open(settings), JOINED).find(identity)}
+    states = {publication.day: publication.state for publication in history(Lake.open(settings), JOINED).find(identity)}
     assert states == {D1: State.ABANDONED, D2: State.PUBLISHED}
     assert publish(settings, JOINED, identity).days == (D2,)
 
 
-def test_a_withdrawal_raises_the_generation_at_once_and_lasts_until_all_ran_again(settings: Settings) -> None:
+def test_a_withdrawal_raises_the_generation_and_lasts_until_all_ran_again(settings: Settings) -> None:
     before = rows(settings)
     withdraw(Lake.open(settings), newest(settings, PLAYS), "doubled starts")
     assert Validity(Lake.open(settings)).status(PLAYS, D1).generation == 2
     reason = why(settings, JOINED)
-    assert [one.strip() for one in reason.lines()][-2:] == [
+    assert [line.strip() for line in reason.lines()][-2:] == [
         "core.plays 2026-03-01: withdrawn: doubled starts",
         "next: `matinee run core.plays --key 2026-03-01` publishes it again.",
     ]
@@ -119,7 +119,7 @@ def test_a_withdrawal_raises_the_generation_at_once_and_lasts_until_all_ran_agai
     assert (newest(settings, PLAYS).generation, newest(settings, PLAYS).run.buckets) == (2, None)
     assert why(settings, ATTRIBUTIONS).detail == "its input core.plays 2026-03-01 was restated: 1 ▸ 2"
     heal(settings, ATTRIBUTIONS)
-    assert newest(settings, ATTRIBUTIONS).run.buckets is None  # What the withdrawal was about is not known by cells.
+    assert newest(settings, ATTRIBUTIONS).run.buckets is None  # Nobody knows which cells the withdrawal is about.
     heal(settings, JOINED)
     assert all(is_valid(settings, dataset) for dataset in CHAIN)
     assert rows(settings) == before
@@ -127,14 +127,14 @@ def test_a_withdrawal_raises_the_generation_at_once_and_lasts_until_all_ran_agai
 
 def test_a_day_that_newly_fails_an_audit_is_withdrawn_and_the_audit_named(settings: Settings, tmp_path: Path) -> None:
     verdicts = audit_published(strict(settings, tmp_path), PLAYS, D1)
-    assert [one.audit for one in verdicts if one.blocks] == ["never"]
+    assert [verdict.audit for verdict in verdicts if verdict.blocks] == ["never"]
     assert is_valid(settings, PLAYS)
     audit_published(strict(settings, tmp_path / "again"), PLAYS, D1, withdraw_failing=True)
     reason = why(settings, PLAYS)
     assert (reason.kind, reason.detail) == ("failing", "withdrawn: never (3 bad rows) failed on main")
     assert "publications show core_plays_20260301_20260302_1" in reason.next_step
     assert why(settings, JOINED).root == reason
-    assert all(one.sample for one in newest(settings, PLAYS).verdicts if one.blocks)
+    assert all(verdict.sample for verdict in newest(settings, PLAYS).verdicts if verdict.blocks)
     assert is_valid(settings, PLAYS, D2)
     run(settings, RunRequest(PLAYS, D1, D1))
     assert is_valid(settings, PLAYS)
@@ -151,7 +151,7 @@ def test_a_healed_day_is_audited_again_in_all_its_buckets(settings: Settings, tm
     land(Lake.open(settings), "raw.plays", [raw_play(D1, "late", title_id="t1")], seq=3, close=False)
     heal(settings, PLAYS)
     assert len(newest(settings, PLAYS).run.buckets or ()) == 1
-    [failed] = [one for one in audit_published(strict(settings, tmp_path), PLAYS, D1) if one.blocks]
+    [failed] = [verdict for verdict in audit_published(strict(settings, tmp_path), PLAYS, D1) if verdict.blocks]
     assert failed.bad_rows == 4
 
 
@@ -184,7 +184,7 @@ def test_a_run_does_not_read_an_input_that_was_withdrawn_after_its_wait(settings
     )
 
 
-def test_what_was_made_from_an_input_that_was_withdrawn_meanwhile_is_published_and_not_valid(
+def test_a_publication_whose_input_was_withdrawn_meanwhile_is_not_valid(
     settings: Settings,
 ) -> None:
     identity = write(settings, RunRequest(ATTRIBUTIONS, D1, D1)).publication_id or ""

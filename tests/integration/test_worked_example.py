@@ -28,9 +28,9 @@ UPSTREAM = ("core.impressions", "core.plays", "core.play_attributions", "core.im
 
 def snippet(name: str) -> str:
     """Return the code block that follows a marker in the README."""
-    found = re.search(rf"<!-- worked example: {name} -->\n```\w+\n(.*?)```", README.read_text(), re.DOTALL)
-    assert found is not None, name
-    return found[1]
+    block = re.search(rf"<!-- worked example: {name} -->\n```\w+\n(.*?)```", README.read_text(), re.DOTALL)
+    assert block is not None, name
+    return block[1]
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def test_the_example_is_healed_explained_and_withdrawn_by_the_command_line(
         streams.impression(101, f"{D1}T12:00:00Z", title_id="late"),
         streams.impression(102, f"{D1}T12:00:00Z", title_id="t1"),
     )
-    (tmp_path / "impressions.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in late))
+    (tmp_path / "impressions.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in late))
     call("ingest", "--from", str(tmp_path / "impressions.jsonl"))
-    made = {(one["dataset"], one["day"]): one for one in call("heal", "apply")}
+    made = {(decision["dataset"], decision["day"]): decision for decision in call("heal", "apply")}
     healed = made[TITLES, str(D1)]
     assert (healed["decision"], healed["cells"]) == ("heal", 1)
     assert (TITLES, str(D2)) not in made
@@ -99,7 +99,7 @@ def test_the_example_is_healed_explained_and_withdrawn_by_the_command_line(
     assert call("late", "scan") == []
     shown = call("publications", "show", healed["publication"])
     assert (shown["buckets"], shown["days"][str(D1)]["rows"]) == (None, 2)
-    assert [one["dataset"] for one in shown["inputs"]] == ["core.impression_plays"]
+    assert [entry["dataset"] for entry in shown["inputs"]] == ["core.impression_plays"]
     call("day", "withdraw", TITLES, str(D1), "--reason", "wrong labels")
     assert call("vtts", "explain", TITLES)["held_by"]["detail"] == "withdrawn: wrong labels"
     call("run", TITLES, "--key", str(D1))

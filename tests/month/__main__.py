@@ -28,12 +28,12 @@ from tests.month.world import DAYS
 def main(seed: int, output: str, folder: Path) -> None:
     """Compare ways to meet late data over a simulated month."""
     scores = run_month(seed)
-    found = {"seed": seed, "days": DAYS, "policies": {name: asdict(score) for name, score in scores.items()}}
+    document = {"seed": seed, "days": DAYS, "policies": {name: asdict(score) for name, score in scores.items()}}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "month.json").write_text(json.dumps(found, indent=2))
+    (folder / "month.json").write_text(json.dumps(document, indent=2))
     plot_panels(folder / "month.png", f"A month of late data, seed {seed}", _panels(scores))
     if output == "json":
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(document))
     else:
         emit([_row(name, score) for name, score in scores.items()], output, title=f"{DAYS} days, seed {seed}")
 
@@ -60,7 +60,7 @@ def _panels(scores: dict[str, Score]) -> dict[str, dict[str, float]]:
     measures: dict[str, Callable[[Score], float]] = {
         "false calls for a person": lambda score: score.false_calls,
         "heals that changed no row": lambda score: score.wasted,
-        "million rows derived anew": lambda score: score.rows / 1e6,
+        "million rows derived again": lambda score: score.rows / 1e6,
         "million row-hours missing": lambda score: score.missing_row_hours / 1e6,
         "hours to publish, median": lambda score: score.hours_to_publish,
     }

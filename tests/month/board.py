@@ -59,7 +59,7 @@ class Day:
 
     @property
     def is_lost(self) -> bool:
-        """Whether rows of it never come; no policy may ask."""
+        """Whether rows of the day never come; no policy may ask."""
         return self.number in self.feed.lost
 
     def receive(self, news: News) -> None:
@@ -85,7 +85,7 @@ class Score:
         heals: repairs of published days; wasted: those of them that changed no row.
         waits: looks at which a day that had ended was not published yet.
         right_calls, false_calls: calls for a person because of days of which rows were lost, and of which none were.
-        cells, rows: derived anew over the four tables, first publications apart.
+        cells, rows: derived again in the four tables, without first publications.
         wrong_hours: hours, summed over days, in which published data lacked rows that had landed.
         missing_row_hours: the same, times the rows lacking.
         hours_to_publish: median over days, from their end.
@@ -157,12 +157,12 @@ class Board:
         span = Span(instant(day.first), instant(day.last))
         buckets = BUCKETS if whole_days else len(day.buckets)
         for dataset, days in reached_days(REGISTRY, day.feed.source.dataset, span).items():
-            self.derive(dataset, [one for one in days if self._stands(dataset, one)], buckets)
+            self.derive(dataset, [event_day for event_day in days if self._stands(dataset, event_day)], buckets)
         self.repaired(day)
 
     def derive(self, dataset: str, days: Sequence[date], buckets: int = BUCKETS) -> None:
-        """Count cells of a dataset that are derived anew."""
-        source = next(one for one in self.days if (one.kind == "impression") == ("impression" in dataset))
+        """Count cells of a dataset that are derived again."""
+        source = next(other for other in self.days if (other.kind == "impression") == ("impression" in dataset))
         self.score.cells += buckets * len(days)
         self.cells_today += buckets * len(days)
         for day in days:

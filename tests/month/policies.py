@@ -10,7 +10,7 @@ from matinee.healing.arrival_curve import STEP, ArrivalCurve, is_due, judge, sil
 from tests.month.board import NEEDED_SHARE, Board, Day, Look, Score, looks
 from tests.month.world import LOOKED_AT_DAYS, Feed, Source, simulate
 
-#: Cells that the healer may derive anew in a UTC day.
+#: Cells that the healer may derive again in a UTC day.
 BUDGET_CELLS = 2_000
 RECOMPUTED_DAYS = 7
 Policy = Callable[[Board, datetime], None]
@@ -42,15 +42,15 @@ class Ours:
     def _curve(self, board: Board, day: Day, now: datetime) -> ArrivalCurve | None:
         key = day.feed.source, now.date()
         if key not in self.curves:
-            earlier = [one for one in board.days[day.feed.source] if one.published and one.day < now.date()]
-            learned = [_seen(day.feed, one, now) for one in earlier[-LEARNED_DAYS:]]
+            earlier = [past for past in board.days[day.feed.source] if past.published and past.day < now.date()]
+            learned = [_seen(day.feed, past, now) for past in earlier[-LEARNED_DAYS:]]
             self.curves[key] = ArrivalCurve.learn(learned)
         return self.curves[key]
 
     @staticmethod
     def _silent(day: Day, now: datetime) -> timedelta:
         since = start_of(day.day)
-        heard = [one for one in day.feed.heard if one[1] > since - timedelta(days=7)]
+        heard = [span for span in day.feed.heard if span[1] > since - timedelta(days=7)]
         return silence(heard, since, now, usual_gap(heard, since))
 
 
@@ -80,7 +80,7 @@ class FixedThreshold:
 
 @dataclass(frozen=True)
 class NightlyRecompute:
-    """Derives the last days anew every night, whatever they have; asks nothing, calls nobody."""
+    """Derives the last days again every night, whatever they have; asks nothing, calls nobody."""
 
     hour: timedelta = timedelta(hours=3)
 

@@ -104,8 +104,8 @@ class Feed:
 
     def news(self, first: int, last: int) -> Iterator[News]:
         """Yield what arrived in the ticks [first, last), by event day."""
-        found = slice(*np.searchsorted(self.uploads.arrived, (first, last)))
-        arrived = self.uploads.take(np.arange(found.start, found.stop))
+        places = slice(*np.searchsorted(self.uploads.arrived, (first, last)))
+        arrived = self.uploads.take(np.arange(places.start, places.stop))
         for day in np.unique(arrived.day):
             of_day = arrived.take(np.flatnonzero(arrived.day == day))
             new = of_day.take(np.flatnonzero(~of_day.again))
@@ -126,17 +126,18 @@ def simulate(seed: int) -> tuple[Feed, ...]:
 
 def _feed(source: Source, rng: np.random.Generator) -> Feed:
     uploads = [_day(source, day, rng) for day in range(DAYS)]
-    expected = tuple(len(one.event) * source.rows for one in uploads)
+    expected = tuple(len(upload.event) * source.rows for upload in uploads)
     lost = frozenset({LOST_DAY} if source is IMPRESSIONS else ())
     for day in lost:
         kept = (uploads[day].event % TICKS_A_DAY < 17 * HOUR) | (rng.random(len(uploads[day].event)) < 0.5)
         uploads[day] = uploads[day].take(np.flatnonzero(kept))
     if source is IMPRESSIONS:
-        uploads = [_held_back(one) for one in uploads]
+        uploads = [_held_back(upload) for upload in uploads]
     else:
         uploads.append(_sent_again(uploads[SENT_AGAIN_DAY], rng))
     parts = (
-        np.concatenate([getattr(one, name) for one in uploads]) for name in ("arrived", "event", "bucket", "again")
+        np.concatenate([getattr(upload, name) for upload in uploads])
+        for name in ("arrived", "event", "bucket", "again")
     )
     joined = Uploads(*parts)
     joined = joined.take(np.argsort(joined.arrived, kind="stable"))
@@ -179,4 +180,4 @@ def _heard(arrived: Array) -> list[Heard]:
     """Return the spans of ticks in which something arrived, each unbroken."""
     ticks = np.unique(arrived)
     breaks = [0, *(np.flatnonzero(np.diff(ticks) > 1) + 1).tolist(), len(ticks)]
-    return [(instant(int(ticks[one])), instant(int(ticks[after - 1]) + 1)) for one, after in pairwise(breaks)]
+    return [(instant(int(ticks[begin])), instant(int(ticks[after - 1]) + 1)) for begin, after in pairwise(breaks)]

@@ -107,9 +107,9 @@ def test_a_job_is_started_and_ends_with_its_report(lake: Settings, aws_endpoint:
     event = run(task, context)
     job = event["job_details"]
     emr = boto3.client("emr-serverless", endpoint_url=aws_endpoint, region_name="us-east-1")
-    found = emr.get_job_run(applicationId=job["application_id"], jobRunId=job["job_id"])["jobRun"]
-    assert found["state"] == "SUCCESS"
-    submitted = found["jobDriver"]["sparkSubmit"]
+    job_run = emr.get_job_run(applicationId=job["application_id"], jobRunId=job["job_id"])["jobRun"]
+    assert job_run["state"] == "SUCCESS"
+    submitted = job_run["jobDriver"]["sparkSubmit"]
     assert (submitted["entryPoint"], submitted["entryPointArguments"][0]) == ("s3://code/jobs/step.py", "publish")
 
     leave(lake, task.report, Report(step="publish", dataset="core.plays", publication_id="p1", rows=Rows(out=7)))
@@ -140,6 +140,6 @@ def test_a_step_leaves_its_report_in_the_object_store(lake: Settings) -> None:
     uri = f"{lake.warehouse}/_reports/recover.json"
     assert read_report(uri, lake) is None
     assert main("maintain", ["--what", "recover", "--report", uri]) == 0
-    found = read_report(uri, lake)
-    assert found is not None
-    assert found.step == "recover"
+    report = read_report(uri, lake)
+    assert report is not None
+    assert report.step == "recover"

@@ -21,7 +21,7 @@ def test_what_may_pass_is_tried_again_and_what_will_not_fails_at_once(kind: type
 
     from matinee_airflow.retries import RETRY_POLICY
 
-    decision = RETRY_POLICY.evaluate(kind("it broke", next_step="mend it"), try_number=1, max_tries=3)
+    decision = RETRY_POLICY.evaluate(kind("it broke", next_step="repair it"), try_number=1, max_tries=3)
     assert decision.action is (RetryAction.RETRY if issubclass(kind, TransientError) else RetryAction.FAIL)
 
 
@@ -46,11 +46,11 @@ def test_an_error_of_airflow_itself_is_left_to_airflow() -> None:
 def test_an_error_survives_the_report(kind: type[MatineeError]) -> None:
     from matinee_airflow.retries import raised_again
 
-    found = raised_again(ErrorReport.of(kind("it broke", next_step="mend it", facts={"day": "2026-03-01"})))
-    assert (type(found), found.message, found.next_step, found.facts) == (
+    error = raised_again(ErrorReport.of(kind("it broke", next_step="repair it", facts={"day": "2026-03-01"})))
+    assert (type(error), error.message, error.next_step, error.facts) == (
         kind,
         "it broke",
-        "mend it",
+        "repair it",
         {"day": "2026-03-01"},
     )
 
@@ -61,15 +61,15 @@ def test_an_error_that_another_package_defines_survives_the_report() -> None:
     class RouteLostError(TransientError):
         """Of a system to come."""
 
-    assert type(raised_again(ErrorReport.of(RouteLostError("it broke", next_step="mend it")))) is RouteLostError
+    assert type(raised_again(ErrorReport.of(RouteLostError("it broke", next_step="repair it")))) is RouteLostError
 
 
 def test_an_unknown_error_of_a_report_is_terminal_and_keeps_its_name() -> None:
     from matinee_airflow.retries import raised_again
 
-    found = raised_again(ErrorReport.of(KeyError("play_id")))
-    assert type(found) is TerminalError
-    assert "KeyError: 'play_id'" in found.message
+    error = raised_again(ErrorReport.of(KeyError("play_id")))
+    assert type(error) is TerminalError
+    assert "KeyError: 'play_id'" in error.message
 
 
 def test_the_policy_survives_serialization() -> None:

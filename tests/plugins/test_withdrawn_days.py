@@ -45,9 +45,9 @@ def publish(lake: Lake, dataset: str, day: date, inputs: dict[str, int], generat
 
 
 def newest(lake: Lake, day: date) -> Publication:
-    found = history(lake, PLAYS).newest(day)
-    assert found is not None
-    return found
+    publication = history(lake, PLAYS).newest(day)
+    assert publication is not None
+    return publication
 
 
 def waiting(lake: Lake, day: date) -> str:

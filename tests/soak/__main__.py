@@ -38,10 +38,10 @@ def main(minutes: float, catalog: str, seed: int, output: str, keep: bool) -> No
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     outcomes = []
     with _folder(keep=keep) as folder, own_server(load_settings(home=folder, catalog="embedded")) as remote:
-        for one in chosen:
-            with _lake(one, folder / one) as settings:
+        for name in chosen:
+            with _lake(name, folder / name) as settings:
                 ready = settings.model_copy(update={"spark_remote": remote})
-                outcomes.append(soak(ready, folder / f"{one}-soak", 60 * minutes / len(chosen), seed, _tell))
+                outcomes.append(soak(ready, folder / f"{name}-soak", 60 * minutes / len(chosen), seed, _tell))
     if output == "json":
         click.echo(json.dumps([outcome.document() for outcome in outcomes], indent=2))
     else:

@@ -73,7 +73,7 @@ class Events:
         return row
 
     def _seen(self, at: datetime) -> Row:
-        # One profile has a third of all events: its bucket is in everybody's way.
+        # One profile has a third of all events: every writer meets its bucket.
         profile = PROFILES[0] if self.random.random() < 1 / 3 else self.random.choice(PROFILES)
         received = at + timedelta(milliseconds=self.random.randrange(3 * DAY_MS))
         return {"profile_id": profile, "title_id": self.random.choice(TITLES), "received_ts": _text(received)}

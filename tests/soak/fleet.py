@@ -68,18 +68,18 @@ class Fleet:
             time.sleep(0.2)
 
     def watch(self) -> None:
-        """Note who has ended though nobody told it to."""
+        """Note the workers that ended without being told to."""
         for member in self.members:
             ended = member.process.poll()
             if ended is not None:
                 self._note_death(member, ended)
 
     def kill_one(self, random: Random) -> None:
-        """Kill a publisher at whatever it does, and start it again; it then goes on with what it was about.
+        """Kill a publisher at any moment and start it again; it then repeats the work that it had begun.
 
-        Only who has ended a turn since it began is killed, or a slow machine would see nothing published.
+        Only a publisher that has ended a turn since its start is killed: else a slow machine would publish nothing.
         """
-        able = [one for one in self.members if one.role == "publisher" and self._has_ended_a_turn(one)]
+        able = [member for member in self.members if member.role == "publisher" and self._has_ended_a_turn(member)]
         member = random.choice(able) if able else None
         if member is None or member.process.poll() is not None:
             return
@@ -90,7 +90,7 @@ class Fleet:
         member.process = self._start(member.role, member.name, member.life)
 
     def stop(self) -> None:
-        """Let everybody finish the turn that runs; who does not is noted as dead."""
+        """Let every worker finish its turn; a worker that does not is noted as dead."""
         self.watch()
         (self.folder / "stop").touch()
         deadline = time.monotonic() + LAST_TURN_S

@@ -31,17 +31,17 @@ class Violation:
 
 def doubled(dataset: str, keys: Keys) -> Iterator[Violation]:
     """Yield the days that have a key more than once."""
-    for day, found in sorted(keys.items()):
-        twice = [key for key, rows in found.items() if rows > 1]
+    for day, counts in sorted(keys.items()):
+        twice = [key for key, rows in counts.items() if rows > 1]
         if twice:
             yield Violation("doubled", dataset, f"{day}: {_some(twice)}")
 
 
 def differing(
-    dataset: str, day: date, expected: Collection[str], found: Collection[str], source: str
+    dataset: str, day: date, expected: Collection[str], present: Collection[str], source: str
 ) -> Iterator[Violation]:
     """Yield the keys that a day lacks, and those that it should not have."""
-    lost, more = set(expected) - set(found), set(found) - set(expected)
+    lost, more = set(expected) - set(present), set(present) - set(expected)
     if lost:
         yield Violation("lost", dataset, f"{day} lacks {_some(lost)} of {source}")
     if more:
@@ -62,7 +62,7 @@ def why_unaudited(lake: Lake, table: "Table", snapshot_id: int, notes: Collectio
     """Return why readers should not see a snapshot of `main`; None where it is as it must be.
 
     A publication has passed its audits as the ledger has it, and its snapshot holds the files that were audited: it is
-    that snapshot, or a replay that added the same files. An audited snapshot that has expired is taken at its word.
+    that snapshot, or a replay that added the same files. An audited snapshot that has expired is trusted.
 
     Args:
         lake: the lake.
@@ -80,10 +80,10 @@ def why_unaudited(lake: Lake, table: "Table", snapshot_id: int, notes: Collectio
     audited = next(iter(notes)).audited_snapshot_id
     if audited is None or table.metadata.snapshot_by_id(audited) is None:
         return None
-    ours, theirs = ({file.file_path for file in added_files(table, one)} for one in (snapshot_id, audited))
+    ours, theirs = ({file.file_path for file in added_files(table, added_by)} for added_by in (snapshot_id, audited))
     return None if ours == theirs else f"has other files than {audited}, which was audited"
 
 
-def _some(found: Iterable[str]) -> str:
-    keys = sorted(set(found))
+def _some(listed: Iterable[str]) -> str:
+    keys = sorted(set(listed))
     return f"{len(keys)} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"

@@ -58,9 +58,9 @@ class Landed:
         return kept if kept and kept.is_file() else Path(landing.file)
 
     def up_to(self, dataset: str, day: date, landing_seq: int) -> set[str]:
-        """Return the distinct keys of a day that were landed up to a landing number, that one included."""
-        found = (keys for number, keys in self.files[dataset].items() if number <= landing_seq)
-        return {key for keys in found for of, key in keys if of == day}
+        """Return the distinct keys of a day that were landed up to a landing number, inclusive."""
+        by_file = (keys for number, keys in self.files[dataset].items() if number <= landing_seq)
+        return {key for keys in by_file for of, key in keys if of == day}
 
     def _in_history(self, dataset: str) -> Iterator[Landing]:
         for landing in landed_after(self.lake, dataset, 0):

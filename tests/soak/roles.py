@@ -29,7 +29,7 @@ from tests.soak.witness import CHAIN, Witness
 
 
 class Desk:
-    """Where a worker sits: the lake's settings, the folder that all workers share, its own name and chance.
+    """What a worker works with: the lake's settings, the folder that all workers share, its name and random numbers.
 
     `life` counts how often the worker was started: a restarted one does not take the same turns again.
     """
@@ -85,7 +85,7 @@ class Lander:
 
 
 class Replacer:
-    """Lands a file that somebody replaces in that moment by another of as many lines; then what it is by now."""
+    """Lands a file that is replaced meanwhile by another file of as many lines; then lands the new file."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -99,7 +99,7 @@ class Replacer:
         replacing = Timer(self.desk.random.uniform(0.05, 1.0), self._put, [after])
         replacing.start()
         reports = []
-        # A file that changes is refused; what it is when nobody changes it any more lands.
+        # A file that changes is refused; the last version lands.
         with suppress(LandingRefusedError, ConservationError):
             reports += ingest(self.desk.settings, None, [self.path], LANDED)
         replacing.join()
@@ -114,7 +114,7 @@ class Replacer:
 
 
 class Publisher:
-    """Publishes a day at random, table by table; after a kill it first runs what it was about, as a retry does."""
+    """Publishes a day at random, table by table; after a kill it first repeats the run that it had begun."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -162,8 +162,8 @@ class Healer:
     def turn(self, turn: Turn) -> None:
         """Heal until nothing is stale."""
 
-        def decided(one: Decision) -> None:
-            if one.decision == "heal":
+        def decided(decision: Decision) -> None:
+            if decision.decision == "heal":
                 self.desk.published(replayed=False)
             if (self.desk.folder / "stop").exists():
                 raise ToldToStopError
@@ -173,7 +173,7 @@ class Healer:
 
 
 class Compactor:
-    """Compacts what is worth it, and a core day at random even where it is not: publications must get past that."""
+    """Compacts what is worth it, and at random a core day that is not: publications must be replayed past it."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -196,7 +196,7 @@ class Compactor:
 
 
 class Expirer:
-    """Expires as if the retention were over for all that was there before the oldest turn that still runs."""
+    """Expires as if the retention were over for everything older than the oldest turn that still runs."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -237,7 +237,7 @@ class Withdrawer:
 
 
 class Restorer:
-    """Sets `main` of a table back to before its last publication; at its next turn it publishes those days anew."""
+    """Sets `main` of a table back to before its last publication; at its next turn it publishes those days again."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -255,7 +255,7 @@ class Restorer:
         if last + 1 >= len(line):
             return
         lost = Run.from_summary(line[last][1])
-        # First the word, then the move: a reader that sees the one has to know of the other.
+        # The journal line comes before the move: a reader that sees the move has to know of the line.
         publication = {"dataset": lost.dataset, "publication": lost.publication_id}
         self.desk.journal.write("set_back", **publication)
         try:
@@ -282,7 +282,7 @@ class Reader:
             turn.reads = self.witness.reads - before
 
 
-#: What a publication is told that was on `main` before that was set back.
+#: The error text of a publication that was on `main` before `main` was set back.
 SET_BACK = "was set back since"
 #: Tables whose snapshots expire; the ledger's own do not.
 EXPIRED = (*RAW, "raw.quarantine", *CHAIN)

@@ -1,4 +1,4 @@
-"""Before and after a soak: a lake to begin with; and one in which nothing is stale, held against a full recompute."""
+"""Before a soak: a lake with its first days. After a soak: nothing is stale, and all equals a full recompute."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -81,7 +81,9 @@ def _restore(settings: Settings, lake: Lake) -> None:
 
 
 def _unsettled(lake: Lake) -> Iterator[Violation]:
-    yield from (Violation("unsettled", one.dataset, f"{one.day} is stale: {one.cause}") for one in stale_days(lake))
+    yield from (
+        Violation("unsettled", stale.dataset, f"{stale.day} is stale: {stale.cause}") for stale in stale_days(lake)
+    )
     validity = Validity(lake)
     for name in CHAIN:
         for day in DAYS:

@@ -1,4 +1,4 @@
-"""One soak on one lake: begin, let everybody at it, bring it to rest, judge."""
+"""One soak on one lake: begin, run the workers, bring the lake to rest, judge."""
 
 import time
 from collections.abc import Callable
@@ -23,13 +23,13 @@ def soak(
     told: Callable[[str], None],
     patience_s: float = 0,
 ) -> Outcome:
-    """Run all workers on a new lake for some seconds, then hold it against a full recompute.
+    """Run all workers on a new lake for some seconds, then compare it with a full recompute.
 
     Args:
         settings: of a lake without tables; `spark_remote` names a server that runs.
         folder: a new one, for files, journals and logs.
         seconds: how long the workers have, from when all of them are ready.
-        seed: of all chance; what comes of it also depends on who is quicker.
+        seed: of all random numbers; the outcome also depends on which worker is quicker.
         told: called with a line of progress now and then.
         patience_s: how much longer they have until each role has come to something and a publisher was killed.
     """
@@ -41,15 +41,15 @@ def soak(
         start = time.monotonic()
         _watch(fleet, start, seconds, patience_s, told)
         fleet.stop()
-        found = gather(fleet, settings.catalog, time.monotonic() - start)
+        outcome = gather(fleet, settings.catalog, time.monotonic() - start)
     told(f"{settings.catalog}: all at rest; healing the rest, then a full recompute")
-    found.violations += settle(settings)
-    found.violations += judge(settings, folder)
-    return found
+    outcome.violations += settle(settings)
+    outcome.violations += judge(settings, folder)
+    return outcome
 
 
 def _watch(fleet: Fleet, start: float, seconds: float, patience_s: float, told: Callable[[str], None]) -> None:
-    """Kill and tell until the time is over, or a worker has died."""
+    """Kill publishers and report progress until the time is over or a worker has died."""
     random = Random(f"{fleet.seed} kills")  # noqa: S311 - chance, no secrets
     next_told, next_kill = start + TOLD_S, start + random.uniform(0.5, 1.0) * KILL_S
     while (now := time.monotonic()) < start + seconds + patience_s and not fleet.died:
@@ -58,9 +58,9 @@ def _watch(fleet: Fleet, start: float, seconds: float, patience_s: float, told: 
             fleet.kill_one(random)
             next_kill = now + random.uniform(0.5, 1.5) * KILL_S
         if now >= next_told:
-            found = gather(fleet, fleet.settings.catalog, now - start)
-            told(progress(found))
+            outcome = gather(fleet, fleet.settings.catalog, now - start)
+            told(progress(outcome))
             next_told += TOLD_S
-            if now >= start + seconds and found.complete:
+            if now >= start + seconds and outcome.complete:
                 return
         time.sleep(0.1)

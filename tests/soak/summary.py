@@ -18,7 +18,7 @@ CONFLICT, REFUSAL = "CommitConflictError", "StaleInputsError"
 
 @dataclass
 class Tally:
-    """What the turns of one role came to.
+    """The counts of the turns of one role.
 
     Conflicts and refusals are counted where they were met, also if the work was run again on the spot; `unfinished` are
     the turns that ended with one of them or with an input that is not valid, by type.
@@ -73,8 +73,8 @@ class Outcome:
     @property
     def invariants(self) -> dict[str, int]:
         """How often each invariant did not hold."""
-        found = Counter(one.invariant for one in self.violations)
-        return {name: found[name] for name in INVARIANTS}
+        counts = Counter(violation.invariant for violation in self.violations)
+        return {name: counts[name] for name in INVARIANTS}
 
     def document(self) -> dict[str, object]:
         """Return all of it as plain values."""
@@ -83,42 +83,48 @@ class Outcome:
 
 def gather(fleet: Fleet, catalog: str, seconds: float) -> Outcome:
     """Return what the journals say so far."""
-    found = Outcome(catalog, seconds, fleet.seed, fleet.kills, errors=list(fleet.died))
+    outcome = Outcome(catalog, seconds, fleet.seed, fleet.kills, errors=list(fleet.died))
     for member in fleet.members:
         for line in fleet.journal(member).lines():
-            found.roles[member.role].add(line)
-            found.violations += [Violation(**one) for one in line.get("violations", ())]
+            outcome.roles[member.role].add(line)
+            outcome.violations += [Violation(**violation) for violation in line.get("violations", ())]
             if line.get("trace"):
-                found.errors.append(f"{member.name}: {line['trace']}")
-    return found
+                outcome.errors.append(f"{member.name}: {line['trace']}")
+    return outcome
 
 
-def progress(found: Outcome) -> str:
-    """Return one line: how far it is."""
-    commits = " · ".join(f"{role} {tally.commits}" for role, tally in found.roles.items() if role != "reader")
-    conflicts, replays = (sum(getattr(one, of) for one in found.roles.values()) for of in ("conflicts", "replays"))
+def progress(outcome: Outcome) -> str:
+    """Return one line of progress."""
+    commits = " · ".join(f"{role} {tally.commits}" for role, tally in outcome.roles.items() if role != "reader")
+    conflicts, replays = (
+        sum(getattr(tally, of) for tally in outcome.roles.values()) for of in ("conflicts", "replays")
+    )
     return (
-        f"{found.catalog} {found.seconds:4.0f} s  {commits}  conflicts {conflicts}  replays {replays}  "
-        f"kills {found.kills}  reads {found.roles['reader'].reads}  "
-        f"violations {len(found.violations)}  errors {len(found.errors)}"
+        f"{outcome.catalog} {outcome.seconds:4.0f} s  {commits}  conflicts {conflicts}  replays {replays}  "
+        f"kills {outcome.kills}  reads {outcome.roles['reader'].reads}  "
+        f"violations {len(outcome.violations)}  errors {len(outcome.errors)}"
     )
 
 
 def show(outcomes: Iterable[Outcome]) -> None:
     """Print the tables, then whatever went wrong."""
-    for found in outcomes:
-        title = f"{found.catalog}: {found.seconds:.0f} s, seed {found.seed}, {found.kills} publishers killed"
+    for outcome in outcomes:
+        title = f"{outcome.catalog}: {outcome.seconds:.0f} s, seed {outcome.seed}, {outcome.kills} publishers killed"
         table = Table(title=title, title_justify="left")
         columns = ("turns", "commits", "conflicts", "replays", "refusals", "reads")
         for name in ("role", *columns, "ended without a result"):
             table.add_column(name, justify="right" if name in columns else "left")
-        for role, tally in found.roles.items():
+        for role, tally in outcome.roles.items():
             ended = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.unfinished.items()))
             table.add_row(role, *(str(getattr(tally, name)) for name in columns), ended or "-")
         OUT.print(table)
-        OUT.print("  ".join(f"{name} {count}" for name, count in found.invariants.items()), highlight=False)
-        for one in found.violations[:20]:
-            OUT.print(f"VIOLATION {one.invariant} {one.dataset}: {one.detail}", markup=False, highlight=False)
-        for error in found.errors[:20]:
+        OUT.print("  ".join(f"{name} {count}" for name, count in outcome.invariants.items()), highlight=False)
+        for violation in outcome.violations[:20]:
+            OUT.print(
+                f"VIOLATION {violation.invariant} {violation.dataset}: {violation.detail}",
+                markup=False,
+                highlight=False,
+            )
+        for error in outcome.errors[:20]:
             OUT.print(f"ERROR {error}", markup=False, highlight=False)
-        OUT.print("passed" if found.passed else "FAILED")
+        OUT.print("passed" if outcome.passed else "FAILED")

@@ -19,7 +19,7 @@ from matinee.errors import (
 )
 from tests.soak.invariants import Violation
 
-#: How a turn may end beside well: somebody else was first, what it reads is not there yet, or an operator withdrew it.
+#: Errors that may end a turn: somebody else was first, an input is not there yet, or an operator withdrew it.
 EXPECTED = (CommitConflictError, StaleInputsError, InputsNotValidError, WithdrawnError)
 
 

@@ -1,4 +1,4 @@
-"""The reader of a soak: reads `main` as any reader does and holds all of it against what was landed and recorded.
+"""The reader of a soak: reads `main` as any reader does and compares all of it with what was landed and recorded.
 
 Metadata is loaded in one order: the tables, then the ledger, then the landings. So what is in a table is in the
 ledger, what the ledger has pinned is among the landings, and whatever happened meanwhile is newer than all of it.
@@ -37,7 +37,7 @@ MORE = {ATTRIBUTIONS: ("event_ts",), JOINED: ("plays",)}
 
 
 class Witness:
-    """One reader. A snapshot that it has once found to be audited is not asked again."""
+    """One reader. A snapshot that it has once seen to be audited is not checked again."""
 
     def __init__(self, lake: Lake, folder: Path | None = None) -> None:
         self.lake = lake
@@ -50,7 +50,7 @@ class Witness:
         self._generations: dict[tuple[str, date], int] = {}
 
     def look(self) -> Iterator[Violation]:
-        """Read every table once and yield what must not be."""
+        """Read every table once and yield the violations."""
         tables = {name: self.lake.table(name) for name in (*CHAIN, *RAW)}
         rows = {name: self._read(tables[name], KEYS[name], *MORE.get(name, ())) for name in CHAIN}
         keys = {name: self._keys(name, rows[name]) for name in CHAIN}
@@ -74,15 +74,15 @@ class Witness:
         return table.scan(selected_fields=(*columns, day_column)).to_arrow()
 
     def _keys(self, dataset: str, rows: "pa.Table") -> Keys:
-        found: Keys = defaultdict(Counter)
+        counts: Keys = defaultdict(Counter)
         day_column = self.lake.registry.get(dataset).day_column
         for key, day in zip(rows[KEYS[dataset]].to_pylist(), rows[day_column].to_pylist(), strict=True):
-            found[day][key] += 1
-        return found
+            counts[day][key] += 1
+        return counts
 
     def _unaudited(self, dataset: str, table: "Table") -> Iterator[Violation]:
         """Yield the new snapshots of `main` that are no audited publication and no proven compaction."""
-        new = [one for one in refs.ancestry(table) if one not in self._seen]
+        new = [snapshot_id for snapshot_id in refs.ancestry(table) if snapshot_id not in self._seen]
         notes = recorded(self.lake, dataset).values() if new else ()
         for snapshot_id in new:
             identity = summary_of(table, snapshot_id).get(PUBLICATION_ID)
@@ -99,22 +99,22 @@ class Witness:
         if number > sequence and identity not in given_up:
             yield Violation("ahead", dataset, f"{identity} is in the ledger as published, not on main")
         reached = [
-            (one.head_sequence_number or 0, one.publication_id)
-            for one in published.all()
-            if one.state in REACHED and one.publication_id not in given_up
+            (publication.head_sequence_number or 0, publication.publication_id)
+            for publication in published.all()
+            if publication.state in REACHED and publication.publication_id not in given_up
         ]
         self._newest[dataset] = max(reached, default=(0, ""))
 
     def _read_journals(self) -> dict[str, set[str]]:
         """Return the publications behind which an operator has set `main` back, by dataset."""
-        found: dict[str, set[str]] = defaultdict(set)
+        set_back: dict[str, set[str]] = defaultdict(set)
         for path in (self.folder / "journals").glob("restorer-*.jsonl") if self.folder else ():
             for line in Journal(path).lines():
                 if line["kind"] == "set_back":
-                    found[line["dataset"]].add(line["publication"])
+                    set_back[line["dataset"]].add(line["publication"])
                 elif line["kind"] == "kept":
-                    found[line["dataset"]].discard(line["publication"])
-        return found
+                    set_back[line["dataset"]].discard(line["publication"])
+        return set_back
 
     def _fallen(self, published: History) -> Iterator[Violation]:
         """Yield the days whose generation is lower than at an earlier look."""
@@ -146,18 +146,20 @@ class Witness:
     ) -> set[str] | None:
         """Return the keys that a day has at a snapshot and its number, by pins and landed files alone.
 
-        What an operator has given up counts where the snapshot came from it; None where that cannot be told any more.
+        A publication that an operator gave up counts where the snapshot descends from it; None where that is unknown.
         """
         snapshot_id, sequence = at
         line = refs.ancestry(tables[dataset], snapshot_id)
-        given_up = self._given_up[dataset] - {summary_of(tables[dataset], one).get(PUBLICATION_ID) for one in line}
-        known = [one for one in histories[dataset].by_day.get(day, ()) if one.state in REACHED]
-        before = [one for one in known if (one.head_sequence_number or 0) <= sequence]
-        if not line and any(one.publication_id in given_up for one in before):
+        given_up = self._given_up[dataset] - {
+            summary_of(tables[dataset], ancestor).get(PUBLICATION_ID) for ancestor in line
+        }
+        known = [publication for publication in histories[dataset].by_day.get(day, ()) if publication.state in REACHED]
+        before = [publication for publication in known if (publication.head_sequence_number or 0) <= sequence]
+        if not line and any(publication.publication_id in given_up for publication in before):
             return None
         newest = max(
-            (one for one in before if one.publication_id not in given_up),
-            key=lambda one: one.head_sequence_number or 0,
+            (publication for publication in before if publication.publication_id not in given_up),
+            key=lambda publication: publication.head_sequence_number or 0,
             default=None,
         )
         if newest is None:
@@ -170,14 +172,14 @@ class Witness:
     def _unlike_its_files(self, dataset: str, table: "Table") -> Iterator[Violation]:
         """Yield the landings whose rows in a raw table are not the good lines of their file."""
         rows = self._read(table, RAW[dataset][1], "landing_seq")
-        found: dict[int, Counter[tuple[date, str]]] = defaultdict(Counter)
+        stored: dict[int, Counter[tuple[date, str]]] = defaultdict(Counter)
         columns = (rows[name].to_pylist() for name in ("landing_seq", "event_day", RAW[dataset][1]))
         for number, day, key in zip(*columns, strict=True):
-            found[number][day, key] += 1
+            stored[number][day, key] += 1
         last = landing_seq(table)
         lines = {number: keys for number, keys in self.landed.files[dataset].items() if number <= last}
-        for number in sorted(lines.keys() | found.keys()):
-            yield from landed_otherwise(dataset, number, lines.get(number, Counter()), found[number])
+        for number in sorted(lines.keys() | stored.keys()):
+            yield from landed_otherwise(dataset, number, lines.get(number, Counter()), stored[number])
         for number in self.landed.twice[dataset]:
             yield Violation("doubled", dataset, f"landing number {number} was given to two files")
 
@@ -188,21 +190,25 @@ class Witness:
         validity = Validity(self.lake)
         lines = {name: refs.ancestry(tables[name]) for name in CHAIN}
         days = sorted({day for name in CHAIN for day in keys[name]})
-        # All before it is looked whether `main` moved: what is asked for later would tell of what came since.
+        # Everything is read before the check whether `main` moved: later answers would include later changes.
         valid = [(name, day) for name in CHAIN for day in days if validity.status(name, day).valid]
         newest_of = {(name, day): validity.history(name).newest(day) for name in CHAIN for day in days}
         if any(refs.head(self.lake.table(name)) != refs.head(tables[name]) for name in CHAIN):
             return
         for name, day in valid:
-            one = newest_of[name, day]
+            publication = newest_of[name, day]
             oldest = sequence_of(tables[name], lines[name][-1])
-            if one and one.head_snapshot_id not in lines[name] and (one.head_sequence_number or 0) >= oldest:
-                yield Violation("ahead", name, f"{day} is valid, and main does not hold {one.publication_id}")
+            if (
+                publication
+                and publication.head_snapshot_id not in lines[name]
+                and (publication.head_sequence_number or 0) >= oldest
+            ):
+                yield Violation("ahead", name, f"{day} is valid, and main does not hold {publication.publication_id}")
         plays, attributed = _plays(rows[JOINED]), _attributed(rows[ATTRIBUTIONS])
-        for name, day in (one for one in valid if one[0] in (ATTRIBUTIONS, JOINED)):
+        for name, day in (key for key in valid if key[0] in (ATTRIBUTIONS, JOINED)):
             source = self.lake.registry.get(name).inputs[0].dataset
-            for one in differing(name, day, keys[source].get(day, ()), keys[name].get(day, ()), source):
-                yield Violation("ahead", name, f"valid, but {one.detail}")
+            for violation in differing(name, day, keys[source].get(day, ()), keys[name].get(day, ()), source):
+                yield Violation("ahead", name, f"valid, but {violation.detail}")
             newest = newest_of[name, day] if name == JOINED else None
             won = sum(attributed[day, played] for played in newest.run.pin(ATTRIBUTIONS).days) if newest else 0
             if newest and won != plays[day]:
@@ -217,20 +223,24 @@ def sequence_of(table: "Table", snapshot_id: int) -> int:
 
 def unaccounted(dataset: str, published: History) -> Iterator[Violation]:
     """Yield the days whose rows in are not those out and the duplicates, and those on `main` by no snapshot."""
-    for one in published.all():
-        rows = one.rows
-        if one.state in REACHED and rows.read != rows.out + rows.quarantined + rows.duplicate:
-            yield Violation("unaccounted", dataset, f"{one.publication_id} {one.day}: {rows}")
-        if one.state in REACHED and (one.head_snapshot_id is None or one.head_sequence_number is None):
-            yield Violation("unaccounted", dataset, f"{one.publication_id} {one.day} is published as no snapshot")
+    for publication in published.all():
+        rows = publication.rows
+        if publication.state in REACHED and rows.read != rows.out + rows.quarantined + rows.duplicate:
+            yield Violation("unaccounted", dataset, f"{publication.publication_id} {publication.day}: {rows}")
+        if publication.state in REACHED and (
+            publication.head_snapshot_id is None or publication.head_sequence_number is None
+        ):
+            yield Violation(
+                "unaccounted", dataset, f"{publication.publication_id} {publication.day} is published as no snapshot"
+            )
 
 
 def _plays(rows: "pa.Table") -> Counter[date]:
     """Return how many plays the impressions of each day have won."""
-    found: Counter[date] = Counter()
+    won: Counter[date] = Counter()
     for day, plays in zip(rows["event_day"].to_pylist(), rows["plays"].to_pylist(), strict=True):
-        found[day] += plays
-    return found
+        won[day] += plays
+    return won
 
 
 def _attributed(rows: "pa.Table") -> Counter[tuple[date, date]]:

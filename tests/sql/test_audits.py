@@ -164,7 +164,7 @@ def test_an_audit_finds_the_bad_rows_and_no_others(spark: "SparkSession", case: 
     assert bool(verdict.sample) == bool(case.bad_rows)
 
 
-def test_every_shipped_audit_has_a_case_that_it_catches_and_one_that_it_passes() -> None:
+def test_every_shipped_audit_has_a_case_that_fails_and_one_that_passes() -> None:
     shipped = {(c.dataset, audit.name) for c in REGISTRY.all() if c.transform for audit in load_audits(c)}
     assert {(case.dataset, case.audit) for case in CASES if case.bad_rows} == shipped
     assert {(case.dataset, case.audit) for case in CASES if not case.bad_rows} == shipped

@@ -1,4 +1,4 @@
-"""Airflow for the tests: a home of its own. Imported by the conftest files of what imports airflow, before it does."""
+"""Airflow for the tests: a home of its own. Conftest files import this before airflow is imported."""
 
 import os
 import tempfile

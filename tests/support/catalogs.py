@@ -28,10 +28,10 @@ def required(marker: str, reason: str) -> None:
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Run a PostgreSQL on a free loopback port and yield the URI of its database; not as root."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not installed:
         required("postgres", "no PostgreSQL under /usr/lib/postgresql")
-    binaries, port = found[-1], free_port()
+    binaries, port = installed[-1], free_port()
     folder = Path(tempfile.mkdtemp(prefix="matinee-pg-"))
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if as_user:
@@ -59,7 +59,7 @@ def _start_postgres(as_user: list[str], binaries: Path, folder: Path, port: int)
 
 
 def _wait_until_it_has_started(uri: str, seconds: float = 30) -> None:
-    """It listens before it answers."""
+    """Wait for an answer: the server listens before it can answer."""
     import psycopg2
 
     deadline = time.monotonic() + seconds

@@ -42,11 +42,13 @@ class InterleavedDrops(Interleavings):
     def lake(self) -> Lake:
         """The lake as a process that has just begun opens it, by contracts that keep one day."""
         lake = super().lake
-        return replace(lake, registry=Registry({one.dataset: _keeping(one) for one in lake.registry.all()}))
+        return replace(
+            lake, registry=Registry({contract.dataset: _keeping(contract) for contract in lake.registry.all()})
+        )
 
     @rule(dataset=datasets | raw_datasets, race=races)
     def drop(self, dataset: str, race: str | None = None) -> None:
-        """Days are dropped that `keep` ends; at the last moment somebody may pin them, or attempts be published."""
+        """Days that `keep` ends are dropped; at the last moment somebody may pin them, or attempts are published."""
         upkeep.recover_all(self.settings)
         before, known = {name: Validity(self.lake).vtts(name).vtts for name in CHAIN}, list(self.sets)
         meanwhile = {"pin": lambda: self.pin(dataset), "publish": self._publish_all}
@@ -68,8 +70,8 @@ class InterleavedDrops(Interleavings):
             return
         self.judge.look(self.lake)
         with suppress(InputsNotValidError):
-            one = pinning.pin(self.lake, [dataset], UNTIL, "model 7", "me", datetime.now(UTC))
-            self.sets = [*(other for other in self.sets if other != one), one]
+            pinned = pinning.pin(self.lake, [dataset], UNTIL, "model 7", "me", datetime.now(UTC))
+            self.sets = [*(other for other in self.sets if other != pinned), pinned]
 
     @precondition(lambda self: self.sets)
     @rule()
@@ -81,21 +83,23 @@ class InterleavedDrops(Interleavings):
     def pinned_is_whole(self) -> None:
         """Each pinned set is held, and has the rows that it had when it was pinned."""
         lake = self.lake
-        for one in self.sets:
-            assert missing(lake, one) == []
-            for dataset, snapshot_id in one.snapshots.items():
+        for pinned in self.sets:
+            assert missing(lake, pinned) == []
+            for dataset, snapshot_id in pinned.snapshots.items():
                 rows = lake.table(dataset).scan(snapshot_id=snapshot_id).to_arrow().to_pylist()
                 wanted = [row for day in self.judge.seen[dataset][snapshot_id].values() for row in day.rows]
-                assert _lines(rows) == _lines(wanted), f"the pinned set {one.pin_id} lost rows of {dataset}"
+                assert _lines(rows) == _lines(wanted), f"the pinned set {pinned.pin_id} lost rows of {dataset}"
 
     def no_heal_of_what_was_dropped(self) -> None:
-        """Nobody is asked to heal what reads a dropped day."""
-        for one in stale_days(self.lake):
-            first = self.judge.derivable(one.dataset, from_landed=False)
-            assert one.day >= first, f"{one.dataset} {one.day} is to be healed, and reads a dropped day"
+        """No day that reads a dropped day is to be healed."""
+        for stale_day in stale_days(self.lake):
+            first = self.judge.derivable(stale_day.dataset, from_landed=False)
+            assert stale_day.day >= first, (
+                f"{stale_day.dataset} {stale_day.day} is to be healed, and reads a dropped day"
+            )
 
     def _counts_from_what_is_left(self, before: Mapping[str, datetime | None]) -> None:
-        """No dropped day is owed, nor a day that is made of one; a VTTS of others does not fall."""
+        """No dropped day is required, nor a day that is made of one; the VTTS of other datasets does not fall."""
         validity = Validity(self.lake)
         for name in CHAIN:
             first, now, was = self.judge.derivable(name), validity.vtts(name).vtts, before.get(name)
@@ -104,11 +108,13 @@ class InterleavedDrops(Interleavings):
 
     def _was_free(self, dataset: str, dropped: Drop, known: list[PinnedSet]) -> None:
         """Nobody had pinned the days that went, and who has pinned others is named."""
-        for one in known:
-            days = self.judge.seen[dataset][one.snapshots[dataset]] if dataset in one.snapshots else {}
+        for pinned in known:
+            days = self.judge.seen[dataset][pinned.snapshots[dataset]] if dataset in pinned.snapshots else {}
             needed = [day for day in days if day < dropped.first]
-            assert not needed or dropped.before <= min(needed), f"{one.pin_id} had pinned days that were dropped"
-            assert not needed or any(one.pin_id in need.who for need in dropped.needed), f"{one.pin_id} is not named"
+            assert not needed or dropped.before <= min(needed), f"{pinned.pin_id} had pinned days that were dropped"
+            assert not needed or any(pinned.pin_id in need.who for need in dropped.needed), (
+                f"{pinned.pin_id} is not named"
+            )
 
     def _keeps_what_landed(self, dataset: str, before: date) -> None:
         self.judge.first_left[dataset] = before

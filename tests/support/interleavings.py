@@ -54,7 +54,7 @@ class Attempt:
     audited: bool = False
 
 
-#: Minutes by which the clock of who withdraws, or plans, is off.
+#: Minutes by which the clock of a withdrawal, or of a run's plan, is off.
 clocks = st.sampled_from((0, -5, 5))
 datasets, days, slots = st.sampled_from(CHAIN), st.sampled_from(DAYS), st.sampled_from(("a", "b"))
 
@@ -103,7 +103,7 @@ class Interleavings(RuleBasedStateMachine):
     ) -> None:
         """An attempt begins: a rerun of a day, or its healing; perhaps the other is published while it is planned.
 
-        Where it is to stand `beside` the other, it is of the same dataset.
+        `beside` makes it an attempt of the other one's dataset.
         """
         self.attempts.pop(slot, None)
         if beside and _other(slot) in self.attempts:
@@ -158,13 +158,13 @@ class Interleavings(RuleBasedStateMachine):
         with suppress(DroppedError, InputsNotValidError):
             steps.run(self.settings, RunRequest(dataset, day, day, heal=heal))
 
-    @rule(mend=st.booleans())
-    def heal(self, mend: bool) -> None:
-        """All that is stale is healed, in dependency order, what was withdrawn perhaps run again before.
+    @rule(again=st.booleans())
+    def heal(self, again: bool) -> None:
+        """All stale days are healed, in dependency order; before, withdrawn days are perhaps run again.
 
         Where nothing is stale or withdrawn any more, nothing that landed is missing anywhere.
         """
-        for dataset, day in self._withdrawn() if mend else ():
+        for dataset, day in self._withdrawn() if again else ():
             with suppress(DroppedError, InputsNotValidError):
                 steps.run(self.settings, RunRequest(dataset, day, day))
         healer.apply(self.settings)
@@ -181,16 +181,16 @@ class Interleavings(RuleBasedStateMachine):
         self.judge.look(self.lake)  # What a publication has put there at this moment is withdrawn as well.
         with clock(off):
             withdraw(self.lake, newest, "a broken player")
-        begun = (one for one in self.attempts.values() if one.dataset == dataset and day in one.days)
-        self.judge.withdraw(dataset, day, {one.publication_id for one in begun})
+        begun = (attempt for attempt in self.attempts.values() if attempt.dataset == dataset and day in attempt.days)
+        self.judge.withdraw(dataset, day, {attempt.publication_id for attempt in begun})
         self.judge.look(self.lake)
 
     @rule(dataset=datasets, again=st.booleans())
     def set_back(self, dataset: str, again: bool) -> None:
-        """An operator sets `main` back to what it was before its last publication; perhaps publishes its days anew."""
+        """An operator sets `main` back to what it was before its last publication; perhaps publishes its days again."""
         self.judge.look(self.lake)
         table = self.lake.table(dataset)
-        line = [(one, summary) for one, summary in refs.summaries(table) if one in self.judge.seen[dataset]]
+        line = [(head, summary) for head, summary in refs.summaries(table) if head in self.judge.seen[dataset]]
         published = next((number for number, (_, summary) in enumerate(line) if PUBLICATION_ID in summary), None)
         if published is None or published + 1 >= len(line):
             return
@@ -203,7 +203,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(dataset=datasets)
     def recover(self, dataset: str) -> None:
-        """The ledger is brought up to what the tables say."""
+        """The ledger is updated to what the tables say."""
         recover(self.lake, dataset)
         self.judge.complete(self.lake, dataset)
 
@@ -214,19 +214,19 @@ class Interleavings(RuleBasedStateMachine):
         rearrange(self.lake, dataset, day, "compact_test")
         for slot in list(self.attempts) if race else ():
             self._publish(slot)
-        found = refs.head(self.lake.table(dataset), "compact_test")
+        rearranged = refs.head(self.lake.table(dataset), "compact_test")
         with suppress(CommitConflictError):
-            refs.publish_snapshot(self.lake.table(dataset), found, expected=main)
-        refs.remove(self.lake.table(dataset), "compact_test", expected=found)
+            refs.publish_snapshot(self.lake.table(dataset), rearranged, expected=main)
+        refs.remove(self.lake.table(dataset), "compact_test", expected=rearranged)
 
     # Of an attempt that was not audited yet the ledger knows nothing: what it read is kept for some days, not for ever.
     @precondition(lambda self: all(attempt.audited for attempt in self.attempts.values()))
     @rule(dataset=datasets | st.sampled_from(("raw.impressions", "raw.plays")))
     def expire(self, dataset: str) -> None:
-        """Snapshots go that nothing needs, as late as can be; branches stay, though by that clock all are dead."""
+        """Snapshots that nothing needs expire, as late as can be; branches stay, though by that clock all are dead."""
         # A step that is called again after its publication has expired finds nothing to report.
         reached = {identity for identity, _ in self.judge.published}
-        self.attempts = {slot: one for slot, one in self.attempts.items() if one.publication_id not in reached}
+        self.attempts = {slot: begun for slot, begun in self.attempts.items() if begun.publication_id not in reached}
         upkeep.recover_all(self.settings)
         upkeep.expire_recovered(self.lake, dataset, MUCH_LATER)
 
@@ -246,7 +246,7 @@ class Interleavings(RuleBasedStateMachine):
     def _withdrawn(self) -> list[tuple[str, date]]:
         left = [(dataset, day) for dataset in CHAIN for day in DAYS if day >= self.judge.derivable(dataset)]
         newest = {(dataset, day): history(self.lake, dataset).newest(day) for dataset, day in left}
-        return [key for key, found in newest.items() if found is not None and found.state is State.WITHDRAWN]
+        return [key for key, latest in newest.items() if latest is not None and latest.state is State.WITHDRAWN]
 
     def _is_audited(self, slot: str) -> bool:
         return slot in self.attempts and self.attempts[slot].audited

@@ -1,4 +1,4 @@
-"""A judge of lakes: whatever was done to one, in whatever order, what readers saw of it must follow from what landed.
+"""A judge of lakes: whatever was done in whatever order, the rows that readers saw must follow from the landed rows.
 
 The judge notes what landed and what was withdrawn, and follows `main` of every core table snapshot by snapshot. What
 each snapshot must hold it derives in plain Python (tests/support/reference.py looks at every pair). Of the code under
@@ -88,12 +88,12 @@ class Judge:
         self.withdrawn[dataset, day] |= {*shown, *in_flight}
 
     def begins(self, publication_id: str) -> None:
-        """Note a run, perhaps under the name of one that did not reach `main`; it may undo what was said."""
+        """Note a run, perhaps with the id of a run that did not reach `main`; it may undo an earlier withdrawal."""
         for identities in self.withdrawn.values():
             identities.discard(publication_id)
 
     def moved_back(self, dataset: str, snapshot_id: int) -> None:
-        """Note that an operator has set `main` back to a snapshot that it was before."""
+        """Note that an operator has set `main` back to an earlier snapshot."""
         before, after = self.main(dataset), self.seen[dataset][snapshot_id]
         self.heads[dataset] = snapshot_id
         self.set_back[dataset] |= {
@@ -104,7 +104,7 @@ class Judge:
         """Judge what recovery leaves: nothing is on `main` that the ledger does not know."""
         rows = lake.table("ops.publications").scan().to_arrow().to_pylist()
         told = {(row["publication_id"], row["day"]) for row in rows if row["state"] in ("PUBLISHED", "WITHDRAWN")}
-        here = {(one.run.publication_id, day) for day, one in self.main(dataset).items()}
+        here = {(published.run.publication_id, day) for day, published in self.main(dataset).items()}
         assert here <= told, f"recovery left {sorted(here - told)} unrecorded"
 
     def settled(self, lake: Lake, days: Iterable[date]) -> None:
@@ -126,19 +126,19 @@ class Judge:
 
     def derivable(self, dataset: str, *, from_landed: bool = True) -> date:
         """Return the first day that is made of no dropped day: of its inputs, or of landed rows and all between."""
-        found = [self.first_left.get(dataset, self.first)]
+        first_days = [self.first_left.get(dataset, self.first)]
         for name in (RAW[dataset],) if dataset in RAW else INPUTS.get(dataset, ()):
             begin = self.derivable(name) if from_landed else self.first_left.get(name, self.first)
             reaches_back = (dataset, name) == (ATTRIBUTIONS, IMPRESSIONS) and begin > self.first
-            found.append(begin + ONE_DAY if reaches_back else begin)
-        return max(found)
+            first_days.append(begin + ONE_DAY if reaches_back else begin)
+        return max(first_days)
 
     def main(self, dataset: str) -> Days:
         """Return what readers of a dataset see, by day."""
         return self.seen[dataset][self.heads[dataset]]
 
     def _follow(self, table: Table, dataset: str, ledger: list[Row]) -> None:
-        snapshots = {one.snapshot_id: one for one in table.metadata.snapshots}
+        snapshots = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
         head: int | None = table.metadata.refs["main"].snapshot_id
         new: list[Snapshot] = []
         while head in snapshots and head not in self.seen[dataset]:
@@ -166,18 +166,18 @@ class Judge:
                 self.published.add((run.publication_id, day))
         elif DROPPED in summary:
             begin = self.first_left[dataset] = date.fromisoformat(summary[DROPPED])
-            self.dropped[dataset] = {day: one for day, one in before.items() if day < begin} | self.dropped[dataset]
-            after = {day: one for day, one in before.items() if day >= begin}
+            self.dropped[dataset] = {day: made for day, made in before.items() if day < begin} | self.dropped[dataset]
+            after = {day: made for day, made in before.items() if day >= begin}
         elif snapshot.parent_snapshot_id is not None:
             changed = any(name in summary for name in ("added-data-files", "deleted-data-files"))
             rewritten = snapshot.summary.operation == Operation.REPLACE
             assert rewritten or not changed, f"main of {dataset} holds rows that nobody audited"
         rows = table.scan(snapshot_id=snapshot.snapshot_id).to_arrow().to_pylist()
         for day in sorted({*after, *(row[DAY_COLUMN[dataset]] for row in rows)}):
-            found = [row for row in rows if row[DAY_COLUMN[dataset]] == day]
+            visible = [row for row in rows if row[DAY_COLUMN[dataset]] == day]
             wanted = after[day].rows if day in after else []
-            assert _same(found, wanted), (
-                f"readers of {dataset} {day} see {_short(found)} at {snapshot.snapshot_id}, "
+            assert _same(visible, wanted), (
+                f"readers of {dataset} {day} see {_short(visible)} at {snapshot.snapshot_id}, "
                 f"and what {summary.get(PUBLICATION_ID)} claims to have read makes {_short(wanted)}"
             )
         self.seen[dataset][snapshot.snapshot_id] = after
@@ -193,7 +193,7 @@ class Judge:
             and json.loads(row["inputs"]) == pins
         ]
         assert verdicts, f"{run.publication_id} reached main and was never prepared"
-        for verdict in (one for found in verdicts for one in found):
+        for verdict in (audited for recorded in verdicts for audited in recorded):
             assert (verdict["severity"], verdict["verdict"]) != ("blocking", "fail"), f"{verdict['audit']} had failed"
 
     def _not_undone(self, dataset: str, day: date, run: Run) -> None:
@@ -211,7 +211,7 @@ class Judge:
     def _derive(self, dataset: str, run: Run, day: date, pinned: Run | None) -> list[Row]:
         """Derive a day by brute force: from what `pinned` read, or from what readers of the inputs see now.
 
-        Of attributions only the days count that the run had: those that came later mature its rows, and change none.
+        Only the attribution days that the run had count: later days mature its rows, and change none.
         """
         if dataset in RAW:
             last = run.pin(RAW[dataset]).landing_seq if pinned else None
@@ -219,11 +219,11 @@ class Judge:
             rows = [row for row in rows if last is None or row["landing_seq"] <= last]
             return reference.impressions(rows) if dataset == IMPRESSIONS else reference.plays(rows)
         held = {name: self._held(name, run if pinned else None) for name in INPUTS[dataset]}
-        shown = [row for one in held[IMPRESSIONS].values() for row in one.rows]
+        shown = [row for published in held[IMPRESSIONS].values() for row in published.rows]
         if dataset == ATTRIBUTIONS:
             return reference.play_attributions(_rows(held[PLAYS], day), shown, WINDOW, MIN_DELAY)
         read = run.pin(ATTRIBUTIONS).days
-        won = [row for other, one in held[ATTRIBUTIONS].items() if other in read for row in one.rows]
+        won = [row for other, published in held[ATTRIBUTIONS].items() if other in read for row in published.rows]
         return reference.impression_plays(_rows(held[IMPRESSIONS], day), won, WINDOW, self._as_of(run))
 
     def _held(self, dataset: str, pinned: Run | None) -> Days:
@@ -250,7 +250,7 @@ class Judge:
                 assert not doubt, f"VTTS of {dataset} is {until}, but of {day}: {doubt}"
 
     def doubt(self, dataset: str, day: date) -> str | None:
-        """Return why nobody may vouch for a day; None where all that it read is as it was, and to be trusted."""
+        """Return why nobody may vouch for a day; None where all its inputs are unchanged and trusted."""
         if day < self.first_left.get(dataset, self.first):
             return None
         here = self.main(dataset).get(day)
@@ -273,9 +273,9 @@ class Judge:
 
     def _read(self, dataset: str, name: str, run: Run, day: date) -> Iterable[date]:
         if name == ATTRIBUTIONS:
-            return [one for one in run.pin(name).days if one in (day, day + ONE_DAY)]
+            return [input_day for input_day in run.pin(name).days if input_day in (day, day + ONE_DAY)]
         first = day - ONE_DAY if (dataset, name) == (ATTRIBUTIONS, IMPRESSIONS) else day
-        return [one for one in (first, day) if one >= self.first]
+        return [input_day for input_day in (first, day) if input_day >= self.first]
 
     def _is_withdrawn(self, dataset: str, day: date, published: Published) -> bool:
         return published.run.publication_id in self.withdrawn.get((dataset, day), ())
@@ -289,8 +289,8 @@ def _ordered(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (row["play_id"] if "play_id" in row else row["event_id"], row["profile_id"]))
 
 
-def _same(found: list[Row], wanted: list[Row]) -> bool:
-    return _ordered(found) == _ordered(wanted)
+def _same(visible: list[Row], wanted: list[Row]) -> bool:
+    return _ordered(visible) == _ordered(wanted)
 
 
 def _short(rows: Iterable[Row]) -> str:

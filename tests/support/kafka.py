@@ -39,7 +39,7 @@ def send_in_transaction(jvm: JVMView, servers: str, topic: str, values: list[str
         producer.close()
 
 
-def make_anew(jvm: JVMView, servers: str, topic: str) -> None:
+def recreate(jvm: JVMView, servers: str, topic: str) -> None:
     """Delete a topic and make another one of the same name, with two partitions."""
     admin = jvm.org.apache.kafka.clients.admin.Admin.create(_properties(jvm, {"bootstrap.servers": servers}))
     try:
@@ -55,7 +55,7 @@ def make_anew(jvm: JVMView, servers: str, topic: str) -> None:
 
 
 def _properties(jvm: JVMView, config: dict[str, str]) -> JavaObject:
-    found = jvm.java.util.Properties()
+    properties = jvm.java.util.Properties()
     for name, value in config.items():
-        found.setProperty(name, value)
-    return found
+        properties.setProperty(name, value)
+    return properties

@@ -157,10 +157,10 @@ def after_the_ledger(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], ob
     look = ledger.latest
 
     def raced(lake: Lake, dataset: str) -> Latest:
-        found = look(lake, dataset)
+        newest = look(lake, dataset)
         monkeypatch.setattr(ledger, "latest", look)
         meanwhile()
-        return found
+        return newest
 
     monkeypatch.setattr(ledger, "latest", raced)
 

@@ -26,8 +26,8 @@ class Load:
 
     def within(self, names: Iterable[str]) -> str:
         """Return the innermost of some functions that it was in, with `, a commit` where it was by one."""
-        found = next((name for name in reversed(self.by) if name in names), " > ".join(self.by))
-        return f"{found}, a commit" if self.commits else found
+        function = next((name for name in reversed(self.by) if name in names), " > ".join(self.by))
+        return f"{function}, a commit" if self.commits else function
 
 
 @contextmanager
@@ -48,4 +48,4 @@ def counted_loads() -> Iterator[list[Load]]:
 
 def by_dataset(loads: Iterable[Load]) -> dict[str, int]:
     """Return how often each table was loaded."""
-    return dict(Counter(one.dataset for one in loads))
+    return dict(Counter(load.dataset for load in loads))

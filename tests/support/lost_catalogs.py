@@ -1,4 +1,4 @@
-"""Lakes whose catalog is lost: what fills them, what loses the catalog, and what has to be as it was."""
+"""Lakes whose catalog is lost: helpers that fill them, lose the catalog, and read what must be restored."""
 
 import hashlib
 import sqlite3

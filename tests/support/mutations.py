@@ -238,7 +238,7 @@ def _line(chance: random.Random, fields: tuple[Column, ...], odd: float) -> byte
 
 
 def _member(chance: random.Random, members: list[tuple[str, str]], odd: float) -> tuple[str, str]:
-    """Return a member more: one that is there already, an unknown one, one with an escape in its name."""
+    """Return a further member: a repeated one, an unknown one, or one with an escape in its name."""
     name, value = chance.choice(members)
     kind = chance.random()
     if kind < 0.3:

@@ -14,7 +14,7 @@ def list_of(name: str, kind: str, *, required: bool = False, nulls: bool = False
 def with_lists(contract: Contract) -> Contract:
     """The contract as `raw.lists`, with the column `texts` that is required, and two for each type of items.
 
-    Those of `ints0` may be null, those of `ints1` may not.
+    Items of `ints0` may be null, items of `ints1` may not.
     """
     lists = [list_of(f"{kind}s{number}", kind, nulls=number == 0) for kind in SCALAR_TYPES for number in (0, 1)]
     columns = (*contract.columns, list_of("texts", "string", required=True), *lists)
@@ -24,7 +24,7 @@ def with_lists(contract: Contract) -> Contract:
 def field(
     name: str, kind: str, *, required: bool = False, items: Column | None = None, fields: tuple[Column, ...] = ()
 ) -> Column:
-    """A column, or what is within one."""
+    """A column, or a field within a column."""
     return Column(name, kind, required=required, doc="", items=items, fields=fields)
 
 

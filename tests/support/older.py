@@ -13,7 +13,7 @@ from pathlib import Path
 from matinee.settings import CHECKOUT, Settings
 from tests.support.catalogs import required
 
-#: The last version whose modules lay elsewhere; a lake that it wrote has to open.
+#: The last version whose modules lay elsewhere; a lake of that version has to open.
 COMMIT = "0c7f7dc4139cbe18d7fa42e2fd3b90f13d38757b"
 
 
@@ -55,8 +55,8 @@ class Older:
 def unpack_wheel(folder: Path) -> Path:
     """Build the wheel of COMMIT and return the folder that it was unpacked to; skip where the history lacks it."""
     look = ["git", "cat-file", "-e", f"{COMMIT}^{{commit}}"]
-    found = subprocess.run(look, cwd=CHECKOUT, capture_output=True, check=False) if shutil.which("git") else None
-    if found is None or found.returncode != 0:
+    checked = subprocess.run(look, cwd=CHECKOUT, capture_output=True, check=False) if shutil.which("git") else None
+    if checked is None or checked.returncode != 0:
         required("history", f"commit {COMMIT[:7]} is not in this copy of the repository")
     tree, package = folder / "tree", folder / "package"
     archive = subprocess.run(["git", "archive", COMMIT], cwd=CHECKOUT, capture_output=True, check=True).stdout

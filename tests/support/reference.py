@@ -42,7 +42,7 @@ def play_attributions(
     plays: Iterable[Row], impressions: Sequence[Row], window: timedelta, min_delay: timedelta
 ) -> list[Row]:
     """core.play_attributions of rows of core.plays and core.impressions."""
-    found = []
+    attributed = []
     for play in plays:
         candidates = [
             shown
@@ -52,21 +52,21 @@ def play_attributions(
         ]
         winner = max(candidates, key=lambda shown: (shown["event_ts"], shown["event_id"].encode()), default=None)
         kept = ("play_id", "profile_id", "title_id", "start_ts", "duration_ms", "source", "profile_bucket")
-        found.append({
+        attributed.append({
             **{name: play[name] for name in kept},
             "play_day": play["event_day"],
             "event_id": winner and winner["event_id"],
             "event_ts": winner and winner["event_ts"],
             "time_to_play_ms": winner and (play["start_ts"] - winner["event_ts"]) // timedelta(milliseconds=1),
         })  # fmt: skip
-    return found
+    return attributed
 
 
 def impression_plays(
     impressions: Iterable[Row], attributions: Sequence[Row], window: timedelta, as_of: datetime | None
 ) -> list[Row]:
     """core.impression_plays of rows of core.impressions and core.play_attributions."""
-    found = []
+    outcomes = []
     for shown in impressions:
         won = [
             play
@@ -75,7 +75,7 @@ def impression_plays(
         ]
         first = min((play["start_ts"] for play in won), default=None)
         mature = as_of is not None and shown["event_ts"] + window < as_of
-        found.append({
+        outcomes.append({
             **shown,
             "plays": len(won),
             "plays_without_duration": sum(play["duration_ms"] is None for play in won),
@@ -85,7 +85,7 @@ def impression_plays(
             "label": "positive" if won else "negative" if mature else "pending",
             "is_mature": mature,
         })  # fmt: skip
-    return found
+    return outcomes
 
 
 def bucket(profile_id: str) -> int:

@@ -32,12 +32,12 @@ def play(number: int, ts: str = "2026-03-01T12:05:00Z", **values: object) -> Eve
     return taken | values
 
 
-#: After these both sources have passed the second day: the first one is mature.
+#: After these events both sources have passed the second day: the first day is mature.
 END = [impression(9001, "2026-03-04T00:00:00Z")], [play(9001, "2026-03-04T00:00:00Z")]
 
 
 def drop_files(folder: Path, name: str, impressions: Iterable[Event] = (), plays: Iterable[Event] = ()) -> None:
-    """Put landing files into a folder; no file of what there is none of."""
+    """Put landing files into a folder; a kind without events gets no file."""
     folder.mkdir(exist_ok=True)
     for word, events in (("impressions", impressions), ("plays", plays)):
         lines = "".join(json.dumps(event) + "\n" for event in events)
@@ -60,8 +60,8 @@ def send(spark: SparkSession, servers: str, topic: str, records: list[tuple[str,
 
 def rows(settings: Settings, dataset: str) -> list[str]:
     """The rows of a table as sorted texts."""
-    found = Lake.open(settings).table(dataset).scan(row_filter=f"{_day(dataset)} <= '{D2}'").to_arrow().to_pylist()
-    return sorted(str(sorted(row.items())) for row in found)
+    records = Lake.open(settings).table(dataset).scan(row_filter=f"{_day(dataset)} <= '{D2}'").to_arrow().to_pylist()
+    return sorted(str(sorted(row.items())) for row in records)
 
 
 def _day(dataset: str) -> str:

@@ -53,7 +53,7 @@ _STAMPED = (
 
 
 class Clock:
-    """A clock that stands until it is set on: of leases, records and snapshots."""
+    """A clock that stands until it is set forward: of leases, records and snapshots."""
 
     def __init__(self, now: datetime = BEGIN) -> None:
         self.now = now
@@ -118,15 +118,15 @@ def _land(lake: Lake, dataset: str, now: datetime) -> None:
 def _write(lake: Lake, target: str, rows: int, told: Landing) -> None:
     now, day, name = told.received_ts, told.received_ts.date(), f"{told.landing_seq}"
     make = raw_impression if told.dataset == SOURCES[0] else raw_play
-    found = [make(day, f"{name}-{one}", received_ts=now, landing_seq=told.landing_seq) for one in range(rows)]
+    records = [make(day, f"{name}-{number}", received_ts=now, landing_seq=told.landing_seq) for number in range(rows)]
     if target == QUARANTINE:
         bad = {"file": told.file, "line": 1, "dataset": told.dataset, "reason": "malformed_json", "payload": "{"}
-        found = [bad | {"received_ts": now, "landing_seq": told.landing_seq}]
+        records = [bad | {"received_ts": now, "landing_seq": told.landing_seq}]
     table = lake.table(target)
     # As landings write texts: Sail reads no mixture of Arrow's two kinds.
     schema = pa.schema(_short(field) for field in table.schema().as_arrow())
     with transaction(table) as change:
-        rows_of = pa.Table.from_pylist(found, schema=schema)
+        rows_of = pa.Table.from_pylist(records, schema=schema)
         change.append(rows_of, snapshot_properties=told.to_summary(), branch=told.branch)
 
 

@@ -93,12 +93,12 @@ class Rearranged(_OverwriteFiles):
     """A commit that says `replace`, as a compaction by Spark does; PyIceberg has none of its own."""
 
     def _summary(self, snapshot_properties: dict[str, str] | None = None) -> Summary:
-        found = super()._summary(snapshot_properties or {})
-        return Summary(operation=Operation.REPLACE, **found.additional_properties)
+        summary = super()._summary(snapshot_properties or {})
+        return Summary(operation=Operation.REPLACE, **summary.additional_properties)
 
 
 def rearrange(lake: Lake, dataset: str, day: date, branch: str) -> None:
-    """Rewrite the files of a day on a branch, one a cell, and note the proof: all of a compaction but the move."""
+    """Rewrite the files of a day on a branch, one a cell, and note the proof: a compaction but for the move."""
     rows, files = rewrite(lake, dataset, day, branch)
     proof = {"dataset": dataset, "day": day, "rows": rows, "row_hash": "equal", "recorded_ts": PLANNED}
     proof |= {"snapshot_id": refs.head(lake.table(dataset), branch), "files_before": files, "files_after": files}
@@ -129,7 +129,7 @@ def clock(minutes: int) -> Iterator[None]:
     def stamp_of_a_wrong_clock() -> datetime:
         return stamp() + timedelta(minutes=minutes)
 
-    users = [found for name, found in sys.modules.items() if name.startswith("matinee.") and hasattr(found, "stamp")]
+    users = [module for name, module in sys.modules.items() if name.startswith("matinee.") and hasattr(module, "stamp")]
     with pytest.MonkeyPatch.context() as patch:
         for module in users if minutes else ():
             patch.setattr(module, "stamp", stamp_of_a_wrong_clock)

@@ -48,8 +48,8 @@ def test_a_landing_whose_data_file_cannot_be_written_names_the_warehouse(tmp_pat
         ingest(lake.settings, None, [file])
     assert str(told.value.facts["path"]).startswith(lake.settings.warehouse_uri)
     del told
-    gc.collect()  # PyArrow's writer, which could not be closed, tries again when it goes: not within another test.
-    assert [one.rows.out for one in ingest(lake.settings, None, [file])] == [60_000]
+    gc.collect()  # PyArrow's writer could not be closed and tries again when it is collected: not in another test.
+    assert [report.rows.out for report in ingest(lake.settings, None, [file])] == [60_000]
 
 
 def test_a_full_disk_of_the_embedded_catalog_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Hooks: what is registered by name is what pyproject.toml says."""
+"""Hooks: the registered names are those that pyproject.toml declares."""
 
 import tomllib
 from pathlib import Path
@@ -18,9 +18,9 @@ DECLARED = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["
 
 @pytest.mark.parametrize("group", [HOOK, markers.HOOK, reach.HOOK, readers.HOOK, readers.FOLLOWERS, main.HOOK])
 def test_every_hook_of_the_project_is_registered_and_loads(group: str) -> None:
-    found = registered(group)
-    assert {name: entry.value for name, entry in found.items()} == DECLARED[group]
-    assert all(entry.load() is not None for entry in found.values())
+    entries = registered(group)
+    assert {name: entry.value for name, entry in entries.items()} == DECLARED[group]
+    assert all(entry.load() is not None for entry in entries.values())
 
 
 def test_a_name_that_two_packages_register_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

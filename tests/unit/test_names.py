@@ -11,13 +11,14 @@ from matinee.settings import CHECKOUT
 REGISTRY = Registry.load(CHECKOUT / "sql")
 REGISTERS = [contract for contract in REGISTRY.all() if contract.kind == "register"]
 SHIPPED = [contract for contract in REGISTRY.all() if contract.kind != "register"]
-#: What names a shipped dataset, an input of one, or a column that no register has, too; words of contracts do not.
+#: Names of shipped datasets, aliases of their inputs, and their columns; without columns of registers and words of
+#: contracts.
 NAMES = {
     *(contract.dataset for contract in SHIPPED),
     *(spec.alias for contract in SHIPPED for spec in contract.inputs),
     *(name for contract in SHIPPED for name in contract.column_names),
 } - {*DATASET_PROPERTIES, *(name for contract in REGISTERS for name in contract.column_names)}
-#: Places that are about impressions and plays; a system has one module `impressions.py`.
+#: Folders about impressions and plays; a system may have one module `impressions.py`.
 ABOUT = ("jobs/matinee/domain/", "jobs/matinee/demo/", "jobs/matinee/sources/simulator/")
 
 
@@ -30,7 +31,7 @@ def modules() -> Iterator[str]:
 
 
 def named(text: str, names: set[str]) -> list[str]:
-    """Return the strings of a module that are one of some names, as they are or as a column of an alias."""
+    """Return the strings of a module that equal a name, or that end with a name after an alias (`alias.column`)."""
     tree = ast.parse(text)
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     columns = {text: text.rpartition(".")[2] for text in texts if text not in REGISTRY.contracts}

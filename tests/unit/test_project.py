@@ -1,4 +1,4 @@
-"""The project's own files: what they promise about machines, addresses, packages and sizes holds."""
+"""The project's own files keep their promises about machines, addresses, packages and sizes."""
 
 import ast
 import hashlib
@@ -27,7 +27,7 @@ def tracked() -> list[Path]:
     return [CHECKOUT / name for name in listed.splitlines() if (CHECKOUT / name).is_file()]
 
 
-def test_the_environment_is_consistent_but_for_the_client_that_would_overwrite_pyspark() -> None:
+def test_the_environment_lacks_only_the_client_that_overwrites_pyspark() -> None:
     checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
     assert len(checked.stdout.strip().splitlines()) == 1
     assert "requires pyspark-client, which is not installed" in checked.stdout
@@ -50,13 +50,13 @@ def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
         "npmjs" + ".org",
         "deb.debian" + ".org",
     ]
-    found = [
+    named = [
         (path.name, word)
         for path in tracked()
         for word in [*hosts, "/root" + "/", "/work" + "/"]
         if word in path.read_text(errors="ignore")
     ]
-    assert found == []
+    assert named == []
 
 
 def test_every_module_that_a_page_names_is_there() -> None:
@@ -64,15 +64,15 @@ def test_every_module_that_a_page_names_is_there() -> None:
     named = {name for page in pages for name in re.findall(r"`([\w/]+/\w+\.py)", page.read_text())}
     folders = [CHECKOUT, CHECKOUT / "jobs", CHECKOUT / "jobs" / "matinee"]
     missing = {name for name in named if not any((folder / name).is_file() for folder in folders)}
-    assert missing == {"dags/title_daily.py"}  # That of the README's example.
+    assert missing == {"dags/title_daily.py"}  # The module of the README's example.
 
 
 def test_every_jar_of_the_list_is_there_with_its_checksum() -> None:
     listed = (line.split("#")[0].split() for line in (CHECKOUT / "deploy" / "jars.txt").read_text().splitlines())
     lines = [line for line in listed if line]
     wanted = {f"{g}_{a}-{v}.jar": digest for (g, a, v), digest in ((name.split(":"), digest) for name, digest in lines)}
-    found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in (CHECKOUT / ".jars").glob("*.jar")}
-    assert found == wanted
+    present = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in (CHECKOUT / ".jars").glob("*.jar")}
+    assert present == wanted
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)

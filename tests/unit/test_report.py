@@ -1,4 +1,4 @@
-"""What a step took is measured by part, also where the part ends with an error."""
+"""The seconds of a step are measured by part, also where the part ends with an error."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Retries: what is enough ends the wait, what comes too late is told as it is, and errors pass."""
+"""Retries: an accepted value ends the wait, a wait that is over returns the last value, and errors pass."""
 
 import ast
 
@@ -8,14 +8,14 @@ from matinee.errors import UsageError
 from matinee.retries import wait_until
 from matinee.settings import CHECKOUT
 
-#: These do their work at a pace of their own: a tick, and records that are sent at a rate.
+#: Modules that sleep to keep a pace: of ticks, or of records that are sent at a rate.
 PACED = {"demo/replay.py", "demo/stream.py", "live/driver.py"}
 
 
 def test_a_wait_ends_with_the_first_look_that_finds_enough() -> None:
-    found = iter([1, 2, 3])
-    assert wait_until(lambda: next(found), 10, 0, lambda number: number > 1) == 2
-    assert next(found) == 3
+    numbers = iter([1, 2, 3])
+    assert wait_until(lambda: next(numbers), 10, 0, lambda number: number > 1) == 2
+    assert next(numbers) == 3
 
 
 def test_a_wait_that_is_over_tells_what_was_found_last() -> None:

@@ -1,4 +1,4 @@
-"""Processes that only land files: pandas stays out of them, and what they write is the same."""
+"""Processes that only land files do not import pandas, and write the same as with pandas."""
 
 import json
 import subprocess

@@ -1,7 +1,7 @@
 """Audits as files: a header of settings, one query for the bad rows.
 
-A dataset's own are `sql/<namespace>/<dataset>/audits/<name>.sql`. Those that several datasets share are
-`sql/audits/<name>.sql`: a contract names them, and fills their placeholders for the names of its columns and its input.
+A dataset's own audits are `sql/<namespace>/<dataset>/audits/<name>.sql`. Audits that several datasets share are
+`sql/audits/<name>.sql`: a contract names them, and fills their placeholders with the names of its columns and input.
 """
 
 import re
@@ -23,7 +23,7 @@ _KNOWN = {"severity", "why", "min_history_days", "min_rows", "scope"}
 class Audit:
     """A query that returns the bad rows, with what its header says.
 
-    `min_history_days` and `min_rows` are what it needs to judge; below them its verdict is `insufficient`.
+    `min_history_days` and `min_rows` are what the audit needs; below them its verdict is `insufficient`.
     `cross_day` audits run again when a change is replayed onto a `main` that moved.
     """
 
@@ -84,7 +84,7 @@ def parse_audit(path: Path) -> Audit:
 
 
 def _header(path: Path, text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         match = _HEADER.match(line)
         if match is None:
@@ -94,8 +94,8 @@ def _header(path: Path, text: str) -> dict[str, str]:
         name, value = match.groups()
         if name not in _KNOWN or (name.startswith("min_") and not value.isdigit()):
             raise _bad(path, number, f"'{name}: {value}' is not a setting of an audit")
-        found[name] = value
-    return found
+        settings[name] = value
+    return settings
 
 
 def _bad(path: Path, line: int, reason: str) -> ContractError:

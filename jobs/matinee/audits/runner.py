@@ -1,4 +1,4 @@
-"""Audits run: all counts in one query, samples only of what failed."""
+"""Running audits: all counts in one query, samples only of audits that failed."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -40,9 +40,9 @@ class Checked:
 
 
 def run_checks(spark: SparkSession, compiled: CompiledChecks) -> Checked:
-    """Run a contract's checks on the view `candidate`: one bad-row count a check; and hash its rows, in the same scan.
+    """Run a contract's checks on the view `candidate`, one bad-row count for each, and hash its rows in the same scan.
 
-    What is proven passes without a question.
+    Checks that are proven pass without a query.
     """
     cells = [row.asDict() for row in spark.sql(compiled.sql).collect()]
     counts = Counter[str]({check.name: 0 for check in compiled.checks})
@@ -58,7 +58,9 @@ def run_checks(spark: SparkSession, compiled: CompiledChecks) -> Checked:
         for bad in (counts[check.name],)
     )
     detail = "by the statistics of the data files"
-    proven = (Verdict(audit=one.name, severity=one.severity, verdict="pass", detail=detail) for one in compiled.proven)
+    proven = (
+        Verdict(audit=check.name, severity=check.severity, verdict="pass", detail=detail) for check in compiled.proven
+    )
     stamps: dict[date, dict[int | None, str]] = defaultdict(dict)
     for row in cells:
         stamps[row[DAY]][row[BUCKET]] = stamp_of(int(row[STAMP]))
@@ -71,7 +73,7 @@ def run_audits(
     """Run audits on the registered views.
 
     Returns:
-        One verdict an audit, in their order: `insufficient` where there is too little to judge by.
+        One verdict for each audit, in their order: `insufficient` where there is too little to judge by.
     """
     able = [audit for audit in audits if _enough(audit, evidence)]
     counts = _count(spark, able, arguments)

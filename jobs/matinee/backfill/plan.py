@@ -36,7 +36,7 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
 
     Raises:
         UsageError: the range ends before it starts, or no daily DAG publishes the dataset.
-        DroppedError: a day of one of them, or one that it reads, was dropped.
+        DroppedError: a day of one of these datasets, or a day that it reads, was dropped.
     """
     if last < first:
         raise UsageError(
@@ -44,7 +44,7 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
         )
     lake = Lake.open(settings)
     if lake.registry.get(dataset).dag is None:
-        published = ", ".join(one.dataset for one in lake.registry.all() if one.dag)
+        published = ", ".join(contract.dataset for contract in lake.registry.all() if contract.dag)
         raise UsageError(
             f"No DAG publishes {dataset}.",
             next_step=f"Choose one of {published}, or name its DAG in its contract, as `dag`.",
@@ -56,10 +56,12 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
         if contract.dag:
             by_dag.setdefault(contract.dag, []).append(contract)
     validity = Validity(lake)
-    # Of the one that begins last, so that the next step holds for all.
-    last_to_begin = max((one for found in by_dag.values() for one in found), key=validity.derivable_from)
+    # The dataset that begins last is checked, so that the next step holds for all.
+    last_to_begin = max(
+        (contract for contracts in by_dag.values() for contract in contracts), key=validity.derivable_from
+    )
     validity.require_derivable(last_to_begin, max(first, validity.valid_from or first))
-    return tuple(_planned(lake, validity, dag_id, found, first, last) for dag_id, found in by_dag.items())
+    return tuple(_planned(lake, validity, dag_id, contracts, first, last) for dag_id, contracts in by_dag.items())
 
 
 def _planned(
@@ -120,7 +122,7 @@ class Restatement:
 
     @property
     def ended(self) -> bool:
-        """Whether every day was published anew."""
+        """Whether every day was published again."""
         return self.done == self.days
 
 

@@ -49,8 +49,9 @@ def plan(dataset: str, first: date, last: date, reason: str, output: str) -> Non
 def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: int, timeout: int, output: str) -> None:
     """Run the planned backfills with `airflow backfill create`, one DAG after the other, oldest key first.
 
-    The next DAG starts when the one before it has published every key, so that it reads the new rows. Interrupting
-    this command leaves the backfill that runs to Airflow and starts no further one; calling it again starts over.
+    The next DAG starts when the one before it has published every key, so that it reads the new rows. If
+    this command is interrupted, Airflow goes on with the running backfill and no further backfill starts; another call
+    starts over.
 
     \b
     Example:
@@ -75,11 +76,11 @@ def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: i
 def _follow(
     lake: Lake, dag: PlannedDag, before: Mapping[tuple[str, date], str | None], since: datetime, seconds: float
 ) -> None:
-    """Wait until a backfill has published every key, telling on stderr how far it is.
+    """Wait until a backfill has published every key; print its progress on stderr.
 
     Raises:
-        AuditFailedError: a run of it was abandoned, because a blocking audit failed.
-        TransientError: it has not ended in time.
+        AuditFailedError: a run of the backfill was abandoned, because a blocking audit failed.
+        TransientError: the backfill has not ended in time.
     """
 
     def tell(state: Restatement) -> None:

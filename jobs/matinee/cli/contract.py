@@ -1,4 +1,4 @@
-"""`matinee contract`: check what datasets declare, and show what is derived from it."""
+"""`matinee contract`: check the contracts of datasets, and show what is derived from them."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -54,25 +54,25 @@ def show(dataset: str, output: str) -> None:
       matinee contract show core.impression_plays
     """
     settings = load_settings()
-    found = Registry.load(settings.sql_dir).get(dataset)
+    declared = Registry.load(settings.sql_dir).get(dataset)
     facts = {
-        "dataset": found.dataset,
-        "version": found.version,
-        "owner": found.owner,
-        "kind": found.kind,
-        "dag": found.dag,
-        "description": found.description,
-        "audited": found.audited,
-        "inputs": [f"{spec.dataset} as {spec.alias}" for spec in found.inputs],
-        "transform": found.transform,
-        "parameters": dict(found.parameters),
-        "completeness": found.completeness_share,
-        "freshness": found.freshness,
-        "retention": f"{found.retain_publications} publications a day, {found.retain}",
-        "checks": [check.name for check in compile_checks(found).checks],
-        "audits": [audit.name for audit in load_audits(found)] if found.audited else [],
+        "dataset": declared.dataset,
+        "version": declared.version,
+        "owner": declared.owner,
+        "kind": declared.kind,
+        "dag": declared.dag,
+        "description": declared.description,
+        "audited": declared.audited,
+        "inputs": [f"{spec.dataset} as {spec.alias}" for spec in declared.inputs],
+        "transform": declared.transform,
+        "parameters": dict(declared.parameters),
+        "completeness": declared.completeness_share,
+        "freshness": declared.freshness,
+        "retention": f"{declared.retain_publications} publications a day, {declared.retain}",
+        "checks": [check.name for check in compile_checks(declared).checks],
+        "audits": [audit.name for audit in load_audits(declared)] if declared.audited else [],
     }
-    ddl = create_statement(found, settings.catalog_name)
+    ddl = create_statement(declared, settings.catalog_name)
     if output == "json":
         emit_one({**facts, "ddl": ddl}, output)
         return
@@ -86,8 +86,8 @@ def show(dataset: str, output: str) -> None:
 def plan(dataset: str | None, output: str) -> None:
     """Show what changed contracts (of DATASET, or of all) change, and the published days that they restate.
 
-    A day is restated where another version of its contract made it, or under other terms: transform, key, cells,
-    inputs, or a parameter that decides rows; and where it reads such a day. Nothing is started.
+    A day is restated where it was made by another version of its contract or under other terms (transform, key, cells,
+    inputs, or a parameter that decides rows), and where it reads such a day. Nothing is started.
 
     \b
     Example:
@@ -98,7 +98,7 @@ def plan(dataset: str | None, output: str) -> None:
     lake = Lake.open(load_settings())
     wanted = lake.registry.get(dataset).dataset if dataset else None
     with working("Looking at what was published …", output):
-        rows = [vars(one) for one in contract_changes(lake) if wanted in (None, one.dataset)]
+        rows = [vars(change) for change in contract_changes(lake) if wanted in (None, change.dataset)]
     shown = rows if output == "json" else [row | {"days": _ranges(row["days"])} for row in rows]
     emit(shown, output, empty="Tables and published days are as their contracts say.")
 
@@ -107,8 +107,8 @@ def _ranges(days: tuple[date, ...]) -> str | None:
     """Return days as unbroken ranges, in words."""
     firsts = [day for day in days if day - timedelta(days=1) not in days]
     lasts = [day for day in days if day + timedelta(days=1) not in days]
-    found = (f"{a}" if a == b else f"{a} to {b}" for a, b in zip(firsts, lasts, strict=True))
-    return f"{', '.join(found)} ({len(days)})" if days else None
+    ranges = (f"{a}" if a == b else f"{a} to {b}" for a, b in zip(firsts, lasts, strict=True))
+    return f"{', '.join(ranges)} ({len(days)})" if days else None
 
 
 def _files(path: Path) -> list[Path]:

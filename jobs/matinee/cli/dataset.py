@@ -19,11 +19,11 @@ def dataset() -> None:
 @click.option("--dry-run", is_flag=True, help="List who reads it; drop nothing.")
 @output_option
 def retire(name: str, reason: str, dry_run: bool, output: str) -> None:
-    """Drop the table of DATASET, its live table and their files, if nobody reads them; that is not undone.
+    """Drop the table of DATASET, its live table and their files, if nobody reads them; this cannot be undone.
 
-    Readers are contracts that name it as an input, pinned sets, runs, branches at work, and landings that were cut off.
-    No table of its name is made again: registers know landed files and days by it. A call that was killed is finished
-    by the next; afterwards its folder and its DAG can be removed.
+    Readers are contracts that name DATASET as an input, pinned sets, runs, branches at work, and landings that were cut
+    off. The name is never used for a table again: registers know landed files and days by the name. The next call
+    finishes a call that was killed; afterwards the dataset's folder and its DAG can be removed.
 
     \b
     Example:
@@ -35,7 +35,7 @@ def retire(name: str, reason: str, dry_run: bool, output: str) -> None:
 
     lake = Lake.open(load_settings())
     if dry_run:
-        rows = [vars(one) for one in retirement.readers(lake, name, stamp())]
+        rows = [vars(reader) for reader in retirement.readers(lake, name, stamp())]
         emit(rows, output, empty=f"Nobody reads {name}.")
         return
     done = retirement.retire(lake, name, reason, user())

@@ -1,4 +1,4 @@
-"""`matinee day`: an operator's word on single days."""
+"""`matinee day`: withdraw single published days."""
 
 from datetime import date
 
@@ -25,7 +25,7 @@ def day() -> None:
 @click.option("--reason", required=True, help="Why; it stands in the ledger and in `vtts explain`.")
 @output_option
 def withdraw(dataset: str, key: date, reason: str, output: str) -> None:
-    """Declare that a published DAY of DATASET is not to be trusted, and with it all that was built on it.
+    """Declare that a published DAY of DATASET, and everything built on the day, must not be trusted.
 
     The rows stay; VTTS falls back until the day is published again.
 

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--clean", is_flag=True, help="Drop what runs that died left: branches, pins; they are recorded as abandoned."
+    "--clean", is_flag=True, help="Drop the branches and pins of runs that died; these runs are recorded as abandoned."
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check Java, jars, engine, catalog, format, contracts, ledger, leftovers, what is held; exit 1 if one needs you.
+    """Check Java, jars, engine, catalog, format, contracts, ledger, leftovers, what is held; exit 1 if a check fails.
 
-    A leftover holds the expiry of snapshots since the time that is named. `warning`: for longer than a run is at work.
-    The nightly upkeep drops branches on which nothing has happened for 7 days, those of failed audits after 14.
-    `pins` are sets that somebody holds (`matinee pin`); `keep` says which days a contract ended, and who still needs
-    days that it would end.
+    A leftover keeps snapshots from expiring since the time in its row; `warning`: for longer than any run is at work.
+    The nightly upkeep drops branches on which nothing has happened for 7 days, and branches of failed audits after 14.
+    `pins` are sets that somebody holds (`matinee pin`); `keep` says which days were dropped because their contract has
+    a `keep`, and who still needs days that are due to be dropped.
 
     Run --clean only while no run is active: the branch of a live run looks like a leftover.
 
@@ -162,12 +162,12 @@ def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
             begun = batch.landings[0].received_ts
             state = "warning" if now - begun > KEEP_LIVE else "open"
             detail = f"{len(batch.landings)} files of {contract.dataset} are prepared and not committed"
-            then = "the next landing for the dataset, or the nightly upkeep, completes them or lands them anew"
+            then = "the next landing for the dataset, or the nightly upkeep, completes them or lands them again"
             yield finding("landings", state, detail, then, begun)
 
 
 def _holding(leftover: "Leftover", now: datetime) -> dict[str, object]:
-    """Say what a leftover holds; a warning where it holds for longer than any run is at work."""
+    """Return the row of a leftover; a warning where it keeps snapshots for longer than any run is at work."""
     from matinee.maintenance.leftovers import KEEP_LIVE
 
     drop = "`matinee doctor --clean` drops it, once no run is active"

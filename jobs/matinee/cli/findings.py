@@ -1,4 +1,4 @@
-"""What `matinee doctor` tells, row by row, and the rows on what is held, dropped by `keep`, and retired."""
+"""Rows of `matinee doctor`, and the rows on pinned sets, on days dropped by `keep`, and on retired datasets."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,41 +19,45 @@ def finding(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> dict[str, object]:
-    """Return a row: what was found, since when and until when it holds, and what to do next."""
-    times = (one.isoformat(timespec="seconds") if one else None for one in (since, until))
+    """Return a row: the check, its state and detail, since when and until when it holds, and the next step."""
+    times = (moment.isoformat(timespec="seconds") if moment else None for moment in (since, until))
     named = dict(zip(("since", "until"), times, strict=True))
     return {"check": check, "state": state, "detail": detail, **named, "next": then}
 
 
 def pinned(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
     """Say what is pinned, by whom, why and until when; a warning where a set is not whole, or its time is over."""
-    for one in held(lake):
-        lacking, is_over = missing(lake, one), one.ends <= now
-        detail = f"{one.pin_id}: {', '.join(one.snapshots)} held by {one.holder} ({one.why})"
-        then = f"`matinee pins end {one.pin_id}` ends it sooner"
+    for pinned_set in held(lake):
+        lacking, is_over = missing(lake, pinned_set), pinned_set.ends <= now
+        detail = (
+            f"{pinned_set.pin_id}: {', '.join(pinned_set.snapshots)} held by {pinned_set.holder} ({pinned_set.why})"
+        )
+        then = f"`matinee pins end {pinned_set.pin_id}` ends it sooner"
         if lacking:
             detail, then = f"{detail}; not yet {', '.join(lacking)}", "the next `matinee pin` or upkeep completes it"
         elif is_over:
             then = "the nightly upkeep ends it"
-        yield finding("pins", "warning" if lacking or is_over else "ok", detail, then, one.since, one.ends)
+        yield finding(
+            "pins", "warning" if lacking or is_over else "ok", detail, then, pinned_set.since, pinned_set.ends
+        )
 
 
 def retired(lake: Lake) -> Iterator[dict[str, object]]:
-    """Say which retired datasets have a contract still, and which are not retired to the end."""
-    for one in retirements(lake).values():
-        contract = lake.registry.contracts.get(one.dataset)
+    """Say which retired datasets still have a contract, and which retirements are not finished."""
+    for retirement in retirements(lake).values():
+        contract = lake.registry.contracts.get(retirement.dataset)
         if contract is None or contract.is_live:
             continue
-        detail = f"{one.dataset} was retired by {one.holder} ({one.why})"
-        if one.is_done:
-            yield finding("retired", "open", detail, f"remove {contract.folder} and its DAG", one.recorded_ts)
+        detail = f"{retirement.dataset} was retired by {retirement.holder} ({retirement.why})"
+        if retirement.is_done:
+            yield finding("retired", "open", detail, f"remove {contract.folder} and its DAG", retirement.recorded_ts)
         else:
-            then = f"`matinee dataset retire {one.dataset} --reason …` finishes it"
-            yield finding("retired", "warning", f"{detail}, and not to the end", then, one.recorded_ts)
+            then = f"`matinee dataset retire {retirement.dataset} --reason …` finishes it"
+            yield finding("retired", "warning", f"{detail}, and not to the end", then, retirement.recorded_ts)
 
 
 def kept(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
-    """Say which days are left of each dataset whose days have an end, and which could not be dropped, and why."""
+    """Say of each dataset with `keep` which days were dropped, which days could not be dropped, and why."""
     for contract in lake.registry.all():
         if contract.keep is not None and lake.exists(contract.dataset):
             yield from _kept(lake, contract, contract.keep.days, now)

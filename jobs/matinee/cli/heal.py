@@ -1,4 +1,4 @@
-"""`matinee heal`: the repair of published days that their inputs have left behind, cell by cell."""
+"""`matinee heal`: repair published days whose inputs have changed since, cell by cell."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ _last = click.option("--to", "last", type=DAY, help="Last day of the landed even
 
 @click.group()
 def heal() -> None:
-    """Heals: late rows repair the cells that they change, and no other."""
+    """Heals: derive the cells that late rows change, and no other cells."""
 
 
 @heal.command()
@@ -25,11 +25,11 @@ def heal() -> None:
 @_last
 @output_option
 def plan(first: date | None, last: date | None, output: str) -> None:
-    """Show the cells that a heal would derive anew, and their rows; nothing is changed.
+    """Show the cells that a heal would derive again, and their rows; nothing is changed.
 
-    `cells` are profile buckets; none named: the whole day. What is built on a healed day is healed only where the day's
-    rows come out otherwise, so `apply` may do less; of days that read other datasets than the four `core` ones, only
-    those are shown that are stale already.
+    `cells` are profile buckets; if none is named, the heal derives the whole day. Days built on a healed day are healed
+    only where its rows have changed, so `apply` may do less. Days that read other datasets than the four `core` ones
+    are shown only if they are stale already.
 
     \b
     Example:
@@ -39,7 +39,7 @@ def plan(first: date | None, last: date | None, output: str) -> None:
 
     settings = load_settings()
     with working("Looking at what has landed …", output):
-        rows = [vars(one) for one in forecast(Lake.open(settings), first, last)]
+        rows = [vars(day) for day in forecast(Lake.open(settings), first, last)]
     emit(rows, output, empty="Every published day has read all that its inputs hold.")
 
 
@@ -48,9 +48,9 @@ def plan(first: date | None, last: date | None, output: str) -> None:
 @_last
 @output_option
 def apply(first: date | None, last: date | None, output: str) -> None:
-    """Derive the cells anew that late rows change, in dependency order; each day is a publication of its own.
+    """Derive again the cells that late rows change, in dependency order; each day is a publication of its own.
 
-    A second call goes on where the first one stopped. What lands meanwhile is left to the next call.
+    A second call goes on where the first call stopped. Rows that land meanwhile are left to the next call.
 
     \b
     Example:
@@ -60,16 +60,19 @@ def apply(first: date | None, last: date | None, output: str) -> None:
 
     made: list[Decision] = []
 
-    def tell(one: Decision) -> None:
-        made.append(one)
-        ERR.print(f"{one.dataset} {one.day}: {one.decision}, {one.reason} ({one.cause})", markup=False)
+    def tell(decision: Decision) -> None:
+        made.append(decision)
+        ERR.print(
+            f"{decision.dataset} {decision.day}: {decision.decision}, {decision.reason} ({decision.cause})",
+            markup=False,
+        )
 
     try:
         heal_days(load_settings(), first, last, tell)
     except HumanNeededError:
-        emit([_row(one) for one in made], output)
+        emit([_row(decision) for decision in made], output)
         raise
-    emit([_row(one) for one in made], output, empty="Every published day has read all that its inputs hold.")
+    emit([_row(decision) for decision in made], output, empty="Every published day has read all that its inputs hold.")
 
 
 @heal.command(name="list")
@@ -82,21 +85,21 @@ def list_(day: date | None, output: str) -> None:
     Example:
       matinee heal list --day 2026-03-01 --output json
     """
-    found = (one for one in decisions(Lake.open(load_settings())) if day in (None, one.day))
-    emit([_row(one) for one in found], output, empty="Nothing was healed, and nothing had to be.")
+    shown = (decision for decision in decisions(Lake.open(load_settings())) if day in (None, decision.day))
+    emit([_row(decision) for decision in shown], output, empty="Nothing was healed, and nothing had to be.")
 
 
-def _row(one: Decision) -> dict[str, object]:
+def _row(decision: Decision) -> dict[str, object]:
     return {
-        "recorded": one.recorded_ts,
-        "dataset": one.dataset,
-        "day": one.day,
-        "decision": one.decision,
-        "cause": one.cause,
-        "reason": one.reason,
-        "cells": one.cells,
-        "changed": one.cells_changed,
-        "rows_before": one.rows_before,
-        "rows_after": one.rows_after,
-        "publication": one.publication_id,
+        "recorded": decision.recorded_ts,
+        "dataset": decision.dataset,
+        "day": decision.day,
+        "decision": decision.decision,
+        "cause": decision.cause,
+        "reason": decision.reason,
+        "cells": decision.cells,
+        "changed": decision.cells_changed,
+        "rows_before": decision.rows_before,
+        "rows_after": decision.rows_after,
+        "publication": decision.publication_id,
     }

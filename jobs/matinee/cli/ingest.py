@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--archive-to",
     metavar="DIR",
-    help="Move what is landed there; nothing is overwritten, and a file that stays fails the call.",
+    help="Move landed files there; nothing is overwritten, and a file that stays fails the call.",
 )
 @output_option
 @click.pass_obj
@@ -46,8 +46,8 @@ def ingest(
     """Land NDJSON, NDJSON.gz or Parquet files into DATASET (default: each file by its name), then close days.
 
     The same bytes landed twice add nothing; of several manifests of a day the last one landed counts. Bad lines go to
-    raw.quarantine with file, line and reason. A file whose name starts with impressions, plays or manifest says by it
-    where it belongs.
+    raw.quarantine with file, line and reason. The start of a file's name (impressions, plays or manifest) says
+    where the file belongs.
 
     \b
     Example:

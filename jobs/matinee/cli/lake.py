@@ -22,8 +22,8 @@ def lake() -> None:
 def begin(first_day: date, output: str) -> None:
     """Let the lake begin with DAY, to load history: days before its first day count as empty and valid.
 
-    VTTS falls back to DAY: from there on each day is open until its events are landed and it is closed. A later day is
-    taken only where nothing before it was published.
+    VTTS falls back to DAY: each day from DAY on is open until its events are landed and the day is closed. DAY may be
+    later than the first day only where nothing before DAY was published.
 
     \b
     Example:
@@ -41,9 +41,9 @@ def begin(first_day: date, output: str) -> None:
 def relocate(output: str) -> None:
     """Bring the tables of a lake that was copied or moved below the configured warehouse.
 
-    Until then its tables are the original's, and nothing is changed in them. The original has to be readable where it
-    was, and nothing may be at work in it; it is only read, and can be removed afterwards. Rows are proven equal table
-    by table; branches and tags come along.
+    Until then the tables are those of the original lake, and no command changes them. The original has to be readable
+    where it was, and nothing may be at work in it; it is only read, and can be removed afterwards. Rows are proven
+    equal table by table; branches and tags are kept.
 
     \b
     Example:
@@ -53,7 +53,7 @@ def relocate(output: str) -> None:
     from matinee.maintenance.relocation import relocate as bring
 
     with working("Bringing the tables here …", output):
-        rows = [vars(one) for one in bring(load_settings())]
+        rows = [vars(table) for table in bring(load_settings())]
     emit(rows, output, empty="Every table lies below the warehouse.")
 
 
@@ -61,10 +61,10 @@ def relocate(output: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Print the steps; change nothing.")
 @output_option
 def upgrade(dry_run: bool, output: str) -> None:
-    """Bring a lake that an older version wrote to the format of this one; until then it is only read.
+    """Bring a lake that an older version wrote to the format of this version; until then the lake is only read.
 
-    Stop first whatever writes to it: Airflow (`make down`), the stream, a healer. It can be run again at any time; one
-    that was killed is finished by the next. An older version must not be started on the lake afterwards.
+    First stop whatever writes to the lake: Airflow (`make down`), the stream, a healer. The command can be run again at
+    any time; the next call finishes a call that was killed. Afterwards no older version may be started on the lake.
 
     \b
     Example:
@@ -106,8 +106,9 @@ def backup(folder: Path, output: str) -> None:
 def restore(folder: Path, take: tuple[str, ...], output: str) -> None:
     """Bring a lost catalog back from the backup in DIR and from what was committed after it.
 
-    Stop all writers first. The catalog has to be empty, or to have what would be restored. What was published stays
-    published, and no lease is held. It can be run again at any time; one that was killed is finished by the next.
+    Stop all writers first. The catalog has to be empty, or to hold only what would be restored. What was published
+    stays published, and no lease is held afterwards. The command can be run again at any time; the next call finishes a
+    call that was killed.
 
     \b
     Example:
@@ -116,5 +117,5 @@ def restore(folder: Path, take: tuple[str, ...], output: str) -> None:
     from matinee.maintenance import backup as backups
     from matinee.maintenance.restoration import restore as bring_back
 
-    found = bring_back(Lake.open_any(load_settings()), backups.read(folder), take)
-    emit([vars(one) for one in found], output, empty="The backup has no table.")
+    restored = bring_back(Lake.open_any(load_settings()), backups.read(folder), take)
+    emit([vars(table) for table in restored], output, empty="The backup has no table.")

@@ -1,4 +1,4 @@
-"""`matinee landing`: what became of landing files."""
+"""`matinee landing`: the state of landing files."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +20,10 @@ def landing() -> None:
 @click.option("--from", "sources", multiple=True, metavar="PATH", help="File, directory or glob; may be repeated.")
 @output_option
 def status(dataset: str | None, sources: tuple[str, ...], output: str) -> None:
-    """Show the files whose landing was cut off, and what became of those at each PATH; nothing is landed.
+    """Show the files whose landing was cut off, and the state of the files at each PATH; nothing is landed.
 
-    `landed`, `copy` (the same bytes were landed from another file), `new`, `refused` (and why), `prepared`. A PATH
-    without files, or that cannot be listed, is `refused`.
+    States: `landed`, `copy` (the same bytes were landed from another file), `new`, `refused` (and why), `prepared`. A
+    PATH that has no files or cannot be listed is `refused`.
 
     \b
     Example:
@@ -31,7 +31,7 @@ def status(dataset: str | None, sources: tuple[str, ...], output: str) -> None:
     """
     from matinee.landing.status import status as look
 
-    rows = [asdict(one) for one in look(Lake.open(load_settings()), dataset, sources)]
+    rows = [asdict(file) for file in look(Lake.open(load_settings()), dataset, sources)]
     if output != "json":
         rows = [{**row, "file": Path(str(row["file"])).name} for row in rows]
     emit(rows, output, empty="No landing was cut off; --from PATH looks at files.")

@@ -1,4 +1,4 @@
-"""`matinee late`: what landed after the publications that should have had it."""
+"""`matinee late`: rows that landed after the publications that should have read them."""
 
 from datetime import date
 
@@ -12,19 +12,19 @@ from matinee.table.catalog import Lake
 
 @click.group()
 def late() -> None:
-    """Late data: the published days that it left behind."""
+    """Late data: the published days whose inputs have changed since."""
 
 
 @late.command()
 @click.option("--from", "first", type=DAY, help="First day of the landed events.")
 @click.option("--to", "last", type=DAY, help="Last day of the landed events, included.")
-@click.option("--cells", is_flag=True, help="Map them to the cells that they change; this reads the late rows.")
+@click.option("--cells", is_flag=True, help="Map late rows to the cells that they change; this reads the late rows.")
 @output_option
 def scan(first: date | None, last: date | None, cells: bool, output: str) -> None:
-    """Show the published days whose inputs have gone on since; nothing is changed, and without --cells no row is read.
+    """Show the published days whose inputs have changed since; nothing is changed, and without --cells no row is read.
 
-    With --cells each line is a day of a core dataset that late rows reach, and its profile buckets: what `heal apply`
-    would derive anew of the four of them.
+    With --cells each line is a day of one of the four core datasets, with the profile buckets that late rows reach: the
+    cells that `heal apply` would derive again.
 
     \b
     Example:
@@ -35,6 +35,6 @@ def scan(first: date | None, last: date | None, cells: bool, output: str) -> Non
 
     lake = Lake.open(load_settings())
     with working("Looking at what has landed …", output):
-        found = forecast(lake, first, last) if cells else stale_days(lake, first, last)
-        rows = [vars(one) for one in found]
+        stale = forecast(lake, first, last) if cells else stale_days(lake, first, last)
+        rows = [vars(day) for day in stale]
     emit(rows, output, empty="Every published day has read all that its inputs hold.")

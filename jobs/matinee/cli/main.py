@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         # Outside its standalone mode click returns the code of an Exit instead of exiting with it.
-        # What is called with arguments is called by a program that goes on: its process is not the command's own.
+        # A call with arguments comes from a program that goes on: its process is not the command's own.
         if code := cli.main(args=given, prog_name="matinee", standalone_mode=False, obj=arguments is None):
             sys.exit(code)
     except click.exceptions.Abort:

@@ -76,13 +76,13 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, str]:
     Raises:
         UsageError: a pair has no '='.
     """
-    found = {}
+    values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name or not value:
             raise UsageError(f"'{pair}' is not NAME=VALUE.", next_step="For example --param attribution.window=40d.")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def user() -> str:

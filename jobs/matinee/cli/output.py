@@ -65,7 +65,7 @@ def emit(
 
 
 def emit_one(facts: Mapping[str, object], output: str, *, title: str = "") -> None:
-    """Print one thing's facts, one a line, or as a JSON object."""
+    """Print facts, one on each line, or as a JSON object."""
     if output == "json":
         click.echo(json.dumps(plain(facts), indent=2, default=str))
         return
@@ -76,7 +76,7 @@ def emit_one(facts: Mapping[str, object], output: str, *, title: str = "") -> No
 
 
 def cell(value: object) -> str:
-    """Return a value as a table shows it; nothing is shown as '-'."""
+    """Return a value as a table shows it; None and () are shown as '-'."""
     if value is None or value == ():
         return "-"
     if isinstance(value, float):

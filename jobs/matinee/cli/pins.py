@@ -1,4 +1,4 @@
-"""`matinee pin` and `matinee pins`: published snapshots that somebody holds, whatever expires."""
+"""`matinee pin` and `matinee pins`: published snapshots that are kept from expiring."""
 
 from datetime import UTC, date, datetime
 
@@ -13,14 +13,17 @@ from matinee.table.catalog import Lake
 
 @click.command()
 @click.argument("datasets", metavar="DATASET...", nargs=-1, required=True)
-@click.option("--until", required=True, type=DAY, help="Last day on which it is held; the upkeep after it ends it.")
+@click.option(
+    "--until", required=True, type=DAY, help="Last day on which the set is held; the upkeep after it ends the set."
+)
 @click.option("--why", required=True, help="What for; `pins list` and `doctor` say so.")
 @output_option
 def pin(datasets: tuple[str, ...], until: date, why: str, output: str) -> None:
-    """Hold one consistent set of published snapshots of the DATASETs, all of one moment, whatever expires.
+    """Keep one consistent set of published snapshots of the DATASETs, all of one moment, from expiring.
 
-    A training that takes weeks reads the same rows from its first epoch to its last: `read_as` names each table as it
-    is held. No drop by `keep` that begins later takes days of the set. The same call again changes nothing.
+    A training that takes weeks reads the same rows from its first epoch to its last: `read_as` is the name by
+    which each held table is read. Drops by `keep` that begin later leave the days of the set. Repeating the call
+    changes nothing.
 
     \b
     Example:
@@ -49,9 +52,9 @@ def list_(output: str) -> None:
     """
     lake = Lake.open(load_settings())
     rows = []
-    for one in held(lake):
-        named = _datasets(one) if output == "json" else list(one.snapshots)
-        rows.append({**_facts(one), "datasets": named, "incomplete": missing(lake, one)})
+    for pinned_set in held(lake):
+        named = _datasets(pinned_set) if output == "json" else list(pinned_set.snapshots)
+        rows.append({**_facts(pinned_set), "datasets": named, "incomplete": missing(lake, pinned_set)})
     emit(rows, output, empty="Nothing is pinned.")
 
 
@@ -67,24 +70,30 @@ def end(pin_id: str, output: str) -> None:
     """
     from matinee.maintenance.pinning import end as end_set
 
-    found = end_set(Lake.open(load_settings()), pin_id)
-    emit_one({**_facts(found), "state": "ended", "datasets": list(found.snapshots)}, output)
+    ended = end_set(Lake.open(load_settings()), pin_id)
+    emit_one({**_facts(ended), "state": "ended", "datasets": list(ended.snapshots)}, output)
 
 
-def _show(one: PinnedSet, output: str) -> None:
+def _show(pinned_set: PinnedSet, output: str) -> None:
     if output == "json":
-        emit_one({**_facts(one), "datasets": _datasets(one)}, output)
+        emit_one({**_facts(pinned_set), "datasets": _datasets(pinned_set)}, output)
         return
-    emit_one(_facts(one), output)
-    emit(_datasets(one), output)
+    emit_one(_facts(pinned_set), output)
+    emit(_datasets(pinned_set), output)
 
 
-def _facts(one: PinnedSet) -> dict[str, object]:
-    return {"pin": one.pin_id, "until": one.until, "why": one.why, "holder": one.holder, "since": one.since}
+def _facts(pinned_set: PinnedSet) -> dict[str, object]:
+    return {
+        "pin": pinned_set.pin_id,
+        "until": pinned_set.until,
+        "why": pinned_set.why,
+        "holder": pinned_set.holder,
+        "since": pinned_set.since,
+    }
 
 
-def _datasets(one: PinnedSet) -> list[dict[str, object]]:
+def _datasets(pinned_set: PinnedSet) -> list[dict[str, object]]:
     return [
-        {"dataset": dataset, "snapshot": snapshot_id, "read_as": f"{dataset}.tag_{one.tag}"}
-        for dataset, snapshot_id in one.snapshots.items()
+        {"dataset": dataset, "snapshot": snapshot_id, "read_as": f"{dataset}.tag_{pinned_set.tag}"}
+        for dataset, snapshot_id in pinned_set.snapshots.items()
     ]

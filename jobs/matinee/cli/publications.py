@@ -28,14 +28,18 @@ def publications() -> None:
 @click.option("--day", type=DAY, help="Only this event day.")
 @output_option
 def list_(dataset: str | None, day: date | None, output: str) -> None:
-    """Show the publications of DATASET, or of all datasets, by day; of days that are gone by which `keep`, and when.
+    """Show the publications of DATASET, or of all datasets, by day; for dropped days also by which `keep`, and when.
 
     \b
     Example:
       matinee publications list core.plays --day 2026-03-01
     """
     lake = Lake.open(load_settings())
-    contracts = [lake.registry.get(dataset)] if dataset else [one for one in lake.registry.all() if one.transform]
+    contracts = (
+        [lake.registry.get(dataset)]
+        if dataset
+        else [contract for contract in lake.registry.all() if contract.transform]
+    )
     rows: list[dict[str, object]] = []
     for contract in contracts:
         known = history(lake, contract.dataset)
@@ -49,7 +53,7 @@ def list_(dataset: str | None, day: date | None, output: str) -> None:
 @click.argument("publication_id")
 @output_option
 def show(publication_id: str, output: str) -> None:
-    """Show what PUBLICATION_ID read, how it was judged and where it stands.
+    """Show what PUBLICATION_ID read, its verdicts and its state.
 
     \b
     Example:
@@ -58,9 +62,9 @@ def show(publication_id: str, output: str) -> None:
     lake = Lake.open(load_settings())
     records = next(
         (
-            found
+            matches
             for contract in lake.registry.all()
-            if contract.transform and (found := history(lake, contract.dataset).find(publication_id))
+            if contract.transform and (matches := history(lake, contract.dataset).find(publication_id))
         ),
         (),
     )
@@ -76,7 +80,7 @@ def show(publication_id: str, output: str) -> None:
     plain = {name: value for name, value in facts.items() if name not in {"days", "inputs", "verdicts"}}
     emit_one(plain | {"buckets": _words(run.buckets), "changed": _words(records[0].changed)}, output)
     by_day: dict[str, dict[str, object]] = facts["days"]  # type: ignore[assignment]
-    emit([{"day": day, **found} for day, found in by_day.items()], output, title="Days")
+    emit([{"day": day, **day_facts} for day, day_facts in by_day.items()], output, title="Days")
     emit([_pin(lake, pin) | {"days": _pinned(pin)} for pin in run.pins], output, title="Inputs")
     for verdicts, days in _judged(records):
         emit([verdict_row(verdict) for verdict in verdicts], output, title=f"Verdicts of {', '.join(days)}")
@@ -105,7 +109,7 @@ def _gone(contract: Contract, known: History, days: Iterable[date]) -> dict[date
 
 
 def _dropped(contract: Contract, day: date, begin: date | None, commits: list[Dropped]) -> dict[str, object]:
-    """Return by which word of the contract a day is gone, and since when; None for a commit that has expired."""
+    """Return by which `keep` a day was dropped, and when; None where the commit of the drop has expired."""
     if begin is None or day >= begin:
         return {"dropped": None, "dropped_at": None}
     keeps = f"keeps {contract.keep.days} days: " if contract.keep else ""
@@ -122,7 +126,7 @@ def _facts(lake: Lake, records: tuple[Publication, ...]) -> dict[str, object]:
         "publication": first.publication_id,
         "dataset": run.dataset,
         "key": run.key,
-        "days": {day: found | gone[date.fromisoformat(day)] for day, found in _days(records).items()},
+        "days": {day: day_facts | gone[date.fromisoformat(day)] for day, day_facts in _days(records).items()},
         "inputs": [_pin(lake, pin) for pin in run.pins],
         "as_of": run.as_of,
         "base": run.base_snapshot_id,
@@ -158,7 +162,7 @@ def _days(records: tuple[Publication, ...]) -> dict[str, dict[str, object]]:
 
 
 def _main_before(lake: Lake, published: Publication) -> int | str | None:
-    """Return main's head just before the publication: where it was replayed, not the base that the run began with."""
+    """Return main's head just before the publication; after a replay that is not the base of the run."""
     if published.head_snapshot_id is None:
         return None
     head = lake.table(published.run.dataset).metadata.snapshot_by_id(published.head_snapshot_id)
@@ -176,7 +180,7 @@ def _pin(lake: Lake, pin: InputPin) -> dict[str, object]:
 
 
 def _pinned(pin: InputPin) -> str:
-    """Return the days of an input with the generation of each; of a landed one with its highest landing number."""
+    """Return the days of an input, each with its generation; of a landed input, with its highest landing number."""
     return ", ".join(f"{day} ({number})" for day, number in sorted(pin.days.items()))
 
 
@@ -185,12 +189,12 @@ def _words(buckets: Buckets) -> str:
 
 
 def _judged(records: tuple[Publication, ...]) -> list[tuple[tuple[Verdict, ...], list[str]]]:
-    """Return what the audits said, each with its days: a day that its audits withdrew has verdicts of its own."""
-    found: list[tuple[tuple[Verdict, ...], list[str]]] = []
+    """Return the verdicts with the days that share them: a day that its audits withdrew has verdicts of its own."""
+    groups: list[tuple[tuple[Verdict, ...], list[str]]] = []
     for record in records:
-        days = next((days for verdicts, days in found if verdicts == record.verdicts), None)
+        days = next((days for verdicts, days in groups if verdicts == record.verdicts), None)
         if days is None:
-            found.append((record.verdicts, [str(record.day)]))
+            groups.append((record.verdicts, [str(record.day)]))
         else:
             days.append(str(record.day))
-    return found
+    return groups

@@ -9,7 +9,7 @@ from matinee.cli.output import emit, output_option, working
 from matinee.errors import UsageError
 from matinee.settings import load_settings
 
-# These reach arbitrary code on the server from inside a SELECT.
+# These functions call arbitrary code on the server from inside a SELECT.
 _ESCAPES = re.compile(r"\b(reflect|try_reflect|java_method)\b", re.IGNORECASE)
 
 
@@ -48,7 +48,7 @@ def read_only(statement: str) -> str:
     """Return the statement in a form that only a query fits into: Spark's grammar then refuses everything else.
 
     Raises:
-        UsageError: it is empty or calls into the server's code.
+        UsageError: the statement is empty or calls into the server's code.
     """
     text = statement.strip().rstrip(";")
     if not text or _ESCAPES.search(text):

@@ -17,7 +17,7 @@ from matinee.settings import load_settings
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="Override a contract parameter (experiments)."
 )
 @click.option("--experiment", metavar="NAME", help="Write to branch experiment_NAME instead of main.")
-@click.option("--attempt", metavar="NAME", help="Name this attempt; one of the same name is replaced.")
+@click.option("--attempt", metavar="NAME", help="Name this attempt; an attempt of the same name is replaced.")
 @output_option
 def run(
     dataset: str,
@@ -95,8 +95,8 @@ def facts(report: Report) -> dict[str, object]:
 
 def counts(verdicts: tuple[Verdict, ...]) -> str:
     """Return how many verdicts passed, failed and were insufficient."""
-    found = [verdict.verdict for verdict in verdicts]
-    return ", ".join(f"{found.count(kind)} {kind}" for kind in ("pass", "fail", "insufficient"))
+    kinds = [verdict.verdict for verdict in verdicts]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("pass", "fail", "insufficient"))
 
 
 def row(verdict: Verdict) -> dict[str, object]:

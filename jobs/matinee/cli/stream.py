@@ -31,9 +31,9 @@ def stream() -> None:
 def run(servers: str | None, folder: Path | None, every: timedelta | None, output: str) -> None:
     """Land what the source holds, then let the live tables follow; once, or every so often until stopped.
 
-    The live tables take whatever is landed, also by `matinee ingest`. One process at a time does so; with --every
-    another one waits for its turn, and a paused stream is waited for. Each turn is told on stderr; at the end stdout
-    has what a single tick landed, batch by batch, and how the live tables followed.
+    The live tables take whatever is landed, also by `matinee ingest`. Only one process at a time runs ticks: with
+    --every a second process waits for its turn, and a paused stream is waited for. Each tick is told on stderr. A
+    single tick prints to stdout, batch by batch, what it landed, and how the live tables followed.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
     if every is None:
         done = tick(settings, source)
         _tell(done)
-        emit([_row(one) for one in done], output, empty="There was nothing to do.")
+        emit([_row(entry) for entry in done], output, empty="There was nothing to do.")
         return
     try:
         run_every(settings, source, every, _tell)
@@ -59,7 +59,7 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
 @click.option("--reason", required=True, help="Why; `status` shows it.")
 @output_option
 def pause(reason: str, output: str) -> None:
-    """Let no further batch begin; one that runs is finished.
+    """Let no further batch begin; a running batch is finished.
 
     \b
     Example:
@@ -73,7 +73,7 @@ def pause(reason: str, output: str) -> None:
 @click.option("--reason", default="by hand", show_default=True, help="Why; `status` shows it.")
 @output_option
 def resume(reason: str, output: str) -> None:
-    """Let batches begin again; what a batch that paused the stream had landed is taken as it is.
+    """Let batches begin again; rows landed by the batch that paused the stream are taken as they are.
 
     \b
     Example:
@@ -87,7 +87,7 @@ def resume(reason: str, output: str) -> None:
 @click.option("--servers", help="Kafka's brokers, host:port,…; default: MATINEE_KAFKA.")
 @output_option
 def accept_topics(servers: str | None, output: str) -> None:
-    """Take topics that were deleted and made anew from their first record on; what was landed of the old ones stays.
+    """Read topics that were deleted and created again, from their first record; landed records of the old ones stay.
 
     \b
     Example:
@@ -99,7 +99,7 @@ def accept_topics(servers: str | None, output: str) -> None:
     named = servers or settings.kafka
     if not named:
         raise UsageError("No brokers are named.", next_step="Give --servers HOST:PORT of Kafka's brokers.")
-    emit([{"topic": topic} for topic in accept(settings, named)], output, empty="No topic was made anew.")
+    emit([{"topic": topic} for topic in accept(settings, named)], output, empty="No topic was created again.")
 
 
 @stream.command()
@@ -113,8 +113,8 @@ def status(last: int, output: str) -> None:
       matinee stream status --last 3 --output json
     """
     lake = Lake.open(load_settings())
-    found = ticks(lake)[-last:]
-    now, rows = _now(paused(lake), found), [_row(one) for one in found]
+    last_ticks = ticks(lake)[-last:]
+    now, rows = _now(paused(lake), last_ticks), [_row(tick) for tick in last_ticks]
     if output == "json":
         emit_one({**now, "ticks": rows}, output)
         return
@@ -126,13 +126,13 @@ def status(last: int, output: str) -> None:
 @click.option(
     "--key",
     type=DAY,
-    help="One event day; default: the mature ones that have not agreed with the batch yet.",
+    help="One event day; default: mature days that have not agreed with the batch yet.",
 )
 @output_option
 def compare(key: date | None, output: str) -> None:
-    """Hold live days against their publications, row by row and column by column; exit code 1 where they differ.
+    """Compare live days with their publications, row by row and column by column; exit code 1 where they differ.
 
-    Rows whose input arrived after the batch had read are counted apart: they are late, see `matinee late scan`.
+    Rows whose input arrived after the batch had read are counted apart: these rows are late, see `matinee late scan`.
 
     \b
     Example:
@@ -146,15 +146,15 @@ def compare(key: date | None, output: str) -> None:
         with working("Comparing …", output):
             judge(settings, key)
     finally:
-        found = [one for one in parities(Lake.open(settings)) if one.recorded_ts >= begun]
-        emit([_compared(one) for one in found], output, empty="There was no day to compare.")
+        comparisons = [parity for parity in parities(Lake.open(settings)) if parity.recorded_ts >= begun]
+        emit([_compared(parity) for parity in comparisons], output, empty="There was no day to compare.")
 
 
 @stream.command()
 @click.option("--key", type=DAY, required=True, help="One event day, YYYY-MM-DD.")
 @output_option
 def repair(key: date, output: str) -> None:
-    """Derive a day of the live tables again, from what they have read; a batch's rows are never copied.
+    """Derive a day of the live tables again, from the rows that they have read; no row of a batch is copied.
 
     \b
     Example:
@@ -162,7 +162,7 @@ def repair(key: date, output: str) -> None:
     """
     from matinee.live.repair import repair as derive_again
 
-    with working(f"Deriving {key} anew …", output):
+    with working(f"Deriving {key} again …", output):
         derive_again(load_settings(), key)
     emit_one({"day": key, "next": f"matinee stream compare --key {key}"}, output)
 
@@ -171,50 +171,50 @@ def _tell(done: list[Tick] | MatineeError) -> None:
     if isinstance(done, MatineeError):
         ERR.print(f"waiting: {done}", markup=False)
         return
-    for one in done:
-        steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in one.seconds.items())
-        lag = "" if one.lag_s is None else f", lag {one.lag_s:.1f} s"
-        landed = f"{one.rows_landed} rows, {one.rows_quarantined} quarantined"
-        what = "live tables followed" if one.rows_landed is None else landed
-        ERR.print(f"{one.recorded_ts:%H:%M:%S} {what}{lag} ({steps})", markup=False)
-    batches = [one.rows_landed for one in done if one.rows_landed is not None]
+    for tick in done:
+        steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in tick.seconds.items())
+        lag = "" if tick.lag_s is None else f", lag {tick.lag_s:.1f} s"
+        landed = f"{tick.rows_landed} rows, {tick.rows_quarantined} quarantined"
+        what = "live tables followed" if tick.rows_landed is None else landed
+        ERR.print(f"{tick.recorded_ts:%H:%M:%S} {what}{lag} ({steps})", markup=False)
+    batches = [tick.rows_landed for tick in done if tick.rows_landed is not None]
     if len(batches) > 1:
-        took = sum(sum(one.seconds.values()) for one in done)
+        took = sum(sum(tick.seconds.values()) for tick in done)
         ERR.print(f"caught up: {sum(batches)} rows in {len(batches)} batches, {took:.1f} s", markup=False)
 
 
-def _compared(one: "Parity") -> dict[str, object]:
-    worst = min(one.scores.values(), default=1.0)
+def _compared(parity: "Parity") -> dict[str, object]:
+    worst = min(parity.scores.values(), default=1.0)
     return {
-        "dataset": one.dataset,
-        "day": one.day,
-        "rows": one.rows,
-        "differing": one.differing,
-        "causes": dict(one.causes),
-        "arrived_after_batch": one.arrived_after_batch,
-        "worst_column": None if worst == 1 else next(f"{n} {s:.4%}" for n, s in one.scores.items() if s == worst),
-        "publication": one.publication_id,
+        "dataset": parity.dataset,
+        "day": parity.day,
+        "rows": parity.rows,
+        "differing": parity.differing,
+        "causes": dict(parity.causes),
+        "arrived_after_batch": parity.arrived_after_batch,
+        "worst_column": None if worst == 1 else next(f"{n} {s:.4%}" for n, s in parity.scores.items() if s == worst),
+        "publication": parity.publication_id,
     }
 
 
-def _now(pause: Tick | None, found: list[Tick]) -> dict[str, object]:
-    ran = [one for one in found if one.state == "ran"]
+def _now(pause: Tick | None, last_ticks: list[Tick]) -> dict[str, object]:
+    ran = [tick for tick in last_ticks if tick.state == "ran"]
     return {
         "state": f"paused since {pause.recorded_ts:%Y-%m-%d %H:%M:%SZ}: {pause.reason}" if pause else "running",
         "last_tick": f"{(stamp() - ran[-1].recorded_ts).total_seconds():.0f} s ago" if ran else None,
         "lag_s": ran[-1].lag_s if ran else None,
-        "labels_as_of": next((one.as_of for one in reversed(ran) if one.as_of), None),
+        "labels_as_of": next((tick.as_of for tick in reversed(ran) if tick.as_of), None),
     }
 
 
-def _row(one: Tick) -> dict[str, object]:
+def _row(tick: Tick) -> dict[str, object]:
     return {
-        "recorded": one.recorded_ts,
-        "state": one.state,
-        "landed": one.rows_landed,
-        "quarantined": one.rows_quarantined,
-        "lag_s": one.lag_s,
-        "seconds": dict(one.seconds),
-        "offsets": dict(one.offsets),
-        "reason": one.reason,
+        "recorded": tick.recorded_ts,
+        "state": tick.state,
+        "landed": tick.rows_landed,
+        "quarantined": tick.rows_quarantined,
+        "lag_s": tick.lag_s,
+        "seconds": dict(tick.seconds),
+        "offsets": dict(tick.offsets),
+        "reason": tick.reason,
     }

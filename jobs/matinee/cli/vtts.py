@@ -33,13 +33,13 @@ def list_(output: str) -> None:
     for contract in lake.registry.all():
         if contract.day_column is None or contract.kind in {"register", "live"}:
             continue
-        found = validity.vtts(contract.dataset)
-        held = found.held_by.root if found.held_by else None
+        trust = validity.vtts(contract.dataset)
+        held = trust.held_by.root if trust.held_by else None
         rows.append(
             {
-                "dataset": found.dataset,
-                "vtts": found.vtts,
-                "mature_through": found.mature_through,
+                "dataset": trust.dataset,
+                "vtts": trust.vtts,
+                "mature_through": trust.mature_through,
                 "held_by": f"{held.dataset} {held.day}: {held.detail}" if held else None,
             }
         )
@@ -58,12 +58,12 @@ def explain(dataset: str, output: str) -> None:
     """
     lake = Lake.open(load_settings())
     lake.registry.get(dataset)
-    found = Validity(lake).vtts(dataset)
-    if found.held_by is None:
+    trust = Validity(lake).vtts(dataset)
+    if trust.held_by is None:
         raise TerminalError(f"{dataset} is valid without end.", next_step="Check valid_from in the settings.")
     if output == "json":
-        emit_one({"dataset": dataset, "vtts": found.vtts, "held_by": found.held_by}, output)
+        emit_one({"dataset": dataset, "vtts": trust.vtts, "held_by": trust.held_by}, output)
         return
-    OUT.print(f"{dataset} can be trusted through {found.vtts or 'nothing yet'}; it is held by")
-    for line in found.held_by.lines():
+    OUT.print(f"{dataset} can be trusted through {trust.vtts or 'nothing yet'}; it is held by")
+    for line in trust.held_by.lines():
         OUT.print(f"  {line}", highlight=False, markup=False)

@@ -1,8 +1,8 @@
 """A contract's checks as ONE query for full volumes: a row a cell, a bigint column per check, the number of bad rows.
 
-What the statistics of the data files already prove is left out of it. A key that repeats is looked for by its 64-bit
-hash; only where a hash repeats are the keys themselves compared, by a query of their own. The same scan hashes the rows
-of each cell: that is the stamp of a publication.
+Checks that the statistics of the data files already prove are left out. Repeated keys are looked for by their 64-bit
+hash; where a hash repeats, a query of its own compares the keys themselves. The same scan hashes the rows of each cell:
+the hash is the stamp of a publication.
 """
 
 from collections.abc import Container, Iterator
@@ -21,10 +21,10 @@ DAY, BUCKET, STAMP = "cell_day", "cell_bucket", "cell_stamp"
 
 @dataclass(frozen=True)
 class Check:
-    """One check; `name` is the result's column, `column` what it looks at (None: the table), `kind` what it asks.
+    """One check; `name` is the result's column, `column` the checked column (None: the table), `kind` what is checked.
 
-    A bad row of kind `unique` is one beyond the first of its key; one of kind `volume` is a day. `exact` is the query
-    that counts the bad rows of a check whose column in the one query may only say "some".
+    A bad row of kind `unique` is a row beyond the first of its key; a bad row of kind `volume` is a day. `exact` is the
+    query that counts the bad rows of a check, where the column of the main query can only say that there are some.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CompiledChecks:
-    """The queries over the view `candidate`, what their columns mean, and what need not be asked.
+    """The queries over the view `candidate`, what their columns mean, and the checks that need no query.
 
     `sql` has a row for each cell with rows: cell_day, cell_bucket (null of a dataset without buckets), cell_stamp, and
     the checks of single rows. `whole` has one row: the checks that look at rows together; empty where there are none.
@@ -104,17 +104,17 @@ def _inside(column: Column, value: str, depth: int = 0) -> Iterator[str]:
 
 
 def _has_null_inside(column: Column, value: str, depth: int = 0) -> list[str]:
-    """Return the conditions under which something within a value is null that may not be."""
-    found, item = list[str](), f"item_{depth}"
+    """Return the conditions under which something within a value is null, but must not be null."""
+    conditions, item = list[str](), f"item_{depth}"
     if column.items:
         inner = [f"{item} IS NULL"] if column.items.required else []
         inner += _has_null_inside(column.items, item, depth + 1)
-        found += [f"exists({value}, {item} -> {' OR '.join(inner)})"] if inner else []
+        conditions += [f"exists({value}, {item} -> {' OR '.join(inner)})"] if inner else []
     for field in column.fields:
         path = f"{value}.`{field.name}`"
-        found += [f"({value} IS NOT NULL AND {path} IS NULL)"] if field.required else []
-        found += _has_null_inside(field, path, depth)
-    return found
+        conditions += [f"({value} IS NOT NULL AND {path} IS NULL)"] if field.required else []
+        conditions += _has_null_inside(field, path, depth)
+    return conditions
 
 
 def _column_checks(contract: Contract) -> Iterator[tuple[Check, str]]:
@@ -144,7 +144,7 @@ def _unique_checks(contract: Contract) -> Iterator[tuple[Check, str]]:
     for key in [contract.key_columns, *keys] if contract.key_columns else keys:
         days = (contract.day_column,) if contract.day_column and contract.day_column not in key else ()
         names = ", ".join(f"`{name}`" for name in (*days, *key))
-        # A scan of its own: beside the other counts every one of them would travel with every key.
+        # A scan of its own: in one query with the other counts, all of them would be shuffled with every key.
         name, column = f"unique_{'_'.join(key)}", key[0] if len(key) == 1 else None
         check = Check(name, column, "unique", "blocking", exact=f"SELECT {_repeats(names)} AS bad_rows")
         yield check, _repeats(f"xxhash64({names})")

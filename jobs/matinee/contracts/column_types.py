@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from matinee.contracts.document import Piece, Place
 from matinee.contracts.model import Column, Contract
 
-#: ODCS's logical type by the Iceberg type that a value has which holds no other.
+#: ODCS's logical type by Iceberg type, for types that hold no others.
 _SCALARS = {
     "string": "string",
     "int": "integer",
@@ -15,12 +15,12 @@ _SCALARS = {
     "date": "date",
     "timestamptz": "timestamp",
 }
-#: The same of all types that a column may have, or what is within it.
+#: The same for all types that a column, or a part of a column, may have.
 LOGICAL_TYPES = {**_SCALARS, "list": "array", "struct": "object"}
 SCALAR_TYPES, COLUMN_TYPES = tuple(_SCALARS), tuple(LOGICAL_TYPES)
 #: Iceberg's name of the items of a list.
 ITEM = "element"
-#: What a contract may say of what is within a column: nothing else of it is checked.
+#: The keys that a contract may have for parts of a column: no others are checked.
 _SAID_WITHIN = frozenset({"name", "logicalType", "physicalType", "required", "description", "items", "properties"})
 
 
@@ -40,12 +40,12 @@ def is_list_of_scalars(column: Column) -> bool:
 
 
 def nested_faults(contract: Contract, columns: Piece, sort_order: Place) -> Iterator[tuple[Place, str]]:
-    """Yield the place and the reason of what a contract says of lists and structs and may not.
+    """Yield place and reason of each statement on lists and structs that a contract must not make.
 
     Args:
-        contract: of the dataset.
-        columns: its properties in the document.
-        sort_order: the place of its sort order.
+        contract: the contract of the dataset.
+        columns: the properties of the dataset in the document.
+        sort_order: the place of the sort order in the document.
     """
     for column, piece in zip(contract.columns, columns.items(), strict=True):
         if not within(column):

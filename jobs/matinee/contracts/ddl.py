@@ -25,8 +25,8 @@ _SPARK_TYPES = {
 #: How every engine writes Parquet here: see deploy/decisions/004.
 COMPRESSION_LEVEL = 1
 DICTIONARY_BYTES = 128 * 2**10
-#: The table properties that hold the number of the buckets and the column that they are of, as the table was made. A
-#: publication records the number that its days were written in; the property is that of earlier ones.
+#: The table properties that hold the number of buckets and the column that is hashed, as the table was made. A
+#: publication records the number of buckets of its days; the property is the number of earlier publications.
 BUCKETS, BUCKETS_OF = "matinee.profile-buckets", "matinee.buckets-of"
 _SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
 _FIRST_PARTITION_ID = 1000
@@ -105,7 +105,7 @@ def partition_spec(contract: Contract, schema: "Schema") -> "PartitionSpec":
 def sort_order(contract: Contract, schema: "Schema") -> "SortOrder":
     """Return the order of rows within a file: ascending, nulls first; unsorted where the contract states none.
 
-    Rows that Sail stages or a stream appends have it when a compaction has rewritten them.
+    Rows that Sail stages or a stream appends have this order only once a compaction has rewritten them.
     """
     from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortField, SortOrder
     from pyiceberg.transforms import IdentityTransform
@@ -126,7 +126,7 @@ def table_properties(contract: Contract) -> dict[str, str]:
     mode = "merge-on-read" if contract.is_live else "copy-on-write"
     modes = dict.fromkeys(("write.delete.mode", "write.update.mode", "write.merge.mode"), mode)
     if contract.is_live:
-        # Then a delete file stands for one data file, and is not looked at any more when that was compacted.
+        # Each delete file then belongs to one data file, and is not read any more once that file is compacted.
         modes["write.delete.granularity"] = "file"
     # Registers get many small commits, each with a metadata file.
     versions = "20" if contract.namespace == "ops" else "100"

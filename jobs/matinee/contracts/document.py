@@ -37,10 +37,10 @@ class Piece:
 
     def get(self, key: str) -> "Piece":
         """Return the value under `key`, which must be there."""
-        found = self.find(key)
-        if found is None:
+        piece = self.find(key)
+        if piece is None:
             raise Misplaced(self.place, f"'{key}' is missing")
-        return found
+        return piece
 
     def items(self) -> "Iterator[Piece]":
         """Yield the pieces of a list."""
@@ -97,16 +97,16 @@ def read(file: Path) -> Piece:
 
 
 def line_of(file: Path, place: Place) -> int:
-    """Return the line, from 1, of the key or list entry at `place`; where it is missing, of what should hold it."""
+    """Return the line, from 1, of the key or list entry at `place`; where it is missing, of the piece above it."""
     if place[:1] == ("line",):
         return int(place[1])
     node = yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader)
     line = 1
     for step in place:
-        found = _step(node, step)
-        if found is None:
+        entry = _step(node, step)
+        if entry is None:
             break
-        mark, node = found
+        mark, node = entry
         line = mark.start_mark.line + 1
     return line
 

@@ -33,23 +33,23 @@ class Change:
 
 
 def plan(contract: Contract, table: "Table") -> tuple[Change, ...]:
-    """Return what brings the table to its contract; empty where it already is there.
+    """Return the changes that bring the table to its contract; empty where the table follows it already.
 
     Raises:
         ContractError: the contract asks for what Iceberg cannot apply safely: a column dropped, narrowed or newly
             required, or another partitioning.
     """
     fields = {field.name: field for field in table.schema().fields}
-    found = {c.name: fields.get(c.name) or fields.get(c.previous_name or "") for c in contract.columns}
-    names = {field.name: name for name, field in found.items() if field is not None}
+    field_of = {c.name: fields.get(c.name) or fields.get(c.previous_name or "") for c in contract.columns}
+    names = {field.name: name for name, field in field_of.items() if field is not None}
     for field in fields.values():
         if field.name not in names:
             hint = f"Put {field.name} back; if it has another name now, give that column previousName: {field.name}."
             raise _refused(contract, field.name, "is dropped: its values would be lost", hint)
     _refuse_partitioning(contract, table, names)
-    _refuse_old_names(contract, table, [name for name, field in found.items() if field is None])
+    _refuse_old_names(contract, table, [name for name, field in field_of.items() if field is None])
     return (
-        *(change for column in contract.columns for change in _column(contract, column, found[column.name])),
+        *(change for column in contract.columns for change in _column(contract, column, field_of[column.name])),
         *_moves(contract, [names[field] for field in fields]),
         *_sorting(contract, table, names),
         *_properties(contract, table),
@@ -116,7 +116,7 @@ def _refuse_narrowing(contract: Contract, column: Column, field: "NestedField") 
 
 
 def _shown(kind: "IcebergType") -> str:
-    """Return a type as text: of what is within it, too, the types, and whether it may be null."""
+    """Return a type as text, with the types within it and whether they may be null."""
     from pyiceberg.types import ListType, StructType
 
     def within(kind: "IcebergType", required: bool) -> str:
@@ -125,12 +125,12 @@ def _shown(kind: "IcebergType") -> str:
     if isinstance(kind, ListType):
         return f"list<{within(kind.element_type, kind.element_required)}>"
     if isinstance(kind, StructType):
-        return f"struct<{', '.join(f'{one.name}: {within(one.field_type, one.required)}' for one in kind.fields)}>"
+        return f"struct<{', '.join(f'{part.name}: {within(part.field_type, part.required)}' for part in kind.fields)}>"
     return str(kind)
 
 
 def _refuse_old_names(contract: Contract, table: "Table", added: list[str]) -> None:
-    # Staged files are read by names: a new column of an old name would take the values of the one that had it.
+    # Staged files are read by names: a new column of an old name would take the values of the old column.
     old = {name for field in table.name_mapping() or () for name in field.names}
     for name in added:
         if name in old:
@@ -177,7 +177,7 @@ def _properties(contract: Contract, table: "Table") -> Iterator[Change]:
     if BUCKETS in table.properties:
         _refuse_cells(contract, table.properties)
         if contract.transform is not None:
-            del wanted[BUCKETS]  # It tells the number of days of which no publication does.
+            del wanted[BUCKETS]  # The property is for the days whose publication records no number.
     for name, value in wanted.items():
         if table.properties.get(name) != value:
             yield Change("property", name, table.properties.get(name, ""), value)

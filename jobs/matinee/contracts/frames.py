@@ -119,7 +119,7 @@ def _is_of_kind(column: Column, value: object) -> bool:
         if value.keys() - {field.name for field in column.fields}:
             return False
         held = [(field, value.get(field.name)) for field in column.fields]
-    return all(not inner.required if one is None else _is_of_kind(inner, one) for inner, one in held)
+    return all(not inner.required if part is None else _is_of_kind(inner, part) for inner, part in held)
 
 
 def _unique_check(names: list[str]) -> "pa.Check":

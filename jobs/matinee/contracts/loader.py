@@ -47,7 +47,7 @@ def load(file: Path) -> Contract:
     """Return the contract in `file`.
 
     Raises:
-        ContractError: it cannot be read, or lacks what a dataset needs; names file, line and reason.
+        ContractError: it cannot be read, or lacks what a dataset needs; the error names file, line and reason.
     """
     try:
         return parse(read(file), file.parent)
@@ -108,7 +108,7 @@ def parse(root: Piece, folder: Path) -> Contract:
 
 
 def describe(error: Misplaced) -> str:
-    """Return the reason with the name of the piece that it is about."""
+    """Return the reason of an error with the name of its piece."""
     names = [str(step) for step in error.place if isinstance(step, str) and step not in {"value", "line"}]
     return f"{names[-1]}: {error.reason}" if names else error.reason
 
@@ -169,7 +169,7 @@ def _type(piece: Piece) -> str:
 
 
 def _kind(custom: Mapping[str, Piece]) -> Kind:
-    """Return what a dataset is; what does not say is derived where a transform makes it, and else landed events."""
+    """Return what a dataset is; if it does not say, it is derived where it has a transform, else landed events."""
     if "kind" not in custom:
         return "derived" if "transform" in custom else "event"
     stated = custom["kind"].text()
@@ -179,7 +179,7 @@ def _kind(custom: Mapping[str, Piece]) -> Kind:
 
 
 def _source(piece: Piece) -> tuple[bool, str | None]:
-    """Return whether files bring the rows, and the topic that does."""
+    """Return whether files bring the rows, and the topic that brings rows."""
     for name, stated in piece.entries():
         if name not in {"files", "topic"}:
             raise Misplaced(stated.place, "a source has files and topic only")
@@ -221,11 +221,11 @@ def _positioned(properties: list[Piece], flag: str, position: str) -> tuple[str,
 
 
 def _input(piece: Piece) -> InputSpec:
-    found = {name: piece.find(name) for name in ("lookback", "lookahead", "optional", "waits_for")}
-    lookback, lookahead, optional, waits_for = found.values()
+    options = {name: piece.find(name) for name in ("lookback", "lookahead", "optional", "waits_for")}
+    lookback, lookahead, optional, waits_for = options.values()
     for name, _ in piece.entries():
-        if name not in {"dataset", "alias", *found}:
-            raise Misplaced((*piece.place, name), f"an input has dataset, alias, {', '.join(found)} only")
+        if name not in {"dataset", "alias", *options}:
+            raise Misplaced((*piece.place, name), f"an input has dataset, alias, {', '.join(options)} only")
     if waits_for and waits_for.text() not in {"valid", "mature"}:
         raise Misplaced(waits_for.place, "waits_for is valid or mature")
     return InputSpec(
@@ -240,15 +240,15 @@ def _input(piece: Piece) -> InputSpec:
 
 def _custom(piece: Piece, known: frozenset[str]) -> Mapping[str, Piece]:
     stated = piece.find("customProperties")
-    found: dict[str, Piece] = {}
+    properties: dict[str, Piece] = {}
     for entry in stated.items() if stated else ():
         name = entry.get("property")
         if name.value not in known:
             raise Misplaced(name.place, f"{name.value!r} is not a custom property of ours: {', '.join(sorted(known))}")
-        if name.text() in found:
+        if name.text() in properties:
             raise Misplaced(name.place, f"{name.value!r} is declared twice")
-        found[name.text()] = entry.get("value")
-    return found
+        properties[name.text()] = entry.get("value")
+    return properties
 
 
 def _parameters(stated: Piece | None) -> Mapping[str, str]:
@@ -281,8 +281,8 @@ def _enum_value(piece: Piece) -> str:
 
 
 def _flag(piece: Piece, key: str) -> bool:
-    found = piece.find(key)
-    return found.flag() if found else False
+    stated = piece.find(key)
+    return stated.flag() if stated else False
 
 
 def _name(piece: Piece) -> str:

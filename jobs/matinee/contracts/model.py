@@ -27,9 +27,9 @@ class Column:
     """One column: its Iceberg type, what its values must be, and the words that the catalog shows for it.
 
     `unique` means unique within the event day. `previous_name` is what a renamed column was called before.
-    `milliseconds_of` is the landed column of seconds that a deduplication makes it of. `below_minimum` is the reason
-    for which a landed row with a value below the minimum is quarantined; empty: `out_of_range_<column>`. `items` says
-    of a list what its items are, by `required` that none is null; `fields` says of a struct what its values have.
+    `milliseconds_of` is the landed column of seconds from which a deduplication makes the column. `below_minimum` is
+    the reason for which a landed row with a value below the minimum is quarantined; empty: `out_of_range_<column>`.
+    `items` describes the items of a list: if `required`, none is null. `fields` are the fields of a struct.
     """
 
     name: str
@@ -75,9 +75,9 @@ class PartitionField:
 class InputSpec:
     """A dataset that a transform reads, under `alias`, and how far around the published days it reads it.
 
-    `lookback` and `lookahead` are duration literals ("24h", "0s") or names of the contract's parameters. The days
-    of an `optional` input that are not valid are left out; those of any other refuse the run. `waits_for` says when the
-    days of an input can be read: once they are `valid`, or once they are `mature` as well and change no more.
+    `lookback` and `lookahead` are duration literals ("24h", "0s") or names of the contract's parameters. Days of an
+    `optional` input that are not valid are left out; an invalid day of any other input refuses the run. `waits_for`
+    says when days of an input can be read: once they are `valid`, or once they are also `mature` and change no more.
     """
 
     dataset: str
@@ -101,7 +101,7 @@ class Contract:
     """One dataset's contract; everything else about the dataset is derived from it.
 
     Attributes:
-        kind: what it is.
+        kind: what the dataset is.
         files: whether landing files bring its rows; only of landed events.
         topic: the topic whose records are its rows; None where the stream lands none.
         dag: the DAG that publishes its days; None where none does.
@@ -153,7 +153,7 @@ class Contract:
     folder: Path
 
     def __hash__(self) -> int:
-        # What is derived of a contract is cached by it: to hash its columns each time costs more than to look it up.
+        # Caches have contracts as keys: hashing all columns at each access would cost more than the look-up.
         return hash((self.dataset, self.version))
 
     @property
@@ -178,12 +178,12 @@ class Contract:
 
     @property
     def event_time(self) -> str:
-        """The column that says when an event happened: the first instant that is not when it was received."""
-        return next(one.name for one in self.columns if one.type == "timestamptz" and one.name != RECEIVED)
+        """The column that says when an event happened: the first `timestamptz` other than `received_ts`."""
+        return next(column.name for column in self.columns if column.type == "timestamptz" and column.name != RECEIVED)
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The columns that name a row: the primary key; landed rows may repeat and have theirs in front."""
+        """The columns that name a row: the primary key, or the first column of landed rows, which may repeat."""
         return self.key_columns or (self.columns[0].name,)
 
     @property
@@ -204,8 +204,7 @@ class Contract:
     def as_live(self) -> "Contract":
         """Return the contract of its live table: by day alone, as each micro-batch has rows of all buckets.
 
-        Its snapshots are thousands a day: none but the newest is kept for readers. No valid-through timestamp is
-        promised for it: it is as fresh as its own labels say.
+        Of thousands of snapshots a day only the newest is kept for readers. Its labels, not VTTS, say how fresh it is.
         """
         return replace(
             self,
@@ -250,7 +249,7 @@ class Contract:
         """Return the contract with other parameter values, for an experiment.
 
         Raises:
-            UsageError: an unknown parameter, or a value that is not of the kind of the one it replaces.
+            UsageError: an unknown parameter, or a value of another kind than the value that it replaces.
         """
         for name, value in overrides.items():
             if is_number(self._known(name)) != is_number(value):
@@ -265,12 +264,14 @@ class Contract:
         return replace(self, parameters={**self.parameters, **overrides})
 
     def with_buckets(self, buckets: int) -> "Contract":
-        """Return the contract with another number of buckets: as days that were written in so many have it."""
+        """Return the contract with another number of buckets, for days that were written in that number."""
         if not self.cells.column or buckets == self.cells.buckets:
             return self
         columns = tuple(
-            replace(one, maximum=buckets - 1) if one.name == self.cells.column and one.maximum is not None else one
-            for one in self.columns
+            replace(column, maximum=buckets - 1)
+            if column.name == self.cells.column and column.maximum is not None
+            else column
+            for column in self.columns
         )
         return replace(self, cells=replace(self.cells, buckets=buckets), columns=columns)
 

@@ -1,4 +1,4 @@
-"""What a contract must have for what reads it: parameters of systems, transforms and SQL; what fills its live table."""
+"""What the readers of a contract need: parameters of systems, transforms and SQL, and a follower of its live table."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from matinee.hooks import registered
 #: the name of the transform that reads them.
 HOOK = "matinee.parameters"
 
-#: What brings live tables up to what is landed is registered under this, by the name of the datasets' transform.
+#: A follower, which updates live tables, is registered under this, by the name of the datasets' transform.
 FOLLOWERS = "matinee.followers"
 
 #: What a contract names as its transform when the SQL stands beside it.
@@ -39,7 +39,7 @@ def sql_name(parameter: str, value: str) -> str:
 def decides_rows(contract: Contract) -> dict[str, str]:
     """Return the parameters that the contract's transform reads, with their values.
 
-    Of a transform that registers no needs these are all.
+    A transform that registers no needs counts as reading all of them.
     """
     if contract.transform == SQL_FILE:
         bound = _bound(contract.folder / SQL_FILE)
@@ -76,7 +76,7 @@ def audit_faults(contract: Contract) -> Iterator[str]:
         if file.stem in contract.audits[:position] or (contract.folder / "audits" / file.name).is_file():
             yield f"two audits are called {file.stem}: their verdicts could not be told apart"
         if not file.is_file():
-            known = ", ".join(sorted(one.stem for one in file.parent.glob("*.sql"))) or "none"
+            known = ", ".join(sorted(audit.stem for audit in file.parent.glob("*.sql"))) or "none"
             yield f"{file.stem} is no shared audit; known are {known}"
             continue
         template = Template(file.read_text(encoding="utf-8"))
@@ -87,7 +87,7 @@ def audit_faults(contract: Contract) -> Iterator[str]:
 
 
 def faults(contract: Contract) -> Iterator[tuple[str, str]]:
-    """Yield the custom property at which something is missing or of another kind than what reads it needs, and why.
+    """Yield the custom property at which something is missing or of another kind than its reader needs, and why.
 
     Raises:
         EnvironmentNotReadyError: the package is not installed, so nothing says what is read.

@@ -22,30 +22,30 @@ class Registry:
         """Read `<sql_dir>/<namespace>/<dataset>/contract.odcs.yaml`, all of them.
 
         Raises:
-            ContractError: there is none, one cannot be read, its folder does not bear its name, an input is not
-                declared, or datasets are made from each other in a circle.
+            ContractError: there is no contract, a contract cannot be read or its folder has another name, an input is
+                not declared, or datasets are made from each other in a circle.
         """
-        found = {}
+        contracts = {}
         for file in sorted(sql_dir.glob(f"*/*/{FILE_NAME}")):
             contract = load(file)
             if f"{file.parent.parent.name}.{file.parent.name}" != contract.dataset:
                 raise _refused(contract, "stands in a folder of another name")
-            found[contract.dataset] = contract
+            contracts[contract.dataset] = contract
             if contract.has_live:
-                found[contract.as_live().dataset] = contract.as_live()
-        if not found:
+                contracts[contract.as_live().dataset] = contract.as_live()
+        if not contracts:
             raise ContractError(
                 f"{sql_dir} holds no contracts.",
                 next_step=f"Set MATINEE_SQL_DIR to the folder that holds <namespace>/<dataset>/{FILE_NAME}.",
                 facts={"sql_dir": sql_dir},
             )
-        return cls({dataset: found[dataset] for dataset in _order(found)})
+        return cls({dataset: contracts[dataset] for dataset in _order(contracts)})
 
     def get(self, dataset: str) -> Contract:
         """Return a dataset's contract.
 
         Raises:
-            UnknownDatasetError: no contract declares it; names those that look like it.
+            UnknownDatasetError: no contract declares it; the error names similar datasets.
         """
         if dataset not in self.contracts:
             near = get_close_matches(dataset, self.contracts, n=3, cutoff=0.5)
@@ -62,7 +62,7 @@ class Registry:
         return tuple(self.contracts.values())
 
     def upstream_order(self, datasets: Iterable[str]) -> tuple[str, ...]:
-        """Return these datasets, each after those of them that it is made from, directly or not."""
+        """Return these datasets, each after the datasets that it is made from, directly or not."""
         wanted = {self.get(dataset).dataset for dataset in datasets}
         return tuple(dataset for dataset in self.contracts if dataset in wanted)
 
@@ -75,17 +75,17 @@ class Registry:
         return tuple(name for name in self.contracts if name in reached and name != dataset)
 
 
-def _order(found: Mapping[str, Contract]) -> tuple[str, ...]:
-    for contract in found.values():
+def _order(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
+    for contract in contracts.values():
         for spec in contract.inputs:
-            if spec.dataset not in found:
+            if spec.dataset not in contracts:
                 raise _refused(contract, f"reads {spec.dataset}, which no contract declares")
-    graph = {name: [spec.dataset for spec in contract.inputs] for name, contract in found.items()}
+    graph = {name: [spec.dataset for spec in contract.inputs] for name, contract in contracts.items()}
     try:
         return tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = error.args[1]
-        raise _refused(found[circle[0]], f"is made from itself: {' <- '.join(circle)}") from error
+        raise _refused(contracts[circle[0]], f"is made from itself: {' <- '.join(circle)}") from error
 
 
 def _refused(contract: Contract, what: str) -> ContractError:

@@ -24,7 +24,7 @@ from matinee.errors import UsageError
 LONGEST_COMMENT = 255
 _NUMERIC = frozenset({"int", "long", "double"})
 _DAY_SOURCES = frozenset({"date", "timestamptz"})
-#: What landing knows of each row.
+#: The columns that landing fills.
 _OF_LANDING = {RECEIVED: "timestamptz", "landing_seq": "long", "file": "string"}
 _SERVED = ("dayColumn", "transform", "inputs")
 
@@ -52,9 +52,9 @@ def _kind(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("kind")
     if contract.kind == "event" and not (_is_timed(contract) and contract.day_column):
         yield place, "landed events need an instant at which they happened, and a dayColumn; else it is a register"
-    events = (one for one in subject.others.values() if one.kind == contract.kind == "event")
-    # The first word of a file's name says whose it is, and a pattern of names takes all that begin so.
-    for other in (one for one in events if one.dataset != contract.dataset):
+    events = (known for known in subject.others.values() if known.kind == contract.kind == "event")
+    # Files belong to the dataset whose name their own names begin with, and a pattern of names takes all of them.
+    for other in (event for event in events if event.dataset != contract.dataset):
         if contract.name.startswith(other.name):
             yield ("id",), f"its files would be taken for those of {other.dataset}, whose name its own begins with"
     if contract.kind == "event" and (contract.name.startswith(MANIFEST) or MANIFEST.startswith(contract.name)):
@@ -78,7 +78,7 @@ def _repeats(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("transform")
     if contract.transform != DEDUPLICATE:
         return
-    landed = [subject.others[one.dataset] for one in contract.inputs if one.dataset in subject.others]
+    landed = [subject.others[spec.dataset] for spec in contract.inputs if spec.dataset in subject.others]
     if not _is_timed(contract):
         yield ("schema", 0, "properties"), "repeats are ordered by the time of their event: list its instant"
     elif landed and _is_timed(landed[0]) and contract.event_time != landed[0].event_time:
@@ -170,7 +170,7 @@ def _cells(subject: Subject) -> Iterator[Finding]:
 
 
 def _last_bucket(contract: Contract) -> float | None:
-    return next((one.maximum for one in contract.columns if one.name == contract.cells.column), None)
+    return next((column.maximum for column in contract.columns if column.name == contract.cells.column), None)
 
 
 def _day(subject: Subject) -> Iterator[Finding]:
@@ -222,7 +222,7 @@ def _source(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("parameters")
     if contract.kind != "event" and (contract.files or contract.topic):
         yield subject.custom("source"), f"only landed events have a source; this is {contract.kind}"
-    for other in (one for one in subject.others.values() if one.dataset != contract.dataset):
+    for other in (known for known in subject.others.values() if known.dataset != contract.dataset):
         if contract.topic and contract.topic == other.topic:
             yield subject.custom("source"), f"topic {contract.topic} is that of {other.dataset}"
     delay, repeats = contract.parameters.get(SOURCE_DELAY, "0s"), contract.parameters.get(SOURCE_REPEATS, "0")
@@ -251,7 +251,7 @@ def _inputs(subject: Subject) -> Iterator[Finding]:
                 f"{spec.dataset} is read {_read_back(contract, spec).days} days back and keeps {other.keep.days} days: "
                 "no day could be derived",
             )
-        if spec.waits_for == "mature" and other and not any(one.lookahead != "0d" for one in other.inputs):
+        if spec.waits_for == "mature" and other and not any(source.lookahead != "0d" for source in other.inputs):
             yield (*place, position, "waits_for"), f"{spec.dataset} reads nothing ahead: its days are mature once valid"
         if spec.waits_for == "mature" and spec.optional:
             yield (*place, position, "waits_for"), "an optional input is not waited for"
@@ -281,7 +281,7 @@ def _edge(subject: Subject, place: Place, dataset: str) -> Iterator[Finding]:
 
 def _resolves(contract: Contract, name_or_literal: str) -> bool:
     if name_or_literal in contract.parameters:
-        # One that is no number either has a finding of its own.
+        # A parameter that is neither has a finding of its own.
         return not is_number(contract.parameters[name_or_literal])
     return _is_duration(name_or_literal)
 

@@ -13,13 +13,13 @@ _UNITS = {"h": "hours", "d": "days", "m": "minutes"}
 def service_levels(root: Piece) -> Mapping[str, Piece]:
     """Return the service levels of a document by their names."""
     stated = root.find("slaProperties")
-    found: dict[str, Piece] = {}
+    levels: dict[str, Piece] = {}
     for entry in stated.items() if stated else ():
         name = entry.get("property")
         if name.value not in SERVICE_LEVELS:
             raise Misplaced(name.place, f"{name.value!r} is not one of {', '.join(sorted(SERVICE_LEVELS))}")
-        found[name.text()] = entry
-    return found
+        levels[name.text()] = entry
+    return levels
 
 
 def length(level: Piece) -> timedelta:

@@ -1,7 +1,7 @@
-"""Stamps: the order-free hash of the rows of each cell of a published day, and what two of them say of its rows.
+"""Stamps: the order-free hash of the rows of each cell of a published day, and the comparison of two stamps.
 
-The audits' scan of a day computes them, so no row is read again. Of what an earlier version published, or healed in a
-day that an earlier version had published, no stamp is known: that counts as unchanged.
+The audits' scan of a day computes the stamps, so no row is read again. A day that an earlier version published has no
+stamps, and gets none when it is healed: such days count as unchanged.
 """
 
 import hashlib
@@ -24,13 +24,13 @@ def day_stamp(stamps: Stamps) -> str | None:
 
 
 def merged(before: Stamps, healed: Stamps) -> Stamps:
-    """Return the stamps of a day of which some cells were derived anew; of a day without stamps they stay unknown."""
+    """Return the stamps of a day of which some cells were healed; the stamps of a day without any stay unknown."""
     return {**before, **healed} if before else {}
 
 
 def changed(before: Stamps, after: Stamps, buckets: Iterable[int]) -> tuple[int, ...]:
-    """Return those of the buckets whose rows are not what they were; a bucket without a stamp counts as changed."""
-    return tuple(one for one in buckets if one not in before or before[one] != after.get(one))
+    """Return the buckets whose rows have changed; a bucket without a stamp counts as changed."""
+    return tuple(bucket for bucket in buckets if bucket not in before or before[bucket] != after.get(bucket))
 
 
 def to_text(stamps: Stamps) -> str:
@@ -41,5 +41,5 @@ def to_text(stamps: Stamps) -> str:
 
 def from_text(text: str | None) -> Stamps:
     """Read what `to_text` wrote; nothing where an earlier version wrote the record."""
-    found = json.loads(text) if text else {}
-    return {int(bucket) if bucket else None: stamp for bucket, stamp in found.items()}
+    named = json.loads(text) if text else {}
+    return {int(bucket) if bucket else None: stamp for bucket, stamp in named.items()}

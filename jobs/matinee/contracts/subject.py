@@ -24,7 +24,7 @@ class Subject:
         return next(self.root.get("schema").items())
 
     def custom(self, name: str) -> Place:
-        """Return the place of a custom property's value; of all of them where it is missing."""
+        """Return the place of a custom property's value; of all custom properties where the property is missing."""
         stated = self.root.find("customProperties")
         for entry in stated.items() if stated else ():
             if entry.get("property").value == name:

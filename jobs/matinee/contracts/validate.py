@@ -50,15 +50,15 @@ def check(file: Path, others: Mapping[str, Contract] | None = None) -> list[Prob
 
     Args:
         file: the contract's YAML.
-        others: contracts by dataset that its inputs are compared with; without them that is left out.
+        others: contracts by dataset that its inputs are compared with; without them the comparison is left out.
     """
     try:
-        found = list(_faults(file, others or {}))
+        faults = list(_faults(file, others or {}))
     except Misplaced as error:
-        found = [(line_of(file, error.place), describe(error))]
+        faults = [(line_of(file, error.place), describe(error))]
     except (OSError, UnicodeDecodeError) as error:
-        found = [(1, f"cannot be read: {error}")]
-    return sorted({Problem(file, line, reason) for line, reason in found})
+        faults = [(1, f"cannot be read: {error}")]
+    return sorted({Problem(file, line, reason) for line, reason in faults})
 
 
 def _faults(file: Path, others: Mapping[str, Contract]) -> Iterator[tuple[int, str]]:
@@ -70,10 +70,10 @@ def _faults(file: Path, others: Mapping[str, Contract]) -> Iterator[tuple[int, s
         ((line_of(file, place), reason) for place, reason in _against_rules(root, file, others)),
     )
     for stage in stages:
-        found = list(stage)
-        yield from found
-        if found:
-            # What stands on a broken piece is not worth judging.
+        faults = list(stage)
+        yield from faults
+        if faults:
+            # The later stages cannot judge a contract with a broken piece.
             return
 
 

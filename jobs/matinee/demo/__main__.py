@@ -1,7 +1,7 @@
-"""The demo: days of events through the real thing, and a check of every number against where it came from.
+"""The demo: days of events through the real stack, and a check of every number against its source.
 
 `python -m matinee.demo [--source DIR]`. Exit 0 only if every day was published and is valid, no row was lost or
-invented, and the attributions are the truth.
+invented, and the attributions equal the recorded truth.
 """
 
 import json
@@ -49,7 +49,7 @@ class Progress:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", type=click.Path(path_type=Path), help="Folder of your own event files.")
 def main(source: Path | None) -> None:
-    """Run the demo in a lake of its own below MATINEE_HOME, which is made anew each time.
+    """Run the demo in a lake of its own below MATINEE_HOME; each call replaces this lake.
 
     \b
     Example:
@@ -145,9 +145,9 @@ def _backfill(settings: Settings, stack: Stack, first: date, last: date, progres
 
         *upstream, join = DAGS
         states = dict(zip(upstream, workers.map(watch, upstream), strict=True))
-        if all(state == "success" for found in states.values() for state in found.values()):
+        if all(state == "success" for run_states in states.values() for state in run_states.values()):
             return states | {join: watch(join)}
-        # The join would wait for what has failed.
+        # The join would wait for inputs that failed.
         return states | {join: {str(day): "not waited for" for day in day_range(first, last)}}
     finally:
         # An interrupt must not wait for the threads that watch.

@@ -1,4 +1,4 @@
-"""The lake of a demonstration: made anew each time, and never where another one stands."""
+"""The lake of a demonstration: each call replaces it, and never replaces another lake."""
 
 import shutil
 
@@ -12,10 +12,10 @@ MARKER = ".matinee-demo"
 
 
 def fresh_home(settings: Settings, name: str) -> Settings:
-    """Return the settings of a new lake of a demonstration, below the home; the one before is removed.
+    """Return the settings of a new lake of a demonstration, below the home; the lake of the call before is removed.
 
     Raises:
-        UsageError: what stands there is no such lake.
+        UsageError: the folder exists and is not a lake of a demonstration.
     """
     home = settings.home.absolute() / name
     if home.exists() and not (home / MARKER).is_file():

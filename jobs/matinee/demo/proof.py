@@ -1,4 +1,4 @@
-"""The demo's proof: validity, conservation of rows and attributions, each held against an independent source.
+"""The demo's proof: validity, conservation of rows and attributions, each compared with an independent source.
 
 Independent means: the simulator's own counts (`counts.json`) and its recorded truth (`truth.csv`), where the landing
 folder has them; both were written while the events were generated.
@@ -25,7 +25,7 @@ CORE = ("core.impressions", "core.plays", "core.play_attributions", "core.impres
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked: whether it holds, and the numbers."""
+    """A check: its name, whether it holds, and the numbers."""
 
     name: str
     holds: bool
@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Proof:
-    """Everything that was checked, and the rows of each dataset over all days."""
+    """All checks, and the rows of each dataset over all days."""
 
     first: date
     last: date
@@ -64,24 +64,24 @@ def prove(
 
 
 def _landed_rows(landed: Sequence[Report], dataset: str) -> Rows:
-    found = [report.rows for report in landed if report.dataset == dataset]
+    counted = [report.rows for report in landed if report.dataset == dataset]
     return Rows.model_validate(
         {
-            "in": sum(rows.read for rows in found),
-            "out": sum(rows.out for rows in found),
-            "quarantined": sum(rows.quarantined for rows in found),
+            "in": sum(rows.read for rows in counted),
+            "out": sum(rows.out for rows in counted),
+            "quarantined": sum(rows.quarantined for rows in counted),
         }
     )
 
 
 def _published_rows(lake: Lake, dataset: str, first: date, last: date) -> Rows:
     published = history(lake, dataset)
-    found = [newest.rows for day in day_range(first, last) if (newest := published.newest(day))]
+    counted = [newest.rows for day in day_range(first, last) if (newest := published.newest(day))]
     return Rows.model_validate(
         {
-            "in": sum(rows.read for rows in found),
-            "out": sum(rows.out for rows in found),
-            "duplicate": sum(rows.duplicate for rows in found),
+            "in": sum(rows.read for rows in counted),
+            "out": sum(rows.out for rows in counted),
+            "duplicate": sum(rows.duplicate for rows in counted),
         }
     )
 
@@ -95,9 +95,9 @@ def _runs(states: dict[str, RunStates]) -> Iterator[Finding]:
 def _validity(lake: Lake, first: date, last: date) -> Iterator[Finding]:
     validity = Validity(lake)
     for dataset in CORE:
-        found = validity.vtts(dataset)
-        holds = found.vtts == end_of(last) and validity.valid_from == first
-        held = "; ".join(found.held_by.lines()) if found.held_by and not holds else f"VTTS {found.vtts}"
+        trust = validity.vtts(dataset)
+        holds = trust.vtts == end_of(last) and validity.valid_from == first
+        held = "; ".join(trust.held_by.lines()) if trust.held_by and not holds else f"VTTS {trust.vtts}"
         yield Finding(f"every day of {dataset} is published and valid", holds, held)
 
 
@@ -146,7 +146,7 @@ def _truth(lake: Lake, folder: Path) -> Iterator[Finding]:
 
 
 def _is_last_touch(row: dict[str, str]) -> bool:
-    # Organic plays have no touch at all: the truth is that nothing wins them.
+    # Organic plays have no touch at all: the truth is that no impression wins them.
     return row.get("is_last_touch", "true").lower() == "true" or not row["truth_event_id"]
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from matinee.stack.producer import Producer
 
 TOPICS = ("impressions", "plays")
-#: A line without a readable key goes where all such go.
+#: The key of all lines without a readable key.
 NO_KEY = "unreadable"
-#: The rate is kept to by pauses of this length.
+#: The replay pauses once it is so many seconds ahead of the rate.
 STEP_S = 0.1
 
 
@@ -34,14 +34,14 @@ def _lines(folder: Path, topic: str) -> Iterator[tuple[str, str, int, str, str]]
 
 def _event(line: str) -> dict[str, object]:
     try:
-        found = json.loads(line)
+        event = json.loads(line)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return event if isinstance(event, dict) else {}
 
 
 def replay(producer: Producer, folder: Path, rate: float, tell: Callable[[int], None]) -> None:
-    """Send the lines of a folder, so many a second; tell how many were sent by now."""
+    """Send the lines of a folder, `rate` lines a second; tell how many were sent so far."""
     began, sent = time.monotonic(), 0
     for topic, key, line in lines_in_order(folder):
         producer.send(topic, key, line)

@@ -1,4 +1,4 @@
-"""The demonstration of the stream: simulated events through Kafka into the live tables, and the batch as their judge.
+"""The demonstration of the stream: simulated events through Kafka into the live tables, compared with the batch.
 
 `python -m matinee.demo.stream [--rate N]`. Exit 0 only if every mature live row is what the batch derives.
 """
@@ -40,7 +40,7 @@ from matinee.table.catalog import Lake
 CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, OUTCOMES)
 OPTIONS = SimulatorOptions(profiles=400)
 EVERY = timedelta(seconds=5)
-#: How often it is looked for what was sent last.
+#: Ticks that may pass after the last event was sent until all events are visible.
 TRIES = 12
 
 
@@ -54,25 +54,25 @@ class Board:
     note: str = ""
 
     def __rich__(self) -> Table:
-        """Draw it."""
+        """Draw the board."""
         table = Table(title=self._title(), title_justify="left", header_style="bold")
         for name in ("tick", "rows", "quarantined", "lag s", "land s", "live s", "labels as of"):
             table.add_column(name, justify="right")
-        for one in self.done[-8:]:
-            seconds = (f"{one.seconds.get(name, 0):.1f}" for name in ("land", "live"))
-            lag = "-" if one.lag_s is None else f"{one.lag_s:.1f}"
-            as_of = f"{one.as_of:%Y-%m-%d %H:%M}" if one.as_of else "-"
-            counts = ("-" if rows is None else f"{rows:,}" for rows in (one.rows_landed, one.rows_quarantined))
-            table.add_row(f"{one.recorded_ts:%H:%M:%S}", *counts, lag, *seconds, as_of)
+        for tick in self.done[-8:]:
+            seconds = (f"{tick.seconds.get(name, 0):.1f}" for name in ("land", "live"))
+            lag = "-" if tick.lag_s is None else f"{tick.lag_s:.1f}"
+            as_of = f"{tick.as_of:%Y-%m-%d %H:%M}" if tick.as_of else "-"
+            counts = ("-" if rows is None else f"{rows:,}" for rows in (tick.rows_landed, tick.rows_quarantined))
+            table.add_row(f"{tick.recorded_ts:%H:%M:%S}", *counts, lag, *seconds, as_of)
         return table
 
     @property
     def visible(self) -> int:
-        """How many events were landed and brought up, or quarantined."""
-        return sum((one.rows_landed or 0) + (one.rows_quarantined or 0) for one in self.done)
+        """How many events were landed or quarantined."""
+        return sum((tick.rows_landed or 0) + (tick.rows_quarantined or 0) for tick in self.done)
 
     def tell_sent(self, sent: int) -> None:
-        """Note how many events were sent by now."""
+        """Note how many events were sent so far."""
         self.sent = sent
 
     def _title(self) -> str:
@@ -83,7 +83,7 @@ class Board:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rate", type=click.IntRange(1), default=1000, show_default=True, help="Events a second.")
 def main(rate: int) -> None:
-    """Run the demonstration in a lake of its own below MATINEE_HOME, which is made anew each time.
+    """Run the demonstration in a lake of its own below MATINEE_HOME; each call replaces this lake.
 
     \b
     Example:
@@ -136,20 +136,20 @@ def _see(settings: Settings, board: Board, done: list[Tick] | MatineeError) -> N
 
 
 def _judge(settings: Settings) -> bool:
-    """Publish the days by the daily path, hold the mature ones against it, and print what came of it."""
+    """Publish the days by the daily path, compare the mature live days with them, and print the outcome."""
     OUT.print("\nThe daily path derives the same days …")
     first, last = OPTIONS.first_day, OPTIONS.first_day + timedelta(days=OPTIONS.days - 1)
     close_through(settings, None, last)
     for dataset in CHAIN:
         run(settings, RunRequest(dataset, first, last))
-    with suppress(StreamDiffersError):  # What differs is recorded, too.
+    with suppress(StreamDiffersError):  # Differences are recorded, too.
         judge(settings)
-    found = parities(Lake.open(settings))
-    for one in found:
-        causes = ", ".join(f"{count} {cause}" for cause, count in one.causes.items()) or "none differs"
-        share = 1 - one.differing / one.rows if one.rows else 1.0
-        OUT.print(f"{one.dataset} {one.day}: {share:.2%} of {one.rows:,} live rows are the batch's; {causes}")
-    return bool(found) and not any(one.differing for one in found)
+    comparisons = parities(Lake.open(settings))
+    for parity in comparisons:
+        causes = ", ".join(f"{count} {cause}" for cause, count in parity.causes.items()) or "none differs"
+        share = 1 - parity.differing / parity.rows if parity.rows else 1.0
+        OUT.print(f"{parity.dataset} {parity.day}: {share:.2%} of {parity.rows:,} live rows are the batch's; {causes}")
+    return bool(comparisons) and not any(parity.differing for parity in comparisons)
 
 
 if __name__ == "__main__":

@@ -36,10 +36,10 @@ def _rows(lake: Lake, proof: Proof) -> None:
     validity = Validity(lake)
     rows = []
     for dataset, counted in proof.rows.items():
-        found = validity.vtts(dataset)
+        trust = validity.vtts(dataset)
         numbers = (counted.read, counted.out, counted.quarantined, counted.duplicate)
         audits = _audits(lake, dataset, proof) if dataset in CORE else "-"
-        rows.append((dataset, *(f"{n:,}" for n in numbers), audits, cell(found.vtts), cell(found.mature_through)))
+        rows.append((dataset, *(f"{n:,}" for n in numbers), audits, cell(trust.vtts), cell(trust.mature_through)))
     header = ("dataset", "rows in", "out", "quarantined", "duplicate", "audits", "VTTS", "mature through")
     _table(f"{proof.first} to {proof.last}", header, rows)
 

@@ -1,17 +1,17 @@
 """Which impression a play belongs to: core.play_attributions, one row a play.
 
 The winner is the impression with the greatest `(event_ts, event_id)` among those of the play's profile and title with
-`min_delay <= start_ts - event_ts <= window`; a play without one is organic.
+`min_delay <= start_ts - event_ts <= window`; a play without such an impression is organic.
 
-Two plans give the same rows. Pairs: plays are joined to the impressions of their profile and title, and the greatest is
-kept; at most `_FEW` pairs an impression, for pairs are quadratic where a profile plays one title again and again (a
-television in a shop, a child's lullaby). A time line: both kinds are laid on one, an impression at the instant from
-which on it can win (`event_ts + min_delay`), and a play's candidate is the last impression before it. If that one lies
-outside the window, so do all others: they are older.
+Two plans give the same rows. Pairs: plays are joined to the impressions of their profile and title, and the greatest
+impression is kept; at most `_FEW` pairs an impression, because pairs are quadratic where a profile plays one title
+again and again (a television in a shop, a child's lullaby). Time line: plays and impressions are sorted together, an
+impression at the first instant at which it can win (`event_ts + min_delay`), and a play's candidate is the last
+impression before it. If that impression lies outside the window, so do all others: they are older.
 
-Spark lays all plays on lines. Sail, which hashes much faster than it sorts, forms pairs, and lays on lines what a
-profile played often; whether there is such a title is asked first, of the plays alone: mostly there is none, and then
-nothing is read for it (deploy/decisions/002).
+Spark sorts all plays on time lines. Sail, which hashes much faster than it sorts, forms pairs, and uses time lines for
+titles that a profile played often. A first query of the plays alone asks whether there is such a title: mostly there is
+none, and then nothing more is read for time lines (deploy/decisions/002).
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _PAIR = ["profile_id", "title_id"]
 _PLAY = ["play_id", "event_day"]
 _FEW = 32
 # Instants lie far within this many microseconds of 1970: with it each is a number of 19 digits, and texts of instant
-# and id stand in the order of (instant, id). Engines find the greatest text in one pass, the greatest struct slowly.
+# and id sort as (instant, id). Engines find the greatest text in one pass, the greatest struct slowly.
 _BASE, _DIGITS = 4 * 10**18, 19
 
 
@@ -36,7 +36,7 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
     Args:
         inputs: `plays` (core.plays of the days) and `impressions` (core.impressions of the days and of the window
             before them).
-        context: the contract has `attribution.window` and `attribution.min_delay`; the engine decides of the plan.
+        context: the contract has `attribution.window` and `attribution.min_delay`; the engine decides the plan.
 
     Returns:
         The contract's columns; `event_id`, `event_ts` and `time_to_play_ms` are null for organic plays.
@@ -45,10 +45,10 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
     plays = inputs["plays"]
     shown = inputs["impressions"].select(*_PAIR, "event_id", F.unix_micros("event_ts").alias("event_us"))
     if context.engine == "spark":
-        # The lines are sorted: what was never played does not come on one.
-        found = _by_line(shown.join(plays.select(*_PAIR), on=_PAIR, how="left_semi"), plays, min_delay_us)
+        # The lines are sorted: impressions whose profile never played the title are left out.
+        attributed = _by_line(shown.join(plays.select(*_PAIR), on=_PAIR, how="left_semi"), plays, min_delay_us)
     else:
-        found = _by_pairs_or_line(shown, plays, window_us, min_delay_us)
+        attributed = _by_pairs_or_line(shown, plays, window_us, min_delay_us)
     candidate_us = F.substring("_candidate", 1, _DIGITS).cast("bigint") - _BASE
     delay_us = F.unix_micros("start_ts") - candidate_us
     won = delay_us <= window_us
@@ -58,7 +58,7 @@ def attribute_plays(inputs: Mapping[str, DataFrame], context: TransformContext) 
         "event_ts": F.when(won, F.timestamp_micros(candidate_us)),
         "time_to_play_ms": F.when(won, F.call_function("div", delay_us, F.lit(1000))),
     }
-    return found.select(*(
+    return attributed.select(*(
         derived[name].alias(name) if name in derived else F.col(name) for name in context.contract.column_names
     ))  # fmt: skip
 
@@ -68,13 +68,13 @@ def _instant_and_id() -> Column:
 
 
 def _by_pairs_or_line(shown: DataFrame, plays: DataFrame, window_us: int, min_delay_us: int) -> DataFrame:
-    """Return the plays with their `_candidate`: of what was played often by lines, of all else by pairs."""
-    # By a number in place of the names, which is quicker: that pairs share one does no harm.
+    """Return the plays with their `_candidate`: by lines where a profile played a title often, else by pairs."""
+    # A hash in place of the names is quicker: that pairs may share a hash does no harm.
     if plays.groupBy(F.xxhash64(*_PAIR)).count().where(F.col("count") > _FEW).isEmpty():
         return _by_pairs(shown, plays, window_us, min_delay_us)
     often = plays.groupBy(*_PAIR).count().where(F.col("count") > _FEW).select(*_PAIR)
     few = _by_pairs(shown, plays.join(often, on=_PAIR, how="left_anti"), window_us, min_delay_us)
-    shown_often, played_often = (one.join(often, on=_PAIR, how="left_semi") for one in (shown, plays))
+    shown_often, played_often = (frame.join(often, on=_PAIR, how="left_semi") for frame in (shown, plays))
     return few.unionByName(_by_line(shown_often, played_often, min_delay_us))
 
 
@@ -92,7 +92,7 @@ def _by_line(shown: DataFrame, plays: DataFrame, min_delay_us: int) -> DataFrame
     at_us = (F.col("event_us") + min_delay_us).alias("_at_us")
     impressions = shown.select(*_PAIR, at_us, _instant_and_id().alias("_shown"))
     played = plays.withColumn("_at_us", F.unix_micros("start_ts")).withColumn("_shown", F.lit(None).cast("string"))
-    # At the same instant an impression stands before a play: both ends of [min_delay, window] are included.
+    # At the same instant an impression sorts before a play: both ends of [min_delay, window] are included.
     order = (F.col("_at_us"), F.col("_shown").asc_nulls_last())
     before = Window.partitionBy(*_PAIR).orderBy(*order).rowsBetween(Window.unboundedPreceding, 0)
     line = played.unionByName(impressions, allowMissingColumns=True)

@@ -47,7 +47,7 @@ def derive_impression_plays(inputs: Mapping[str, DataFrame], context: TransformC
 
 
 def _won_by_impression(attributions: DataFrame) -> DataFrame:
-    """Sum up the plays of each impression that won any; its day tells it from a namesake of another day."""
+    """Sum up the plays of each impression that won any, by id and day: an id may be on several days."""
     return (
         attributions.where(F.col("event_id").isNotNull())
         .groupBy("event_id", F.to_date("event_ts").alias("event_day"))

@@ -1,4 +1,4 @@
-"""Java: found and of a version that Spark 4.1 runs on, or one clear error."""
+"""Java: installed and of a version that Spark 4.1 runs on, or a clear error."""
 
 import os
 import re
@@ -15,7 +15,7 @@ def check_java() -> int:
     """Return the major version of the Java that Spark will start.
 
     Raises:
-        EnvironmentNotReadyError: there is none, or Spark 4.1 does not run on it.
+        EnvironmentNotReadyError: Java is not installed, or Spark 4.1 does not run on it.
     """
     java = _java()
     if java is None:

@@ -79,7 +79,7 @@ def jar_files(settings: Settings) -> list[Path]:
     """Return the jars that `make jars` fetched, in the order of their names.
 
     Raises:
-        EnvironmentNotReadyError: there are none.
+        EnvironmentNotReadyError: Iceberg's jar is not there.
     """
     jars = sorted(settings.jars_dir.glob("*.jar"))
     if not any(re.match(r".*iceberg-spark-runtime", jar.name) for jar in jars):

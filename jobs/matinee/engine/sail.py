@@ -16,9 +16,9 @@ def sail_server(settings: Settings) -> Iterator[str]:
     """Run Sail on a free loopback port for the length of a block and yield its address `sc://127.0.0.1:port`.
 
     Raises:
-        EnvironmentNotReadyError: it is not installed.
+        EnvironmentNotReadyError: Sail is not installed.
     """
-    # Sail reads its options from the environment, once a server.
+    # Sail reads its options from the environment, once per server.
     os.environ.update(sail_options(settings))
     try:
         from pysail.spark import SparkConnectServer

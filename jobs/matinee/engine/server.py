@@ -17,7 +17,7 @@ from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
 from matinee.retries import wait_until
 from matinee.settings import Settings
 
-# Held, not waited for: a process object that is forgotten complains of its child.
+# Process objects are kept: Python warns where an object is collected and its process still runs.
 _OUTLIVING: "list[subprocess.Popen[bytes]]" = []
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
@@ -92,7 +92,7 @@ def own_server(settings: Settings) -> Iterator[str]:
 
 
 def stop_server(server: ConnectServer, timeout_s: float = 15) -> None:
-    """Stop the server's process group: politely, then for good."""
+    """Stop the server's process group: by SIGTERM, then by SIGKILL."""
     for kind in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, kind)
@@ -133,7 +133,7 @@ def _command(settings: Settings, port: int) -> list[str]:
 def _environment() -> dict[str, str]:
     # spark-submit finds its own home by the first `python3` on the path: it must be the one that has pyspark.
     folder = str(Path(sys.executable).parent)
-    # Its workers stand in folders of their own: there a relative path would lead to another package, or to none.
+    # Its workers run in folders of their own, where a relative path would lead to another package, or to none.
     ours = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return os.environ | {
         "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}",

@@ -1,4 +1,4 @@
-"""Sessions: always a client of a Connect server: the one named, the stack's, or one of this process's own."""
+"""Sessions: always a client of a Connect server: the named server, the stack's, or this process's own."""
 
 import os
 import socket
@@ -22,17 +22,16 @@ from matinee.errors import EngineFailedError, EngineUnavailableError
 from matinee.settings import Settings
 
 SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
-# Plays and winners are small beside impressions: up to here Spark hashes them in memory, so that the many and wide
-# impressions are neither sorted nor sent around to find those that were played, or to take their winners; a transform
-# needs no hint (deploy/decisions/002).
+# Plays and winners are small beside impressions: up to this size Spark hashes them in memory, so that joins neither
+# sort nor shuffle the many and wide impressions; a transform needs no hint (deploy/decisions/002).
 JOIN_OPTIONS = {
     "spark.sql.autoBroadcastJoinThreshold": "64m",
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
 }
 _OURS = "matinee.errors."
 _T = TypeVar("_T")
-_One = TypeVar("_One")
-_Other = TypeVar("_Other")
+_First = TypeVar("_First")
+_Second = TypeVar("_Second")
 _NEXT_STEP = "Read the engine's log; `matinee doctor` checks the engine and the lake."
 
 
@@ -44,7 +43,7 @@ class _OwnedSession(ConnectSession):
     """
 
     def __del__(self) -> None:
-        """Do nothing: whoever opened it has stopped it."""
+        """Do nothing: the owner has stopped the session."""
 
 
 @contextmanager
@@ -70,7 +69,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
 
 @contextmanager
 def same_server(settings: Settings) -> Iterator[Settings]:
-    """Yield settings whose sessions, for the length of a block, are all of one Spark server; start it where none runs.
+    """Yield settings whose sessions all use one Spark server for the length of a block; start it where none runs.
 
     Raises:
         EngineUnavailableError, EnvironmentNotReadyError: see `spark_session`.
@@ -105,7 +104,7 @@ def under_spark_submit() -> bool:
 @contextmanager
 def _connected(remote: str) -> Iterator[SparkSession]:
     check_port(remote)
-    # By this pyspark.sql.functions builds Connect columns; without it they ask for a JVM.
+    # With this variable pyspark.sql.functions builds Connect columns; without it they need a JVM.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     session = _OwnedSession(DefaultChannelBuilder(remote))
     # The client's own policy waits about ten minutes for a server that is gone: a task must know within seconds.
@@ -121,7 +120,7 @@ def _connected(remote: str) -> Iterator[SparkSession]:
 
 @contextmanager
 def _active(session: SparkSession | ConnectSession) -> Iterator[None]:
-    """Make a session that of this thread: a checkpoint's frame is of that one, whichever session has asked for it."""
+    """Make a session the active one of this thread: a checkpoint's frame belongs to the thread's active session."""
     sessions = ConnectSession._active_session
     before, sessions.session = getattr(sessions, "session", None), session
     try:
@@ -130,10 +129,12 @@ def _active(session: SparkSession | ConnectSession) -> Iterator[None]:
         sessions.session = before
 
 
-def side_by_side(session: SparkSession, one: Callable[[], _One], other: Callable[[], _Other]) -> tuple[_One, _Other]:
-    """Run two works that ask one session, the other one in a thread of its own; return what they return.
+def side_by_side(
+    session: SparkSession, first: Callable[[], _First], second: Callable[[], _Second]
+) -> tuple[_First, _Second]:
+    """Run two functions that use one session, the second in a thread of its own; return both values.
 
-    Both have ended when this returns or raises; where both fail, the error is that of `one`.
+    Both have ended when this returns or raises; where both fail, the error is that of `first`.
     """
 
     def run(work: Callable[[], _T]) -> _T:
@@ -141,15 +142,15 @@ def side_by_side(session: SparkSession, one: Callable[[], _One], other: Callable
             return work()
 
     with ThreadPoolExecutor(1) as threads:
-        beside = threads.submit(run, other)
-        return run(one), beside.result()
+        beside = threads.submit(run, second)
+        return run(first), beside.result()
 
 
 def check_port(remote: str) -> None:
     """Check that something listens at `sc://host:port`.
 
     Raises:
-        EngineUnavailableError: nothing does.
+        EngineUnavailableError: nothing listens there.
     """
     address = urlsplit(remote.split(";", maxsplit=1)[0])
     try:
@@ -175,7 +176,7 @@ def _explanation(
     error: PySparkException | RpcError, remote: str | None, next_step: str
 ) -> EngineFailedError | EngineUnavailableError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    # Of what failed in a function beside the engine, the error of ours says more than the engine's.
+    # Where a Python function failed beside the engine, Matinee's error says more than the engine's.
     first_line = next((line.strip() for line in lines if line.strip().startswith(_OURS)), lines[0])
     if remote is not None:
         try:

@@ -1,8 +1,8 @@
-"""Arrival curves: which share of a day's events has arrived so long after the day's end, learned from earlier days.
+"""Arrival curves: the share of a day's events that has arrived at each age of the day, learned from earlier days.
 
-A day that lacks rows is either still arriving, as such days do, or has lost something. The curve of its source tells
-which: the share that earlier, complete days had at the same age, with its spread over those days. Ages are counted in
-time during which the source delivered: while it is silent altogether, nothing is lost, all is late.
+A day that lacks rows is either still arriving or has lost rows. The curve of its source tells which: it has the share
+that earlier, complete days had at the same age, with its spread over these days. An age counts only the time in which
+the source delivered: while a source is silent, its rows are late, not lost.
 """
 
 from bisect import bisect_left
@@ -15,26 +15,26 @@ from itertools import accumulate, pairwise
 from statistics import median, median_high
 from typing import Literal
 
-#: Arrivals are counted in steps of this length, from the end of the event day on; what came before is step 0.
+#: Arrivals are counted in steps of this length, from the end of the event day on; earlier arrivals are in step 0.
 STEP = timedelta(minutes=10)
-#: What comes later than a month counts as of the last step: one wrong clock must not make a curve of centuries.
+#: Rows that come later than a month count in the last step: a wrong clock must not make a curve of centuries.
 LAST_STEP = timedelta(days=30) // STEP
-#: So many complete days are learned from.
+#: A curve is learned from so many complete days.
 DAYS = 14
-#: Fewer complete days than this teach nothing.
+#: From fewer complete days no curve is learned.
 MIN_DAYS = 3
-#: Share of a day that it may lack beyond what its curve allows before it counts as lost: a day is a sample too.
+#: Share of its rows that a day may lack beyond what its curve allows before it counts as lost: a day is a sample.
 TOLERANCE = 0.005
 #: A source that was silent for longer than this is a matter for a person, whatever it sends later.
 PATIENCE = timedelta(hours=12)
 
-#: From the first instant to the last, when rows of one file arrived.
+#: The first and the last instant at which rows of a file arrived.
 Heard = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Shares in [0, 1] of a day's final rows: the middle of the earlier days, and the least that is normal yet."""
+    """Shares in [0, 1] of a day's final rows: the median of the earlier days, and the least share that is normal."""
 
     least: float
     middle: float
@@ -48,11 +48,11 @@ class ArrivalCurve:
 
     @classmethod
     def learn(cls, days: Sequence[Mapping[int, int]]) -> "ArrivalCurve | None":
-        """Learn from days that are complete, each as rows by step; None where they are too few.
+        """Learn from complete days, each as rows by step; None where they are too few.
 
         Args:
-            days: rows by step (0: up to the end of the day and STEP after it), a mapping a day. Of steps beyond
-                LAST_STEP the curve has none: their rows are of the last one.
+            days: rows by step (0: up to the end of the day and STEP after it), a mapping for each day. Rows of steps
+                beyond LAST_STEP count in LAST_STEP.
         """
         counted = [_within_bounds(day) for day in days if sum(day.values())]
         if len(counted) < MIN_DAYS:
@@ -62,35 +62,35 @@ class ArrivalCurve:
 
     @cached_property
     def by_step(self) -> tuple[Expected, ...]:
-        """What is normal when each step ends.
+        """The normal shares at the end of each step.
 
-        A new day may lie farther from the middle than the worst of the earlier days: three times as far where DAYS are
-        known, more where they are fewer. Where DAYS are known the worst one is left out: an outage is no habit.
+        A new day may lie farther from the median than the worst of the earlier days: three times as far where DAYS days
+        are known, more where they are fewer. Where DAYS days are known, the worst day is left out as an outage.
         """
         days = len(self.shares)
-        found = []
+        steps = []
         for at_step in zip(*self.shares, strict=True):
             middle, worst = median(at_step), sorted(at_step)[1 if days >= DAYS else 0]
-            found.append(Expected(max(0.0, middle - (1 + 2 * DAYS / days) * (middle - worst)), middle))
-        return tuple(found)
+            steps.append(Expected(max(0.0, middle - (1 + 2 * DAYS / days) * (middle - worst)), middle))
+        return tuple(steps)
 
     def expected(self, age: timedelta) -> Expected:
-        """Return what is normal at an age: whole steps only, as a step counts when it ended."""
+        """Return the normal shares at an age; a step counts once it has ended."""
         step = min(age // STEP - 1, len(self.by_step) - 1)
         return self.by_step[step] if step >= 0 else Expected(0.0, 0.0)
 
     def age_at(self, share: float) -> timedelta:
         """Return the age from which on every normal day has this share."""
-        # With age the least may fall again; what holds from a step on cannot. In the end all days had all their rows.
-        from_then_on = list(accumulate((one.least for one in reversed(self.by_step)), min))[::-1]
+        # The least share may fall with age, so each step takes the minimum from there on. At the end all rows came.
+        from_then_on = list(accumulate((expected.least for expected in reversed(self.by_step)), min))[::-1]
         return (bisect_left(from_then_on, share - 1e-12) + 1) * STEP
 
 
 def _within_bounds(day: Mapping[int, int]) -> Counter[int]:
-    found: Counter[int] = Counter()
+    by_step: Counter[int] = Counter()
     for step, rows in day.items():
-        found[min(max(step, 0), LAST_STEP)] += rows
-    return found
+        by_step[min(max(step, 0), LAST_STEP)] += rows
+    return by_step
 
 
 def _cumulative(day: Mapping[int, int], last: int) -> tuple[float, ...]:
@@ -103,7 +103,7 @@ def _cumulative(day: Mapping[int, int], last: int) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What to do about a day: `enough`, `wait` (for `wait` more, it is on its way), or `lost`; in words as well."""
+    """What to do about a day, as `kind` and in words; `wait` is for how long, where rows are still on their way."""
 
     kind: Literal["enough", "wait", "lost", "unknown"]
     words: str
@@ -118,7 +118,7 @@ def judge(
     age: timedelta,
     silent: timedelta = timedelta(0),
 ) -> Judgement:
-    """Judge a day by its rows, those that are expected in all, and the time since its end.
+    """Judge a day by its rows, the rows that are expected in all, and the time since its end.
 
     Args:
         curve: of the source; None where too few days are known.
@@ -126,7 +126,7 @@ def judge(
         expected_rows: rows of the whole day, by manifest or history; above 0.
         needed_share: the share from which on the day counts as complete.
         age: time since the end of the day.
-        silent: how long of it, and of the day itself, the source delivered nothing (`silence`).
+        silent: for how long of the age and of the day itself the source delivered nothing (`silence`).
     """
     share = landed / expected_rows
     have = f"{landed:,} of {expected_rows:,} rows ({share:.0%})"
@@ -148,13 +148,13 @@ def judge(
 
 
 def is_due(curve: ArrivalCurve | None, late: int, rows: int, age: timedelta) -> bool:
-    """Whether late rows are worth a repair now: as many have come as are still on their way.
+    """Whether late rows are worth a repair now: at least as many have come as are still on their way.
 
-    So each repair at least halves what a day lacks, and a day takes a handful of them, not one with every look.
+    So each repair at least halves the rows that a day lacks, and a day takes a few repairs, not one with every look.
 
     Args:
         curve: of the source; None: at once.
-        late: rows that landed after the day was published; some.
+        late: rows that landed after the day was published; above 0.
         rows: of the whole day.
         age: time since the end of the day.
     """
@@ -167,10 +167,10 @@ def silence(heard: Iterable[Heard], since: datetime, now: datetime, usual: timed
 
 
 def usual_gap(heard: Sequence[Heard], before: datetime) -> timedelta:
-    """Return up to which length a gap between arrivals is no silence: twice the longest one of a middling day.
+    """Return the length up to which a gap between arrivals is no silence: twice the median of the days' longest gaps.
 
     Args:
-        heard: arrivals of the week before, or of as much of it as there is; of none an hour is usual.
+        heard: arrivals of the week before, or of the known part of it; without arrivals an hour is returned.
         before: the end of that week.
     """
     ends = [before - timedelta(days=number) for number in range(7)]

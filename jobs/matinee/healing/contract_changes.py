@@ -1,6 +1,6 @@
-"""Contract changes: the published days that a changed contract restates, found by what their publications recorded.
+"""Contract changes: the published days that a changed contract restates, by the records of their publications.
 
-Nothing is derived by itself: a person starts the backfill.
+No day is derived here: a person starts the backfill.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ class ContractChange:
     Attributes:
         version: of the contract as it is now.
         changes: what differs, in words.
-        days: the days, oldest first; none where the change is one of the table alone.
+        days: the days, oldest first; none where only the table changes.
         next_step: what restates the days, or changes the table.
     """
 
@@ -37,7 +37,7 @@ class ContractChange:
 
 
 def contract_changes(lake: Lake) -> Iterator[ContractChange]:
-    """Yield what the contracts change now, inputs before what is made from them.
+    """Yield the changes of the contracts, inputs before the datasets that are made from them.
 
     Days that cannot be derived any more, because they or days that they read were dropped, are not restated; nor are
     days that were withdrawn.
@@ -53,15 +53,15 @@ def contract_changes(lake: Lake) -> Iterator[ContractChange]:
         if changes:
             yield ContractChange(contract.dataset, contract.version, changes, (), "The next write changes the table.")
         if contract.transform:
-            found = _restated(validity, contract, restated)
-            restated[contract.dataset] = {day for days in found.values() for day in days}
-            for cause, days in found.items():
+            by_cause = _restated(validity, contract, restated)
+            restated[contract.dataset] = {day for days in by_cause.values() for day in days}
+            for cause, days in by_cause.items():
                 words, step = cause.words(contract), cause.next_step(contract, days)
                 yield ContractChange(contract.dataset, contract.version, words, tuple(days), step)
 
 
 class _Cause(NamedTuple):
-    """Why a day is restated: by which version of its contract it was made, which terms and inputs are others now."""
+    """Why a day is restated: the version of the contract that it was made by, and the changed terms and inputs."""
 
     version: str
     terms: tuple[str, ...]
@@ -83,7 +83,7 @@ class _Cause(NamedTuple):
 
 
 def _restated(validity: Validity, contract: Contract, restated: Mapping[str, set[date]]) -> dict[_Cause, list[date]]:
-    terms, found = row_terms(contract), defaultdict[_Cause, list[date]](list)
+    terms, by_cause = row_terms(contract), defaultdict[_Cause, list[date]](list)
     published, first = validity.history(contract.dataset), validity.derivable_from(contract)
     for day in sorted(published.newest_notes):
         newest = published.newest(day) if day >= first else None
@@ -95,8 +95,8 @@ def _restated(validity: Validity, contract: Contract, restated: Mapping[str, set
             tuple(_read(contract, day, restated)),
         )
         if cause.words(contract):
-            found[cause].append(day)
-    return dict(found)
+            by_cause[cause].append(day)
+    return dict(by_cause)
 
 
 def _read(contract: Contract, day: date, restated: Mapping[str, set[date]]) -> Iterator[str]:

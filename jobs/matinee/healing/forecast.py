@@ -1,4 +1,4 @@
-"""What a heal would cost: the cells that it may derive anew and the rows in them, before anything is written."""
+"""What a heal would cost: the cells that it may derive again and the rows in them, before it writes."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -36,29 +36,29 @@ class Forecast:
 
 
 def forecast(lake: Lake, first: date | None = None, last: date | None = None) -> list[Forecast]:
-    """Return the cells that healing what is stale now may derive anew, inputs before what is made from them.
+    """Return the cells that a heal of the stale days may derive again, inputs before the datasets made from them.
 
     Args:
         lake: the lake.
         first, last: the days of the landed events to look at (default: all).
     """
     validity = Validity(lake)
-    found: dict[str, dict[date, set[int] | None]] = defaultdict(dict)
-    for stale in (one for one in stale_days(lake, first, last) if one.kept_back is None):
+    cells: dict[str, dict[date, set[int] | None]] = defaultdict(dict)
+    for stale in (stale_day for stale_day in stale_days(lake, first, last) if stale_day.kept_back is None):
         contract = lake.registry.get(stale.dataset)
         newest = validity.history(stale.dataset).newest(stale.day)
         if newest is not None:
             for dataset, day, buckets in _touched(lake, validity, contract, newest):
-                known = found[dataset].setdefault(day, set())
-                found[dataset][day] = None if known is None or buckets is None else known | buckets
-    order = lake.registry.upstream_order(list(found))
-    return [_counted(lake, name, day, found[name][day]) for name in order for day in sorted(found[name])]
+                known = cells[dataset].setdefault(day, set())
+                cells[dataset][day] = None if known is None or buckets is None else known | buckets
+    order = lake.registry.upstream_order(list(cells))
+    return [_counted(lake, name, day, cells[name][day]) for name in order for day in sorted(cells[name])]
 
 
 def _touched(
     lake: Lake, validity: Validity, contract: Contract, newest: Publication
 ) -> Iterator[tuple[str, date, set[int] | None]]:
-    """Yield the day's own cells, and those that its late rows reach in what is built on it."""
+    """Yield the day's own cells, and the cells that its late rows reach in the datasets that are built on it."""
     now = {
         spec.dataset: pin_at(
             lake,
@@ -75,7 +75,7 @@ def _touched(
         return
     [pin] = now.values()
     late = late_changes(lake, contract, newest, pin) if is_explained(lake, validity, contract, newest) else None
-    yield contract.dataset, newest.day, None if late is None else {one.bucket for one in late}
+    yield contract.dataset, newest.day, None if late is None else {late_change.bucket for late_change in late}
     whole_day = LateChange(-1, start_of(newest.day), start_of(newest.day) + LAST_INSTANT)
     for change in [whole_day] if late is None else late:
         for dataset, day in _reached(lake, validity, contract.dataset, change):

@@ -1,6 +1,6 @@
-"""Fresh days: those that columns show to be younger than all that they read, nearly all of a long history.
+"""Fresh days: days that the ledger's columns show to be newer than all their inputs, nearly all of a long history.
 
-What is no fresh day may be up to date all the same: `late` looks at its publication, and says what is younger.
+A day that is not fresh may still be up to date: `late` reads its publication, and says which inputs are newer.
 """
 
 from collections.abc import Mapping
@@ -36,13 +36,13 @@ def fresh_days(
     if not newest:
         return frozenset()
     days = days_of(newest)
-    found = np.full(len(days), fill_value=True)
+    fresh = np.full(len(days), fill_value=True)
     for spec in contract.inputs:
         if spec.dataset in landings:
-            found &= _nothing_landed(validity, newest, spec.dataset, landings[spec.dataset])
+            fresh &= _nothing_landed(validity, newest, spec.dataset, landings[spec.dataset])
         else:
-            found &= _nothing_published(validity, contract, spec, newest)
-    return frozenset(days[found].tolist())
+            fresh &= _nothing_published(validity, contract, spec, newest)
+    return frozenset(days[fresh].tolist())
 
 
 def _nothing_landed(validity: Validity, newest: "pa.Table", source: str, landings: Mapping[date, int]) -> "np.ndarray":
@@ -56,8 +56,8 @@ def _nothing_landed(validity: Validity, newest: "pa.Table", source: str, landing
     read = np.full(len(days), -1)
     read[rows[own]] = numbers[own]
     landed = np.array([landings.get(day, 0) for day in days.tolist()], np.int64)
-    found: np.ndarray = (read >= landed) & (validity.landed_rows(source, days) <= newest["rows_in"].to_numpy())
-    return found
+    unchanged: np.ndarray = (read >= landed) & (validity.landed_rows(source, days) <= newest["rows_in"].to_numpy())
+    return unchanged
 
 
 def _nothing_published(validity: Validity, contract: Contract, spec: InputSpec, newest: "pa.Table") -> "np.ndarray":
@@ -68,7 +68,7 @@ def _nothing_published(validity: Validity, contract: Contract, spec: InputSpec, 
     day = days[0].item()
     first, last = contract.input_days(spec, day, day)
     window = days[:, None] + np.arange((first - day).days, (last - day).days + 1)
-    # What each of them read of each day of its window.
+    # The generation and stamp that each publication read of each day of its window.
     generations, stamps = np.full(window.shape, -1), np.full(window.shape, "", object)
     rows = reads["reader"].to_numpy()
     offsets = (days_of(reads) - window[rows, 0]).astype(np.int64)

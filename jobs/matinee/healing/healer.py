@@ -1,8 +1,8 @@
-"""The healer: judges days that lack rows, repairs days whose inputs have gone on, within a budget, and says why.
+"""The healer: judges days that lack rows, repairs stale days within a budget, and records why.
 
 A look at the lake is one `heal_id`. Days that lack rows are judged by the arrival curve of their source. Stale days are
 healed in dependency order, round by round, until none is left, the day's budget is spent, or a round brings no gain.
-Every decision is a row of `ops.heals`. A person is called for what no waiting and no repair will mend, once a cause.
+Every decision is a row of `ops.heals`. A person is called where neither waiting nor a repair helps, once for a cause.
 """
 
 import logging
@@ -41,9 +41,9 @@ from matinee.table.registers import stamp
 
 log = logging.getLogger(__name__)
 ROUNDS = 3
-#: A heal that fails so often for one cause, by what may pass, is given to a person.
+#: A person is called after so many failed tries for one cause, each by an error that may pass.
 TRIES = 6
-#: How long the daily run has to read an input day that was published, before a healer does.
+#: How long a healer leaves a day with a newly published input day to the daily run.
 DAILY_RUN = timedelta(hours=2)
 LEASE = "healer"
 LOOK = "look_"
@@ -54,7 +54,7 @@ Told = Callable[[Decision], None]
 class Look:
     """One look of the healer: the last decision on each day, and what it may still spend.
 
-    `now` and `budget` are None where a person asked for it: it takes what it takes, and waits for nothing.
+    `now` and `budget` are None where a person asked for the look: it has no budget, and waits for nothing.
     """
 
     settings: Settings
@@ -71,7 +71,7 @@ class Look:
     curves: dict[str, ArrivalCurve | None] = field(default_factory=dict)
 
     def decide(self, decision: Decision) -> None:
-        """Note a decision and tell of it; `record` writes it down."""
+        """Note a decision and report it to `told`; `record` writes it to the register."""
         noted = replace(decision, recorded_ts=stamp())
         self.made.append(noted)
         self.unwritten.append(noted)
@@ -79,13 +79,13 @@ class Look:
         self.told(noted)
 
     def record(self, *, calls: bool = False) -> None:
-        """Write down what was decided since the last time, in one commit.
+        """Append the decisions since the last call to the register, in one commit.
 
-        Calls for a person only where they are made at once: what was written down is not called for again.
+        Decisions that call a person are appended with `calls` only: once recorded, they are not called for again.
         """
-        now = [one for one in self.unwritten if calls or one.decision != "human"]
+        now = [decision for decision in self.unwritten if calls or decision.decision != "human"]
         record(self.lake, now)
-        self.unwritten = [one for one in self.unwritten if one not in now]
+        self.unwritten = [decision for decision in self.unwritten if decision not in now]
         if now:
             faults.reach("heal.after_record")
 
@@ -109,7 +109,7 @@ def look(settings: Settings, now: datetime, told: Told = lambda _: None) -> list
     Raises:
         LeaseHeldError: another healer is at work.
         EngineUnavailableError, CatalogUnavailableError: the next look goes on.
-        HumanNeededError: a person has to decide; all that could be done without one was done.
+        HumanNeededError: a person has to decide; everything else was done.
     """
     heal_id = f"{LOOK}{now:%Y%m%dt%H%M%S}"
     budget = Spent(settings.heal_cells, timedelta(minutes=settings.heal_minutes))
@@ -122,7 +122,7 @@ def look(settings: Settings, now: datetime, told: Told = lambda _: None) -> list
 def apply(
     settings: Settings, first: date | None = None, last: date | None = None, told: Told = lambda _: None
 ) -> list[Decision]:
-    """Heal what is stale because a person asked for it: no budget, and what failed before is tried again.
+    """Heal the stale days because a person asked for it: without a budget; heals that failed before are tried again.
 
     A day that was withdrawn or changed past the protocol is left alone here, too: `matinee run` publishes it again.
 
@@ -147,15 +147,19 @@ def _opened(settings: Settings, heal_id: str, now: datetime | None, budget: Spen
     with hold(lake, HEALS, LEASE, holder) as lease:
         faults.reach("heal.after_lease")
         known = decisions(lake)
-        looked = (one for one in known if one.heal_id.startswith(LOOK))
-        today = [one for one in looked if now and one.recorded_ts and one.recorded_ts.date() >= now.date()]
+        looked = (decision for decision in known if decision.heal_id.startswith(LOOK))
+        today = [
+            decision
+            for decision in looked
+            if now and decision.recorded_ts and decision.recorded_ts.date() >= now.date()
+        ]
         yield Look(settings, lake, lease, heal_id, last_by_day(known), spent(today), now, budget, told)
 
 
 def _judge(opened: Look, now: datetime) -> None:
     """Decide about the days of raw datasets that lack rows.
 
-    What was decided on the same rows stands, and a day that is lost is lost, whatever still trickles in.
+    A decision on the same number of rows stands. A day that is lost stays lost, even if a few more rows land.
     """
     for dataset, day, landed, judged in judge_arrivals(opened.lake, now):
         last = opened.last.get((dataset, day))
@@ -168,7 +172,7 @@ def _judge(opened: Look, now: datetime) -> None:
 
 
 def _heal_and_call(opened: Look, first: date | None, last: date | None) -> None:
-    """Heal what is stale; what was decided is written down, and called for, also where that ends with an error."""
+    """Heal the stale days; also after an error, record the decisions and call a person for those that need one."""
     try:
         _heal(opened, first, last)
     finally:
@@ -177,7 +181,7 @@ def _heal_and_call(opened: Look, first: date | None, last: date | None) -> None:
 
 
 def _heal(opened: Look, first: date | None, last: date | None) -> None:
-    """Heal what is stale, inputs first; a round that heals nothing is the last one."""
+    """Heal the stale days, inputs first; a round that heals nothing is the last round."""
     for number in range(1, ROUNDS + 1):
         before = len(opened.made)
         for stale in stale_days(opened.lake, first, last):
@@ -187,14 +191,14 @@ def _heal(opened: Look, first: date | None, last: date | None) -> None:
                 if decision.decision == "heal":
                     opened.record()
         opened.record()
-        if not any(one.decision == "heal" for one in opened.made[before:]):
+        if not any(noted.decision == "heal" for noted in opened.made[before:]):
             return
 
 
 def _about(opened: Look, number: int, stale: StaleDay) -> Decision | None:
-    """Return what to do about a stale day, done if it is to heal it; None where it was decided before."""
+    """Return the decision on a stale day, after its heal if it is one; None where it was decided before."""
     last = opened.last.get((stale.dataset, stale.day))
-    # Tries count until one succeeds or a person is called: what else lands meanwhile does not begin them anew.
+    # Tries count until one succeeds or a person is called: rows that land meanwhile do not reset the count.
     tries = last.tries if last is not None and last.decision == "wait" else None
     decided = Decision(
         opened.heal_id, number, stale.dataset, stale.day, "wait", stale.cause, "", rows_before=stale.rows, tries=tries
@@ -234,7 +238,7 @@ def _is_due(opened: Look, stale: StaleDay, now: datetime) -> bool:
 
 def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | None) -> Decision | None:
     start = time.monotonic()
-    # One name for all tries: what a try that failed has left is dropped by the next one.
+    # All tries have one name: each drops the branch that a failed try before it has left.
     request = RunRequest(stale.dataset, stale.day, stale.day, attempt="heal", heal=True)
     try:
         report = run(opened.settings, request)
@@ -242,13 +246,13 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
         # Not a failure: the freshness watch tells of the input, and of a day that was withdrawn or dropped meanwhile.
         return None if same is not None and same.reason == str(error) else replace(decided, reason=str(error))
     except (CatalogUnavailableError, EnvironmentNotReadyError):
-        raise  # It says nothing about the day, and nothing can be written down.
-    except Exception as error:  # The other days do not wait for a fault in this one.
+        raise  # The error says nothing about the day, and no decision can be recorded.
+    except Exception as error:  # A fault in this day does not stop the other days.
         log.exception("%s %s was not healed", stale.dataset, stale.day)
         failed = _failed(opened, decided, error, _since(start))
         if isinstance(error, EngineUnavailableError) and failed.decision == "wait":
             opened.decide(failed)
-            raise  # The next day would fare no better; a day that takes the engine down is found by its tries.
+            raise  # The next day would fail, too; the count of tries tells which day takes the engine down.
         return failed
     faults.reach("heal.after_day")
     newest = history(opened.lake, stale.dataset).newest(stale.day)
@@ -258,7 +262,7 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
         decided,
         decision="heal",
         tries=None,
-        reason="derived anew" if buckets != () else "nothing in it changes",
+        reason="derived again" if buckets != () else "nothing in it changes",
         publication_id=report.publication_id,
         rows_after=report.rows.out,
         cells=everything if buckets is None else len(buckets),
@@ -280,12 +284,12 @@ def _since(start: float) -> int:
 
 
 def _call(made: list[Decision]) -> None:
-    called = [one for one in made if one.decision == "human"]
+    called = [decision for decision in made if decision.decision == "human"]
     if not called:
         return
-    named = "; ".join(f"{one.dataset} {one.day}: {one.cause}: {one.reason}" for one in called)
+    named = "; ".join(f"{decision.dataset} {decision.day}: {decision.cause}: {decision.reason}" for decision in called)
     raise HumanNeededError(
         f"{len(called)} days need a person. {named}",
         next_step="The runbook late_data_healer says what to do about each; `matinee heal list` has all decisions.",
-        facts={"days": [f"{one.dataset} {one.day}" for one in called]},
+        facts={"days": [f"{decision.dataset} {decision.day}" for decision in called]},
     )

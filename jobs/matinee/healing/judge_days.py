@@ -10,14 +10,14 @@ from matinee.table.catalog import Lake
 from matinee.validity.completeness import Unknown, counted, expectation
 from matinee.validity.validity import Validity
 
-#: Days that ended longer ago are not judged again with each look: they were, while it mattered.
+#: Days that ended longer ago are not judged any more: earlier looks have judged them.
 HORIZON = timedelta(days=14)
 
 
 def judge_arrivals(lake: Lake, now: datetime) -> Iterator[tuple[str, date, int, Judgement]]:
     """Yield the ended days of raw datasets that have fewer rows than they need: dataset, day, rows so far, judgement.
 
-    Days of which nothing says how many rows to expect are left to the freshness watch.
+    Days without an expected number of rows are left to the freshness watch.
     """
     validity = Validity(lake)
     for contract in lake.registry.all():

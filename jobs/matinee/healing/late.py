@@ -1,6 +1,6 @@
-"""What is stale: published days whose inputs have gone on, found by metadata alone, in the order of repair.
+"""Stale days: published days whose inputs have changed since, by metadata alone, in the order of repair.
 
-A day that reads days that were dropped is not: it would come out without their rows.
+A day that reads dropped days is never stale: a heal would lose their rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,13 @@ from matinee.validity.validity import DayStatus, Validity
 
 @dataclass(frozen=True)
 class StaleDay:
-    """A published day that its inputs have left behind, what they did, and how many rows it has.
+    """A published day whose inputs have changed since, the cause, and the number of its rows.
 
     Attributes:
         late: how many rows of the day have landed since it was published, where it is made from landed rows.
-        kept_back: why nobody but a person publishes it again; None where its inputs went on and no more.
-        fresh: where nothing else made the day stale, when the youngest input day was published that it has not read
-            because that was not valid then. The daily run of the day after reads it, too.
+        kept_back: why only a person publishes the day again; None where only its inputs have changed.
+        fresh: where the day is stale only because input days were not valid when it was published: when the newest of
+            them was published. The daily run of the day after reads these input days, too.
     """
 
     dataset: str
@@ -38,14 +38,14 @@ class StaleDay:
 
 
 def stale_days(lake: Lake, first: date | None = None, last: date | None = None) -> Iterator[StaleDay]:
-    """Yield the published days that are stale, inputs before what is made from them.
+    """Yield the published days that are stale, inputs before the datasets that are made from them.
 
-    Each dataset is looked at when its turn comes: a caller that heals what it is given is then given what that made
-    stale, too.
+    Each dataset is examined when the iteration reaches it: a caller that heals each day also gets the days that become
+    stale by its heals.
 
     Args:
         lake: the lake.
-        first, last: the days of the landed events to look at (default: all); what is built on them lies anywhere.
+        first, last: the days of the landed events to look at (default: all); days that are built on them lie anywhere.
     """
     datasets = [contract.dataset for contract in lake.registry.all() if contract.transform]
     for name in lake.registry.upstream_order(datasets):
@@ -78,7 +78,9 @@ def _stale(
                 day,
                 newest.publication_id,
                 newest.rows.out,
-                "; ".join([*causes, *(f"{one} is valid, it was not when this was published" for one, _ in unread)]),
+                "; ".join(
+                    [*causes, *(f"{input_day} is valid, it was not when this was published" for input_day, _ in unread)]
+                ),
                 late=_late_rows(validity, contract, newest),
                 kept_back=_kept_back(validity, newest),
                 fresh=None if causes else max(since for _, since in unread),
@@ -94,14 +96,14 @@ def _late_rows(validity: Validity, contract: Contract, newest: Publication) -> i
 
 def _landings(lake: Lake, contract: Contract, days: list[date]) -> dict[str, dict[date, int]]:
     """Return the highest landing number of each of the days in each landed input."""
-    found = {}
+    landings = {}
     for spec in contract.inputs:
         upstream = lake.registry.get(spec.dataset)
         if upstream.transform is None:
             table, column = lake.table(spec.dataset), upstream.day_column or ""
             now = table.metadata.current_snapshot_id or 0
-            found[spec.dataset] = day_landing_seqs(table, column, now, days[0], days[-1])
-    return found
+            landings[spec.dataset] = day_landing_seqs(table, column, now, days[0], days[-1])
+    return landings
 
 
 def _landed_since(validity: Validity, landings: Mapping[str, Mapping[date, int]], newest: Publication) -> Iterator[str]:
@@ -120,19 +122,19 @@ def _restated(validity: Validity, contract: Contract, newest: Publication) -> It
         if read is not None and now.generation != read:
             yield f"{now.dataset} {now.day} went from generation {read} to {now.generation}"
         elif stamp and now.stamp and stamp != now.stamp:
-            # Both are named, so that what was decided of other rows is not taken for a decision on these.
+            # Both stamps are named: a decision on other rows must not be taken for a decision on these.
             rows = f"other rows ({stamp[:6]} ▸ {now.stamp[:6]})"
             yield f"{now.dataset} {now.day} holds {rows} under generation {read} (outdated, still valid)"
 
 
 def _unread(validity: Validity, contract: Contract, newest: Publication) -> list[tuple[str, datetime]]:
-    """Return the input days that were not valid when a day was published, each with when it was published itself."""
-    found = []
+    """Return the input days that were not valid when a day was published, each with the time of its own publication."""
+    unread = []
     for now, read in _published_inputs(validity, contract, newest):
         since = validity.history(now.dataset).newest(now.day) if read is None else None
         if since is not None:
-            found.append((f"{now.dataset} {now.day}", since.recorded_ts))
-    return found
+            unread.append((f"{now.dataset} {now.day}", since.recorded_ts))
+    return unread
 
 
 def _published_inputs(
@@ -146,7 +148,7 @@ def _published_inputs(
 def _valid_inputs(validity: Validity, contract: Contract, published: date) -> Iterator[DayStatus]:
     """Yield the published input days of a day that are valid now.
 
-    One that is not valid will be, or will be published anew: until then there is nothing to read.
+    An input day that is not valid will become valid or be published again: until then there is nothing to read.
     """
     for spec in contract.inputs:
         if validity.lake.registry.get(spec.dataset).transform is None:

@@ -1,11 +1,12 @@
-"""What a lake knows of how its sources arrive: the curve of earlier days, and when a source was heard.
+"""How the rows of sources arrive: the arrival curve of earlier days, and the times at which a source delivered.
 
-Curves are learned from the published dataset that is made of the landed one without its repeats: a producer that sends
-a day again neither counts twice nor moves an arrival, as of repeats the earliest is kept. A row counts from the time
-that it was received, which its producer may state: what a producer keeps back after that is not seen.
+Curves are learned from the published dataset that has the landed rows without repeats, the earliest of each: a producer
+that sends a day again neither counts twice nor moves an arrival. A row counts from the time at which it was received,
+which its producer may state: a delay after that time is not seen.
 
-Cost: of each learned day, file statistics say which files have rows that came after it; of these files one column is
-read, in batches. When a source was heard, the register of landings says: compaction leaves no trace of that in files.
+Cost: file statistics tell which files of a learned day have rows that came after the day; one column of these files is
+read, in batches. The times at which a source delivered are in the register of landings, as compaction removes them
+from files.
 """
 
 from collections import Counter
@@ -38,13 +39,13 @@ def learned_curve(lake: Lake, dataset: str, before: date) -> ArrivalCurve | None
 def arrivals(lake: Lake, dataset: str, before: date, days: int = DAYS) -> dict[date, Mapping[int, int]]:
     """Return the rows of a landed dataset by the step in which they first arrived, for its last valid days.
 
-    A day of which a little is yet to come looks that little earlier than it is.
+    A day of which a few rows are still to come seems to arrive slightly earlier than it does.
 
     Args:
         lake: the lake.
         dataset: a landed dataset.
         before: only days before this one.
-        days: at most so many.
+        days: the highest number of days.
     """
     made = _without_repeats(lake, dataset)
     if made is None or not lake.exists(made.dataset):
@@ -58,7 +59,7 @@ def arrivals(lake: Lake, dataset: str, before: date, days: int = DAYS) -> dict[d
 def silent_time(lake: Lake, dataset: str, day: date, now: datetime) -> timedelta:
     """Return for how long no file with rows of a dataset was landed, from the start of a day until now.
 
-    Gaps that it has every day do not count: how long these are, the week before says.
+    Gaps that the source has every day do not count; their length is that of the week before.
     """
     since = start_of(day)
     heard = [(moment, moment) for moment in landing_times(lake, dataset, since - _WEEK)]
@@ -66,7 +67,7 @@ def silent_time(lake: Lake, dataset: str, day: date, now: datetime) -> timedelta
 
 
 def _without_repeats(lake: Lake, dataset: str) -> Contract | None:
-    """Return the published dataset that holds each event of a landed one once, with the time that it was received."""
+    """Return the published dataset that holds each event of a landed dataset once, with the time of its receipt."""
     for contract in lake.registry.all():
         if [spec.dataset for spec in contract.inputs] == [dataset] and RECEIVED in contract.column_names:
             return contract
@@ -80,10 +81,10 @@ def _rows_by_step(table: "Table", day_column: str, day: date) -> dict[int, int]:
     end = end_of(day)
     rows = sum(size.rows for size in day_sizes(table, day_column, first=day, last=day).values())
     late = f"{day_column} = '{day}' and {RECEIVED} >= '{(end + STEP).isoformat()}'"
-    found: Counter[int] = Counter()
+    by_step: Counter[int] = Counter()
     for batch in table.scan(row_filter=late, selected_fields=(RECEIVED,)).to_arrow_batch_reader():
         received = pc.cast(batch.column(RECEIVED), pa.int64())
         steps = pc.divide(pc.subtract(received, round(end.timestamp()) * 1_000_000), STEP // _MICROSECOND)
         steps = pc.min_element_wise(steps, LAST_STEP)
-        found.update({one["values"]: one["counts"] for one in pc.value_counts(steps).to_pylist()})
-    return {0: rows - found.total(), **found}
+        by_step.update({count["values"]: count["counts"] for count in pc.value_counts(steps).to_pylist()})
+    return {0: rows - by_step.total(), **by_step}

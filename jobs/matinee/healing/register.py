@@ -9,7 +9,7 @@ from matinee.table.catalog import Lake
 from matinee.table.registers import Register
 
 HEALS = "ops.heals"
-#: Derive anew what changed; wait; or a person is called.
+#: Derive again what changed; wait; or call a person.
 Kind = Literal["heal", "wait", "human"]
 
 
@@ -36,7 +36,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Spent:
-    """What heals have cost: cells derived anew, and the time that it took."""
+    """What heals have cost: the cells that they derived, and the time that it took."""
 
     cells: int
     time: timedelta
@@ -59,13 +59,13 @@ def decisions(lake: Lake) -> list[Decision]:
     return sorted(_REGISTER.rows(lake), key=lambda told: (told.recorded_ts, told.round, told.dataset, told.day))
 
 
-def last_by_day(found: Iterable[Decision]) -> dict[tuple[str, date], Decision]:
-    """Return the last decision on each day of a dataset; `found` is in the order of `decisions`."""
-    return {(one.dataset, one.day): one for one in found}
+def last_by_day(known: Iterable[Decision]) -> dict[tuple[str, date], Decision]:
+    """Return the last decision on each day of a dataset; `known` is in the order of `decisions`."""
+    return {(decision.dataset, decision.day): decision for decision in known}
 
 
-def spent(found: Iterable[Decision]) -> Spent:
+def spent(known: Iterable[Decision]) -> Spent:
     """Return what decisions have cost."""
-    tried = list(found)
-    cells = sum(one.cells or 0 for one in tried)
-    return Spent(cells, timedelta(milliseconds=sum(one.duration_ms or 0 for one in tried)))
+    tried = list(known)
+    cells = sum(decision.cells or 0 for decision in tried)
+    return Spent(cells, timedelta(milliseconds=sum(decision.duration_ms or 0 for decision in tried)))

@@ -1,4 +1,4 @@
-"""The archive of landed files: what is landed is moved away, and nothing that is there is overwritten."""
+"""The archive of landed files: the files are moved to a folder, and no file there is overwritten."""
 
 import shutil
 from pathlib import PurePosixPath
@@ -23,7 +23,7 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
         folder: a path or URI; it is made where it is missing.
 
     Returns:
-        Where the file is now, or that it is another one by now, or gone.
+        A note: where the file is now, or that it was changed or moved away meanwhile.
 
     Raises:
         NotArchivedError: another file of its name is there, or the folder or the file's own cannot be written.
@@ -41,7 +41,7 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
             with source.open(file, "rb") as content, files.open(target, "xb") as copy:
                 is_ours = True
                 shutil.copyfileobj(content, copy)
-        # Only what is landed goes: the file may have been replaced since, and the copy says what was there.
+        # Only landed content is removed: the file may have been replaced since, and the copy shows what was read.
         read = file if was_there else target
         if scan(settings, read).sha256 == landing.sha256 and identity(source, file) == before:
             source.rm_file(file)
@@ -51,7 +51,7 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
     except FileNotFoundError:  # Another process archives the same folder.
         return "was moved away since it was landed"
     except (OSError, LandingRefusedError) as error:
-        # On S3 it is said only at the end that another process has put a file there meanwhile.
+        # S3 reports only at the end of writing that another process has put a file there.
         if is_ours and not isinstance(error, FileExistsError):
             _remove(files, target)
         raise _not_archived(file, str(error), f"Make {folder} a folder that can be written") from error

@@ -2,9 +2,9 @@
 
 A landing holds the landing lease of its dataset. It writes data files that no snapshot names, notes the batch as
 prepared in `ops.landing_batches`, commits the bad rows to the quarantine and the others to the raw table, then appends
-its files to `ops.landings`. Who takes the lease next settles what a landing that was cut off has left: a batch that is
-in the raw table's `main` is registered; of another one whose files are still there the commits are made up for, with
-the same numbers; one whose files are gone or changed is abandoned, and its bad rows leave the quarantine.
+its files to `ops.landings`. The next process that takes the lease settles what an interrupted landing left: a batch
+that is in the raw table's `main` is registered; a batch whose files are unchanged gets its missing commits, with the
+same numbers; a batch whose files are gone or changed is abandoned, and its bad rows are removed from the quarantine.
 """
 
 import logging
@@ -34,16 +34,16 @@ log = logging.getLogger(__name__)
 BATCHES = "ops.landing_batches"
 PREPARED, ABANDONED = "prepared", "abandoned"
 LEASE = "landing"
-#: A landing takes minutes at most; who comes meanwhile waits.
+#: A landing takes minutes at most; other processes wait so long for its lease.
 PATIENCE = timedelta(minutes=20)
 
 
 @contextmanager
 def landing(lake: Lake, dataset: str) -> Iterator[Lease]:
-    """Hold the landing lease of a raw dataset for a block; what was cut off before is settled first.
+    """Hold the landing lease of a raw dataset for a block; interrupted landings are settled first.
 
     Raises:
-        LeaseHeldError: another process landed for it all the time.
+        LeaseHeldError: another process held the lease all the time.
         CatalogUnavailableError: the catalog does not answer.
         RetiredError: the dataset was retired.
     """
@@ -75,7 +75,7 @@ def commit(lake: Lake, batch: Batch) -> list[Landing]:
 
 
 def settle_idle(lake: Lake, dataset: str) -> int:
-    """Do what `settle` does, where nobody lands for the dataset; who does so has done that."""
+    """Settle a dataset if no process lands for it at the moment; a process that lands has settled it already."""
     try:
         with hold_patiently(lake, dataset, LEASE, timedelta(0)):
             return settle(lake, dataset)
@@ -85,7 +85,7 @@ def settle_idle(lake: Lake, dataset: str) -> int:
 
 
 def settle(lake: Lake, dataset: str) -> int:
-    """Complete or abandon what landings that were cut off have left; whoever calls holds the landing lease.
+    """Complete or abandon what interrupted landings left; the caller holds the landing lease.
 
     Returns:
         How many rows were appended to `ops.landings`.
@@ -100,37 +100,37 @@ def settle(lake: Lake, dataset: str) -> int:
                 registered += len(_complete(lake, batch))
                 continue
             except (CommitConflictError, ConservationError, OSError) as error:
-                log.warning("The batch %s is landed anew: %s", batch.batch_id, error)
+                log.warning("The batch %s is landed again: %s", batch.batch_id, error)
         abandon(lake, batch)
-    for one in _cut_off(lake) if lake.exists(QUARANTINE) else ():
-        if one.dataset == dataset:
-            abandon(lake, Batch(one.sha256, dataset, (one,), (), ()))
+    for leftover in _cut_off(lake) if lake.exists(QUARANTINE) else ():
+        if leftover.dataset == dataset:
+            abandon(lake, Batch(leftover.sha256, dataset, (leftover,), (), ()))
     return registered
 
 
 def unfinished(lake: Lake) -> list[Landing]:
     """Return the landings whose bad rows are in the quarantine and whose other rows are not in their raw table.
 
-    These are ranges of streams, and files of older versions; batches are settled before anything expires. For a dataset
-    that was retired nothing more comes.
+    These are ranges of streams, and files of older versions; batches are settled before anything expires. Landings for
+    retired datasets are left out: they are never completed.
     """
-    found, gone = (*_cut_off(lake), *landed_files.streamed_in_part(lake)), retirements(lake)
-    return [one for one in found if one.dataset not in gone]
+    landings, gone = (*_cut_off(lake), *landed_files.streamed_in_part(lake)), retirements(lake)
+    return [leftover for leftover in landings if leftover.dataset not in gone]
 
 
 def _cut_off(lake: Lake) -> list[Landing]:
-    found = landed_files.cut_off(lake)
-    return [one for one in found if not _noted(lake, one.sha256, ABANDONED)]
+    landings = landed_files.cut_off(lake)
+    return [leftover for leftover in landings if not _noted(lake, leftover.sha256, ABANDONED)]
 
 
 def _register_newest(lake: Lake, table: "Table") -> int:
-    """Append the files of the newest batch to `ops.landings`, where the landing died before it did so."""
+    """Append the files of the newest batch to `ops.landings`, if its landing died before it registered them."""
     dataset = ".".join(table.name())
-    newest = next((one for one in landed_files.landings_of(table) if not one.through), None)
+    newest = next((committed for committed in landed_files.landings_of(table) if not committed.through), None)
     if newest is None or not newest.batch_id:
         return len(landed_files.register_missing(lake, dataset))
     known = landed_files.registered(lake, dataset, newest.landing_seq - 1)
-    if any(one.batch_id == newest.batch_id for one in known):
+    if any(file.batch_id == newest.batch_id for file in known):
         return 0
     return len(_register(lake, prepared_as(lake, newest.batch_id), newest.snapshot_id))
 
@@ -157,17 +157,17 @@ def prepared_as(lake: Lake, batch_id: str) -> Batch:
 
 
 def abandon(lake: Lake, batch: Batch) -> None:
-    """Take the bad rows of a batch out of the quarantine, and note that no row of the batch will come.
+    """Remove the bad rows of a batch from the quarantine, and note the batch as abandoned: none of its rows is landed.
 
     Raises:
-        CommitConflictError: others committed to the quarantine first, each of many times.
+        CommitConflictError: other processes committed to the quarantine first at every try.
     """
     log.warning(
-        "A landing of %s that was cut off is taken back, its files land anew: %s",
+        "A landing of %s that was cut off is taken back, its files are landed again: %s",
         batch.dataset,
         Landing.in_all(batch.landings).file,
     )
-    with_bad = [one for one in batch.landings if one.rows_quarantined]
+    with_bad = [file for file in batch.landings if file.rows_quarantined]
     if with_bad and lake.exists(QUARANTINE):
         landed_files.take_back(lake, with_bad)
     append_rows(lake, BATCHES, [batch.to_row(ABANDONED, stamp())])
@@ -180,16 +180,18 @@ def _noted(lake: Lake, batch_id: str, state: str) -> list[dict[str, str]]:
 def _open(lake: Lake, dataset: str, landed: int) -> list[Batch]:
     rows = read_rows(lake, BATCHES, f"dataset = '{dataset}' and last_seq > {landed}")
     over = {row["batch_id"] for row in rows if row["state"] == ABANDONED}
-    # Where main was set back, what was landed is not landed anew: somebody wanted those rows to go.
-    over |= {one.batch_id for one in landed_files.registered(lake, dataset, landed)} if rows else set()
-    found = {row["batch_id"]: row for row in rows if row["batch_id"] not in over}
-    return [Batch.from_row(row) for row in sorted(found.values(), key=lambda row: (row["noted_ts"], row["batch_id"]))]
+    # Where `main` was set back, registered batches are not landed again: a person wanted their rows removed.
+    over |= {file.batch_id for file in landed_files.registered(lake, dataset, landed)} if rows else set()
+    open_rows = {row["batch_id"]: row for row in rows if row["batch_id"] not in over}
+    return [
+        Batch.from_row(row) for row in sorted(open_rows.values(), key=lambda row: (row["noted_ts"], row["batch_id"]))
+    ]
 
 
 def _is_unchanged(lake: Lake, batch: Batch) -> bool:
-    """Whether the files of a batch are still those that were read."""
+    """Whether the files of a batch still hold the content that was read."""
     try:
-        return all(scan(lake.settings, one.file).sha256 == one.sha256 for one in batch.landings)
+        return all(scan(lake.settings, file.file).sha256 == file.sha256 for file in batch.landings)
     except LandingRefusedError:
         return False
 
@@ -205,7 +207,7 @@ def _complete(lake: Lake, batch: Batch) -> list[Landing]:
 
 
 def _register(lake: Lake, batch: Batch, snapshot_id: int) -> list[Landing]:
-    done = [replace(one, snapshot_id=snapshot_id) for one in batch.landings]
+    done = [replace(file, snapshot_id=snapshot_id) for file in batch.landings]
     landed_files.register(lake, done)
     return done
 
@@ -218,7 +220,7 @@ def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: 
         target: the raw table, or the quarantine.
         paths: of the data files.
         landing: of the batch.
-        rows: how many they hold.
+        rows: how many rows the data files hold.
     """
     for _ in range(refs.COMMIT_TRIES):
         table = lake.table(target)
@@ -229,7 +231,7 @@ def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: 
         written = sum(file.record_count for file in files)
         if written != rows:
             raise _lost(target, landing, counted=rows, written=written)
-        # In the quarantine commits of all datasets are numbered on, as those of a stream are.
+        # The quarantine numbers the commits of all datasets, of files and of streams, in one sequence.
         number = newest + 1 if target == QUARANTINE else landing.landing_seq
         try:
             commits.append_files(table, files, {**landing.to_summary(), LANDING_SEQ: str(number)})
@@ -244,8 +246,8 @@ def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: 
 
 
 def _in_main(table: "Table", batch_id: str) -> int | None:
-    """Return the snapshot of `main` that a batch made, as long as it is kept."""
-    return next((one for one, summary in refs.summaries(table) if summary.get(BATCH) == batch_id), None)
+    """Return the snapshot of `main` that a batch made; None if there is none, or it has expired."""
+    return next((snapshot_id for snapshot_id, summary in refs.summaries(table) if summary.get(BATCH) == batch_id), None)
 
 
 def _lost(target: str, landing: Landing, *, counted: int, written: int) -> ConservationError:

@@ -1,8 +1,8 @@
 """Declarations of landed days: manifests that are landed, days that a person closes, and where the lake begins.
 
-Declarations are facts in an order: the one that came last holds. A manifest is known by its path and what stood there
-when it was landed last: the same file is passed over however often it is found, while a new file with earlier content
-is a new declaration, and so is a file whose content was changed and changed back.
+Declarations are ordered: the last one for a day holds. A manifest is known by its path and the content of its last
+landing: an unchanged file is skipped however often it is found. A new file with earlier content is a new declaration,
+and so is a file whose content was changed and changed back.
 """
 
 import logging
@@ -23,30 +23,30 @@ from matinee.validity.look import Look
 from matinee.validity.manifests import BEGIN, MANIFESTS, Manifest, changes, declare
 
 log = logging.getLogger(__name__)
-#: Days with rows that lie farther than this before all others come from wrong clocks, not from a lake's beginning.
+#: Days with rows that lie farther than this before all later ones come from wrong clocks: the lake begins after them.
 SILENCE, DAY = timedelta(weeks=1), timedelta(days=1)
 
 
 def landed_manifests(lake: Lake) -> dict[str, Landing]:
-    """Return what was last landed of each manifest's path."""
-    return {one.file: one for one in _landings(lake)}
+    """Return the last landing of each manifest, by path."""
+    return {landing.file: landing for landing in _landings(lake)}
 
 
 def _landings(lake: Lake) -> list[Landing]:
-    found = REGISTER.rows(lake, f"dataset = '{MANIFESTS}'")
-    return sorted(found, key=lambda one: (one.landing_seq, one.received_ts, one.sha256))
+    landings = REGISTER.rows(lake, f"dataset = '{MANIFESTS}'")
+    return sorted(landings, key=lambda landing: (landing.landing_seq, landing.received_ts, landing.sha256))
 
 
 def land_manifest(
     lake: Lake, file: LandingFile, datasets: Collection[str], landed_at: datetime
 ) -> tuple[Landing, tuple[date, ...]]:
-    """Take what a manifest declares, after all that was declared before.
+    """Land the declarations of a manifest, after all earlier declarations.
 
     Returns:
         The landing, and the days whose declaration it changed.
 
     Raises:
-        LandingRefusedError: it is no manifest, or declares days that cannot be declared; nothing of it was taken.
+        LandingRefusedError: the file is no manifest, or declares days that cannot be declared; nothing of it was taken.
     """
     if file.kind is Kind.PARQUET:
         raise LandingRefusedError(
@@ -55,40 +55,40 @@ def land_manifest(
             facts={"file": file.file},
         )
     lines = read_lines(lake.settings, file)
-    found = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
+    entries = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
     look = Look(lake)
-    _refuse_odd_days(look, file.file, found, landed_at)
+    _refuse_odd_days(look, file.file, entries, landed_at)
     landed = _landings(lake)
-    newest = max(look.manifests.landing_seq, *(one.landing_seq for one in landed), 0)
-    # What a landing that was cut off has declared keeps its place: a person may have spoken since.
-    last = max((one.landing_seq for one in landed if one.file == file.file), default=0)
-    said = {(one.dataset, one.day, one.words) for one in look.manifests.of_file(file.file, above=last)}
+    newest = max(look.manifests.landing_seq, *(manifest.landing_seq for manifest in landed), 0)
+    # Declarations of an interrupted landing keep their place: a person may have made others since.
+    last = max((manifest.landing_seq for manifest in landed if manifest.file == file.file), default=0)
+    said = {(entry.dataset, entry.day, entry.words) for entry in look.manifests.of_file(file.file, above=last)}
     added = declare(
-        lake, [one for one in changes(lake, found) if (one.dataset, one.day, one.words) not in said], newest
+        lake, [entry for entry in changes(lake, entries) if (entry.dataset, entry.day, entry.words) not in said], newest
     )
-    snapshot_id, rows = refs.head(lake.ensure(MANIFESTS)), len(found)
+    snapshot_id, rows = refs.head(lake.ensure(MANIFESTS)), len(entries)
     landing = Landing(
         MANIFESTS, file.file, file.sha256, rows, rows, 0, {}, landed_at, landing_seq=newest + 1, snapshot_id=snapshot_id
     )
     register(lake, [landing])
-    return landing, tuple(sorted({one.day for one in added}))
+    return landing, tuple(sorted({entry.day for entry in added}))
 
 
-def _refuse_odd_days(look: Look, file: str, found: Collection[Manifest], landed_at: datetime) -> None:
-    """Refuse days before the lake's first and beyond tomorrow: one of them would hold, or move, every VTTS."""
+def _refuse_odd_days(look: Look, file: str, entries: Collection[Manifest], landed_at: datetime) -> None:
+    """Refuse days before the lake's first day or after tomorrow: such a day would hold back, or move, every VTTS."""
     last = landed_at.date() + DAY
-    first = look.valid_from or beginning(one.day for one in found if one.day <= last) or date.min
-    ahead = max((one.day for one in found if one.day > last), default=None)
-    before = min((one.day for one in found if one.day < first), default=None)
+    first = look.valid_from or beginning(entry.day for entry in entries if entry.day <= last) or date.min
+    ahead = max((entry.day for entry in entries if entry.day > last), default=None)
+    before = min((entry.day for entry in entries if entry.day < first), default=None)
     if ahead:
         raise _refused(file, ahead, f"lies beyond tomorrow, {last}", "A day is declared when it has come.")
     if before:
         history = f"Where it is history to load: `matinee lake begin {before}`."
         raise _refused(file, before, f"lies before the first day of the lake, {first}", history)
-    for one in found:
-        earliest = look.lake.registry.get(one.dataset).earliest_event
-        if one.day < earliest:
-            raise _refused(file, one.day, f"has no events: {one.dataset} takes none before {earliest}", "")
+    for entry in entries:
+        earliest = look.lake.registry.get(entry.dataset).earliest_event
+        if entry.day < earliest:
+            raise _refused(file, entry.day, f"has no events: {entry.dataset} takes none before {earliest}", "")
 
 
 def _refused(file: str, day: date, why: str, next_step: str) -> LandingRefusedError:
@@ -100,7 +100,7 @@ def _refused(file: str, day: date, why: str, next_step: str) -> LandingRefusedEr
 
 
 def close(lake: Lake, datasets: Collection[str], day: date, at: datetime) -> tuple[Manifest, ...]:
-    """Declare complete, with the rows that they have, the days of raw datasets through a day.
+    """Close the days of raw datasets through a day: declare each complete with the rows that it has.
 
     Raises:
         UsageError: nothing was landed up to that day, or it lies beyond tomorrow.
@@ -111,27 +111,29 @@ def close(lake: Lake, datasets: Collection[str], day: date, at: datetime) -> tup
             next_step="Close days when they are over.",
             facts={"day": day, "at": at},
         )
-    # A dataset without a table would be unreadable where a day without rows is meant.
-    sizes = {one: day_sizes(lake.ensure(one), lake.registry.get(one).day_column or "") for one in datasets}
-    look, landed = Look(lake), sorted({found for days in sizes.values() for found in days})
-    closed = {found for dataset in sizes for found in look.manifests.closed_days(dataset)}
+    # A dataset without a table could not be read; an empty table has days without rows.
+    sizes = {
+        dataset: day_sizes(lake.ensure(dataset), lake.registry.get(dataset).day_column or "") for dataset in datasets
+    }
+    look, landed = Look(lake), sorted({landed_day for days in sizes.values() for landed_day in days})
+    closed = {closed_day for dataset in sizes for closed_day in look.manifests.closed_days(dataset)}
     since = look.valid_from or date.min
-    first = beginning(found for found in {*landed, *closed} if since <= found <= day)
+    first = beginning(known_day for known_day in {*landed, *closed} if since <= known_day <= day)
     if first is None:
         raise UsageError(
             f"There is no day to close: {_why_none(landed, look.valid_from)}.",
             next_step="Land events with `matinee ingest --from PATH`, or name a later day.",
             facts={"datasets": ", ".join(datasets), "day": day},
         )
-    left = [found for found in landed if since <= found < first and found not in closed]
+    left = [landed_day for landed_day in landed if since <= landed_day < first and landed_day not in closed]
     if left:
         log.warning(
             "%d days with rows before %s, the first of them %s, stay as they are: a week without rows lies between.",
             *(len(left), first, left[0]),
         )
     wanted = [
-        Manifest(one, each, days[each].rows if each in days else 0, True, None, at)
-        for one, days in sizes.items()
+        Manifest(dataset, each, days[each].rows if each in days else 0, True, None, at)
+        for dataset, days in sizes.items()
         for each in day_range(first, day)
     ]
     return declare(lake, changes(lake, wanted))
@@ -144,7 +146,7 @@ def _why_none(landed: list[date], first: date | None) -> str:
 
 
 def beginning(days: Iterable[date]) -> date | None:
-    """Return the first of the days that lead to the last one without more than a week between two of them."""
+    """Return the first day of the last run of days; a gap of more than a week ends a run."""
     first: date | None = None
     for day in sorted(days, reverse=True):
         if first is not None and first - day > SILENCE:
@@ -157,7 +159,7 @@ def begin(lake: Lake, day: date, at: datetime) -> date | None:
     """Declare the first day of the lake; days from it on are open until they are landed and closed.
 
     Returns:
-        The first day before that; None where the lake had none.
+        The earlier first day; None if the lake had none.
 
     Raises:
         UsageError: the settings say where the lake begins, no event of the day would be taken, or published days would
@@ -179,19 +181,22 @@ def begin(lake: Lake, day: date, at: datetime) -> date | None:
 
 def _no_beginning(look: Look, day: date, at: datetime) -> str:
     registry = look.lake.registry
-    earliest = min(one.earliest_event for one in registry.all() if one.kind == "event")
+    earliest = min(contract.earliest_event for contract in registry.all() if contract.kind == "event")
     if look.lake.settings.valid_from is not None:
         return f"MATINEE_VALID_FROM says {look.lake.settings.valid_from}"
     if day < earliest:
         return f"events before {earliest} are not taken"
     if day > at.date() + DAY:
         return f"it lies beyond tomorrow, {at.date() + DAY}"
-    # What lies before the first day counts as valid: nothing that was published may slip out of sight.
-    kept = [one.dataset for one in registry.all() if one.kind in {"derived", "event"}]
-    dropped = next((one for one in kept if day < look.begin(one)), None)
+    # Days before the first day count as valid: no published day may come to lie there.
+    kept = [contract.dataset for contract in registry.all() if contract.kind in {"derived", "event"}]
+    dropped = next((dataset for dataset in kept if day < look.begin(dataset)), None)
     if dropped:
         return f"{dropped} keeps its days from {look.begin(dropped)} on"
-    published = [look.history(one.dataset) for one in registry.all() if one.transform]
-    seen = ((known, found) for known in published for found in known.newest_notes)
-    lost = min((found for known, found in seen if (known.begin or date.min) <= found < day), default=None)
+    published = [look.history(contract.dataset) for contract in registry.all() if contract.transform]
+    seen = ((known, published_day) for known in published for published_day in known.newest_notes)
+    lost = min(
+        (published_day for known, published_day in seen if (known.begin or date.min) <= published_day < day),
+        default=None,
+    )
     return f"{lost} was published already" if lost else ""

@@ -1,4 +1,4 @@
-"""Escapes in JSON that stand for no characters, as the engine finds them: it would make the same `?` of all."""
+"""JSON escapes of half a surrogate pair, marked by the engine's functions: the engine would read each as `?`."""
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -7,7 +7,7 @@ from matinee.landing.parsing.text import NO_TEXT
 
 _PAIR = "\ufdd1"
 _HIGH, _LOW = "[dD][89abAB][0-9a-fA-F]{2}", "[dD][c-fC-F][0-9a-fA-F]{2}"
-#: A backslash that an even number of others stands before: it begins an escape, the others are pairs of their own.
+#: A backslash after an even number of backslashes begins an escape; those before it are escaped backslashes.
 _ESCAPE = r"((?<!\\)(?:\\\\)*+)\\u"
 
 
@@ -16,7 +16,7 @@ def marked(json: str) -> Column:
     column = F.col(json)
     kept = F.regexp_replace(column, rf"{_ESCAPE}({_HIGH})\\u({_LOW})", f"$1{_PAIR}$2$3")
     without_halves = F.regexp_replace(kept, rf"{_ESCAPE}(?:{_HIGH}|{_LOW})", f"$1{NO_TEXT}")
-    found = F.regexp_replace(without_halves, rf"{_PAIR}({_HIGH})({_LOW})", r"\\u$1\\u$2")
-    # Hardly a line has such escapes, and to look for a few bytes costs next to nothing.
+    restored = F.regexp_replace(without_halves, rf"{_PAIR}({_HIGH})({_LOW})", r"\\u$1\\u$2")
+    # Few lines have such escapes, and a search for a few bytes costs next to nothing.
     has_escapes = F.contains(column, F.lit("\\ud")) | F.contains(column, F.lit("\\uD"))
-    return F.when(has_escapes, found).otherwise(column)
+    return F.when(has_escapes, restored).otherwise(column)

@@ -1,6 +1,6 @@
 """Landing: files become rows of `raw.*` and of the quarantine, manifests become declarations of days.
 
-The only step that reads the clock, once: for the received time of rows that state none.
+This is the only step that reads the clock, once: for the received time of rows that state none.
 """
 
 import json
@@ -33,12 +33,12 @@ _Refused: TypeAlias = UsageError | LandingRefusedError | RetiredError
 
 def landable(registry: Registry) -> dict[str, str]:
     """Return the datasets that files are landed for, by the word that their files' names start with."""
-    return {one.name: one.dataset for one in registry.all() if one.files}
+    return {contract.name: contract.dataset for contract in registry.all() if contract.files}
 
 
 def events(registry: Registry) -> tuple[str, ...]:
-    """Return the datasets of landed events, whatever brings them: what can be declared complete."""
-    return tuple(one.dataset for one in registry.all() if one.kind == "event")
+    """Return the datasets of landed events, from files or streams: those whose days can be declared complete."""
+    return tuple(contract.dataset for contract in registry.all() if contract.kind == "event")
 
 
 def ingest(
@@ -54,33 +54,33 @@ def ingest(
 
     Args:
         settings: which lake, and what runs it.
-        dataset: what the files are for; None tells it from their names.
+        dataset: the dataset that the files are for; None: their names tell it.
         paths: files, directories and globs, here or under `s3://`.
         received_at: the received time of rows that state none; default: now.
-        rehash: read files that are known by their times, too, and say which of them hold other bytes.
+        rehash: also read files that are known by their times, and report those that hold other bytes.
         archive_to: a folder that landed files are moved to; default: they stay where they are.
 
     Returns:
-        A report a file, in the order of landing.
+        A report for each file, in the order of landing.
 
     Raises:
         UsageError: no file is at the only path, or its dataset cannot be told.
         LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed, or paths have no file or
             cannot be listed, or some are for a retired dataset; the others were landed.
         RetiredError: the only file is for a retired dataset.
-        NotArchivedError: files stay where they are, though `archive_to` says where to; all were landed.
+        NotArchivedError: files could not be moved to `archive_to`; all were landed.
         ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
         LeaseHeldError: another process landed for the dataset all the time.
     """
     lake = Lake.open(settings)
     landed_at = _utc(received_at)
-    found, unlisted = found_files(lake, dataset, paths)
+    all_files, unlisted = found_files(lake, dataset, paths)
     outcomes: list[Outcome] = []
-    for one in dict.fromkeys(file.dataset for file in found):
-        files = [file for file in found if file.dataset == one]
-        is_manifest = one == MANIFESTS
+    for name in dict.fromkeys(file.dataset for file in all_files):
+        files = [file for file in all_files if file.dataset == name]
+        is_manifest = name == MANIFESTS
         outcomes += (
-            _manifests(lake, files, landed_at) if is_manifest else _events(lake, one, files, landed_at, rehash=rehash)
+            _manifests(lake, files, landed_at) if is_manifest else _events(lake, name, files, landed_at, rehash=rehash)
         )
     moved, staying = _archived(settings, outcomes, archive_to)
     refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
@@ -88,26 +88,26 @@ def ingest(
         log.error("%s", error)
     if refused:
         # One bad file or folder must not keep the others from landing, today and at every later try.
-        raise _all_refused(refused, len(found) + len(unlisted))
+        raise _all_refused(refused, len(all_files) + len(unlisted))
     if staying:
-        raise _all_staying(staying, len(found))
+        raise _all_staying(staying, len(all_files))
     return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
 
 
 def found_files(
     lake: Lake, dataset: str | None, paths: Iterable[str | Path]
 ) -> tuple[list[Found], list[tuple[str, UsageError | LandingRefusedError]]]:
-    """Return the landing files at some paths, each with its dataset; and the paths that have none, each with why."""
+    """Return the landing files at some paths, with their datasets; and the paths without files, with their errors."""
     named = _named(lake)
     chosen = _checked(lake.registry, dataset, named.values())
-    found: list[Found] = []
+    files: list[Found] = []
     unlisted: list[tuple[str, UsageError | LandingRefusedError]] = []
     for path in map(str, paths):
         try:
-            found += find_at(lake.settings, named, chosen, path)
+            files += find_at(lake.settings, named, chosen, path)
         except (UsageError, LandingRefusedError) as error:
             unlisted.append((path, error))
-    return in_order(named, found), unlisted
+    return in_order(named, files), unlisted
 
 
 def _named(lake: Lake) -> dict[str, str]:
@@ -117,20 +117,20 @@ def _named(lake: Lake) -> dict[str, str]:
 def close_through(
     settings: Settings, dataset: str | None, day: date, received_at: datetime | None = None
 ) -> tuple[Manifest, ...]:
-    """Declare complete, with the rows that it has, every day from the lake's first one through `day`.
+    """Close every day from the lake's first day through `day`: declare each complete with the rows that it has.
 
-    A lake that has no first day yet begins with the first of the landed days that lead to `day` without more than a
-    week between two of them: a row of a wrong clock opens no lake years earlier. So it is with days of history that
-    were landed, and days that lie between: they are closed by a `day` among them.
+    A lake that has no first day yet begins with the first landed day from which no gap of more than a week follows up
+    to `day`: so a row of a wrong clock does not make the lake begin years earlier. Landed days before such a gap stay
+    open; a call with a `day` among them closes them.
 
     Args:
         settings: which lake.
-        dataset: a raw dataset; None closes the same days of all, from the first day that any of them has.
+        dataset: a raw dataset; None closes the same days of all raw datasets, from the first day that any of them has.
         day: the last day, included.
         received_at: when it was declared; default: now.
 
     Returns:
-        What was declared; days that stand so already are left out.
+        The new declarations; days that are already declared so are left out.
 
     Raises:
         UsageError: nothing was landed up to that day, or it lies beyond tomorrow.
@@ -153,29 +153,29 @@ def _events(
 
 def _manifests(lake: Lake, files: Iterable[Found], landed_at: datetime) -> Iterable[Outcome]:
     known = landed_manifests(lake)
-    for one in files:
+    for candidate in files:
         try:
-            file = scan(lake.settings, one.file)
+            file = scan(lake.settings, candidate.file)
             last = known.get(file.file)
             if last is not None and last.sha256 == file.sha256:
-                yield Outcome(one.file, MANIFESTS, last)
+                yield Outcome(candidate.file, MANIFESTS, last)
                 continue
             known[file.file], days = land_manifest(lake, file, events(lake.registry), landed_at)
-            yield Outcome(one.file, MANIFESTS, known[file.file], is_new=bool(days), days=days)
+            yield Outcome(candidate.file, MANIFESTS, known[file.file], is_new=bool(days), days=days)
         except LandingRefusedError as error:
-            yield Outcome(one.file, MANIFESTS, refused=error)
+            yield Outcome(candidate.file, MANIFESTS, refused=error)
 
 
 def _archived(
     settings: Settings, outcomes: Iterable[Outcome], folder: str | None
 ) -> tuple[dict[str, str], list[NotArchivedError]]:
-    """Move what is landed to a folder; return what became of each file, and the errors of those that stay."""
+    """Move landed files to a folder; return what became of each file, and the errors of the files that stay."""
     moved: dict[str, str] = {}
     staying: list[NotArchivedError] = []
-    for one in outcomes:
-        if folder and one.landing:
+    for outcome in outcomes:
+        if folder and outcome.landing:
             try:
-                moved[one.file] = archive(settings, one.file, one.landing, folder)
+                moved[outcome.file] = archive(settings, outcome.file, outcome.landing, folder)
             except NotArchivedError as error:
                 staying.append(error)
     return moved, staying
@@ -203,7 +203,7 @@ def _utc(received_at: datetime | None) -> datetime:
             facts={"received_at": received_at},
         )
     if received_at > now + AHEAD:
-        # A landing of the future would end every day before it that its history judges.
+        # The landing history would take every day before a landing of the future as over.
         raise UsageError(
             f"The landing time {received_at.isoformat()} lies in the future.",
             next_step="Give the time at which the files came, or none: it is now then.",
@@ -217,7 +217,7 @@ def _all_refused(refused: Sequence[_Refused], files: int) -> _Refused:
         return refused[0]
     facts = (error.facts.get("file") or error.facts.get("path") or error.facts.get("dataset") for error in refused)
     return LandingRefusedError(
-        f"{len(refused)} of {files} files were refused: {' '.join(dict.fromkeys(one.message for one in refused))}",
+        f"{len(refused)} of {files} files were refused: {' '.join(dict.fromkeys(error.message for error in refused))}",
         next_step="The others were landed. Replace the refused ones, then land them.",
         facts={"files": ", ".join(map(str, dict.fromkeys(facts)))},
     )
@@ -269,7 +269,7 @@ def _note(outcome: Outcome, landing: Landing) -> str:
 def step(
     settings: Settings, from_: Annotated[Sequence[str], "files, directories or globs"], dataset: str | None = None
 ) -> Report:
-    """Land files, of one raw dataset or each by its name; no file there is nothing to do, not a fault."""
+    """Land files, of one raw dataset or each by its name; without files there is nothing to do, which is no error."""
     sources = [pattern for pattern in from_ if "://" in pattern or glob(pattern)]  # noqa: PTH207 - absolute patterns
     reports = ingest(settings, dataset, sources) if sources else []
     rows = Counter[str]()

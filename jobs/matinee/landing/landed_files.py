@@ -1,9 +1,9 @@
 """Landings: which files and which ranges of a stream are in the raw tables.
 
-Files are known by `ops.landings`, where each stands once its rows are in; `landing.batches` sees to that. A range of a
-stream makes one snapshot of `raw.quarantine` (only if it has bad rows), then one of its raw table, each written on a
-branch and moved to `main` by compare-and-swap: so landing numbers are unique and rise. Versions before this one landed
-files so, too, one at a time.
+`ops.landings` has a row for each file whose rows are in the lake; `landing.batches` writes these rows. A range of a
+stream makes one snapshot of `raw.quarantine` (only if the range has bad rows), then one snapshot of its raw table. Each
+snapshot is written on a branch and moved to `main` by compare-and-swap: so landing numbers are unique and rise. Earlier
+versions landed files in the same way, one at a time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -34,26 +34,26 @@ Write = Callable[[Landing], None]
 
 
 def landed(lake: Lake, dataset: str, sha256s: Collection[str]) -> dict[str, Landing]:
-    """Return which of some contents were landed for a dataset, by their SHA-256."""
-    found = _registered(lake, dataset, "sha256", sha256s)
-    return {one.sha256: one for one in sorted(found, key=lambda one: one.landing_seq)}
+    """Return the landings of some contents for a dataset, by SHA-256; contents that were not landed are left out."""
+    landings = _registered(lake, dataset, "sha256", sha256s)
+    return {landing.sha256: landing for landing in sorted(landings, key=lambda landing: landing.landing_seq)}
 
 
 def seen(lake: Lake, dataset: str, files: Collection[str]) -> dict[tuple[str, str], str]:
-    """Return the SHA-256 of each of some files that was landed, or found to hold what was, by file and identity."""
-    # Of a name that is no text nothing is registered.
+    """Return the SHA-256 of each of some files whose content was landed, from any file, by file and identity."""
+    # Files whose names are not UTF-8 are never registered.
     names = [file for file in files if shown(file) == file]
-    found = _registered(lake, dataset, "file", names)
-    return {(one.file, one.identity): one.sha256 for one in found if one.identity}
+    landings = _registered(lake, dataset, "file", names)
+    return {(landing.file, landing.identity): landing.sha256 for landing in landings if landing.identity}
 
 
-def note_seen(lake: Lake, found: Iterable[tuple[Landing, str, str]]) -> None:
-    """Note that a content that was landed was found again, in a file of an identity: it need not be read again.
+def note_seen(lake: Lake, copies: Iterable[tuple[Landing, str, str]]) -> None:
+    """Register files, each with its identity, that hold landed content: they need not be read again.
 
-    Its row has no landing number and counts no rows: nothing was added.
+    Their rows have no landing number and count no rows: nothing was added.
     """
     nothing: Any = {"rows_in": 0, "rows_landed": 0, "rows_quarantined": 0, "unknown_fields": {}, "landing_seq": 0}
-    register(lake, [replace(one, file=file, identity=identity, **nothing) for one, file, identity in found])
+    register(lake, [replace(landing, file=file, identity=identity, **nothing) for landing, file, identity in copies])
 
 
 def _registered(lake: Lake, dataset: str, column: str, values: Collection[str]) -> list[Landing]:
@@ -65,14 +65,14 @@ def _among(dataset: str, column: str, values: Collection[str]) -> "BooleanExpres
 
     # mypy's plugin for pydantic does not know the constructors that PyIceberg writes by hand.
     made: Any = expressions
-    found: BooleanExpression = made.And(made.EqualTo("dataset", dataset), made.In(column, sorted(values)))
-    return found
+    condition: BooleanExpression = made.And(made.EqualTo("dataset", dataset), made.In(column, sorted(values)))
+    return condition
 
 
 def registered(lake: Lake, dataset: str, after: int = 0) -> list[Landing]:
-    """Return the rows of `ops.landings` for a dataset beyond a number, by landing number, one a file."""
-    found = REGISTER.rows(lake, f"dataset = '{dataset}' and landing_seq > {after}")
-    return sorted({one.sha256: one for one in found}.values(), key=lambda one: one.landing_seq)
+    """Return the rows of `ops.landings` for a dataset above a landing number, in order of number, one for each file."""
+    landings = REGISTER.rows(lake, f"dataset = '{dataset}' and landing_seq > {after}")
+    return sorted({landing.sha256: landing for landing in landings}.values(), key=lambda landing: landing.landing_seq)
 
 
 def landing_times(lake: Lake, dataset: str, since: datetime) -> list[datetime]:
@@ -87,79 +87,84 @@ def register(lake: Lake, landings: Sequence[Landing]) -> None:
 
 
 def register_missing(lake: Lake, dataset: str) -> list[Landing]:
-    """Register the files that older versions landed, and died before they did so; before their snapshots expire.
+    """Register the files that earlier versions landed and did not register; before their snapshots expire.
 
     Returns:
-        What was appended to `ops.landings`.
+        The landings that were appended to `ops.landings`.
     """
     if not lake.exists(dataset):
         return []
-    found = [one for one in landed_newest(lake, dataset) if not one.through and not one.batch_id]
-    known = landed(lake, dataset, {one.sha256 for one in found})
-    missing = [one for one in reversed(found) if one.sha256 not in known]
+    landings = [landing for landing in landed_newest(lake, dataset) if not landing.through and not landing.batch_id]
+    known = landed(lake, dataset, {landing.sha256 for landing in landings})
+    missing = [landing for landing in reversed(landings) if landing.sha256 not in known]
     register(lake, missing)
     return missing
 
 
 def landed_newest(lake: Lake, target: str) -> Iterator[Landing]:
-    """Yield the landings that the snapshots of a table tell of, as it is now: see `landings_of`."""
+    """Yield the landings that the snapshots of a table, loaded now, describe: see `landings_of`."""
     yield from landings_of(lake.table(target))
 
 
 def landings_of(table: "Table") -> Iterator[Landing]:
-    """Yield the landings that the snapshots of a table tell of, newest first; the oldest ones may have expired."""
+    """Yield the landings that the snapshots of a table describe, newest first; the oldest may have expired."""
     for snapshot_id, summary in refs.summaries(table):
-        found = landing_in(summary, snapshot_id)
-        if found is not None:
-            yield found
+        landing = landing_in(summary, snapshot_id)
+        if landing is not None:
+            yield landing
 
 
 def landed_after(lake: Lake, dataset: str, landing_number: int) -> list[Landing]:
     """Return the landings of a raw dataset after a number, oldest first: from its snapshots, and from the register."""
-    newer = list(takewhile(lambda one: one.landing_seq > landing_number, landed_newest(lake, dataset)))[::-1]
-    firsts = [one.first_seq or one.landing_seq for one in newer]
-    if newer and firsts[0] == landing_number + 1 and firsts == [one.landing_seq for one in newer]:
+    newer = list(takewhile(lambda landing: landing.landing_seq > landing_number, landed_newest(lake, dataset)))[::-1]
+    firsts = [landing.first_seq or landing.landing_seq for landing in newer]
+    if newer and firsts[0] == landing_number + 1 and firsts == [landing.landing_seq for landing in newer]:
         return newer
     noted = registered(lake, dataset, landing_number)
     first = firsts[0] if newer else landing_seq(lake.table(dataset)) + 1
-    found = [one for one in noted if one.landing_seq < first]
-    for one in newer:
-        files = [file for file in noted if one.batch_id and file.batch_id == one.batch_id]
-        # Of a batch that is not registered yet its commit tells, as of one landing.
-        found += files or [one]
-    return found
+    landings = [landing for landing in noted if landing.landing_seq < first]
+    for landing in newer:
+        files = [file for file in noted if landing.batch_id and file.batch_id == landing.batch_id]
+        # A batch that is not registered yet counts as one landing: its commit describes the whole batch.
+        landings += files or [landing]
+    return landings
 
 
 def cut_off(lake: Lake) -> list[Landing]:
-    """Return the landings of files whose bad rows older versions left in the quarantine, without their other rows."""
+    """Return the landings of files of which earlier versions landed only the bad rows, in the quarantine."""
     table = lake.table(QUARANTINE)
-    told = (one for one in (*landings_of(table), *_begun(table)) if not one.batch_id and not one.through)
-    found = list({one.snapshot_id: one for one in told}.values())
-    files = {name: {one.sha256 for one in found if one.dataset == name} for name in {one.dataset for one in found}}
+    told = (
+        landing for landing in (*landings_of(table), *_begun(table)) if not landing.batch_id and not landing.through
+    )
+    landings = list({landing.snapshot_id: landing for landing in told}.values())
+    files = {
+        name: {landing.sha256 for landing in landings if landing.dataset == name}
+        for name in {landing.dataset for landing in landings}
+    }
     done = {(name, sha256) for name, known in files.items() for sha256 in landed(lake, name, known)}
-    return [one for one in found if (one.dataset, one.sha256) not in done]
+    return [landing for landing in landings if (landing.dataset, landing.sha256) not in done]
 
 
 def streamed_in_part(lake: Lake) -> list[Landing]:
-    """Return the ranges of streams whose bad rows are in the quarantine and whose other rows are still to come."""
+    """Return the ranges of streams whose bad rows are in the quarantine and whose good rows are not landed yet."""
     table = lake.table(QUARANTINE)
-    told = (one for one in (*landings_of(table), *_begun(table)) if one.through)
-    found = {one.snapshot_id: one for one in told}.values()
-    return [one for one in found if not is_streamed_through(lake, one)]
+    told = (landing for landing in (*landings_of(table), *_begun(table)) if landing.through)
+    landings = {landing.snapshot_id: landing for landing in told}.values()
+    return [landing for landing in landings if not is_streamed_through(lake, landing)]
 
 
 def take_back(lake: Lake, landings: Sequence[Landing]) -> None:
-    """Remove the bad rows of landings of a dataset that will not be completed from the quarantine.
+    """Remove from the quarantine the bad rows of landings of one dataset that will not be completed.
 
     Raises:
-        CommitConflictError: others committed first, each of many times.
+        CommitConflictError: other processes committed first at every try.
     """
     from pyiceberg.expressions import And
     from pyiceberg.expressions.parser import parse
 
-    numbers = [one.landing_seq for one in landings]
+    numbers = [landing.landing_seq for landing in landings]
     numbered = parse(f"landing_seq >= {min(numbers)} and landing_seq <= {max(numbers)}")
-    wanted = And(_among(landings[0].dataset, "file", {one.file for one in landings}), numbered)
+    wanted = And(_among(landings[0].dataset, "file", {landing.file for landing in landings}), numbered)
     told = f"Others committed to {QUARANTINE} first, {refs.COMMIT_TRIES} times: {landings[0].file} is still there."
     refs.committed(lambda: remove_rows(lake.table(QUARANTINE), wanted, {}), told, "Land it again.", table=QUARANTINE)
 
@@ -171,7 +176,8 @@ def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Lan
         lake: the lake.
         target: the raw table, or `raw.quarantine`.
         landing: the file, not numbered yet.
-        write: writes its rows of this table to `landing.branch`; called again with a higher number where `main` moved.
+        write: writes the landing's rows of this table to `landing.branch`; called again with a higher number if `main`
+            moved.
 
     Returns:
         The landing as it stands on `main`, and whether this call put it there: another process may have been first
@@ -179,7 +185,7 @@ def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Lan
 
     Raises:
         ConservationError: the commit does not hold the rows that were counted; `main` did not move.
-        CommitConflictError: others landed files each time; nothing was added.
+        CommitConflictError: other landings were first at every try; nothing was added.
     """
     for _ in range(TRIES):
         table = lake.ensure(target)
@@ -197,15 +203,16 @@ def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Lan
 
 
 def _refuse_overtaken(table: "Table", target: str, landing: Landing) -> None:
-    """Refuse a range of a stream that does not go on where the table is: its records may be there already."""
+    """Refuse a range of a stream that does not begin at the table's offsets: its records may be landed already."""
     last = last_in(table, landing.dataset) if landing.through else None
     if dict(last.through if last else {}) != dict(landing.after) and landing.through:
         raise _conflict(target, landing, "another process streams into it")
 
 
 def _commit_once(lake: Lake, target: str, landing: Landing, base: int, write: Write) -> Landing:
-    # Whoever lands the same bytes at the same time uses the same branch. What is published is a snapshot, checked for
-    # whose it is and what it stands on; who loses the branch meanwhile sees that and tries again.
+    # Processes that land the same bytes at the same time use the same branch. Each publishes its snapshot, not the
+    # branch, after a check of the snapshot's summary and parent: a process that lost the branch fails the check and
+    # tries again.
     table = lake.table(target)
     refs.let_go(table, landing.branch)
     refs.create_branch(table, landing.branch, base)
@@ -220,12 +227,12 @@ def _commit_once(lake: Lake, target: str, landing: Landing, base: int, write: Wr
 
 
 def _written(table: "Table", target: str, landing: Landing, base: int) -> int:
-    """Return the one snapshot of the branch, if it is this landing's, on `base`, and holds the rows counted."""
-    found = refs.reference(table, landing.branch)
-    snapshot = table.metadata.snapshot_by_id(found) if found is not None else None
-    summary = summary_of(table, found) if found is not None else {}
+    """Return the branch's snapshot once it is checked: this landing's, on `base`, with the rows that were counted."""
+    snapshot_id = refs.reference(table, landing.branch)
+    snapshot = table.metadata.snapshot_by_id(snapshot_id) if snapshot_id is not None else None
+    summary = summary_of(table, snapshot_id) if snapshot_id is not None else {}
     is_ours = all(summary.get(name) == value for name, value in landing.to_summary().items())
-    if found is None or snapshot is None or snapshot.parent_snapshot_id != base or not is_ours:
+    if snapshot_id is None or snapshot is None or snapshot.parent_snapshot_id != base or not is_ours:
         raise _conflict(target, landing, "another process lands the same bytes")
     expected = landing.rows_quarantined if target == QUARANTINE else landing.rows_landed
     rows = int(summary.get("added-records", "0"))
@@ -235,20 +242,20 @@ def _written(table: "Table", target: str, landing: Landing, base: int) -> int:
             next_step="main is untouched. Land a copy of the file that nobody writes to any more.",
             facts={"file": landing.file, "table": target, "written": rows, "counted": expected},
         )
-    return found
+    return snapshot_id
 
 
 def _find(table: "Table", dataset: str, sha256: str) -> Landing | None:
-    found = chain(landings_of(table), _begun(table))
-    return next((one for one in found if (one.dataset, one.sha256) == (dataset, sha256)), None)
+    landings = chain(landings_of(table), _begun(table))
+    return next((landing for landing in landings if (landing.dataset, landing.sha256) == (dataset, sha256)), None)
 
 
 def _begun(table: "Table") -> Iterator[Landing]:
-    """Yield the landings of the quarantine that expiry has tagged: `main` may not lead to them any more."""
+    """Yield the landings of the quarantine whose snapshots expiry has tagged: `main` may not reach them any more."""
     for name, ref in sorted(table.metadata.refs.items()):
-        found = landing_in(summary_of(table, ref.snapshot_id), ref.snapshot_id)
-        if found is not None and name.startswith(names.BEGUN):
-            yield found
+        landing = landing_in(summary_of(table, ref.snapshot_id), ref.snapshot_id)
+        if landing is not None and name.startswith(names.BEGUN):
+            yield landing
 
 
 def _conflict(target: str, landing: Landing, cause: str) -> CommitConflictError:

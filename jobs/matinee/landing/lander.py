@@ -1,4 +1,4 @@
-"""The landing of files of a raw dataset: what is new among them becomes batches."""
+"""The landing of files of a raw dataset: files with new content become batches."""
 
 import hashlib
 import uuid
@@ -26,10 +26,10 @@ from matinee.table.leases.lease import Lease
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-#: So many files are looked at under one lease; of so many bytes is a batch, and what one process writes at a time.
-#: For fewer bytes, another process costs more than it saves, in CPU and by the clock.
+#: The most files that are looked at under one lease; the bytes of a batch, and of the part that one process writes. For
+#: a smaller part, another process costs more CPU and wall time than it saves.
 FILES, BATCH_BYTES, PART_BYTES = 2_000, 1 << 30, 64 << 20
-#: What a gzipped file holds is about so many times larger.
+#: The content of a gzipped file is about so many times as large as the file.
 GZIP_RATIO = 8
 TRIES = 5
 
@@ -38,7 +38,7 @@ TRIES = 5
 class Outcome:
     """What became of a file: it was landed, now or before, is left for later, or was refused.
 
-    `differs`: it was known by its times, and holds other bytes than were landed from it.
+    `differs`: the file was known by its times, but holds other bytes than were landed from it.
     """
 
     file: str
@@ -56,11 +56,11 @@ def land(
 ) -> Iterator[Outcome]:
     """Land files, or the lines of another source, for a raw dataset; yield what became of each, in their order.
 
-    With `rehash` those that are known by their times are read, too.
+    With `rehash`, files that are known by their times are read, too.
 
     Raises:
         LeaseHeldError: another process landed for the dataset all the time.
-        CommitConflictError: others committed first, each of several times.
+        CommitConflictError: other processes committed first at every try.
         ConservationError: rows were lost or doubled on the way; nothing of their batch was landed.
     """
     for first in range(0, len(files), FILES):
@@ -71,7 +71,7 @@ def land(
 
 @dataclass(frozen=True)
 class _Landing:
-    """What a landing is of: the lease is held while it works."""
+    """The dataset and time of a landing, and the lease that it holds while it works."""
 
     lake: Lake
     dataset: str
@@ -81,55 +81,59 @@ class _Landing:
 
 def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Iterator[Outcome]:
     lake, dataset = work.lake, work.dataset
-    seen = landed_files.seen(lake, dataset, {one.file for one in files})
-    fresh = [one for one in files if rehash or (one.file, one.identity) not in seen]
+    seen = landed_files.seen(lake, dataset, {file.file for file in files})
+    fresh = [file for file in files if rehash or (file.file, file.identity) not in seen]
     with ThreadPoolExecutor(lake.settings.spark_cores) as pool:
         read = dict(zip(fresh, pool.map(partial(_scanned, lake.settings), fresh), strict=True))
-    contents = {one: found.sha256 for one, found in read.items() if isinstance(found, LandingFile)}
-    contents |= {one: seen[one.file, one.identity] for one in files if one not in read}
+    contents = {file: scanned.sha256 for file, scanned in read.items() if isinstance(scanned, LandingFile)}
+    contents |= {file: seen[file.file, file.identity] for file in files if file not in read}
     known = landed_files.landed(lake, dataset, set(contents.values()))
     new: dict[str, LandingFile] = {}
-    for found in read.values():
-        if isinstance(found, LandingFile) and found.sha256 not in known:
-            new.setdefault(found.sha256, found)
+    for scanned in read.values():
+        if isinstance(scanned, LandingFile) and scanned.sha256 not in known:
+            new.setdefault(scanned.sha256, scanned)
     done, refused = _land_new(work, [*new.values()])
     again = [
-        (landing, found.file, found.identity)
-        for found in read.values()
-        if isinstance(found, LandingFile) and found.identity
-        for landing in (known.get(found.sha256), done.get(found.sha256))
-        if landing is not None and (landing.file, landing.identity) != (found.file, found.identity)
+        (landing, scanned.file, scanned.identity)
+        for scanned in read.values()
+        if isinstance(scanned, LandingFile) and scanned.identity
+        for landing in (known.get(scanned.sha256), done.get(scanned.sha256))
+        if landing is not None and (landing.file, landing.identity) != (scanned.file, scanned.identity)
     ]
     landed_files.note_seen(lake, again)
-    for one in files:
-        error = read.get(one)
-        sha256 = contents.get(one, "")
+    for file in files:
+        error = read.get(file)
+        sha256 = contents.get(file, "")
         landing = done.get(sha256) or known.get(sha256)
         if landing is not None:
-            is_new = sha256 in done and done[sha256].file == one.file
-            differs = seen.get((one.file, one.identity), sha256) != sha256
-            yield Outcome(one.file, dataset, landing, is_new=is_new, differs=differs)
+            is_new = sha256 in done and done[sha256].file == file.file
+            differs = seen.get((file.file, file.identity), sha256) != sha256
+            yield Outcome(file.file, dataset, landing, is_new=is_new, differs=differs)
         else:
             why = error if isinstance(error, LandingRefusedError) else refused[new[sha256].file]
-            is_later = isinstance(why, FileChangedError) and not one.is_named
-            yield Outcome(one.file, dataset, is_later=is_later, refused=None if is_later else why)
+            is_later = isinstance(why, FileChangedError) and not file.is_named
+            yield Outcome(file.file, dataset, is_later=is_later, refused=None if is_later else why)
 
 
-def _scanned(settings: Settings, found: Found) -> LandingFile | LandingRefusedError:
-    if found.content is not None:
-        sha256 = hashlib.sha256(found.content).hexdigest()
-        return LandingFile(found.file, Kind.TEXT, len(found.content), sha256, found.identity, found.content)
-    files = filesystem(settings, found.file)
+def _scanned(settings: Settings, candidate: Found) -> LandingFile | LandingRefusedError:
+    if candidate.content is not None:
+        sha256 = hashlib.sha256(candidate.content).hexdigest()
+        return LandingFile(
+            candidate.file, Kind.TEXT, len(candidate.content), sha256, candidate.identity, candidate.content
+        )
+    files = filesystem(settings, candidate.file)
     try:
-        file = scan(settings, found.file)
-        # Its writer may be at it still: what it has written so far is no file.
-        is_written = not found.is_named and identity(files, file.file) != found.identity
+        file = scan(settings, candidate.file)
+        # Its writer may not be done: a file that is written in part is not landed.
+        is_written = not candidate.is_named and identity(files, file.file) != candidate.identity
     except (LandingRefusedError, OSError) as error:
-        if found.identity and not found.is_named and not files.exists(found.file):
-            return changed(found.file)  # It was moved away since it was found, perhaps to an archive.
+        if candidate.identity and not candidate.is_named and not files.exists(candidate.file):
+            return changed(candidate.file)  # It was moved away since it was found, perhaps to an archive.
         if isinstance(error, LandingRefusedError):
             return error
-        return refused(found.file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk.")
+        return refused(
+            candidate.file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk."
+        )
     return changed(file.file) if is_written else file
 
 
@@ -147,7 +151,7 @@ def _land_new(
             if not written.landings:
                 break
             try:
-                done |= {one.sha256: one for one in _commit(work, written)}
+                done |= {landing.sha256: landing for landing in _commit(work, written)}
                 break
             except CommitConflictError:
                 if not tries_left:
@@ -157,7 +161,7 @@ def _land_new(
 
 def _commit(work: _Landing, written: Written) -> list[Landing]:
     batch_id = uuid.uuid4().hex
-    landings = tuple(replace(one, batch_id=batch_id) for one in written.landings)
+    landings = tuple(replace(landing, batch_id=batch_id) for landing in written.landings)
     if not work.lake.exists(QUARANTINE):
         work.lake.ensure(QUARANTINE)  # Also where nothing is bad: its readers find no rows, not no table.
     table = work.lake.ensure(work.dataset)
@@ -174,12 +178,12 @@ def _commit(work: _Landing, written: Written) -> list[Landing]:
 def _written(work: _Landing, files: Sequence[LandingFile]) -> Written:
     """Write the rows of files to data files: by this process, or, where that pays, by several."""
     lake, contract = work.lake, work.lake.registry.get(work.dataset)
-    tables = {one: lake.ensure(one) if lake.exists(one) else None for one in (work.dataset, QUARANTINE)}
+    tables = {dataset: lake.ensure(dataset) if lake.exists(dataset) else None for dataset in (work.dataset, QUARANTINE)}
     number = landing_seq(raw) if (raw := tables[work.dataset]) else 0
     numbered = {file: number for number, file in enumerate(files, number + 1)}
-    good, bad = (_target(lake, one, table) for one, table in tables.items())
+    good, bad = (_target(lake, dataset, table) for dataset, table in tables.items())
     parts = [
-        Part(lake.settings, contract, tuple((numbered[one], one) for one in some), work.landed_at, good, bad)
+        Part(lake.settings, contract, tuple((numbered[file], file) for file in some), work.landed_at, good, bad)
         for some in _by_bytes(files, PART_BYTES)
     ]
     with catalog_errors(lake.settings.warehouse_uri):
@@ -196,14 +200,14 @@ def _target(lake: Lake, dataset: str, table: "Table | None") -> Target:
 
 
 def _by_bytes(files: Sequence[LandingFile], limit: int) -> Iterator[list[LandingFile]]:
-    """Yield the files in groups of about so many bytes; a larger one is alone."""
+    """Yield the files in groups of about so many bytes; a larger file is alone."""
     some, size = list[LandingFile](), 0
-    for one in files:
-        if some and size + _text_bytes(one) > limit:
+    for file in files:
+        if some and size + _text_bytes(file) > limit:
             yield some
             some, size = [], 0
-        some.append(one)
-        size += _text_bytes(one)
+        some.append(file)
+        size += _text_bytes(file)
     if some:
         yield some
 

@@ -1,7 +1,7 @@
 """Landing a micro-batch: its records become rows of a raw table and of the quarantine, each exactly once.
 
-Each table's last commit says which offsets it holds. A batch that comes again, or whose bounds are others than they
-were (a lost checkpoint, a kill), adds what lies beyond them and no more; the tables may be at different offsets.
+Each table's last commit says which offsets the table holds. A batch that comes again, or with other bounds (after a
+lost checkpoint or a kill), adds only the records beyond these offsets; the two tables may be at different offsets.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ class Landed:
     Attributes:
         rows: records, good and bad; bad: those that were quarantined.
         oldest: when the source got the record that has waited longest.
-        offsets: the next one of each partition that had records.
+        offsets: the next offset of each partition that had records.
     """
 
     rows: int = 0
@@ -109,7 +109,7 @@ def _beyond(reached: Mapping[str, int]) -> Column:
 def _landed_by(at: datetime, begun: Landing | None) -> Column:
     """Return when a record was landed: when the broker got it, but not later than its batch.
 
-    A record that a batch before had in hand is judged as it was then, else it could be in the quarantine and land, too.
+    A record that an earlier batch judged keeps that batch's limit: else it could be both quarantined and landed.
     """
     limit = F.lit(at)
     if begun is not None and begun.batch_ts:
@@ -118,9 +118,9 @@ def _landed_by(at: datetime, begun: Landing | None) -> Column:
 
 
 def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: Mapping[str, int]) -> list[Row]:
-    """Return what is in the batch: a row a partition, reason, and whether each table is still to get it."""
+    """Return the counts of a batch: a row for each partition, reason, and whether each table lacks the records."""
     received = F.least(RECEIVED, "landed_ts")
-    # Of bad records any time may be said; none of these is when they were landed.
+    # A bad record may state any received time; a time before the earliest event cannot be right.
     known = F.greatest(received, F.lit(start_of(contract.earliest_event)))
     allowed = F.make_dt_interval(secs=F.lit(contract.duration(MAX_SKEW).total_seconds()))
     by = (_beyond(good).alias("beyond_good"), _beyond(bad).alias("beyond_bad"), "file", "reason")
@@ -141,7 +141,7 @@ def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: 
 
 
 def _unknown(parsed: DataFrame, parts: Iterable[Row]) -> Mapping[str, int]:
-    """Return how many records have fields that the contract lacks, by field; a look of its own where some do."""
+    """Return how many records have fields that the contract lacks, by field; queried only if some have."""
     return rows_of.unknown_fields(parsed) if any(part["unknown"] for part in parts) else {}
 
 
@@ -156,11 +156,11 @@ def _landed(parts: list[Row]) -> Landed:
 
 def _reasons(parts: Iterable[Row]) -> Counter[str]:
     """Return how many records are bad, by reason."""
-    found: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     for part in parts:
         if part["reason"] is not None:
-            found[part["reason"]] += part["rows"]
-    return found
+            reasons[part["reason"]] += part["rows"]
+    return reasons
 
 
 def _through(parts: Iterable[Row]) -> dict[str, int]:
@@ -170,7 +170,7 @@ def _through(parts: Iterable[Row]) -> dict[str, int]:
 def _landing(
     dataset: str, parts: list[Row], reached: Mapping[str, int], unknown: Mapping[str, int], noted: _Noted
 ) -> Landing:
-    """Return what a table is to get: which offsets, how many rows good and bad."""
+    """Return the landing of a table: which offsets it gets, and how many good and bad rows."""
     through = _through(parts)
     first = {name: min(part["first"] for part in parts if part["file"] == name) for name in sorted(through)}
     name = ",".join(f"{file}:{first[file]}-{through[file]}" for file in first)

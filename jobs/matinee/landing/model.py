@@ -18,7 +18,7 @@ DATASET = "matinee.dataset"
 FILE = "matinee.file"
 #: The snapshot property that names a batch of files.
 BATCH = "matinee.batch-id"
-#: What a summary tells of every landing, of a range of a stream, and of a batch of files.
+#: The fields that a summary has of every landing, of a range of a stream, and of a batch of files.
 _TOLD = {"rows_in", "rows_landed", "rows_quarantined", "unknown_fields", "received_ts", "reasons", "skewed"}
 _STREAMED = {"after", "through", "query_id", "batch_ts", "topic_id"}
 _BATCHED = {"batch_id", "first_seq"}
@@ -28,19 +28,19 @@ _BATCHED = {"batch_id", "first_seq"}
 class Landing:
     """What became of one file that was landed for a dataset; numbered once it is committed.
 
-    A commit that brought several files tells of all of them as of one: `in_all`.
+    The commit of several files describes them as one landing: `in_all`.
 
     Attributes:
         rows_in: lines or rows of the file; `rows_landed + rows_quarantined`.
         received_ts: when it was landed: the received time of rows that state none.
         reasons: how many rows are bad, by reason; skewed: how many happened too long after they were received.
-        after, through: of what came by a stream: the next offset of each partition (`topic/0`), before and then.
-        query_id: of what came by a stream: which query brought it.
-        batch_ts: of what came by a stream: when it was landed, in ISO 8601; empty of those who did not note it. A
-            broker may have other times than that of its records: those that their producers say.
-        topic_id: of what came by a stream: the identity of its topic; empty where the brokers tell none, or of those
-            who did not note it.
-        batch_id: of files: the batch that they were committed with; empty of those that older versions landed.
+        after, through: of a range of a stream: the next offset of each partition (`topic/0`), before and after.
+        query_id: of a range of a stream: the query that landed it.
+        batch_ts: of a range of a stream: when it was landed, in ISO 8601; empty if the landing did not note it. The
+            broker's times of the records may differ: they may be those that their producers state.
+        topic_id: of a range of a stream: the identity of its topic; empty if the brokers tell none, or the landing did
+            not note it.
+        batch_id: of files: the batch that they were committed with; empty if an older version landed them.
         first_seq: of a commit of files: the first of its numbers; `landing_seq` is the last.
         identity: of a file: changes whenever it is written or replaced; empty: not known.
     """
@@ -68,29 +68,29 @@ class Landing:
 
     @classmethod
     def in_all(cls, landings: Sequence["Landing"]) -> "Landing":
-        """Return what became of the files of a batch together: what their commit says."""
+        """Return the files of a batch as one landing, as their commit describes them."""
         first, last = landings[0], landings[-1]
         is_one = len(landings) == 1
         return replace(
             last,
             file=first.file if is_one else f"{first.file} and {len(landings) - 1} more",
             sha256=first.sha256 if is_one else hashlib.sha256(first.batch_id.encode()).hexdigest(),
-            rows_in=sum(one.rows_in for one in landings),
-            rows_landed=sum(one.rows_landed for one in landings),
-            rows_quarantined=sum(one.rows_quarantined for one in landings),
-            unknown_fields=dict(sum((Counter(one.unknown_fields) for one in landings), Counter())),
-            reasons=dict(sum((Counter(one.reasons) for one in landings), Counter())),
+            rows_in=sum(landing.rows_in for landing in landings),
+            rows_landed=sum(landing.rows_landed for landing in landings),
+            rows_quarantined=sum(landing.rows_quarantined for landing in landings),
+            unknown_fields=dict(sum((Counter(landing.unknown_fields) for landing in landings), Counter())),
+            reasons=dict(sum((Counter(landing.reasons) for landing in landings), Counter())),
             first_seq=first.landing_seq,
         )
 
     @property
     def branch(self) -> str:
-        """The branch on which its rows wait for `main`: the same after a kill, so that no leftover stays."""
+        """The branch that its rows are written to before `main`: the same after a kill, so that no leftover stays."""
         return f"{names.LANDING}{self.sha256[:16]}"
 
     @property
     def tag(self) -> str:
-        """The tag on its bad rows in the quarantine, where its other rows have not come before expiry does."""
+        """The tag that keeps its bad rows in the quarantine, if expiry comes before its good rows are landed."""
         return f"{names.BEGUN}{self.dataset.rpartition('.')[2]}_{self.sha256[:16]}"
 
     def to_summary(self) -> dict[str, str]:
@@ -114,11 +114,11 @@ class Landing:
 
 
 def landing_in(summary: Mapping[str, str], snapshot_id: int) -> Landing | None:
-    """Return the landing that a snapshot's summary tells of, if it does."""
+    """Return the landing that a snapshot's summary describes; None if it describes none."""
     return Landing.from_summary(summary, snapshot_id) if LANDING in summary else None
 
 
-#: Where a stream goes on, and whether it pauses, its tables say, and not the register.
+#: The register of landed files. The offsets of a stream, and whether it pauses, are in its tables, not here.
 REGISTER = Register(LANDINGS, Landing)
 
 
@@ -129,7 +129,7 @@ class Batch:
     Attributes:
         batch_id: names it in its commits.
         dataset: the raw dataset.
-        landings: one a file, by number.
+        landings: one for each file, in order of number.
         good, bad: the data files of their rows, for the raw table and for the quarantine.
     """
 

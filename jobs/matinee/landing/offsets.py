@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def landed_through(lake: Lake, target: str, dataset: str) -> dict[str, int]:
     """Return up to which offset (excluded) a stream's rows of a dataset are in a table, by `topic/partition`."""
-    found = last_streamed(lake, target, dataset)
-    return dict(found.through) if found else {}
+    last = last_streamed(lake, target, dataset)
+    return dict(last.through) if last else {}
 
 
 def last_streamed(lake: Lake, target: str, dataset: str) -> Landing | None:
@@ -30,24 +30,24 @@ def last_streamed(lake: Lake, target: str, dataset: str) -> Landing | None:
 
 
 def last_in(table: "Table", dataset: str) -> Landing | None:
-    """Return the same of a loaded table."""
-    found = markers.newest(table, stream_marker(dataset), lambda summary: streamed_for(summary) == dataset)
-    return landing_in(summary_of(table, found), found) if found is not None else None
+    """Return what a stream landed last for a dataset in a loaded table."""
+    snapshot_id = markers.newest(table, stream_marker(dataset), lambda summary: streamed_for(summary) == dataset)
+    return landing_in(summary_of(table, snapshot_id), snapshot_id) if snapshot_id is not None else None
 
 
 def streamed_for(summary: Mapping[str, str]) -> str | None:
-    """Return the dataset that a stream landed for, where it did so by the commit of this summary."""
+    """Return the dataset that a stream landed for by the commit of this summary; None if no stream made the commit."""
     landing = landing_in(summary, 0)
     return landing.dataset if landing is not None and landing.through else None
 
 
 def stream_marker(dataset: str) -> str:
-    """Return the name of the marker of how far a stream of a dataset was landed."""
+    """Return the name of the marker that says how far the stream of a dataset was landed."""
     return f"stream_{dataset.replace('.', '_')}"
 
 
 def marker_in(summary: Mapping[str, str]) -> str | None:
-    """Return the name of the marker that a commit of this summary is; None where no stream landed by it."""
+    """Return the name of the marker that the commit of this summary makes; None if no stream made the commit."""
     dataset = streamed_for(summary)
     return stream_marker(dataset) if dataset else None
 
@@ -55,7 +55,7 @@ def marker_in(summary: Mapping[str, str]) -> str | None:
 def is_streamed_through(lake: Lake, landing: Landing) -> bool:
     """Whether the rows of a range of a stream are in its raw table, perhaps as parts of other ranges.
 
-    Of a topic that another one came in place of, nothing more comes.
+    Also true if another topic has replaced the range's topic: no more of its records come.
     """
     last = last_streamed(lake, landing.dataset, landing.dataset) if landing.through else None
     if last is None:
@@ -65,6 +65,6 @@ def is_streamed_through(lake: Lake, landing: Landing) -> bool:
 
 
 def range_id(dataset: str, name: str, topic_id: str) -> str:
-    """Return what a range of a stream is known by, as a file is by the SHA-256 of its bytes."""
+    """Return the identity of a range of a stream, as the SHA-256 of its bytes is that of a file."""
     of_topic = f"\n{topic_id}" if topic_id else ""
     return hashlib.sha256(f"{dataset}\n{name}{of_topic}".encode()).hexdigest()

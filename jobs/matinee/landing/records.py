@@ -1,6 +1,6 @@
-"""Records of a stream as parsed rows, by the engine: reasons and what is strict are those of `landing.parsing.judge`.
+"""Records of a stream as parsed rows, by the engine: reasons and strictness are those of `landing.parsing.judge`.
 
-The engine's own functions judge them: a worker of Python for each session would stay as long as a server of sessions.
+The engine's own functions judge the records: Python workers would run for each session as long as its server does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,8 +32,9 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
         contract: of a raw dataset.
     """
     fields = landed_fields(contract)
-    # What stands behind a first JSON value in a line would be passed over: as one of two elements of an array, the line
-    # is followed by the other one only if it is one value and nothing else. No line holds a hash of itself.
+    # The parser ignores whatever follows the first JSON value of a line. So the line becomes the first of two elements
+    # of an array, its hash the second: the hash is found there only if the line is one value and nothing else. No line
+    # holds a hash of itself.
     end = F.xxhash64("payload")
     document = F.try_parse_json(F.concat(F.lit("["), marked("payload"), F.lit(","), end.cast("string"), F.lit("]")))
     documents = lines.select(*_LINE, document.alias("document"))
@@ -43,8 +44,8 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
     names = F.map_keys(F.try_variant_get("record", "$", "map<string,variant>")).alias("names")
     # One pass over the row finds all fields; looking each up by its path took three times as long.
     wanted = f"struct<{','.join(f'{field.name}:variant' for field in fields)}>"
-    found = rows.select(*_LINE, names, F.try_variant_get("record", "$", wanted).alias("found"))
-    texts = found.select(*_LINE, _unknown(fields), *(part for field in fields for part in _type_and_text(field)))
+    structs = rows.select(*_LINE, names, F.try_variant_get("record", "$", wanted).alias("found"))
+    texts = structs.select(*_LINE, _unknown(fields), *(part for field in fields for part in _type_and_text(field)))
     types = [F.col(f"type_{field.name}") for field in fields]
     values = texts.select(*_LINE, "unknown", *types, *(_value(field) for field in fields))
     received = F.coalesce(F.col(RECEIVED), F.col("landed_ts"))
@@ -65,15 +66,15 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
 def _unknown(fields: Sequence[Column]) -> Expression:
     """Return the names that the contract lacks; null: the row is no object."""
     unknown = F.array_except("names", F.array(*(F.lit(field.name) for field in fields)))
-    nested = [_prefixed(one, F.col(f"found.{one.name}")) for one in fields if one.fields or one.items]
+    nested = [_prefixed(field, F.col(f"found.{field.name}")) for field in fields if field.fields or field.items]
     return (F.array_distinct(F.concat(unknown, *nested)) if nested else unknown).alias("unknown")
 
 
 def unknown_fields(parsed: DataFrame) -> dict[str, int]:
     """Return how many parsed rows have fields that the contract lacks, by field; of very many the most frequent."""
     names = parsed.select(F.explode("unknown").alias("name")).groupBy("name").agg(F.count("*").alias("rows"))
-    found = names.orderBy(F.desc("rows"), "name").limit(NAMES_COUNTED).collect()
-    return {row["name"]: row["rows"] for row in found}
+    rows = names.orderBy(F.desc("rows"), "name").limit(NAMES_COUNTED).collect()
+    return {row["name"]: row["rows"] for row in rows}
 
 
 def landed_rows(parsed: DataFrame, contract: Contract, landing_seq: int) -> DataFrame:
@@ -89,10 +90,10 @@ def quarantined_rows(parsed: DataFrame, contract: Contract, dataset: str, landin
     can_be = F.col(RECEIVED).between(F.lit(start_of(FIRST_DAY)), F.col("landed_ts") + F.lit(AHEAD))
     own = {
         "dataset": F.lit(dataset),
-        # Outside the calendar nobody could read the row; a time after its landing is none at which it was received.
+        # A time outside the calendar makes the row unreadable; a time after the landing cannot be when it was received.
         RECEIVED: F.when(can_be, F.col(RECEIVED)).otherwise(F.col("landed_ts")),
         "landing_seq": F.lit(landing_seq).cast("long"),
-        # Bytes that are no UTF-8 are why a line is here; the table's readers must be able to read it all the same.
+        # A line may be here because it is not UTF-8; the table's readers must be able to read it all the same.
         "payload": F.make_valid_utf8("payload"),
     }
     return parsed.where(F.col("reason").isNotNull()).select(
@@ -126,7 +127,7 @@ def _inner(column: Column, variant: Expression) -> Expression:
 
 
 def _is_wrong(column: Column, variant: Expression) -> Expression:
-    """Return whether what is within a value has another type, or is null and may not be."""
+    """Return whether an inner value has another type than its column, or is null where the column is required."""
     is_wrong = _inner(column, variant).isNull()
     return (
         is_wrong if column.required else is_wrong & (F.coalesce(F.schema_of_variant(variant), F.lit("VOID")) != "VOID")
@@ -156,7 +157,7 @@ def _typed(column: Column, kind: Expression, value: Expression) -> Expression:
 
 
 def _unknown_within(column: Column, variant: Expression) -> Expression:
-    """Return the names within a value that its column lacks, each behind the names that lead to it."""
+    """Return the names within a value that its column lacks, each as a path: `address.zip`."""
     none = F.array().cast("array<string>")
     if column.items:
         items = F.transform(_text(column, variant), partial(_unknown_within, column.items))
@@ -196,7 +197,7 @@ def _reasons_of_type(field: Column) -> Iterator[Expression]:
         yield _reason(f"missing_{field.name}", is_absent)
     yield _reason(f"wrong_type_{field.name}", ~is_absent & F.col(field.name).isNull())
     if field.required and field.type == "string":
-        # An identifier of nothing would make one profile or title of all that have none.
+        # A blank identifier would merge all events that have none into one profile or title.
         yield _reason(f"blank_{field.name}", F.col(field.name).rlike(r"^\s*$"))
 
 

@@ -1,4 +1,4 @@
-"""The status of landing: what became of files, without landing any; and the batches that were cut off."""
+"""The status of landing: what became of files, without landing any; and the batches of interrupted landings."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,45 +28,45 @@ class FileStatus:
 
 
 def status(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> Iterator[FileStatus]:
-    """Yield the files of batches that are prepared, then those of some paths; nothing is landed.
+    """Yield the files of batches that are prepared, then the files at some paths; nothing is landed.
 
-    A path without files to land, or that cannot be listed, is itself told as refused.
+    A path without files to land, or that cannot be listed, is itself reported as refused.
     """
     for name in events(lake.registry):
         for batch in batches.prepared(lake, name) if dataset in (None, name) else ():
-            for one in batch.landings:
-                then = "the next landing for the dataset, or the nightly upkeep, completes it or lands it anew"
-                yield FileStatus(name, one.file, "prepared", "its landing was cut off, or is at work", then)
-    found, unlisted = found_files(lake, dataset, paths)
+            for file in batch.landings:
+                then = "the next landing for the dataset, or the nightly upkeep, completes it or lands it again"
+                yield FileStatus(name, file.file, "prepared", "its landing was cut off, or is at work", then)
+    files, unlisted = found_files(lake, dataset, paths)
     for path, error in unlisted:
         yield FileStatus(dataset or "", shown(path), "refused", error.message, error.next_step)
-    for name in dict.fromkeys(one.dataset for one in found):
+    for name in dict.fromkeys(file.dataset for file in files):
         if name != MANIFESTS:
-            yield from _of_dataset(lake, name, [one for one in found if one.dataset == name])
+            yield from _of_dataset(lake, name, [file for file in files if file.dataset == name])
 
 
 def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileStatus]:
-    seen = landed_files.seen(lake, dataset, {one.file for one in files})
-    for one in files:
+    seen = landed_files.seen(lake, dataset, {candidate.file for candidate in files})
+    for candidate in files:
         try:
-            sha256 = seen.get((one.file, one.identity))
-            file = scan(lake.settings, one.file) if sha256 is None else None
+            sha256 = seen.get((candidate.file, candidate.identity))
+            file = scan(lake.settings, candidate.file) if sha256 is None else None
             landing = landed_files.landed(lake, dataset, [sha256 or (file.sha256 if file else "")])
-            yield _known(one, *landing.values()) if landing else _new(lake, one, file)
+            yield _known(candidate, *landing.values()) if landing else _new(lake, candidate, file)
         except LandingRefusedError as error:
-            yield FileStatus(dataset, shown(one.file), "refused", error.message, error.next_step)
+            yield FileStatus(dataset, shown(candidate.file), "refused", error.message, error.next_step)
 
 
-def _known(found: Found, landing: Landing) -> FileStatus:
+def _known(candidate: Found, landing: Landing) -> FileStatus:
     number = f"landing {landing.landing_seq}, {landing.rows_landed} rows, {landing.rows_quarantined} in the quarantine"
-    if landing.file == found.file:
-        return FileStatus(found.dataset, found.file, "landed", number, "")
-    return FileStatus(found.dataset, found.file, "copy", f"of {landing.file}: {number}", "")
+    if landing.file == candidate.file:
+        return FileStatus(candidate.dataset, candidate.file, "landed", number, "")
+    return FileStatus(candidate.dataset, candidate.file, "copy", f"of {landing.file}: {number}", "")
 
 
-def _new(lake: Lake, found: Found, file: LandingFile | None) -> FileStatus:
-    """Return that a file is to be landed, once it was read to its end."""
+def _new(lake: Lake, candidate: Found, file: LandingFile | None) -> FileStatus:
+    """Return that a file is to be landed, once it was read to its end without an error."""
     if file is not None:
         for _ in read_rows(lake.settings, file) if file.kind is Kind.PARQUET else read_blocks(lake.settings, file):
             pass
-    return FileStatus(found.dataset, found.file, "new", "", f"the next landing takes it; now: {_AGAIN}")
+    return FileStatus(candidate.dataset, candidate.file, "new", "", f"the next landing takes it; now: {_AGAIN}")

@@ -1,4 +1,4 @@
-"""Columns of a dataset's records: what is asked of all of them is asked of arrays, and no object is made for each."""
+"""Columns of a dataset's records: questions about all of them are answered from arrays, with no object for each."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -28,7 +28,7 @@ NOTED = (
     "as_of_us",
     "stamp",
 )
-#: What was read as valid: of each input day a `Read`.
+#: The input days that were read as valid: a `Read` for each.
 PINNED = "pinned"
 
 
@@ -42,14 +42,14 @@ def schema() -> "pa.Schema":
 
 
 def columns_of_rows(rows: "pa.Table") -> "pa.Table":
-    """Return the columns of `schema` of rows of the ledger, to which `notes.told` has added its own."""
+    """Return the columns of `schema` from ledger rows to which `notes.told` has added its columns."""
     import pyarrow.compute as pc
 
     form = schema()
-    found = rows.select(form.names).cast(form)
+    columns = rows.select(form.names).cast(form)
     for name in ("generation", "rows_in", "rows_out", "rows_duplicate"):
-        found = found.set_column(form.get_field_index(name), name, pc.fill_null(found[name], 0))
-    return found
+        columns = columns.set_column(form.get_field_index(name), name, pc.fill_null(columns[name], 0))
+    return columns
 
 
 def columns_of_notes(notes: Iterable[Note]) -> "pa.Table":
@@ -62,13 +62,13 @@ def columns_of_notes(notes: Iterable[Note]) -> "pa.Table":
 
 
 def notes_of(columns: "pa.Table") -> tuple[Note, ...]:
-    """Return the notes of which there are columns."""
+    """Return the notes that columns hold."""
     import pyarrow as pa
 
-    found = dict(zip(NOTED, columns.select(NOTED).columns, strict=True))
-    plain = {name: column.to_pylist() for name, column in found.items() if name != "recorded_ts"}
-    plain["recorded_ts"] = found["recorded_ts"].cast(pa.int64()).to_pylist()
-    plain["state"] = [State(one) for one in plain["state"]]
+    arrays = dict(zip(NOTED, columns.select(NOTED).columns, strict=True))
+    plain = {name: column.to_pylist() for name, column in arrays.items() if name != "recorded_ts"}
+    plain["recorded_ts"] = arrays["recorded_ts"].cast(pa.int64()).to_pylist()
+    plain["state"] = [State(state) for state in plain["state"]]
     return tuple(map(Note._make, zip(*(plain[name] for name in NOTED), strict=True)))
 
 
@@ -84,7 +84,7 @@ def ordered(columns: "pa.Table") -> "pa.Array":
 
 
 def rows_by_day(columns: "pa.Table") -> Mapping[date, range]:
-    """Return the rows of each day, of rows that are `ordered`."""
+    """Return the row numbers of each day; the rows must be `ordered`."""
     import numpy as np
 
     days = days_of(columns)
@@ -94,9 +94,9 @@ def rows_by_day(columns: "pa.Table") -> Mapping[date, range]:
 
 
 def newest_by_day(columns: "pa.Table") -> Mapping[date, int]:
-    """Return the row of each day's newest publication that reached `main`, of rows that are `ordered`.
+    """Return the row of each day's newest publication that reached `main`; the rows must be `ordered`.
 
-    Of several with one sequence number the oldest counts.
+    Of several publications with one sequence number the oldest counts.
     """
     import numpy as np
     import pyarrow as pa
@@ -112,8 +112,8 @@ def newest_by_day(columns: "pa.Table") -> Mapping[date, int]:
 
 def days_of(columns: "pa.Table", name: str = "day") -> "np.ndarray":
     """Return a column of days as `datetime64[D]`."""
-    found: np.ndarray = columns[name].to_numpy().astype("datetime64[D]")
-    return found
+    days: np.ndarray = columns[name].to_numpy().astype("datetime64[D]")
+    return days
 
 
 def reads_of(columns: "pa.Table", dataset: str, *names: str) -> "pa.Table":

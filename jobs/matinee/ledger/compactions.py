@@ -1,7 +1,7 @@
 """The register `ops.compactions`: what each compaction rearranged, the proof that no row changed, and how long it took.
 
-A row stands before `main` moves, so a compaction that readers can see is always one that is known to be proven. A row
-whose snapshot is not in `main`'s ancestry is of a slice that was done again, or that died.
+A row is written before `main` moves, so every compaction that readers can see is proven. A row whose snapshot is not
+in `main`'s ancestry is of a compaction that was repeated, or that died.
 """
 
 import json
@@ -29,7 +29,7 @@ class Compaction:
 
     Attributes:
         cells: by bucket (None: the day has none) the rows and their order-free hash, equal before and after.
-        snapshot_id: what the compaction made.
+        snapshot_id: the snapshot that the compaction made.
         seconds: from the first look at the rows to the proof.
     """
 
@@ -58,7 +58,7 @@ def record(lake: Lake, done: Compaction) -> None:
 
 
 def proven(lake: Lake, table: "Table", snapshot_ids: Iterable[int]) -> set[int]:
-    """Return those of some snapshots that only rearranged files: by operation, summary and the recorded equal hash."""
+    """Return the snapshots that only rearranged files: by operation, summary and the recorded equal hash."""
     asked = {snapshot_id for snapshot_id in snapshot_ids if _rearranged(table, snapshot_id)}
     if not asked or not lake.exists(COMPACTIONS):
         return set()

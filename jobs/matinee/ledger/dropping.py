@@ -1,7 +1,7 @@
-"""Dropping days: their files leave `main` in one commit, which says with which day the dataset begins from then on.
+"""Dropping days: one commit removes their files from `main` and records the first day that is left.
 
-The day stands in a property of the table that the same commit sets. Nobody sees rows gone that are owed, and nothing
-has to be finished where a process dies. Whoever publishes meets the commit through its requirement on `main`.
+The same commit sets a table property to that day. So no reader misses rows that it should see, and a process that dies
+leaves nothing to finish. A publication meets the commit through its requirement on `main`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,9 +27,9 @@ _ADDED = ("added-data-files", "added-delete-files")
 
 
 def begin_of(table: "Table") -> date | None:
-    """Return the first day that is left of a table of which days were dropped; None where none was."""
-    found = table.properties.get(BEGIN)
-    return date.fromisoformat(found) if found else None
+    """Return the first day that is left of a table whose days were dropped; None where no day was."""
+    begin = table.properties.get(BEGIN)
+    return date.fromisoformat(begin) if begin else None
 
 
 def is_drop(summary: Mapping[str, str]) -> bool:
@@ -47,12 +47,12 @@ class Dropped:
     rows: int
 
     def has(self, day: date) -> bool:
-        """Whether the day went by this commit."""
+        """Whether this commit dropped the day."""
         return self.first is not None and self.first <= day < self.before
 
 
 def drops(table: "Table") -> Iterator[Dropped]:
-    """Yield the commits that dropped days, newest first; those that have expired are not known any more."""
+    """Yield the commits that dropped days, newest first; expired commits are not known any more."""
     for snapshot_id, summary in refs.summaries(table):
         snapshot = table.metadata.snapshot_by_id(snapshot_id)
         if is_drop(summary) and snapshot is not None:
@@ -63,10 +63,10 @@ def drops(table: "Table") -> Iterator[Dropped]:
 
 
 def drop_before(table: "Table", contract: Contract, first: date) -> None:
-    """Remove the files of all days before one from `main`, and let the dataset begin with it; no file is rewritten.
+    """Remove the files of all days before `first` from `main`, where the dataset then begins; no file is rewritten.
 
     Args:
-        table: as the caller has looked at it.
+        table: as the caller loaded it.
         contract: of its dataset, which is kept by day.
         first: the first day that stays; a table that begins later keeps its beginning.
 
@@ -77,7 +77,7 @@ def drop_before(table: "Table", contract: Contract, first: date) -> None:
     begin = begin_of(table)
     begins = {BEGIN: max(first, begin or first).isoformat()}
     if "landing_seq" in contract.column_names:
-        # Where every landing has expired the files tell the highest number: those that go may have had it.
+        # Where every landing has expired, the files tell the highest number: the dropped files may have it.
         begins[LANDING_SEQ] = str(landing_seq(table))
     gone = list(data_files(table, column, last=date.fromordinal(first.toordinal() - 1)))
     said = {DROPPED: first.isoformat(), DROPPED_FROM: (begin or date.min).isoformat()}

@@ -1,9 +1,9 @@
-"""The latest rows of the ledger: of one dataset, for each (publication, day) the row that stands.
+"""The latest rows of the ledger: for each (publication, day) of a dataset the row that stands.
 
-They are kept in a side file, which is never the truth. It notes of which data file of the ledger each row is: a reader
-adds the rows of files that have come since, and drops those of files that are gone (the ledger was gathered, set back,
-relocated or restored). Data files never change, so equal files hold equal rows, whatever has become of the snapshots.
-Where the side file is not of this ledger and form, all files are read.
+A side file caches them. It records the ledger's data file of each row: a reader adds the rows of new files, and drops
+the rows of files that are gone (the ledger was gathered, set back, relocated or restored). Data files never change, so
+equal files hold equal rows, whatever has become of the snapshots. Where the side file is of another ledger or form, all
+files are read.
 """
 
 import json
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 LEDGER = "ops.publications"
 _FORM = 3
 _MARKS = b"matinee.marks"
-#: Columns of the side file alone: the ledger's data file that a row is of, and whether it is the one that stands.
+#: Columns of the side file alone: the ledger's data file of a row, and whether the row stands.
 _FILE, _STANDS = "file", "stands"
-#: Of a row that stands, where it is among all of them; and the bytes of the number before these two Arrow files.
+#: The position of a row that stands among all rows; the bytes of the number before the two Arrow files.
 _PLACE, _LENGTH = "place", 8
 _OWN = {*TOLD, _FILE, _STANDS}
 _KEY = ("publication_id", "day")
-#: Rows that are unpacked together: nearly all of a row are its verdicts, and hardly anybody asks for them.
+#: Rows that are unpacked together: nearly all of a row are its verdicts, which are hardly ever needed.
 _TOGETHER = 64
 #: An attempt may be abandoned and prepared again, so those two order by time; what reached `main` stays reached.
 _RANK = {State.PREPARED: 0, State.ABANDONED: 0, State.PUBLISHED: 1, State.WITHDRAWN: 2}
@@ -44,10 +44,10 @@ class Latest:
     """Rows of the ledger, packed; `Latest.publication` reads one row.
 
     Attributes:
-        columns: of the rows that stand, what notes are made of and what was read as valid (`columns.schema`); None
+        columns: of the rows that stand, the columns of notes and of the days read as valid (`columns.schema`); None
             where there is no row.
         packed: the Arrow file of all rows and columns.
-        places: where in that each row is.
+        places: the position of each row in that file.
     """
 
     columns: "pa.Table | None" = None
@@ -56,7 +56,7 @@ class Latest:
     _unpacked: dict[int, "pa.RecordBatch"] = field(default_factory=dict)
 
     def publication(self, position: int) -> Publication:
-        """Return what a row says, with its run and its verdicts."""
+        """Return the publication of a row, with its run and its verdicts."""
         import pyarrow as pa
 
         number, offset = divmod(self.places[position], _TOGETHER)
@@ -66,7 +66,7 @@ class Latest:
             wanted = [place for place, name in enumerate(names) if name not in _OWN]
             with pa.ipc.open_file(self.packed, options=pa.ipc.IpcReadOptions(included_fields=wanted)) as file:
                 batch = file.get_batch(number)
-            self._unpacked.clear()  # One is enough for who reads in order; all of them would be the whole ledger.
+            self._unpacked.clear()  # One batch is enough to read in order; all would be the whole ledger.
             self._unpacked[number] = batch  # Other threads may clear it at any time.
         [row] = batch.slice(offset, 1).to_pylist()
         return from_row(row)
@@ -74,15 +74,15 @@ class Latest:
 
 @dataclass(frozen=True, eq=False)
 class Recorded(Mapping[tuple[str, date], Publication]):
-    """The rows that stand, as written, by (publication id, day); each is read when it is asked for."""
+    """The rows that stand, as written, by (publication id, day); a row is read on access."""
 
     rows: Latest
 
     @cached_property
     def notes(self) -> Mapping[tuple[str, date], Note]:
-        """What columns tell of each."""
-        found = () if self.rows.columns is None else notes_of(self.rows.columns)
-        return {(note.publication_id, note.day): note for note in found}
+        """The note of each row."""
+        notes = () if self.rows.columns is None else notes_of(self.rows.columns)
+        return {(note.publication_id, note.day): note for note in notes}
 
     @cached_property
     def _positions(self) -> Mapping[tuple[str, date], int]:
@@ -117,7 +117,7 @@ def latest(lake: Lake, dataset: str) -> Latest:
     scan = table.scan(row_filter=f"dataset = '{dataset}'")
     with catalog_errors():
         files = {task.file.file_path: task for task in scan.plan_files()}
-    # A row that is deleted stays in a file that does not change.
+    # A deleted row stays in its data file, which does not change.
     simple = not any(task.delete_files for task in files.values())
     if not simple or marks.files != files.keys():
         known = kept if simple else Latest()
@@ -134,7 +134,7 @@ def latest(lake: Lake, dataset: str) -> Latest:
 
 @dataclass(frozen=True)
 class _Marks:
-    """What a side file was made from: the ledger's files, all of those that it had at a snapshot."""
+    """What a side file was made from: all files that the ledger had at a snapshot."""
 
     uuid: str = ""
     snapshot_id: int | None = None
@@ -151,21 +151,21 @@ class _Marks:
 
     @classmethod
     def from_json(cls, content: bytes) -> "_Marks":
-        found = json.loads(content)
-        if found["form"] != _FORM:
-            raise ValueError(f"form {found['form']} is not known")
-        return cls(found["uuid"], found["snapshot_id"], frozenset(found["files"]), tuple(found["columns"]))
+        marks = json.loads(content)
+        if marks["form"] != _FORM:
+            raise ValueError(f"form {marks['form']} is not known")
+        return cls(marks["uuid"], marks["snapshot_id"], frozenset(marks["files"]), tuple(marks["columns"]))
 
 
 _NOTHING = Latest(), _Marks()
-#: What this process has read last, by the ledger's identity and the dataset: a step asks a dozen times.
+#: The rows that this process read last, by the ledger's identity and the dataset: a step needs them a dozen times.
 _seen: dict[tuple[str, str], tuple[Latest, _Marks]] = {}
 
 
 def _unpack(content: bytes | None) -> tuple[Latest, _Marks]:
-    """Read a side file: the length of an Arrow file, that file of what stands, and one of all rows.
+    """Read a side file: the length of an Arrow file, that file of the rows that stand, and an Arrow file of all rows.
 
-    One of another form counts as none.
+    A side file of another form counts as missing.
     """
     import pyarrow as pa
 
@@ -174,22 +174,22 @@ def _unpack(content: bytes | None) -> tuple[Latest, _Marks]:
     whole = pa.py_buffer(content)
     try:
         end = _LENGTH + int.from_bytes(content[:_LENGTH], "big")
-        found = pa.ipc.open_file(whole.slice(_LENGTH, end - _LENGTH)).read_all()
-        marks = _Marks.from_json(found.schema.metadata[_MARKS])
-    except (ValueError, KeyError, IndexError, TypeError, OSError):  # Arrow's own errors are of these.
+        standing = pa.ipc.open_file(whole.slice(_LENGTH, end - _LENGTH)).read_all()
+        marks = _Marks.from_json(standing.schema.metadata[_MARKS])
+    except (ValueError, KeyError, IndexError, TypeError, OSError):  # Arrow's own errors derive from these.
         return _NOTHING
-    return Latest(found.drop_columns(_PLACE), whole.slice(end), found[_PLACE].to_pylist()), marks
+    return Latest(standing.drop_columns(_PLACE), whole.slice(end), standing[_PLACE].to_pylist()), marks
 
 
 def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
-    """Return the side file of rows, of which `_STANDS` says which stand."""
+    """Return the side file of rows, whose column `_STANDS` says which rows stand."""
     import pyarrow.compute as pc
 
     places = pc.indices_nonzero(rows[_STANDS])
     standing = columns_of_rows(rows.take(places)).append_column(_PLACE, places)
-    # The first is read by each look, the second hardly ever.
+    # Each look reads the first file, and hardly ever the second.
     head = _written(standing.replace_schema_metadata({_MARKS: marks.to_json()}), None)
-    # Earlier versions look at the end alone, for the form.
+    # Earlier versions read the form at the end only.
     marked = rows.replace_schema_metadata({_MARKS: json.dumps({"form": _FORM})})
     return len(head).to_bytes(_LENGTH, "big") + head + _written(marked, _TOGETHER)
 
@@ -198,39 +198,39 @@ def _written(rows: "pa.Table", together: int | None) -> bytes:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    # Of so many small buffers LZ4 takes a fifth of what Zstandard takes, to pack and to unpack.
+    # For so many small buffers LZ4 takes a fifth of Zstandard's time, to pack and to unpack.
     with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
         file.write_table(rows.combine_chunks(), max_chunksize=together)
     return bytes(sink.getvalue())
 
 
 def _rows(scan: "DataScan", files: Mapping[str, "FileScanTask"], known: Collection[str]) -> "pa.Table":
-    """Return all rows of those of the ledger's files that are not known, with what their JSON tells."""
+    """Return all rows of the ledger's files that are not known yet, with the columns that their JSON tells."""
     import pyarrow as pa
     from pyiceberg.io.pyarrow import ArrowScan
 
     reader = ArrowScan(scan.table_metadata, scan.io, scan.projection(), scan.row_filter)
     with catalog_errors():
-        found = {path: reader.to_table([task]) for path, task in files.items() if path not in known}
-        rows = told(pa.concat_tables(found.values()) if found else reader.to_table([]))
+        tables = {path: reader.to_table([task]) for path, task in files.items() if path not in known}
+        rows = told(pa.concat_tables(tables.values()) if tables else reader.to_table([]))
     return rows.append_column(
-        _FILE, pa.array([path for path, of in found.items() for _ in range(len(of))], pa.string())
+        _FILE, pa.array([path for path, table in tables.items() for _ in range(len(table))], pa.string())
     )
 
 
 def _joined(kept: Latest, added: "pa.Table", files: Collection[str]) -> "pa.Table":
-    """Return the rows of some files, of each file the last of a (publication, day), and which of all of them stands."""
+    """Return each file's last row of each (publication, day); `_STANDS` says which row stands among all files."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     before = [pa.ipc.open_file(kept.packed).read_all().select(added.column_names)] if kept.packed else []
-    rows = pa.concat_tables([*(one.cast(added.schema) for one in before), added])
+    rows = pa.concat_tables([*(table.cast(added.schema) for table in before), added])
     known = pc.is_in(rows[_FILE], pa.array(sorted(files), pa.string()))
     ranks = pc.take(pa.array(_RANK.values(), pa.int8()), pc.index_in(rows["state"], pa.array(_RANK, pa.string())))
     ages = pa.table({"known": known, "rank": ranks, "at": rows["recorded_ts"]})
     order = pc.sort_indices(ages, sort_keys=[(name, "ascending") for name in ages.column_names])
-    order = order[len(rows) - (pc.sum(known).as_py() or 0) :]  # Those of files that are gone come first.
-    # The rows are wide, so that they are copied once.
+    order = order[len(rows) - (pc.sum(known).as_py() or 0) :]  # Rows of files that are gone come first.
+    # The rows are wide, so they are copied only once.
     keys = rows.select([_FILE, *_KEY]).take(order)
     last = _last(keys, _FILE, *_KEY)
     one_each = keys.take(last)
@@ -244,5 +244,5 @@ def _last(rows: "pa.Table", *names: str) -> "pa.ChunkedArray":
     import pyarrow.compute as pc
 
     keys = rows.select(names).append_column("place", pa.array(range(len(rows)), pa.int64()))
-    found = keys.group_by(list(names), use_threads=False).aggregate([("place", "max")])["place_max"]
-    return found.take(pc.sort_indices(found))
+    places = keys.group_by(list(names), use_threads=False).aggregate([("place", "max")])["place_max"]
+    return places.take(pc.sort_indices(places))

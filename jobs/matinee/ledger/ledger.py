@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 _Number = TypeVar("_Number")
-_Found = TypeVar("_Found")
-#: Notes that are made together: one alone costs as much as many.
+_Value = TypeVar("_Value")
+#: Notes that are made together: a single note costs as much as many.
 _NEIGHBOURS = 64
 
 
@@ -43,14 +43,14 @@ _NEIGHBOURS = 64
 class History:
     """The publications of one dataset, by day, oldest first; each with the last state that is known.
 
-    What columns tell of all of them is in `notes`; the rest of a publication is read when it is asked for.
+    `notes` tells what the columns hold of all publications; the rest of a publication is read on demand.
 
     Attributes:
         dataset: whose publications.
         rows: the rows of the ledger, as written.
         on_main: what `main`'s ancestry adds to them.
-        begin: the first day that is left, where days were dropped: the ledger still knows what those were.
-        table: the table whose `main` was looked at, after the ledger; None where it was not made.
+        begin: the first day that is left, where days were dropped: the ledger still knows the dropped days.
+        table: the table whose `main` was read, after the ledger; None where there is no table.
     """
 
     dataset: str
@@ -67,7 +67,7 @@ class History:
 
         None where there is no record.
         """
-        return self._known.take(self._order) if self._known else None  # A ledger that was set back has none.
+        return self._known.take(self._order) if self._known else None  # A ledger that was set back has no rows.
 
     @cached_property
     def newest_columns(self) -> "pa.Table | None":
@@ -86,7 +86,7 @@ class History:
         """Return the records that are open or of which `main` knows more than the ledger.
 
         Returns:
-            Of each what the ledger tells, and what is known.
+            For each record the note of the ledger, and the note that is known.
         """
         import pyarrow.compute as pc
 
@@ -97,7 +97,7 @@ class History:
         return tuple(zip(notes_of(told.filter(wanted)), notes_of(self.columns.filter(wanted)), strict=True))
 
     def days_since(self, since: datetime) -> list[date]:
-        """Return the days of records that were noted since, and of open ones."""
+        """Return the days of records that were noted since an instant, and of open records."""
         import pyarrow.compute as pc
 
         if self.columns is None:
@@ -113,12 +113,12 @@ class History:
 
     @cached_property
     def newest_notes(self) -> Mapping[date, Note]:
-        """What columns tell of each day's newest publication, of days that have one."""
+        """What columns tell of each day's newest publication, of days that have a publication."""
         return _Lazy(self._newest, self._note)
 
     @cached_property
     def by_day(self) -> Mapping[date, tuple[Publication, ...]]:
-        """The records of each day, oldest first; those of a day are read when it is asked for."""
+        """The records of each day, oldest first; a day's records are read on access."""
         return _Lazy(self._by_day, lambda numbers: tuple(map(self._record, numbers)))
 
     def newest(self, day: date) -> Publication | None:
@@ -128,8 +128,10 @@ class History:
 
     def of(self, note: Note) -> Publication:
         """Return the record that a note of this history tells of."""
-        [found] = (one for one in self._by_day[note.day] if self._note(one).publication_id == note.publication_id)
-        return self._record(found)
+        [match] = (
+            number for number in self._by_day[note.day] if self._note(number).publication_id == note.publication_id
+        )
+        return self._record(match)
 
     def open(self) -> tuple[Publication, ...]:
         """Return what is prepared, neither published nor abandoned."""
@@ -148,7 +150,7 @@ class History:
         return tuple(self._record(number) for numbers in self._by_day.values() for number in numbers)
 
     def _with(self, name: str, value: str) -> tuple[Publication, ...]:
-        """Return the records of which a column has a value, by day, then by age; no other is read."""
+        """Return the records whose column has a value, by day, then by age; no other record is read."""
         import pyarrow.compute as pc
 
         if self.columns is None:
@@ -175,8 +177,8 @@ class History:
         completed = columns_of_notes(Note.of(self._publication(position)) for position in changed)
         places = {position: len(known) + number for number, position in enumerate(changed)}
         every = pa.concat_tables([known.select(NOTED), completed])
-        found = every.take([places.get(position, position) for position in range(len(known))])
-        return found.append_column(PINNED, known[PINNED])
+        columns = every.take([places.get(position, position) for position in range(len(known))])
+        return columns.append_column(PINNED, known[PINNED])
 
     @cached_property
     def _order(self) -> Sequence[int]:
@@ -192,7 +194,7 @@ class History:
         return {} if self.columns is None else newest_by_day(self.columns)
 
     def _note(self, number: int) -> Note:
-        """Return a note; those beside it are made as well."""
+        """Return a note; its neighbours are made with it."""
         part, offset = divmod(number, _NEIGHBOURS)
         if part not in self._notes:
             assert self.columns is not None  # noqa: S101 - it has a record
@@ -216,9 +218,9 @@ def record(lake: Lake, publications: Iterable[Publication]) -> None:
 def noted_after(known: Iterable[Publication]) -> datetime:
     """Return the time for a record that follows others: now, or just after them where another clock is ahead of ours.
 
-    What was recorded last of an attempt holds, on whichever machines its tries ran.
+    The last record of an attempt counts, on whichever machines its tries ran.
     """
-    return max([stamp(), *(one.recorded_ts + timedelta(microseconds=1) for one in known)])
+    return max([stamp(), *(publication.recorded_ts + timedelta(microseconds=1) for publication in known)])
 
 
 def history(lake: Lake, dataset: str) -> History:
@@ -235,13 +237,13 @@ def recorded(lake: Lake, dataset: str) -> Recorded:
     return Recorded(latest(lake, dataset))
 
 
-class _Lazy(Mapping[date, _Found], Generic[_Number, _Found]):
-    """By day, what is read when it is asked for."""
+class _Lazy(Mapping[date, _Value], Generic[_Number, _Value]):
+    """Values by day, each read on access."""
 
-    def __init__(self, numbers: Mapping[date, _Number], read: Callable[[_Number], _Found]) -> None:
+    def __init__(self, numbers: Mapping[date, _Number], read: Callable[[_Number], _Value]) -> None:
         self._numbers, self._read = numbers, read
 
-    def __getitem__(self, day: date) -> _Found:
+    def __getitem__(self, day: date) -> _Value:
         return self._read(self._numbers[day])
 
     def __contains__(self, day: object) -> bool:
@@ -255,5 +257,5 @@ class _Lazy(Mapping[date, _Found], Generic[_Number, _Found]):
 
 
 def _newness(publication: Publication) -> tuple[bool, datetime, bool]:
-    # Days that a publication has given up stand beside those that it has.
+    # A publication may have abandoned days beside the days that it has.
     return publication.state in REACHED, publication.recorded_ts, publication.state is not State.ABANDONED

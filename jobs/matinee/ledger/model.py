@@ -1,4 +1,4 @@
-"""Publications: what one audited change read, wrote and was found to be; the ledger's nouns."""
+"""Publications: what one audited change read and wrote, and how it was judged; the ledger's nouns."""
 
 import json
 import re
@@ -41,9 +41,9 @@ class InputPin:
     """One input as a run read it.
 
     `days` holds each input day that was read as valid with its generation then; for `raw.*`, which has no generations,
-    with the highest landing number of the day's rows. `landing_seq` is the highest one of the whole snapshot (`raw.*`).
-    `stamps` holds the stamp of each of these days that has one: the rows that were read under that generation.
-    `buckets` is the number of buckets that all of these days were written in; None: not all in the same, or not known.
+    with the highest landing number of the day's rows. `landing_seq` is the highest of the whole snapshot (`raw.*`).
+    `stamps` holds the stamps of these days, where known: the rows that were read under that generation.
+    `buckets` is the number of buckets in which all of these days were written; None: the days differ, or not known.
     """
 
     dataset: str
@@ -59,12 +59,13 @@ class InputPin:
 class Run:
     """What a run set out to do; stored whole in the summary of the one snapshot it writes.
 
-    `as_of` is the end of the last consecutive valid day of an input that looks ahead (attributions), where it has one.
-    `heal` says that it repairs one day, and `buckets` are the profile buckets that it rewrites there; None: every row
-    of its days is derived anew.
-    `terms` are what its contract said of the rows (`publication.terms`); empty where an earlier version recorded it.
+    `as_of` is the end of the last consecutive valid day of an input that looks ahead (attributions), if any.
+    `heal` says that the run repairs one day, and `buckets` are the profile buckets that it rewrites there; None: every
+    row of its days is derived again.
+    `terms` are what its contract said of the rows (`publication.terms`); empty where an earlier version recorded the
+    run.
     `planned_ts` says when the run began; no row depends on it. `began` is the sequence number of `main`'s head at that
-    time: of what a publish step wrote again because it had gone stale, that of the first write.
+    time; where a publish step wrote a stale run again, the number at the first write.
     """
 
     publication_id: str
@@ -99,7 +100,7 @@ class Run:
         return Slice(self.dataset, snapshot_id, self.first_day, self.last_day, self.buckets)
 
     def pin(self, dataset: str) -> InputPin:
-        """Return the pin of an input; of one that its contract has named only since, a pin of no day."""
+        """Return the pin of an input; for an input that the contract names only since then, a pin of no day."""
         return next((pin for pin in self.pins if pin.dataset == dataset), InputPin(dataset, 0, 0, None, {}))
 
     @property
@@ -119,10 +120,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Publication:
-    """One (publication, day) of the ledger with everything known of it.
+    """One (publication, day) of the ledger with all that is known of it.
 
-    `changed` are the buckets whose rows are not what they were before; None: all of them, or nobody looked. `stamps`
-    are those of the day's rows.
+    `changed` are the buckets whose rows changed; None: all buckets, or not known. `stamps` are the stamps of the day's
+    rows.
     """
 
     run: Run
@@ -151,7 +152,7 @@ class Publication:
         return self.run.publication_id
 
     def as_published(self, head_snapshot_id: int, sequence_number: int, recorded_ts: datetime) -> "Publication":
-        """Return the record that it reached `main` as that snapshot."""
+        """Return the record that the publication reached `main` as that snapshot."""
         return replace(
             self,
             state=State.PUBLISHED,
@@ -164,9 +165,9 @@ class Publication:
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """The word that a published day is not to be trusted; stored in the summary of an empty snapshot of `main`.
+    """The statement that a published day is not to be trusted; stored in the summary of an empty snapshot of `main`.
 
-    `generation` is the day's from then on; `committed` is None until `main` has it.
+    `generation` is the day's generation from then on; `committed` is None until `main` has it.
     """
 
     publication_id: str
@@ -187,7 +188,7 @@ class Withdrawal:
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, str], committed: datetime | None = None) -> "Withdrawal | None":
-        """Return the withdrawal that a snapshot's summary tells of, if it does."""
+        """Return the withdrawal that a snapshot's summary tells of, if any."""
         if WITHDRAWAL not in summary:
             return None
         return codec(cls).validate_python({**json.loads(summary[WITHDRAWAL]), "committed": committed})

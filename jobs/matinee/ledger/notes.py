@@ -1,4 +1,4 @@
-"""Notes: what columns tell of the ledger's records, so that a question about all of them reads none."""
+"""Notes: what columns tell of the ledger's records, so that a question about all records reads no record."""
 
 import json
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from matinee.table.registers import codec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: What is told by no column of the ledger, and read from its JSON once.
+#: Columns that the ledger does not have; they are read from its JSON once.
 TOLD = frozenset({"blocked", "as_of_us", "stamp", "pinned"})
 
 
@@ -29,7 +29,7 @@ class Read(NamedTuple):
 
     @classmethod
     def type(cls) -> "pa.DataType":
-        """Return its type as a value of a column."""
+        """Return the Arrow type of a `Read` in a column."""
         import pyarrow as pa
 
         kinds = (pa.string(), pa.date32(), pa.int64(), pa.string(), pa.int64())
@@ -80,7 +80,7 @@ class Note(NamedTuple):
 
     @property
     def recorded_ts(self) -> datetime:
-        """When it was noted."""
+        """When the record was made."""
         return instant_of(self.recorded_us)
 
     @property
@@ -95,28 +95,30 @@ class Note(NamedTuple):
 
     @property
     def age(self) -> tuple[int, int, str]:
-        """By which the records of a day are ordered, oldest first."""
+        """The key by which the records of a day are ordered, oldest first."""
         return self.head_sequence_number or 0, self.recorded_us, self.publication_id
 
 
 def told(rows: "pa.Table") -> "pa.Table":
-    """Return rows of the ledger with what their JSON tells as columns."""
+    """Return rows of the ledger with the columns that their JSON tells."""
     import pyarrow as pa
 
     pins = map(codec(list[InputPin]).validate_json, rows["inputs"].to_pylist())
     pinned = [
         [
             Read(pin.dataset, day, generation, pin.stamps.get(day), pin.landing_seq)._asdict()
-            for pin in found
+            for pin in row_pins
             for day, generation in pin.days.items()
         ]
-        for found in pins
+        for row_pins in pins
     ]
     as_of = [json.loads(text)["as_of"] for text in rows["parameters"].to_pylist()]
     texts = rows["stamps"].to_pylist() if "stamps" in rows.column_names else [None] * len(rows)
     columns = {
         "blocked": pa.array(map(_blocks, rows["verdicts"].to_pylist()), pa.bool_()),
-        "as_of_us": pa.array([micros_of(datetime.fromisoformat(one)) if one else None for one in as_of], pa.int64()),
+        "as_of_us": pa.array(
+            [micros_of(datetime.fromisoformat(moment)) if moment else None for moment in as_of], pa.int64()
+        ),
         "stamp": pa.array([day_stamp(from_text(text)) for text in texts], pa.string()),
         "pinned": pa.array(pinned, pa.list_(Read.type())),
     }
@@ -126,5 +128,5 @@ def told(rows: "pa.Table") -> "pa.Table":
 
 
 def _blocks(verdicts: str) -> bool:
-    failing = '"fail"' in verdicts  # Hardly any has one.
-    return failing and any(Verdict.model_validate(one).blocks for one in json.loads(verdicts))
+    failing = '"fail"' in verdicts  # Hardly any row has a failed audit.
+    return failing and any(Verdict.model_validate(verdict).blocks for verdict in json.loads(verdicts))

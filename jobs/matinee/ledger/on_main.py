@@ -25,7 +25,7 @@ class _Head:
     run: str
 
     def covers(self, day: date) -> bool:
-        """Whether it published the day: an attempt that was made again may have left days that it no longer has."""
+        """Whether it published the day: a repeated attempt may have left records of days that it no longer has."""
         run = json.loads(self.run)
         return date.fromisoformat(run["first_day"]) <= day <= date.fromisoformat(run["last_day"])
 
@@ -39,10 +39,10 @@ class OnMain:
 
     @classmethod
     def of(cls, table: "Table") -> "OnMain":
-        """Read it from a table's metadata."""
-        # PyIceberg looks for a snapshot among all of them.
+        """Read the publications and withdrawals from a table's metadata."""
+        # PyIceberg's own look-up of a snapshot goes through all snapshots.
         kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-        found, withdrawn = dict[str, _Head](), dict[tuple[str, date], Withdrawal]()
+        heads, withdrawn = dict[str, _Head](), dict[tuple[str, date], Withdrawal]()
         for snapshot_id, summary in refs.summaries(table):
             snapshot = kept[snapshot_id]
             committed = instant_of(1000 * snapshot.timestamp_ms)
@@ -50,22 +50,22 @@ class OnMain:
             if word is not None:
                 withdrawn[word.publication_id, word.day] = word
             elif identity := summary.get(PUBLICATION_ID):
-                found[identity] = _Head(snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
-        return cls(found, withdrawn)
+                heads[identity] = _Head(snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
+        return cls(heads, withdrawn)
 
     def changed(self, columns: "pa.Table") -> list[int]:
-        """Return the rows of which it may know more than the ledger does."""
+        """Return the rows of which `main`'s ancestry may know more than the ledger."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         def among(name: str, values: Iterable[str]) -> "pa.ChunkedArray":
             return pc.is_in(columns[name], pa.array(values, pa.string()))
 
-        found = pc.and_(pc.invert(among("state", REACHED)), among("publication_id", self.heads))
+        mask = pc.and_(pc.invert(among("state", REACHED)), among("publication_id", self.heads))
         if self.withdrawn:
             words = among("publication_id", {identity for identity, _ in self.withdrawn})
-            found = pc.or_(found, pc.and_(pc.invert(among("state", [State.WITHDRAWN])), words))
-        return [int(position) for position in pc.indices_nonzero(found).to_pylist()]
+            mask = pc.or_(mask, pc.and_(pc.invert(among("state", [State.WITHDRAWN])), words))
+        return [int(position) for position in pc.indices_nonzero(mask).to_pylist()]
 
     def completed(self, known: Publication) -> Publication:
         """Return a record with the last state that is known."""

@@ -1,7 +1,7 @@
-"""Work in progress: the branches of runs, replays, landings, compactions and swaps that are not done: what they change.
+"""Work in progress: the open branches of runs, replays, landings, compactions and swaps, and what they change.
 
-An audit branch is open until its publication is on `main`, or was judged and refused: what stands there then is kept to
-be looked at. A branch of a run that died looks like one that is at work, until nightly upkeep drops it after a week.
+An audit branch is open until its publication is on `main`, or was judged and refused: a refused branch is kept for
+inspection. The branch of a run that died looks like a branch at work, until nightly upkeep drops it after a week.
 """
 
 import re
@@ -29,9 +29,9 @@ class Work:
     """A branch that is at work.
 
     Attributes:
-        base: the snapshot of `main` that it came from; None where that has expired.
-        run: what was written there, once it is.
-        touched: the days and buckets that it changes, as far as it says so.
+        base: the snapshot of `main` that it came from; None where that snapshot has expired.
+        run: the run that was written there; None before.
+        touched: the days and buckets that it changes, as far as they are known.
     """
 
     branch: str
@@ -42,8 +42,8 @@ class Work:
     def touches(self, day: date, bucket: int | None) -> bool:
         """Whether it changes a cell; `bucket` None is the whole day."""
         return any(
-            one.first <= day <= one.last and (one.buckets is None or bucket is None or bucket in one.buckets)
-            for one in self.touched
+            part.first <= day <= part.last and (part.buckets is None or bucket is None or bucket in part.buckets)
+            for part in self.touched
         )
 
 
@@ -52,26 +52,26 @@ def open_work(lake: Lake, dataset: str) -> Iterator[Work]:
     contract, table = lake.registry.get(dataset), lake.table(dataset)
     branches = {name: ref.snapshot_id for name, ref in table.metadata.refs.items() if name.startswith(names.WORK)}
     if not branches:
-        return  # As it mostly is: the ledger is not asked which of its publications have left one.
+        return  # The usual case: the ledger need not be read.
     on_main = set(refs.ancestry(table))
     closed = _closed(lake, contract)
     for name, snapshot_id in sorted(branches.items()):
         if (name, None) in closed or (name, snapshot_id) in closed:
             continue
-        base = next((one for one in refs.ancestry(table, snapshot_id) if one in on_main), None)
+        base = next((ancestor for ancestor in refs.ancestry(table, snapshot_id) if ancestor in on_main), None)
         run = _run(table, name, snapshot_id)
         yield Work(name, base, run, tuple(_touched(contract, table, name, snapshot_id, base, run)))
 
 
 def _closed(lake: Lake, contract: Contract) -> set[tuple[str, int | None]]:
-    """Return the branches that are done with: as they stand at a snapshot, or (None) wherever they are."""
+    """Return the closed branches, each with the snapshot at which it is closed; None: at any snapshot."""
     if contract.transform is None:
         return set()
     published = history(lake, contract.dataset)
     kinds = (names.AUDIT, names.REPLAY)
-    reached = {(f"{kind}{one}", None) for one in published.identities(*REACHED) for kind in kinds}
+    reached = {(f"{kind}{identity}", None) for identity in published.identities(*REACHED) for kind in kinds}
     # An attempt that was refused may be made again under its name: its branch then is at another snapshot.
-    return reached | {(one.branch, one.audited_snapshot_id) for one in published.notes(State.ABANDONED)}
+    return reached | {(note.branch, note.audited_snapshot_id) for note in published.notes(State.ABANDONED)}
 
 
 def _run(table: "Table", name: str, snapshot_id: int) -> Run | None:
@@ -99,7 +99,7 @@ def _touched(
 
 
 def _named_days(contract: Contract, name: str, snapshot_id: int) -> Iterator[Slice]:
-    """Yield the days of a run that has written nothing yet, from its name: which of their buckets, nobody knows yet."""
+    """Yield the days of a run that has written nothing yet, from its name; the buckets are not known yet."""
     key = _KEY.match(name.removeprefix(f"{names.AUDIT}{contract.dataset.replace('.', '_')}_"))
     if key is not None:
         first, last = date.fromisoformat(key[1]), date.fromisoformat(key[2] or key[1])

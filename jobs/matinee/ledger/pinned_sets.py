@@ -1,8 +1,8 @@
-"""Pinned sets: published snapshots of one moment that somebody holds, whatever expires, until a day.
+"""Pinned sets: published snapshots of one moment that somebody keeps from expiry until a day.
 
-The register `ops.pins` says what is held, tags on the tables hold it. A set is recorded before its first tag is put,
-and its end before the first tag is removed, so whoever comes next knows what a process that died was about to do, and
-does it (`settle`).
+The register `ops.pins` says which snapshots are held; tags on the tables hold them. A set is recorded before its first
+tag is put, and its end before the first tag is removed, so that the next process can finish the work of a process that
+died (`settle`).
 """
 
 import logging
@@ -53,25 +53,27 @@ def held(lake: Lake) -> list[PinnedSet]:
     """Return the sets that have not ended, oldest first."""
     rows = read_rows(lake, PINS)
     ended = {row["pin_id"] for row in rows if row["state"] == _ENDED}
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_set: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row["pin_id"] not in ended:
-            found.setdefault(row["pin_id"], []).append(row)
-    return [_from_rows(of_set) for _, of_set in sorted(found.items(), key=lambda one: _from_rows(one[1]).since)]
+            by_set.setdefault(row["pin_id"], []).append(row)
+    return [_from_rows(of_set) for _, of_set in sorted(by_set.items(), key=lambda entry: _from_rows(entry[1]).since)]
 
 
-def missing(lake: Lake, one: PinnedSet) -> list[str]:
-    """Return the datasets of a set on which its tag is not: of one that is being made, or was cut off."""
-    return [name for name, snapshot in one.snapshots.items() if refs.reference(lake.table(name), one.tag) != snapshot]
+def missing(lake: Lake, pinned: PinnedSet) -> list[str]:
+    """Return the datasets of a set that lack its tag: the set is being made, or its making was cut off."""
+    return [
+        name for name, snapshot in pinned.snapshots.items() if refs.reference(lake.table(name), pinned.tag) != snapshot
+    ]
 
 
 def hold(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder: str) -> PinnedSet:
-    """Record a set and put its tags; the same set again is the one that is held already.
+    """Record a set and put its tags; return a set that is held already.
 
     Raises:
         SnapshotGoneError: one of the snapshots has expired; nothing is held.
-        CommitConflictError: others recorded sets first, each of many times, and nothing is held; or others committed
-            to one of the tables first, each of many times: the same call again completes the set.
+        CommitConflictError: others recorded sets first in every try, and nothing is held; or others committed
+            to one of the tables first in every try: the same call again completes the set.
     """
     wanted = _recorded(lake, snapshots, until, why, holder)
     faults.reach("pin.after_record")
@@ -83,28 +85,28 @@ def hold(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder
     return wanted
 
 
-def end(lake: Lake, one: PinnedSet) -> None:
+def end(lake: Lake, pinned: PinnedSet) -> None:
     """Record that a set has ended, and remove its tags."""
-    append_rows(lake, PINS, _to_rows(one, _ENDED))
+    append_rows(lake, PINS, _to_rows(pinned, _ENDED))
     faults.reach("pin.after_end")
-    for dataset in one.snapshots:
-        refs.let_go(lake.table(dataset), one.tag)
+    for dataset in pinned.snapshots:
+        refs.let_go(lake.table(dataset), pinned.tag)
 
 
 def settle(lake: Lake) -> None:
-    """Bring the tags to what the register says: those of a set that was cut off are put, those of an ended one go."""
+    """Bring the tags in line with the register: put the missing tags of held sets, remove the tags of ended sets."""
     if not lake.exists(PINS):
         return
-    # Before the look at the register: a tag is put after its set was recorded.
+    # Listed before the register is read: a tag is put after its set was recorded.
     tags = list(_tags(lake))
     now = held(lake)
-    for one in now:
+    for pinned in now:
         try:
-            _put_tags(lake, one)
+            _put_tags(lake, pinned)
         except SnapshotGoneError as error:
-            log.warning("The pinned set %s ends: %s", one.pin_id, error.message)
-            end(lake, one)
-    known = {one.tag for one in now}
+            log.warning("The pinned set %s ends: %s", pinned.pin_id, error.message)
+            end(lake, pinned)
+    known = {pinned.tag for pinned in now}
     for dataset, tag in tags:
         if tag not in known:
             refs.let_go(lake.table(dataset), tag)
@@ -113,18 +115,18 @@ def settle(lake: Lake) -> None:
 def end_overdue(lake: Lake, now: datetime) -> list[PinnedSet]:
     """Settle, then end the sets whose last day is over at `now`; return them."""
     settle(lake)
-    overdue = [one for one in held(lake) if one.ends <= now]
-    for one in overdue:
-        end(lake, one)
+    overdue = [pinned for pinned in held(lake) if pinned.ends <= now]
+    for pinned in overdue:
+        end(lake, pinned)
     return overdue
 
 
 def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder: str) -> PinnedSet:
     def once() -> PinnedSet:
-        table = lake.ensure(PINS)  # Before the look: what comes between the two is a conflict.
-        for one in held(lake):
-            if (one.snapshots, one.until, one.why) == (snapshots, until, why):
-                return one
+        table = lake.ensure(PINS)  # Before the register is read: a commit in between is a conflict.
+        for pinned in held(lake):
+            if (pinned.snapshots, pinned.until, pinned.why) == (snapshots, until, why):
+                return pinned
         since = stamp()
         made = {
             str(row["pin_id"]) for row in read_rows(lake, PINS) if str(row["pin_id"]).startswith(f"{since:%Y%m%d}_")
@@ -137,18 +139,18 @@ def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, h
     return refs.committed(once, told, "Pin again.", table=PINS)
 
 
-def _put_tags(lake: Lake, one: PinnedSet) -> None:
-    for dataset, snapshot_id in one.snapshots.items():
+def _put_tags(lake: Lake, pinned: PinnedSet) -> None:
+    for dataset, snapshot_id in pinned.snapshots.items():
         table = lake.table(dataset)
-        if refs.reference(table, one.tag) == snapshot_id:
+        if refs.reference(table, pinned.tag) == snapshot_id:
             continue
         _require(table, snapshot_id)
         try:
-            refs.put_tag(table, one.tag, snapshot_id, until=one.ends)
+            refs.put_tag(table, pinned.tag, snapshot_id, until=pinned.ends)
         except CommitConflictError:
             table = lake.table(dataset)
             _require(table, snapshot_id)  # Expiry was first.
-            if refs.reference(table, one.tag) != snapshot_id:  # Else another process does the same, and was first.
+            if refs.reference(table, pinned.tag) != snapshot_id:  # Else another process does the same, and was first.
                 raise
         faults.reach("pin.after_tag")
 
@@ -167,16 +169,22 @@ def _require(table: "Table", snapshot_id: int) -> None:
 def _tags(lake: Lake) -> Iterator[tuple[str, str]]:
     for contract in lake.registry.all():
         if contract.transform and lake.exists(contract.dataset):
-            found = lake.table(contract.dataset).metadata.refs
-            yield from ((contract.dataset, name) for name in sorted(found) if name.startswith(names.SET))
+            references = lake.table(contract.dataset).metadata.refs
+            yield from ((contract.dataset, name) for name in sorted(references) if name.startswith(names.SET))
 
 
-def _to_rows(one: PinnedSet, state: str) -> list[dict[str, object]]:
-    shared = {"pin_id": one.pin_id, "until": one.until, "why": one.why, "holder": one.holder, "state": state}
-    recorded = one.since if state == _HELD else stamp()
+def _to_rows(pinned: PinnedSet, state: str) -> list[dict[str, object]]:
+    shared = {
+        "pin_id": pinned.pin_id,
+        "until": pinned.until,
+        "why": pinned.why,
+        "holder": pinned.holder,
+        "state": state,
+    }
+    recorded = pinned.since if state == _HELD else stamp()
     return [
         shared | {"dataset": dataset, "snapshot_id": snapshot_id, "recorded_ts": recorded}
-        for dataset, snapshot_id in one.snapshots.items()
+        for dataset, snapshot_id in pinned.snapshots.items()
     ]
 
 

@@ -1,7 +1,7 @@
-"""Pins held: what a run reads is kept by tags of its own, one on each input, from the moment it is pinned to its end.
+"""Pins held: a run's tags, one on each input, keep what the run reads, from the moment it is pinned to the run's end.
 
-A tag says itself until when it holds (Iceberg's `max-ref-age-ms`), so that a run that was killed holds nothing for
-ever: the next expiry after that time removes it, and `matinee doctor --clean` does at once.
+A tag states until when it holds (Iceberg's `max-ref-age-ms`), so that a run that was killed holds nothing for ever: the
+next expiry after that time removes the tag, and `matinee doctor --clean` removes it at once.
 """
 
 import logging
@@ -23,10 +23,10 @@ KEEP = timedelta(hours=48)
 
 
 def hold(lake: Lake, publication_id: str, pinned: Mapping[str, int]) -> None:
-    """Hold the snapshot of each input, by dataset, for a run; what an earlier try of it held there is let go.
+    """Hold the snapshot of each input, by dataset, for a run; an earlier try's pin of the input is released.
 
     Raises:
-        SnapshotGoneError: one has expired.
+        SnapshotGoneError: a snapshot has expired.
         CommitConflictError: another process works under the same identity.
     """
     until = stamp() + KEEP
@@ -34,14 +34,14 @@ def hold(lake: Lake, publication_id: str, pinned: Mapping[str, int]) -> None:
         table = lake.table(dataset)
         refs.require(table, snapshot_id)
         table = refs.put_tag(table, f"{names.PIN}{publication_id}", snapshot_id, until=until)
-        # Between the look and the tag an expiry may have taken it.
+        # Expiry may have removed the snapshot between the check and the tag.
         refs.require(table, snapshot_id)
 
 
 def release(lake: Lake, publication_id: str, pinned: Mapping[str, int]) -> None:
-    """Let go what a run held; what another try of it holds by now stays, and what cannot be reached ends by its time.
+    """Release the pins of a run; another try's pins stay, and pins that cannot be reached end by their time.
 
-    It raises nothing: it follows what the run has done, or what has ended it.
+    No error is raised: the release follows the run's work, or the error that ended the run.
     """
     name = f"{names.PIN}{publication_id}"
     for dataset, snapshot_id in pinned.items():
@@ -50,10 +50,10 @@ def release(lake: Lake, publication_id: str, pinned: Mapping[str, int]) -> None:
             if refs.reference(table, name) == snapshot_id:
                 refs.remove(table, name, expected=snapshot_id)
         except MatineeError as error:
-            log.warning("'%s' of %s ends by its time only: %s", name, dataset, error)
+            log.warning("'%s' of %s ends only when its time is over: %s", name, dataset, error)
 
 
 def ended(table: "Table", now: datetime) -> tuple[str, ...]:
-    """Return the pins of a table whose time was over by then, by name."""
-    found = (name for name in sorted(table.metadata.refs) if name.startswith(names.PIN))
-    return tuple(name for name in found if (until := refs.ends(table, name)) is not None and until < now)
+    """Return the names of a table's pins whose time is over at `now`, sorted."""
+    tags = (name for name in sorted(table.metadata.refs) if name.startswith(names.PIN))
+    return tuple(name for name in tags if (until := refs.ends(table, name)) is not None and until < now)

@@ -1,4 +1,4 @@
-"""Recovery: bring the ledger up to what `main` says, before every run and before every expiry. Idempotent by id."""
+"""Recovery: complete the ledger by what `main` says, before every run and before every expiry. Idempotent by id."""
 
 from dataclasses import replace
 
@@ -14,26 +14,26 @@ def recover(lake: Lake, dataset: str) -> tuple[Publication, ...]:
     """Append the missing PUBLISHED, WITHDRAWN and ABANDONED rows of a dataset.
 
     PUBLISHED, WITHDRAWN: a snapshot in `main`'s ancestry says so and no row does. ABANDONED: prepared, not in the
-    ancestry, and its branch is gone, so nothing can publish it any more. What such a run still held is let go.
+    ancestry, and its branch is gone, so nothing can publish it any more. The pins of such a run are released.
 
     Returns:
         The rows that were appended; empty where ledger and data agree.
     """
-    # The ledger is looked at first: what another run prepares after that is not known here, and is alive.
+    # The ledger is read first: a publication that another run prepares later is alive, and not known here.
     published = history(lake, dataset)
     if published.table is None:
         return ()
-    found: list[tuple[Note, Publication]] = []
+    unrecorded: list[tuple[Note, Publication]] = []
     for before, note in published.unsettled():
         if note.state in REACHED and before.state is not note.state:
-            found.append((before, published.of(note)))
+            unrecorded.append((before, published.of(note)))
         elif note.state is State.PREPARED and refs.reference(published.table, note.branch) is None:
-            found.append((before, abandoned(published.of(note), "its branch is gone")))
-    # Only where something is missing is the ledger looked at again: what others have recorded meanwhile stays.
-    noted = set(recorded(lake, dataset).notes.values()) if found else set()
-    missing = tuple(one for before, one in found if before in noted)
+            unrecorded.append((before, abandoned(published.of(note), "its branch is gone")))
+    # Only where rows are missing is the ledger read again: records that others replaced meanwhile are left alone.
+    noted = set(recorded(lake, dataset).notes.values()) if unrecorded else set()
+    missing = tuple(publication for before, publication in unrecorded if before in noted)
     record(lake, missing)
-    for run in {one.publication_id: one.run for one in missing}.values():
+    for run in {publication.publication_id: publication.run for publication in missing}.values():
         pins.release(lake, run.publication_id, run.pinned)
     return missing
 

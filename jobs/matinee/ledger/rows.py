@@ -1,4 +1,4 @@
-"""Rows of the ledger: how a publication stands in `ops.publications`."""
+"""Rows of the ledger: how a publication is stored in `ops.publications`."""
 
 import json
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def to_row(publication: Publication) -> dict[str, object]:
 
 
 def from_row(row: Mapping[str, Any]) -> Publication:
-    """Read what `to_row` wrote, or an earlier version did."""
+    """Read what `to_row` of this or an earlier version wrote."""
     said = json.loads(row["parameters"])
     run = {**row, **said, "parameters": said["overrides"], "pins": json.loads(row["inputs"])}
     own = {

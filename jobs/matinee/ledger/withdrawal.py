@@ -1,7 +1,7 @@
-"""Withdrawing a day: the word goes to the dataset's own `main` first, so that every publication in flight meets it.
+"""Withdrawing a day: a commit to the dataset's own `main` comes first, so that every publication in flight meets it.
 
-Nothing but `main`'s one requirement orders a withdrawal and a publication, whatever the clocks of their machines say.
-The ledger's row follows; where the process dies between the two, recovery appends it.
+Only the requirement on `main` orders a withdrawal and a publication, whatever the clocks of their machines say. The
+ledger's row follows the commit; where the process dies between the two, recovery appends the row.
 """
 
 from matinee import faults
@@ -23,14 +23,14 @@ def withdraw(lake: Lake, publication: Publication, reason: str) -> Publication:
         reason: why; it stands in the ledger and in `vtts explain`.
 
     Returns:
-        The record as it stands now; where the day was withdrawn already, the record of that.
+        The record as it stands now; where the day was withdrawn already, the record of that withdrawal.
 
     Raises:
-        CommitConflictError: the day was published again meanwhile, or others committed first, each of many times.
+        CommitConflictError: the day was published again meanwhile, or others committed first in every try.
     """
     dataset = publication.run.dataset
     for _ in range(refs.COMMIT_TRIES):
-        table = lake.table(dataset)  # Before the look at the ledger: what comes between the two is a conflict.
+        table = lake.table(dataset)  # Before the ledger is read: a commit in between is a conflict.
         newest = history(lake, dataset).newest(publication.day)
         if newest is None or newest.publication_id != publication.publication_id:
             raise _overtaken(publication, newest)

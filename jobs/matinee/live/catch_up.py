@@ -1,6 +1,6 @@
-"""Catching up: the live tables take what was landed, step by step, unless it is not what its contract says.
+"""Catching up: the live tables follow what was landed, step by step, unless a landing is not what its contract says.
 
-What a landing was found to be stands in its commit, so it is judged here whoever landed it, and also after a kill.
+The commit of a landing says what its checks found, so the landing is judged here whoever made it, and after a kill.
 """
 
 from collections.abc import Iterator
@@ -23,27 +23,27 @@ from matinee.table.leases.lease import Lease
 TRIES = 5
 
 
-def bring_up(lake: Lake, session: SparkSession, lease: Lease | None = None) -> int:
-    """Bring the live tables up to what is landed; return the number of steps.
+def update_live(lake: Lake, session: SparkSession, lease: Lease | None = None) -> int:
+    """Update the live tables to what is landed; return the number of steps.
 
-    A group of which a live table was retired is not followed: it cannot be brought up without that one.
+    A group with a retired live table is left out: the other tables cannot be updated without that table.
 
     Args:
         lake: the lake.
-        session: of Spark.
-        lease: renewed before each step; its number is in what a step commits.
+        session: the session of Spark.
+        lease: renewed before each step; the commits of a step carry its number.
 
     Raises:
-        StreamPausedError: what comes next is not what its contract says, and nobody has resumed since it was landed.
+        StreamPausedError: the next landing is not what its contract says, and nobody has resumed the stream since.
         CommitConflictError: others changed the live tables in each of several tries.
         LeaseLostError: another process took the lease.
     """
     retired = gone(lake)
     followed = (group for group in groups(lake.registry) if retired.isdisjoint(group.tables))
-    return sum(_bring_up(lake, session, group, lease) for group in followed)
+    return sum(_update(lake, session, group, lease) for group in followed)
 
 
-def _bring_up(lake: Lake, session: SparkSession, group: Group, lease: Lease | None) -> int:
+def _update(lake: Lake, session: SparkSession, group: Group, lease: Lease | None) -> int:
     ensure_current(lake, group)
     steps = lost = 0
     while True:
@@ -65,8 +65,9 @@ def _bring_up(lake: Lake, session: SparkSession, group: Group, lease: Lease | No
 
 
 def ensure_current(lake: Lake, group: Group) -> None:
-    """Bring the tables of a group to their contracts, newest snapshots included: a pinned one is read with its own
-    schema.
+    """Bring the tables of a group to their contracts, and give them a snapshot of the new schema.
+
+    A pinned snapshot is read with its own schema.
     """
     for dataset in (*group.sources, *group.tables):
         table = lake.ensure(dataset)
@@ -76,12 +77,12 @@ def ensure_current(lake: Lake, group: Group) -> None:
 
 
 def _refuse_troubles(lake: Lake, step: Step) -> None:
-    found = list(_troubles(lake, step))
-    if found:
+    problems = list(_troubles(lake, step))
+    if problems:
         raise StreamPausedError(
-            f"{'; '.join(found)}.",
-            next_step="Mend the cause, then `matinee stream resume`: what was landed is then taken as it is.",
-            facts={"landed": found},
+            f"{'; '.join(problems)}.",
+            next_step="Remove the cause, then `matinee stream resume`: what was landed is then taken as it is.",
+            facts={"landed": problems},
         )
 
 

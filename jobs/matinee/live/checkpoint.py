@@ -1,9 +1,9 @@
-"""Spark's checkpoint of the query that reads the topics: kept as long as the tables have what it counts as done.
+"""Spark's checkpoint of the query that reads the topics: kept while the tables have the records that it counts as done.
 
-A checkpoint lies outside the catalog. Where an older catalog is put back, the checkpoint lies beyond the tables, and
-the records between would never come again. So a note stands in its folder: up to which offsets the tables had the
-records of each batch that is done. Spark's own offsets do not tell: where a topic ends with records of transactions
-that were aborted, they lie beyond those of the tables for good.
+A checkpoint lies outside the catalog. Where an older catalog is restored, the checkpoint is ahead of the tables, and
+the records between would never be landed. So a note in its folder says up to which offsets the tables had the records
+when a batch was done. Spark's own offsets do not tell: where a topic ends with records of aborted transactions, Spark's
+offsets stay ahead of the tables for good.
 """
 
 import json
@@ -39,7 +39,7 @@ def note_landed(lease: Lease, checkpoint: Path) -> None:
         LeaseLostError: another catalog took the place of the one in which the batch was landed.
     """
     reached = _reached(lease.lake)
-    # Leases are of the catalog: of one that took the place of the batch's, no lower offsets are noted.
+    # Leases are kept in the catalog: if another catalog took its place, renewal fails before lower offsets are noted.
     lease.renew()
     checkpoint.mkdir(parents=True, exist_ok=True)
     written = checkpoint / f".{_NOTE}"
@@ -50,7 +50,7 @@ def note_landed(lease: Lease, checkpoint: Path) -> None:
 def remove_lost(lake: Lake, checkpoint: Path) -> None:
     """Remove a checkpoint whose records the tables do not have: the next query begins with the oldest record.
 
-    One without a note is of an older version, or has no batch that is done.
+    A checkpoint without a note is of an older version, or no batch of it is done.
     """
     if not checkpoint.exists():
         return

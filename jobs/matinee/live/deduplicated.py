@@ -15,9 +15,9 @@ class Deduplicated(Step):
 
     @classmethod
     def sources(cls, contracts: Sequence[Contract]) -> Sources:
-        """Return the events of the one dataset, which its live table has all of; those of one id belong together."""
+        """Return the events of the only dataset: its live table has all of them; events of one id belong together."""
         [contract] = contracts
-        # Of what became milliseconds the live table lacks the seconds.
+        # Where seconds became milliseconds, the live table lacks the seconds.
         is_whole = not any(column.milliseconds_of for column in contract.columns)
         events = Events(contract.inputs[0].dataset, contract.dataset, contract.dataset, is_whole)
         return Sources((events,), contract.key_columns)

@@ -1,4 +1,4 @@
-"""The driver of low latency: a tick every so often, on an engine that stays."""
+"""The driver of low latency: a tick at a fixed interval, on an engine that keeps running."""
 
 import time
 from collections.abc import Callable
@@ -20,18 +20,18 @@ Tell = Callable[[list[Tick] | MatineeError], None]
 def run_every(settings: Settings, source: Source, every: timedelta, tell: Tell, ticks: int | None = None) -> None:
     """Tick until stopped; while paused, and while another process ticks, wait for the next turn.
 
-    What may pass (a broker that is down, an engine that died, another commit) is told, and tried again at the next
-    turn: the tables say where to go on.
+    A failure that may pass (a broker that is down, an engine that died, another commit) is told, and the next turn
+    tries again: the tables say where to go on.
 
     Args:
         settings: which lake.
         source: where events come from.
-        every: from the begin of one tick to the begin of the next.
+        every: the time from the start of one tick to the start of the next.
         tell: gets what each turn did, or why it did nothing.
         ticks: end after so many turns; None: never.
 
     Raises:
-        TerminalError: what would happen again at the next turn, but a pause.
+        TerminalError: a failure, other than a pause, that would happen again at the next turn.
     """
     turns = 0
     while turns != ticks:
@@ -43,7 +43,7 @@ def run_every(settings: Settings, source: Source, every: timedelta, tell: Tell, 
                     begun = time.monotonic()
                     engine_answers = not isinstance(_turn(running, source, tell), EngineUnavailableError)
                     time.sleep(max(every.total_seconds() - (time.monotonic() - begun), 0) if turns != ticks else 0)
-        except EngineUnavailableError as error:  # It could not be started.
+        except EngineUnavailableError as error:  # The engine could not be started.
             turns += 1
             tell(error)
             time.sleep(every.total_seconds())
@@ -67,7 +67,7 @@ def step(
 ) -> Report:
     """Land what the source holds by now, then let the live tables follow; a paused stream is left alone."""
     pause, folder = paused(Lake.open(settings)), Path(from_) if from_ else None
-    if pause is not None:  # Whoever paused it knows; the tick that its own checks pause fails.
+    if pause is not None:  # Whoever paused the stream knows; a tick fails only if its own checks pause the stream.
         return Report(step="stream", dataset="", details={"note": f"paused: {pause.reason}"})
     if folder is not None and not folder.is_dir() and servers is None:
         return Report(step="stream", dataset="", details={"note": f"nothing has come to {folder} yet"})

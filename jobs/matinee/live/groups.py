@@ -1,6 +1,6 @@
-"""Which live tables are followed together, and by what: as contracts and registered followers say.
+"""Which live tables are updated together, and by which follower: as contracts and registered followers say.
 
-A follower (`live/step.py`) brings the live tables of a group up to what is landed. It is registered by the name of the
+A follower (`live/step.py`) updates the live tables of a group to what is landed. It is registered by the name of the
 transform whose datasets it follows; datasets of the same follower are one group where one of them is made from another.
 """
 
@@ -42,7 +42,7 @@ class Sources:
 
     Attributes:
         events: the landed events.
-        together: the columns of events and live rows by which they belong together: a row depends on no others.
+        together: the columns in which events and live rows that belong together are equal: a row depends on no others.
     """
 
     events: tuple[Events, ...]
@@ -51,7 +51,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Group:
-    """Datasets whose live tables are brought up together, in the order in which they are derived.
+    """Datasets whose live tables are updated together, in the order in which they are derived.
 
     `sources` are the landed datasets that they are made from, by name.
     """
@@ -66,7 +66,7 @@ class Group:
         return tuple(map(live_name, self.datasets))
 
     def sources_of(self, registry: Registry) -> Sources:
-        """Return what the follower says that the datasets are made from."""
+        """Return what the datasets are made from, as the follower says."""
         sources: Sources = self.entry.load().sources([registry.get(name) for name in self.datasets])
         return sources
 

@@ -1,9 +1,9 @@
-"""The follower of impressions and plays: what became of each so far, brought up from what is landed, not from state.
+"""The follower of impressions and plays: what became of each so far, derived from what is landed, not from state.
 
 A step derives again every play of the profiles and titles that the new rows touch, and every impression that such a
-play can belong to, by the transforms of the daily path, from all rows in reach: so a late event is one like any other.
-A new impression changes none of the older ones unless its profile has played its title: so the live impressions of a
-few profiles and titles are read, not those of all that were shown.
+play can belong to, by the transforms of the daily path, from all rows in reach: so a late event is like any other. A
+new impression changes older impressions only if its profile has played its title: so a step reads the live impressions
+of a few profiles and titles, not of all that were shown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ from matinee.transforms import transform_of
 from matinee.transforms.reach import Span, reached_days
 
 ATTRIBUTIONS, OUTCOMES = "core.play_attributions", "core.impression_plays"
-#: Those with a live table, in the order in which they are derived, and what they are made from.
+#: The datasets with a live table, in the order in which they are derived, and the datasets that they are made from.
 LIVE = (ATTRIBUTIONS, OUTCOMES)
 SOURCES = ("raw.impressions", "raw.plays")
 #: A live impression is whole: the live row of a play lacks columns. The last impression before a play wins it.
@@ -39,14 +39,14 @@ _OTHER_INPUT = {ATTRIBUTIONS: IMPRESSIONS.core, OUTCOMES: ATTRIBUTIONS}
 
 @dataclass(frozen=True)
 class News:
-    """What a step is about.
+    """The events that a step takes, and the live rows that they can change.
 
     Attributes:
         impressions, plays: the new ids.
-        attributions: the live rows of the profiles and titles that are touched, on all days in reach.
-        outcomes: the same of those at stake.
-        at_stake: the profiles and titles that were played, or have a repeat: of others no older impression can change.
-            A pair may be there several times.
+        attributions: the live attributions of the profiles and titles that are touched, on all days in reach.
+        outcomes: the live impressions of the profiles and titles at stake, on all days in reach.
+        at_stake: the profiles and titles that were played, or have a repeat: only their older impressions can change.
+            A pair may occur several times.
         play_days, shown_days: the days of plays, and of impressions, whose rows the news can change.
     """
 
@@ -61,10 +61,10 @@ class News:
 
 def gather(view: View) -> News:
     """Return what is new in the view."""
-    # Side by side: a kind by itself leaves cores idle.
+    # Side by side: one kind of events alone leaves cores idle.
     impressions, plays = side_by_side(view.session, partial(new_ids, view, IMPRESSIONS), partial(_new_plays, view))
-    # Of all rows of an id, not of the one that has won: a repeat may have taken it to another title, and a step that
-    # was cut off may have moved it there already.
+    # The pairs of all rows of an id, not only of the winning row: a repeat may have moved the id to another title, and
+    # a step that was cut off may have done so already.
     moved = _pairs(frame for ids in (impressions, plays) for frame in ids.versions)
     play_days, shown_days = _reach(view, impressions.days, plays.days)
     played_in = play_days | input_days(view.lake, OUTCOMES, shown_days)
@@ -120,7 +120,7 @@ class Pairs(Step):
         won = self._won(news, attributions.drop(CHANGED))
         again = self._marked(OUTCOMES, self._outcomes(self._known(news), won), news.outcomes)
         otherwise = again.where(CHANGED).drop(CHANGED).unionByName(self._swept(news))
-        # What is held is read at the pins, whatever the other one writes; and only one of the two commits.
+        # The held frame is read at the pins, whatever `_put` writes; and only `_put` commits.
         put, hold = partial(self._put, ATTRIBUTIONS, new, changed), partial(held, otherwise)
         _, changed = side_by_side(self._view.session, put, hold)
         faults.reach("stream.after_attributions")
@@ -174,7 +174,7 @@ class Pairs(Step):
         return self._still(news).unionByName(again).where(among("event_day", news.shown_days))
 
     def _won(self, news: News, attributions: DataFrame) -> DataFrame:
-        """Return all plays that can belong to those impressions: derived now, and such that do not change."""
+        """Return all plays that can belong to the impressions that change: plays derived now, and unchanged plays."""
         after = input_days(self._lake, OUTCOMES, news.shown_days) - news.play_days
         others = news.attributions.where(among("play_day", after))
         return attributions.unionByName(others.select(*attributions.columns))
@@ -185,20 +185,20 @@ class Pairs(Step):
         return transform_of(contract)(inputs, replace(context(contract, ()), as_of=self._as_of))
 
     def _swept(self, news: News) -> DataFrame:
-        """Return the rows whose window ended between the last instant of the labels and this one, with their label."""
+        """Return the rows whose window ended between the last and the new instant of the labels, with their label."""
         contract = self._lake.registry.get(OUTCOMES)
         live, window = self._view.table(live_name(OUTCOMES)), contract.duration("attribution.window")
         last = self._before[OUTCOMES].as_of
-        # Another version may have another window: then all that it ended earlier is looked at.
+        # Another version may have another window: then all rows whose window has ended are looked at.
         is_same_window = self._before[OUTCOMES].made_by == made_by(contract)
         if self._as_of is None or (self._as_of == last and is_same_window):
             return live.select(*contract.column_names).limit(0)
         ended = (F.col("event_ts") < F.lit(self._as_of - window)) & ~F.col("is_mature")
         ended &= F.col("event_day") <= F.lit((self._as_of - window).date())
         if last is not None and is_same_window:
-            # Those before were swept then, and what came later was labelled when it came.
+            # Older rows were swept in earlier steps, and rows that came later were labelled when they came.
             ended &= F.col("event_day") >= F.lit((last - window).date())
-        # What the step derives has its label.
+        # The rows that the step derives have their label.
         same = (F.col(f"live.{name}") == F.col(f"derived.{name}") for name in PAIR)
         is_derived = [*same, among("live.event_day", news.shown_days)]
         rows = live.where(ended).alias("live").join(news.at_stake.alias("derived"), is_derived, "left_anti")

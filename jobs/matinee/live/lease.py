@@ -11,16 +11,16 @@ from matinee.table.leases.lease import Lease, newest_number
 from matinee.table.swap import drop_leftovers
 
 LEASE = "stream"
-#: Between two ticks there is time: who comes now and then waits for it.
+#: How long repairs and expiry wait for the time between two ticks.
 PATIENCE = timedelta(minutes=2)
 
 
 @contextmanager
 def streaming(lake: Lake, patience: timedelta = PATIENCE) -> Iterator[Lease]:
-    """Hold the lease for the length of a block; wait for who has it. One that died on this machine is taken over.
+    """Hold the lease for the length of a block; wait for its holder. A holder that died on this machine is replaced.
 
     Raises:
-        LeaseHeldError: it was not free within that time.
+        LeaseHeldError: the lease was not free within `patience`.
     """
     tables = [
         contract.dataset for contract in lake.registry.all() if contract.is_live and lake.exists(contract.dataset)
@@ -33,5 +33,5 @@ def streaming(lake: Lake, patience: timedelta = PATIENCE) -> Iterator[Lease]:
 
 
 def lease_of(lake: Lake, holder: str, number: int) -> Lease:
-    """Return the lease that a process holds, for another one that works for it."""
+    """Return the lease that a process holds, for another process that works for it."""
     return Lease(lake, TICKS, LEASE, holder, number)

@@ -1,7 +1,7 @@
-"""News: the events that were landed since the live tables were brought up last, each as its core row.
+"""News: the events that were landed since the last update of the live tables, each as its core row.
 
-Mostly an id is new, and its row is the landed one as it is; only of the ids that were landed before, or twice, other
-rows are looked at.
+Mostly an id is new, and its core row is the landed row as it is; other rows are read only for ids that were landed
+before, or twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from matinee.transforms.deduplication import unrepeated
 
 #: Whether the live table has the row's id.
 IS_LIVE = "is_live"
-#: Up to here a frame is taken to be one that a task alone can pass on.
+#: The number of rows up to which a single task passes on a frame.
 FEW_ROWS = 1_000_000
 
 
@@ -52,12 +52,12 @@ class View:
         return self.table(live_name(dataset)).where(among(self.day(dataset), days))
 
     def landed(self, dataset: str) -> DataFrame:
-        """Return the rows that were landed until now, but of days that landing takes no more: an older one did."""
+        """Return the rows that were landed until now, without days that only older versions landed."""
         landed = self.table(dataset).where(F.col("landing_seq") <= self.read[dataset])
         return landed.where(F.col(self.day(dataset)).between(F.lit(FIRST_DAY), F.lit(LAST_DAY)))
 
     def new(self, dataset: str) -> DataFrame:
-        """Return those of them that are new."""
+        """Return the landed rows that are new."""
         return self.landed(dataset).where(F.col("landing_seq") > self.since[dataset])
 
     def day(self, dataset: str) -> str:
@@ -76,8 +76,8 @@ class NewIds:
     Attributes:
         days: the days of the events.
         rows: their core rows, with `is_live`; of expired days none.
-        repeated: those of which more than one row may decide: the event day, the id, `is_live`.
-        versions: in frames, all rows of the repeated ones, and of all that are of expired days.
+        repeated: the ids of which more than one row may decide: the event day, the id, `is_live`.
+        versions: frames with all rows of the repeated ids, and of all ids of expired days.
     """
 
     days: set[date]
@@ -99,9 +99,9 @@ def new_ids(view: View, events: Events) -> NewIds:
 def held(frame: DataFrame) -> DataFrame:
     """Return a frame whose rows are derived now, and kept as long as the frame is referred to.
 
-    Spark takes it to be as large as its plan was, joins of joins beyond all measure. A limit tells it how few rows they
-    are, so that it hashes them in memory, and neither sorts nor sends around what they are joined to. The price: the
-    rows go through one task wherever they are used. They are of one partition then: else a limit sends them around.
+    Spark estimates the size of the frame from its plan, far too high for joins of joins. A limit tells Spark how few
+    rows there are: it then hashes them in memory, and neither sorts nor shuffles the other side of a join. The price:
+    the rows go through one task wherever they are used. The frame then has one partition: else a limit shuffles it.
     """
     kept = frame.localCheckpoint()
     rows = kept.count()
@@ -109,7 +109,7 @@ def held(frame: DataFrame) -> DataFrame:
 
 
 def among(column: str, days: Iterable[date]) -> Column:
-    """Return the predicate that a day is one of some."""
+    """Return the predicate that a day is among some days."""
     return F.col(column).isin(*sorted(days))
 
 
@@ -120,7 +120,7 @@ def context(contract: Contract, days: Iterable[date]) -> TransformContext:
 
 
 def without_repeats(view: View, events: Events, landed: DataFrame, days: Iterable[date]) -> DataFrame:
-    """Return the core rows of landed ones, by the transform of the daily path."""
+    """Return the core rows of landed rows, by the transform of the daily path."""
     contract = view.lake.registry.get(events.core)
     return transform_of(contract)({contract.inputs[0].alias: landed}, context(contract, days))
 
@@ -128,15 +128,15 @@ def without_repeats(view: View, events: Events, landed: DataFrame, days: Iterabl
 def _repeated(view: View, events: Events, days: set[date]) -> DataFrame:
     """Return the new ids that the live table has, or that are new twice: the event day, the id, and `is_live`.
 
-    That an id is new twice is seen by a number in its place, which takes half the time. Ids that share one are among
-    the repeated, too: to look for a repeat that is not there costs a little, and changes nothing.
+    Ids that are new twice are recognised by a hash, which takes half the time. Ids that share a hash count as repeated,
+    too: the search for a repeat that does not exist costs a little, and changes nothing.
     """
     same = view.identity(events.core)
     new = view.new(events.landed).select(*same)
     numbered = new.withColumn("number", _number(same))
     numbers = numbered.groupBy("number").count().where("count > 1").select("number")
     twice = numbered.join(numbers, "number", "left_semi")
-    # The smaller side may be hashed: of a semi join it could only be that of the new ones.
+    # An inner join can hash the smaller side; a semi join could only hash the new ids.
     known = _held_by_live(view, events, days).select(*same).join(new, same).withColumn(IS_LIVE, F.lit(True))
     both = twice.select(*same, F.lit(False).alias(IS_LIVE)).unionByName(known)
     return both.groupBy(*same).agg(F.max(IS_LIVE).alias(IS_LIVE))
@@ -156,8 +156,8 @@ def _number(columns: Iterable[str]) -> Column:
 def _versions(view: View, events: Events, days: set[date], repeated: DataFrame) -> DataFrame:
     """Return the rows that decide what the core row of a repeated id is, as they were landed; of expired days none.
 
-    Where live rows are whole, the least of all rows of an id is the least of the new ones and of the one that had won
-    until then, which the live table has. Else all that was landed is looked at.
+    Where live rows are whole, the least of all rows of an id is the least of its new rows and of the row that had won
+    before, which the live table has. Else all landed rows are read.
     """
     same, columns = view.identity(events.core), _event_columns(view, events)
     kept = among(view.day(events.core), {day for day in days if day > view.expired})

@@ -1,4 +1,4 @@
-"""Progress of the live tables: each one's newest commit says what it was brought up to, so nothing else has to.
+"""Progress of the live tables: the newest commit of each table says how far it has followed; no other state is kept.
 
 A crash, a lost checkpoint or a pause changes nothing: the next step goes on from what stands in the tables.
 """
@@ -34,7 +34,7 @@ class Progress:
 
     Attributes:
         read: by landed dataset, the landing number up to which its rows were taken, included.
-        since: the same before the commit: its rows are of the landings after it.
+        since: the same before the commit: the rows of the commit are of the landings after that number.
         as_of: the instant that its labels are as of.
         expired: days up to this one were removed.
         made_by: version of the contract, version of the code.
@@ -47,7 +47,7 @@ class Progress:
     made_by: tuple[str, ...] = ()
 
     def to_summary(self) -> dict[str, str]:
-        """Return the snapshot properties that carry it."""
+        """Return the snapshot properties that carry the progress."""
         return {PROGRESS: to_text(self)}
 
     @classmethod
@@ -60,24 +60,24 @@ _NOTHING = Progress({})
 
 
 def is_progress(summary: Mapping[str, str]) -> bool:
-    """Whether a commit says how far a live table was brought."""
+    """Whether a commit says how far a live table has followed."""
     return PROGRESS in summary
 
 
 def marker_in(summary: Mapping[str, str]) -> str | None:
-    """Return the name of the marker that a commit of this summary is; None where it is no progress of a live table."""
+    """Return the name of the marker that a commit is, by its summary; None where it is no progress of a live table."""
     return MARKER if is_progress(summary) else None
 
 
 def progress(lake: Lake, dataset: str) -> Progress:
-    """Return how far the live table of a dataset was brought, from the commits of its own main."""
+    """Return how far the live table of a dataset has followed, from the commits of its own main."""
     return progress_in(lake.table(live_name(dataset))) if lake.exists(live_name(dataset)) else _NOTHING
 
 
 def progress_in(table: "Table") -> Progress:
-    """Return the same of a loaded table: what its head then holds."""
-    found = markers.summary(table, MARKER, is_progress)
-    return Progress.from_summary(found) if found is not None else _NOTHING
+    """Return how far a loaded live table has followed, from the commits of main when it was loaded."""
+    summary = markers.summary(table, MARKER, is_progress)
+    return Progress.from_summary(summary) if summary is not None else _NOTHING
 
 
 def next_stop(lake: Lake, sources: Collection[str], read: Mapping[str, int], rows: int) -> dict[str, int]:
@@ -89,17 +89,17 @@ def next_stop(lake: Lake, sources: Collection[str], read: Mapping[str, int], row
         lake: the lake.
         sources: the landed datasets.
         read: the landing numbers that the last step went to.
-        rows: as many rows a step takes, but where one landing has more.
+        rows: how many rows a step takes, unless one landing has more.
     """
     waiting = {dataset: landed_files.landed_after(lake, dataset, read.get(dataset, 0)) for dataset in sources}
     stops, taken = {dataset: read.get(dataset, 0) for dataset in sources}, 0
-    for landing in merge(*waiting.values(), key=lambda one: one.received_ts):
+    for landing in merge(*waiting.values(), key=lambda landed: landed.received_ts):
         if taken and taken + landing.rows_landed > rows:
             break
         stops[landing.dataset], taken = landing.landing_seq, taken + landing.rows_landed
-    for dataset, found in waiting.items():
-        if not found or stops[dataset] == found[-1].landing_seq:
-            # Of what no commit and no register tells, all is taken.
+    for dataset, landings in waiting.items():
+        if not landings or stops[dataset] == landings[-1].landing_seq:
+            # Landings that neither commits nor the register name are all taken.
             stops[dataset] = landing_seq(lake.table(dataset))
     return stops
 
@@ -107,7 +107,7 @@ def next_stop(lake: Lake, sources: Collection[str], read: Mapping[str, int], row
 def watermark(lake: Lake, read: Mapping[str, int]) -> datetime | None:
     """Return the instant before which the events of all sources have arrived, as their contracts say; None: unknown.
 
-    It moves with the received times of what was landed last: a source that is silent holds it, and so does one of which
+    It moves with the received times of what was landed last: a silent source holds it back, and so does a source whose
     old events are landed again.
 
     Args:
@@ -115,15 +115,17 @@ def watermark(lake: Lake, read: Mapping[str, int]) -> datetime | None:
         read: the landing number of each source up to which to look.
     """
     known = [_declared(lake, dataset, through) for dataset, through in read.items()]
-    return None if None in known else min(one for one in known if one is not None)
+    return None if None in known else min(instant for instant in known if instant is not None)
 
 
 def _declared(lake: Lake, dataset: str, through: int) -> datetime | None:
-    newest = next((one for one in landed_files.landed_newest(lake, dataset) if one.landing_seq <= through), None)
+    newest = next(
+        (landing for landing in landed_files.landed_newest(lake, dataset) if landing.landing_seq <= through), None
+    )
     if newest is None:
         return None
     table = lake.table(dataset)
     received = [upper_instant(table, file, RECEIVED) for file in added_files(table, newest.snapshot_id)]
     # A producer's clock that is ahead must not end windows early.
-    instants = [min(one, newest.received_ts) for one in received if one is not None]
+    instants = [min(instant, newest.received_ts) for instant in received if instant is not None]
     return max(instants) - lake.registry.get(dataset).source_delay if instants else None

@@ -14,12 +14,12 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Tick:
-    """A landed batch, a following of the live tables, a pause or a resumption; what it does not have is None or empty.
+    """A landed batch, an update of the live tables, a pause or a resumption; fields of the others are None or empty.
 
     Attributes:
         offsets: the next offset of each `topic/partition` that the batch had records of.
-        rows_landed: of a landed batch, as `rows_quarantined`.
-        as_of: of a following.
+        rows_landed: the rows of a landed batch, as `rows_quarantined`.
+        as_of: the instant that the labels are as of after an update.
         lag_s: how long the oldest record had waited when it was landed, or when the live tables had it, in seconds.
         seconds: of each step: `land`, `live`.
     """
@@ -45,7 +45,7 @@ def record(lake: Lake, tick: Tick) -> None:
 
 def ticks(lake: Lake, since: datetime = _LONG_AGO) -> list[Tick]:
     """Return the ticks from an instant on, oldest first."""
-    return _found(lake, f"recorded_ts >= '{since.isoformat()}'")
+    return _ticks_where(lake, f"recorded_ts >= '{since.isoformat()}'")
 
 
 def paused(lake: Lake) -> Tick | None:
@@ -56,14 +56,14 @@ def paused(lake: Lake) -> Tick | None:
 
 def resumed(lake: Lake) -> datetime | None:
     """Return when somebody last let the stream go on."""
-    words = [one.recorded_ts for one in _found(lake, "state in ('resumed')")]
+    words = [tick.recorded_ts for tick in _ticks_where(lake, "state in ('resumed')")]
     return max(words, default=None)
 
 
 def _last_word(lake: Lake) -> Tick | None:
-    words = _found(lake, "state in ('paused', 'resumed')")
+    words = _ticks_where(lake, "state in ('paused', 'resumed')")
     return words[-1] if words else None
 
 
-def _found(lake: Lake, wanted: str) -> list[Tick]:
+def _ticks_where(lake: Lake, wanted: str) -> list[Tick]:
     return sorted(_REGISTER.rows(lake, wanted), key=lambda tick: tick.recorded_ts)

@@ -1,7 +1,7 @@
-"""Repair of live days, and their end: both under the stream's lease, each table in one commit.
+"""Repair and expiry of live days: both under the stream's lease, each table in one commit.
 
-A repair derives the day anew by the transforms of the daily path, from all that the stream has read by now: rows of an
-older batch are never copied. A day ends when its batch has been mature for as long as the contract says.
+A repair derives the day again by the transforms of the daily path, from all that the stream has read by now: rows of an
+older batch are never copied. A day expires when its batch has been mature for as long as the contract says.
 """
 
 from dataclasses import replace
@@ -50,7 +50,7 @@ def _derive_again(lake: Lake, session: SparkSession, lease: Lease, dataset: str,
     done, contract = progress(lake, dataset), lake.registry.get(live_name(dataset))
     rows = _Derivation(lake, session, done).derive(dataset, day, day)
     with swapped(lake, contract.dataset, refs.head(lake.table(contract.dataset)), lease) as branch:
-        # Other days are still of who made them: what is stored of the table stays.
+        # The other days keep the rows of the versions that derived them, so the recorded progress stays as it is.
         replace_days(rows, lake.settings, contract, branch, day, day, done.to_summary() | lease.to_summary())
 
 
@@ -64,7 +64,7 @@ def _missing(lake: Lake, day: date) -> UsageError:
     expired = max((last for last in of_all if last), default=None)
     return UsageError(
         f"The live tables do not have {day}.",
-        next_step="Name a day that the stream has brought up and that has not expired; see `matinee stream status`.",
+        next_step="Name a day that the live tables have and that has not expired; see `matinee stream status`.",
         facts={"day": day, "expired": expired},
     )
 
@@ -76,7 +76,7 @@ class _Derivation:
         self._lake, self._session, self._done = lake, session, done
 
     def derive(self, dataset: str, first: date, last: date) -> DataFrame:
-        """Return the rows of the days: of raw datasets the landed ones, of others what is derived from its inputs."""
+        """Return the rows of the days: the landed rows of a raw dataset, the derived rows of any other."""
         contract = self._lake.registry.get(dataset)
         if contract.transform is None:
             head, column = refs.head(self._lake.table(dataset)), contract.day_column or ""
@@ -89,7 +89,7 @@ class _Derivation:
 
 
 def expire(settings: Settings) -> date | None:
-    """Remove the live days whose batch has been mature for long enough; return the last day that is gone.
+    """Remove the live days whose batch has been mature for long enough; return the last expired day.
 
     Raises:
         LeaseHeldError: ticks left no time for it; try again.

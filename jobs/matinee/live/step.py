@@ -1,7 +1,7 @@
-"""A step of a group of live tables: what was landed since the last one is put into them.
+"""A step of a group of live tables: it puts what was landed since the last step into the tables.
 
-Steps read the tables, and keep no state: a step that is repeated changes nothing, and after a kill the next one goes on
-from what the tables say. Days that have expired stay as they are: they are the daily path's.
+Steps read the tables, and keep no state: a repeated step changes nothing, and after a kill the next step goes on from
+what the tables say. Expired days stay as they are: only the daily path changes them.
 """
 
 from abc import ABC, abstractmethod
@@ -25,9 +25,9 @@ from matinee.table.catalog import Lake
 from matinee.table.leases.lease import Lease
 from matinee.table.swap import swapped
 
-#: As many rows a step takes: what lies back farther is caught up with in several.
+#: The number of rows that a step takes: a longer backlog takes several steps.
 STEP_ROWS = 3_000_000
-#: Whether the live table has a row otherwise; null where it has none of that key.
+#: Whether the live table has other values for a row; null where it has no row of that key.
 CHANGED = "is_changed"
 
 
@@ -44,15 +44,15 @@ class Step(ABC):
         lease: Lease | None,
     ) -> None:
         self._lake, self._group, self._before, self._lease = lake, group, before, lease
-        instants = [*(one.as_of for one in before.values()), watermark(lake, read)]
-        self._as_of = max((one for one in instants if one), default=None)
+        instants = [*(done.as_of for done in before.values()), watermark(lake, read)]
+        self._as_of = max((instant for instant in instants if instant), default=None)
         self._view = View(
             lake,
             session,
             pins={name: refs.head(lake.table(name)) for name in (*group.sources, *group.tables)},
-            since={name: min(one.read.get(name, 0) for one in before.values()) for name in group.sources},
+            since={name: min(done.read.get(name, 0) for done in before.values()) for name in group.sources},
             read=read,
-            expired=max((one.expired for one in before.values() if one.expired), default=date.min),
+            expired=max((done.expired for done in before.values() if done.expired), default=date.min),
         )
 
     @classmethod
@@ -71,7 +71,7 @@ class Step(ABC):
             yield from (landing for landing in landed if landing.landing_seq <= until)
 
     def _marked(self, dataset: str, rows: DataFrame, live: DataFrame) -> DataFrame:
-        """Return rows as they are to be, and of each whether the live table has it otherwise."""
+        """Return rows as they are to be, and for each row whether the live table has other values."""
         contract = self._lake.registry.get(dataset)
         same = [contract.day_column or "", *contract.key_columns]
         values = F.struct(*(name for name in contract.column_names if name not in same))
@@ -83,7 +83,7 @@ class Step(ABC):
     def _put(self, dataset: str, new: DataFrame, changed: DataFrame) -> None:
         """Put rows into a live table: main moves once, to a commit that says what the table holds now.
 
-        New ones are appended, and not looked for in it.
+        New rows are appended: the table is not searched for them.
         """
         contract, before = self._lake.registry.get(live_name(dataset)), self._before[dataset]
         settings, day = self._lake.settings, F.col(contract.day_column or "").alias("day")
@@ -101,10 +101,10 @@ class Step(ABC):
 
 
 def next_step(lake: Lake, session: SparkSession, group: Group, lease: Lease | None = None) -> Step | None:
-    """Return the step of a group that comes next, under a lease; None where its tables hold all that is landed."""
+    """Return the next step of a group, under a lease; None where its tables hold all that is landed."""
     before = {dataset: progress(lake, dataset) for dataset in group.datasets}
     stops = [next_stop(lake, group.sources, done.read, STEP_ROWS) for done in before.values()]
-    # After a kill between two tables the one that is behind comes first, up to where the other one is.
+    # After a kill between two tables, the table that is behind goes first, up to where the other table is.
     read = {name: min(stop[name] for stop in stops) for name in group.sources}
     read = {name: max(read[name], *(done.read.get(name, 0) for done in before.values())) for name in group.sources}
     if all(done.read.get(name, 0) == read[name] for done in before.values() for name in group.sources):
@@ -114,5 +114,5 @@ def next_step(lake: Lake, session: SparkSession, group: Group, lease: Lease | No
 
 
 def made_by(contract: Contract) -> tuple[str, str]:
-    """Return the versions of contract and code that a step's rows are made by."""
+    """Return the versions of contract and code that derive a step's rows."""
     return contract.version, __version__

@@ -1,8 +1,8 @@
 """A tick of the stream: a source lands what it holds by now, then the live tables follow what is landed.
 
-The two know nothing of each other: the live tables follow a landing whoever made it, and each call is recorded by
-itself. Kafka's batches are Spark's, what is done with one asks the tables: where Spark's checkpoint is lost the query
-begins with the oldest records, and adds nothing that is there already.
+The two parts are independent: the live tables follow a landing whoever made it, and each part is recorded by itself.
+Spark forms the batches of Kafka's records, but the tables say which records are new: where Spark's checkpoint is lost,
+the query begins with the oldest records, and adds nothing that is there already.
 """
 
 import json
@@ -30,7 +30,7 @@ from matinee.errors import (
 )
 from matinee.landing.ingest import ingest, landable
 from matinee.landing.micro_batch import Landed, land_batch
-from matinee.live.catch_up import bring_up
+from matinee.live.catch_up import update_live
 from matinee.live.checkpoint import checkpoint_of, note_landed, query_id, remove_lost
 from matinee.live.groups import groups
 from matinee.live.lease import lease_of, streaming
@@ -65,7 +65,7 @@ class Topics:
         """Run one query until it has taken what the topics held when it began.
 
         Raises:
-            TopicChangedError: a topic is not the one whose records were landed, or ends before them.
+            TopicChangedError: a topic is not the topic whose records were landed, or ends before them.
         """
         refuse_other_topics(lease.lake, self.servers)
         checkpoint = checkpoint_of(settings)
@@ -95,7 +95,7 @@ class Folder:
     Attributes:
         path: of the folder.
         seen: the files that this process does not read again.
-        landings: the snapshot of the register of landings that knows those of them that were landed.
+        landings: the snapshot of the register of landings that has the landed files among `seen`.
     """
 
     path: Path
@@ -103,13 +103,13 @@ class Folder:
     landings: int | None = None
 
     def take(self, settings: Settings, lease: Lease, session: SparkSession) -> None:
-        """Land the files that were not there before; what is refused is told, and not tried again until it changes."""
+        """Land the files that were not there before; a refused file is told, and not tried again until it changes."""
         self._forget_lost(lease.lake)
         words = (*landable(lease.lake.registry), MANIFEST)
-        found = {
+        marks = {
             file: mark for file in sorted(self.path.iterdir()) if (mark := _mark(file)) and file.name.startswith(words)
         }
-        new = [file for file, mark in found.items() if mark not in self.seen]
+        new = [file for file, mark in marks.items() if mark not in self.seen]
         if not new:
             return
         lease.renew()
@@ -121,18 +121,18 @@ class Folder:
             except (LandingRefusedError, RetiredError) as error:
                 refused = str(error)
         landings = _landings(lease.lake)
-        # Leases are of the catalog: of one that took its place since the register was looked at, this is refused.
+        # Leases are kept in the catalog: if another catalog took its place since the look at the register, this fails.
         lease.renew()
         self.landings = next(iter(landings), None)
-        self.seen.update(found[file] for file in new)
+        self.seen.update(marks[file] for file in new)
         fresh = [report.rows for report in reports if report.details["already"] == "no"]
-        rows, bad = (sum(getattr(one, name) for one in fresh) for name in ("out", "quarantined"))
+        rows, bad = (sum(getattr(counts, name) for counts in fresh) for name in ("out", "quarantined"))
         done = Tick("ran", reason=refused, rows_landed=rows, rows_quarantined=bad, seconds=seconds)
         if rows or bad or refused:  # Files that were landed before, in another process, are no batch.
             record(lease.lake, done)
 
     def _forget_lost(self, lake: Lake) -> None:
-        """Forget what was seen where the register no longer leads back to that: an older catalog may be there."""
+        """Forget the seen files if the register no longer has the known snapshot: an older catalog may be restored."""
         if self.landings is None:
             return
         landings = _landings(lake)
@@ -149,7 +149,7 @@ def _landings(lake: Lake) -> list[int]:
 
 
 def _mark(file: Path) -> tuple[str, int, int] | None:
-    with suppress(FileNotFoundError):  # It may go meanwhile.
+    with suppress(FileNotFoundError):  # The file may be removed meanwhile.
         state = file.stat()
         return (file.name, state.st_size, state.st_mtime_ns) if file.is_file() else None
     return None
@@ -173,7 +173,7 @@ def source_of(servers: str | None, folder: Path | None) -> Source:
 
 
 def tick(settings: Settings, source: Source) -> list[Tick]:
-    """Land what a source holds by now and let the live tables follow; return what was done, landings and followings.
+    """Land what a source holds by now and let the live tables follow; return the ticks of landings and updates.
 
     Raises:
         LeaseHeldError: another process ticks.
@@ -200,20 +200,20 @@ def tick(settings: Settings, source: Source) -> list[Tick]:
 
 
 def follow(lease: Lease, session: SparkSession, begun: datetime) -> None:
-    """Bring the live tables up to what is landed, by whomever; record that, where something was to be done.
+    """Update the live tables to what is landed, whoever landed it; record the update if anything was to be done.
 
     Args:
-        lease: that is held.
-        session: of Spark.
-        begun: since when landings are recorded that tell how long their records have waited.
+        lease: the lease that is held.
+        session: the session of Spark.
+        begun: landings that were recorded from then on tell how long their records have waited.
 
     Raises:
-        StreamPausedError: what is landed is not what its contract says; the pause is recorded.
+        StreamPausedError: a landing is not what its contract says; the pause is recorded.
     """
     lake, seconds = lease.lake, dict[str, float]()
     try:
         with timed(seconds, "live"):
-            steps = bring_up(lake, session, lease)
+            steps = update_live(lake, session, lease)
     except StreamPausedError as error:
         record(lake, Tick("paused", reason=error.message, seconds=seconds))
         raise
@@ -221,7 +221,11 @@ def follow(lease: Lease, session: SparkSession, begun: datetime) -> None:
         instants = [progress(lake, group.datasets[-1]).as_of for group in groups(lake.registry)]
         as_of = min((instant for instant in instants if instant), default=None)
         now, landed = stamp(), ticks(lake, begun)
-        waited = [one.lag_s + (now - one.recorded_ts).total_seconds() for one in landed if one.lag_s is not None]
+        waited = [
+            landing.lag_s + (now - landing.recorded_ts).total_seconds()
+            for landing in landed
+            if landing.lag_s is not None
+        ]
         record(lake, Tick("ran", as_of=as_of, lag_s=max(waited, default=None), seconds=seconds))
 
 
@@ -230,13 +234,13 @@ def _refuse_paused(lake: Lake) -> None:
     if pause is not None:
         raise StreamPausedError(
             f"The stream is paused since {pause.recorded_ts:%Y-%m-%d %H:%M:%SZ}: {pause.reason}.",
-            next_step="Mend the cause, then `matinee stream resume`.",
+            next_step="Remove the cause, then `matinee stream resume`.",
             facts={"since": pause.recorded_ts, "reason": pause.reason},
         )
 
 
 def _batch(settings: Settings, servers: str, checkpoint: str, held: tuple[str, int], batch: DataFrame, _: int) -> None:
-    """Do one micro-batch; runs beside the engine, in a process of its own, while a holder has the lease."""
+    """Land one micro-batch; runs beside the engine, in a process of its own, while a holder has the lease."""
     session, lake = batch.sparkSession, Lake.open(settings)
     _refuse_paused(lake)
     lease = lease_of(lake, *held)
@@ -251,10 +255,10 @@ def _batch(settings: Settings, servers: str, checkpoint: str, held: tuple[str, i
     finally:
         batch.unpersist()
     note_landed(lease, Path(checkpoint))
-    rows, bad = (sum(getattr(one, name) for one in landed) for name in ("rows", "bad"))
+    rows, bad = (sum(getattr(landing, name) for landing in landed) for name in ("rows", "bad"))
     if rows:  # Records that were landed before, or of transactions that were aborted, are no batch.
-        offsets = {name: until for one in landed for name, until in one.offsets.items()}
-        lag_s = (stamp() - min(one.oldest for one in landed if one.oldest)).total_seconds()
+        offsets = {name: until for landing in landed for name, until in landing.offsets.items()}
+        lag_s = (stamp() - min(landing.oldest for landing in landed if landing.oldest)).total_seconds()
         done = Tick("ran", offsets=offsets, rows_landed=rows - bad, rows_quarantined=bad, lag_s=lag_s, seconds=seconds)
         record(lake, done)
 

@@ -1,4 +1,4 @@
-"""Topics that are not those whose records were landed: offsets of one say nothing of another of the same name."""
+"""Topics that were replaced after their records were landed: offsets of a topic say nothing of its successor."""
 
 import shutil
 from collections.abc import Mapping
@@ -20,41 +20,45 @@ def topics(lake: Lake) -> dict[str, str]:
     """Return the datasets whose rows are records of a topic, by the topic; not those that were retired.
 
     Raises:
-        UsageError: there are none.
+        UsageError: there are no such datasets.
     """
     retired = gone(lake)
-    found = {one.topic: one.dataset for one in lake.registry.all() if one.topic and one.dataset not in retired}
-    if not found:
+    datasets = {
+        contract.topic: contract.dataset
+        for contract in lake.registry.all()
+        if contract.topic and contract.dataset not in retired
+    }
+    if not datasets:
         raise UsageError(
             "No contract names a topic whose records are landed.",
             next_step="Name one in a contract of landed events: `source: {topic: NAME}`.",
         )
-    return found
+    return datasets
 
 
 def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
-    """Return the identity of each topic; of one that its brokers do not tell, the one that was recorded.
+    """Return the identity of each topic: as its brokers tell, else as it was recorded.
 
     Raises:
-        TopicChangedError: a topic has another identity than the one whose records were landed.
+        TopicChangedError: a topic has another identity than the topic whose records were landed.
         EngineFailedError: the brokers do not answer.
     """
     datasets = topics(lake)
-    found = topic_ids(servers, sorted(datasets))
+    identities = topic_ids(servers, sorted(datasets))
     for topic, dataset in datasets.items():
         for table in (dataset, QUARANTINE):
             last = offsets.last_streamed(lake, table, dataset)
-            # An older version recorded none: what it landed counts as of the topic that is there.
+            # An older version recorded no identity: its landings count as landings of the present topic.
             recorded = last.topic_id if last else ""
-            if recorded and found.setdefault(topic, recorded) != recorded:
+            if recorded and identities.setdefault(topic, recorded) != recorded:
                 raise TopicChangedError(
-                    f"Topic {topic} is not the one whose records {table} has: it was made anew, or these are other "
-                    f"brokers (it was {recorded}, it is {found[topic]}).",
-                    next_step="Name the right brokers; or, if it was made anew, `matinee stream accept-topics` takes "
+                    f"Topic {topic} is not the one whose records {table} has: it was recreated, or these are other "
+                    f"brokers (it was {recorded}, it is {identities[topic]}).",
+                    next_step="Name the right brokers; or, if it was recreated, `matinee stream accept-topics` takes "
                     "it from its first record on.",
-                    facts={"topic": topic, "recorded": recorded, "found": found[topic]},
+                    facts={"topic": topic, "recorded": recorded, "found": identities[topic]},
                 )
-    return found
+    return identities
 
 
 def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
@@ -65,7 +69,7 @@ def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
         ends: by topic, the end of each partition.
 
     Raises:
-        TopicChangedError: one ends before the offset up to which its records were landed.
+        TopicChangedError: a topic ends before the offset up to which its records were landed.
     """
     for topic, dataset in topics(lake).items():
         for name, until in offsets.landed_through(lake, dataset, dataset).items():
@@ -73,15 +77,15 @@ def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
             if end < until:
                 raise TopicChangedError(
                     f"Topic partition {name} ends at offset {end}, but {dataset} has its records up to {until}.",
-                    next_step="Was it made anew, are these other brokers? The page of `events_stream` says what to do.",
+                    next_step="Was it recreated, are these other brokers? The page of `events_stream` says what to do.",
                     facts={"partition": name, "end": end, "landed_through": until},
                 )
 
 
 def accept_topics(settings: Settings, servers: str) -> list[str]:
-    """Take the topics that were made anew from their first record on; return their names.
+    """Take the topics that were recreated from their first record on; return their names.
 
-    What the old ones had and nobody had read is not there any more; what was landed of them stays.
+    Records of the old topics that nobody had read are lost; records that were landed stay.
 
     Raises:
         LeaseHeldError: ticks left no time for it; try again.
@@ -96,14 +100,14 @@ def accept_topics(settings: Settings, servers: str) -> list[str]:
             for table in (QUARANTINE, dataset):
                 last = offsets.last_streamed(lake, table, dataset)
                 if last is not None and last.topic_id not in ("", identity):
-                    _begin_anew(lake, table, last, topic, identity)
+                    _start_over(lake, table, last, topic, identity)
                     accepted.append(topic)
-        # It goes on at offsets of the old topics, which the new ones may not have.
+        # The checkpoint goes on at offsets of the old topics, which the new topics may not have.
         shutil.rmtree(checkpoint_of(settings), ignore_errors=True)
     return sorted(set(accepted))
 
 
-def _begin_anew(lake: Lake, table: str, last: Landing, topic: str, identity: str) -> None:
+def _start_over(lake: Lake, table: str, last: Landing, topic: str, identity: str) -> None:
     begun = Landing(
         dataset=last.dataset,
         file=f"{topic} from its first record on",

@@ -1,7 +1,7 @@
-"""Upkeep of the tables that a stream writes to all day: small files are gathered, old snapshots go, between two ticks.
+"""Upkeep of the tables that a stream writes to all day: between two ticks, small files are compacted, snapshots expire.
 
-The nightly upkeep does the same; by then a tick would have to open thousands of files. The register of ticks keeps
-itself small.
+The nightly upkeep does the same, but until then a tick would have to open thousands of files. The register of ticks
+keeps itself small.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from matinee.table.leases.lease import Lease
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-#: It is time after so many steps.
+#: Upkeep is due after so many steps.
 STEPS = 40
 
 
 def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
-    """Compact and expire the tables of the stream, if it is time; `begun`: when the tick did."""
+    """Compact and expire the tables of the stream, if it is time; the tick began at `begun`."""
     due = [group for group in groups(lease.lake.registry) if is_time(lease.lake, group.tables[-1], begun)]
     if not due:
         return
@@ -39,17 +39,17 @@ def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
 
 
 def is_time(lake: Lake, dataset: str, begun: datetime) -> bool:
-    """Whether the steps since an instant are those that made another so many since the last compaction.
+    """Whether the steps from `begun` on completed another `STEPS` steps since the last compaction.
 
-    A table that is not worth it stays as it is, and is looked at again after as many steps.
+    A table that is not worth a compaction stays as it is, and is looked at again after as many steps.
     """
     steps = list(_steps_ms(lake.table(dataset)))
-    before = sum(one < begun.timestamp() * 1000 for one in steps)
+    before = sum(step_ms < begun.timestamp() * 1000 for step_ms in steps)
     return len(steps) // STEPS != before // STEPS
 
 
 def _steps_ms(table: "Table") -> Iterator[int]:
-    """Yield when the steps since the last compaction were: each begins with what it appends."""
+    """Yield the time of each step since the last compaction, in milliseconds: each step begins with an append."""
     from pyiceberg.table.snapshots import Operation
 
     for snapshot_id in refs.ancestry(table):

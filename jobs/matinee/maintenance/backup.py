@@ -1,7 +1,7 @@
 """Backup: what would be lost with the catalog: which tables there are, where their pointers stand, and the leases.
 
-Rows, metadata and registers lie in the warehouse, which has copies of its own; the backup names their newest state. It
-is taken while others write: of each table it holds one state, and `maintenance.restoration` goes on from there.
+Rows, metadata and registers lie in the warehouse, which has copies of its own; the backup names their newest state. The
+backup is taken while others write: it holds one state of each table, and `maintenance.restoration` goes on from there.
 """
 
 import hashlib
@@ -38,14 +38,14 @@ class Pointer(_Frozen):
 
 
 class Backup(_Frozen):
-    """What stands in a backup.
+    """The content of a backup.
 
     Attributes:
-        backup_version: of this form.
-        code_version: that took it.
-        taken_ts: when.
-        warehouse: of the tables.
-        tables: their pointers.
+        backup_version: the version of this form.
+        code_version: the version of the code that took the backup.
+        taken_ts: when the backup was taken.
+        warehouse: the warehouse of the tables.
+        tables: the pointers of the tables.
         leases: the number of each lease's last holder; who holds it is not kept.
     """
 
@@ -65,13 +65,13 @@ def take(lake: Lake, taken_ts: datetime) -> Backup:
     """
     with catalog_errors():
         names = lake_format.known_tables(lake)
-        found = tuple(pointer for name in names if (pointer := _pointer(lake, name)) is not None)
+        pointers = tuple(pointer for name in names if (pointer := _pointer(lake, name)) is not None)
         leases = {name: entry.number for name, entry in sorted(store_of(lake).entries().items())}
         return Backup(
             code_version=__version__,
             taken_ts=taken_ts,
             warehouse=lake.settings.warehouse_uri,
-            tables=found,
+            tables=pointers,
             leases=leases,
         )
 
@@ -81,13 +81,13 @@ def _pointer(lake: Lake, dataset: str) -> Pointer | None:
     if dataset in lake.registry.contracts:
         refuse_foreign(table)
     elif not is_own(table):
-        return None  # Another's, in a catalog that serves others, too.
+        return None  # A table of somebody else, in a shared catalog.
     uuid = str(table.metadata.table_uuid)
     return Pointer(dataset=dataset, uuid=uuid, location=table.location(), metadata_file=table.metadata_location)
 
 
 def write(backup: Backup, folder: Path) -> Path:
-    """Write a backup to a folder, over the one that is there, whole or not at all; only its owner can read it."""
+    """Write a backup to a folder, over an earlier backup, whole or not at all; only the owner can read the file."""
     body = backup.model_dump(mode="json")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target, waiting = folder / FILE, folder / f".{FILE}.{os.getpid()}"
@@ -111,13 +111,13 @@ def read(folder: Path) -> Backup:
     """Read the backup of a folder.
 
     Raises:
-        RestoreRefusedError: there is none, it is not whole, or a later version took it in a form of its own.
+        RestoreRefusedError: there is no backup, it is not whole, or a later version took it in a form of its own.
     """
     file = folder / FILE
     try:
-        found = json.loads(file.read_text())
-        body = found["backup"]
-        if found["sha256"] != _checksum(body):
+        document = json.loads(file.read_text())
+        body = document["backup"]
+        if document["sha256"] != _checksum(body):
             raise ValueError("its checksum is not that of its content")
         return Backup.model_validate(body)
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:

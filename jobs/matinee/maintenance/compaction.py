@@ -1,9 +1,10 @@
 """Compaction beside other writers: cells of many files are rewritten into few, slice by slice, each proven on its own.
 
-A slice is some cells of one day that nobody else is at work on (`ledger.open_branches`), so small that it should be
-done before others commit again (`maintenance.slices`). It is rewritten on a branch, its rows are proven to be the same,
-the proof is recorded, and only then `main` moves: by its pointer, or not at all. Where `main` moved meanwhile the slice
-is done again on what is there then. A kill leaves at most a branch, and a record of something that `main` never had.
+A slice is some cells of one day that nobody else is at work on (`ledger.open_branches`), so few that the slice should
+be done before others commit again (`maintenance.slices`). Compaction rewrites a slice on a branch, proves that its rows
+are the same, records the proof, and only then moves `main` to the branch, or not at all. Where `main` moved meanwhile,
+the slice is compacted again on the new `main`. A kill leaves at most a branch, and the record of a compaction that
+`main` never had.
 """
 
 import logging
@@ -39,19 +40,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 TRIES = 3
-#: How many of the last commits of others tell how far apart they usually are.
+#: From how many of the last commits of others the usual gap between them is taken.
 RECENT_COMMITS = 20
 
 
 def compact(settings: Settings, dataset: str) -> Report:
-    """Rewrite the cells of a dataset that are worth it, best first; those with an open branch are left alone.
+    """Rewrite the cells of a dataset that are worth it, best first; cells with an open branch are left alone.
 
-    Of what is not kept by day, as registers and the quarantine, small files are gathered (`table.registers`). A slice
-    during each of whose tries `main` moved is given up: the next night finds it again.
+    In datasets that are not kept by day, such as registers and the quarantine, small files are gathered
+    (`table.registers`). A slice is given up if `main` moved during each of its tries: the next night plans it again.
 
     Raises:
         ConservationError: the rows of a slice are not the same after the rewrite; `main` did not move.
-        CommitConflictError: others committed to what is not kept by day all the time.
+        CommitConflictError: others kept committing to a dataset that is not kept by day.
     """
     lake = Lake.open(settings)
     contract = lake.registry.get(dataset)
@@ -67,32 +68,32 @@ def compact(settings: Settings, dataset: str) -> Report:
     with spark_session(settings) as spark:
         for wanted in planned:
             try:
-                found = compact_slice(spark, lake, contract, wanted)
+                compaction = compact_slice(spark, lake, contract, wanted)
             except CommitConflictError as error:
                 log.warning("%s", error)
                 given_up += 1
             else:
-                done += [found] if found else []
+                done += [compaction] if compaction else []
     return _report(dataset, done, given_up)
 
 
 def _report(dataset: str, done: list[Compaction], given_up: int) -> Report:
     details: dict[str, str | int] = {
         "slices": len(done),
-        "cells": sum(len(one.cells) for one in done),
-        "files_before": sum(one.files_before for one in done),
-        "files_after": sum(one.files_after for one in done),
-        "bytes_before": sum(one.bytes_before for one in done),
-        "bytes_after": sum(one.bytes_after for one in done),
+        "cells": sum(len(compaction.cells) for compaction in done),
+        "files_before": sum(compaction.files_before for compaction in done),
+        "files_after": sum(compaction.files_after for compaction in done),
+        "bytes_before": sum(compaction.bytes_before for compaction in done),
+        "bytes_after": sum(compaction.bytes_after for compaction in done),
         "given_up": given_up,
     }
-    days = tuple(sorted({one.day for one in done}))
-    seconds = {"rewrite": round(sum(one.seconds for one in done), 3)}
+    days = tuple(sorted({compaction.day for compaction in done}))
+    seconds = {"rewrite": round(sum(compaction.seconds for compaction in done), 3)}
     return Report(step="compact", dataset=dataset, days=days, details=details, seconds=seconds)
 
 
 def plan_compaction(lake: Lake, contract: Contract) -> list[PlannedSlice]:
-    """Return the slices of a dataset kept by day that are worth it now, best first."""
+    """Return the slices of a dataset kept by day that are worth a rewrite now, best first."""
     limit = slice_bytes(_commits_of_others(lake, contract.dataset), compactions.measured(lake, contract.dataset))
     return plan_slices(free_cells(lake, contract), limit)
 
@@ -101,28 +102,31 @@ def _commits_of_others(lake: Lake, dataset: str) -> list[int]:
     from pyiceberg.table.snapshots import Operation
 
     table = lake.table(dataset)
-    snapshots = (table.metadata.snapshot_by_id(one) for one in refs.ancestry(table))
-    # What main was moved past in one go is one commit: a step of the stream appends and updates before it moves main.
-    moved = {one.snapshot_id for one in table.metadata.snapshot_log}
+    snapshots = (table.metadata.snapshot_by_id(snapshot_id) for snapshot_id in refs.ancestry(table))
+    # Snapshots that main passed in one move count as one commit: a step of the stream appends and updates, then moves.
+    moved = {entry.snapshot_id for entry in table.metadata.snapshot_log}
     others = [
-        one
-        for one in snapshots
-        if one and one.summary and one.summary.operation != Operation.REPLACE and one.snapshot_id in moved
+        snapshot
+        for snapshot in snapshots
+        if snapshot
+        and snapshot.summary
+        and snapshot.summary.operation != Operation.REPLACE
+        and snapshot.snapshot_id in moved
     ]
-    return [one.timestamp_ms for one in others[:RECENT_COMMITS]]
+    return [snapshot.timestamp_ms for snapshot in others[:RECENT_COMMITS]]
 
 
 def free_cells(lake: Lake, contract: Contract, day: date | None = None) -> list[CellFiles]:
     """Return the cells of `main` (of one day, or of all) that no open branch changes.
 
-    Other compactions are no such branch: what they change is the same rows, and `main` moves for one of them only.
+    Branches of other compactions do not count: they keep all rows, and `main` moves for only one of them.
     """
     table, column = lake.table(contract.dataset), contract.day_column or ""
-    work = [one for one in open_work(lake, contract.dataset) if not one.branch.startswith(names.COMPACT)]
+    others = [work for work in open_work(lake, contract.dataset) if not work.branch.startswith(names.COMPACT)]
     main = refs.head(table)
     files = data_files(table, column, snapshot_id=main, first=day, last=day)
-    found = _cells(table, contract, files)
-    return [cell for cell in found if not any(one.touches(cell.day, cell.bucket) for one in work)]
+    cells = _cells(table, contract, files)
+    return [cell for cell in cells if not any(work.touches(cell.day, cell.bucket) for work in others)]
 
 
 def _cells(table: "Table", contract: Contract, files: "Iterable[DataFile]") -> list[CellFiles]:
@@ -143,7 +147,7 @@ def _cells(table: "Table", contract: Contract, files: "Iterable[DataFile]") -> l
 
 
 def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice) -> Compaction | None:
-    """Rearrange a slice and move `main` to it; None where none of its cells is free or worth it any more.
+    """Rewrite a slice and move `main` to it; return None where none of its cells is free or worth it any more.
 
     Raises:
         CommitConflictError: `main` moved during each of several tries.
@@ -174,13 +178,13 @@ def _attempt(spark: SparkSession, lake: Lake, contract: Contract, wanted: Planne
     main = refs.head(table)
     refs.create_branch(table, branch, main)
     faults.reach("compact.after_branch")
-    found = _rewrite_and_prove(spark, lake, contract, wanted, branch, main)
-    compactions.record(lake, found)
+    compaction = _rewrite_and_prove(spark, lake, contract, wanted, branch, main)
+    compactions.record(lake, compaction)
     faults.reach("compact.after_record")
-    refs.publish_snapshot(lake.table(contract.dataset), found.snapshot_id, expected=main)
+    refs.publish_snapshot(lake.table(contract.dataset), compaction.snapshot_id, expected=main)
     faults.reach("compact.after_move")
     refs.let_go(lake.table(contract.dataset), branch)
-    return found
+    return compaction
 
 
 def _rewrite_and_prove(
@@ -199,7 +203,7 @@ def _rewrite_and_prove(
     _refuse_others(table, old, new, branch)
     _refuse_changes(table, column, new, branch, before, after)
     sizes_before, sizes_after = (
-        [file.file_size_in_bytes for file in slice_files(table, column, one)] for one in (old, new)
+        [file.file_size_in_bytes for file in slice_files(table, column, state)] for state in (old, new)
     )
     return Compaction(
         dataset=dataset,
@@ -237,7 +241,7 @@ def _refuse_changes(
     cells = [bucket for bucket in before.keys() | after.keys() if before.get(bucket) != after.get(bucket)]
     if not cells and not outside:
         return
-    rows = [sum(count for count, _ in found.values()) for found in (before, after)]
+    rows = [sum(count for count, _ in hashes.values()) for hashes in (before, after)]
     raise ConservationError(
         f"Compaction changed {new.dataset} {new.first}: {rows[0]} rows before, {rows[1]} after, or other values, "
         f"in {len(cells)} cells; {outside} files of other cells.",

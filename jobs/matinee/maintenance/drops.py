@@ -1,7 +1,7 @@
 """Drops: whole event days that a contract's `keep` ends, counted back from the dataset's newest valid day.
 
-Days go from the oldest on, up to the first that somebody still needs (`maintenance.needs`); those from there on stay
-until nobody does. No clock decides which: a dataset that stands still loses nothing.
+Days are dropped from the oldest on, up to the first day that somebody still needs (`maintenance.needs`); this day and
+all later ones stay until nobody needs it. No clock decides which: a dataset without new days loses nothing.
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class Drop:
     """What the `keep` of a dataset asks for now.
 
     Attributes:
-        first: the first day that it leaves.
-        before: the days before this one go: `first`, or an earlier one that somebody needs.
-        days, rows: how many days and rows go.
-        kept: how many days with rows it would end, and stay for those in `needed`.
-        moves: whether the dataset begins later by it, or rows go.
+        first: the first day that `keep` leaves.
+        before: the days before this day are dropped: `first`, or an earlier day that somebody needs.
+        days, rows: how many days and rows are dropped.
+        kept: how many days with rows `keep` would end, but stay because of `needed`.
+        moves: whether the drop removes rows, or lets the dataset begin later.
     """
 
     dataset: str
@@ -47,7 +47,7 @@ class Drop:
 
 
 def plan_drop(lake: Lake, dataset: str, now: datetime) -> Drop | None:
-    """Return what goes of a dataset; None where it keeps its days for ever, or none of them is valid."""
+    """Return what is dropped of a dataset; None where it keeps its days for ever, or no day is valid."""
     return _planned(lake, lake.registry.get(dataset), lake.table(dataset), now)
 
 
@@ -55,23 +55,23 @@ def drop(lake: Lake, dataset: str, now: datetime) -> Drop | None:
     """Drop the days that a dataset's `keep` ends and nobody needs, in one commit.
 
     Args:
-        lake: the lake; its ledger was just brought up to date.
-        dataset: of which a table exists.
-        now: the time that pins end by.
+        lake: the lake; its ledger was just updated.
+        dataset: a dataset whose table exists.
+        now: pins that end before this time do not count.
 
     Raises:
-        CommitConflictError: `main` moved first, each of many times; nothing was dropped.
+        CommitConflictError: `main` moved first in each of many tries; nothing was dropped.
     """
     contract = lake.registry.get(dataset)
 
     def once() -> Drop | None:
-        # Before the looks: who publishes since is a conflict. Who pins since holds the snapshot that has the days.
+        # Loaded before the checks: a later publication is a conflict, a later pin holds the snapshot that has the days.
         table = lake.table(dataset)
-        found = _planned(lake, contract, table, now)
-        if found is not None and found.moves:
-            drop_before(table, contract, found.before)
+        planned = _planned(lake, contract, table, now)
+        if planned is not None and planned.moves:
+            drop_before(table, contract, planned.before)
             faults.reach("drop.after_commit")
-        return found
+        return planned
 
     told = f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times: no day was dropped."
     return refs.committed(once, told, "Nothing: the next night drops them.", dataset=dataset)
@@ -87,10 +87,10 @@ def _planned(lake: Lake, contract: Contract, table: "Table", now: datetime) -> D
     first = reach_back(newest, contract.keep - DAY)
     sizes = day_sizes(table, contract.day_column or "", last=first - DAY)
     owed = begin_of(table) or validity.valid_from
-    # Nobody holds back what is not there.
+    # Where there is nothing to drop, nobody is asked.
     asks = bool(sizes) or owed < first
-    needed = tuple(sorted(needs(lake, contract, table, first, now), key=lambda one: one.first)) if asks else ()
-    before = min([first, *(one.first for one in needed)])
+    needed = tuple(sorted(needs(lake, contract, table, first, now), key=lambda need: need.first)) if asks else ()
+    before = min([first, *(need.first for need in needed)])
     gone = {day: size.rows for day, size in sizes.items() if day < before}
     kept = len(sizes) - len(gone)
     moves = bool(gone) or owed < before

@@ -1,8 +1,8 @@
-"""Leftovers: branches and pins of runs that died: what holds expiry, since when, and until when it may.
+"""Leftovers: branches and pins of runs that died; they hold back expiry, since some time and until some time.
 
-`matinee doctor` names them, `matinee doctor --clean` drops them at once. The nightly upkeep drops those whose time is
-over: nobody who lives works on one branch for a week. What audits refused stays twice as long, to be looked at. Pins
-end by themselves (`ledger.pins`).
+`matinee doctor` names them, `matinee doctor --clean` drops them at once. The nightly upkeep drops branches whose time
+is over: no live run works on one branch for a week. Branches of failed audits stay twice as long, so that somebody can
+look at them. Pins end by themselves (`ledger.pins`).
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.refs import SnapshotRef
 
-#: How long a branch may stay on which nothing happens; that of a failed audit; longer than this no run is at work.
+#: How long an idle branch may stay; how long the branch of a failed audit; how long a run can be at work.
 KEEP, KEEP_REFUSED, KEEP_LIVE = timedelta(days=7), timedelta(days=14), pins.KEEP
 
 
@@ -33,10 +33,10 @@ class Leftover:
     """A working branch, or a pin, that no step removed: of a run that died, or of one that is still alive.
 
     Attributes:
-        since: when the last thing happened there, or `main` left the snapshot that it is still at; None: it is where
-            `main` is, so it holds nothing yet.
-        until: when it goes by itself; None where it holds nothing.
-        refused: an audit failed there.
+        since: when the branch or pin last changed, or when `main` left the snapshot that it is still at; None: it is at
+            the head of `main`, so it holds nothing yet.
+        until: when it is removed by itself; None where it holds nothing.
+        refused: whether an audit of the branch failed.
     """
 
     dataset: str
@@ -48,7 +48,7 @@ class Leftover:
 
     @property
     def spark_name(self) -> str:
-        """The name that Spark reads it by."""
+        """The name by which Spark reads the branch or pin."""
         return f"{self.dataset}.{'tag' if self.branch.startswith(names.PIN) else 'branch'}_{self.branch}"
 
 
@@ -60,13 +60,13 @@ def leftovers(lake: Lake) -> Iterator[Leftover]:
 
 
 def leftovers_of(lake: Lake, dataset: str) -> Iterator[Leftover]:
-    """Yield those of a dataset's table."""
+    """Yield the working branches and pins of a dataset's table."""
     table = lake.table(dataset)
-    found = {
+    references = {
         name: ref for name, ref in sorted(table.metadata.refs.items()) if name.startswith((*names.WORK, names.PIN))
     }
-    refused = _refused(lake, dataset) if any(name.startswith(names.AUDIT) for name in found) else set()
-    for name, ref in found.items():
+    refused = _refused(lake, dataset) if any(name.startswith(names.AUDIT) for name in references) else set()
+    for name, ref in references.items():
         if name.startswith(names.PIN):
             end = refs.ends(table, name)
             yield Leftover(dataset, name, ref.snapshot_id, end - pins.KEEP if end else None, end)
@@ -77,7 +77,7 @@ def leftovers_of(lake: Lake, dataset: str) -> Iterator[Leftover]:
 
 
 def clean(lake: Lake, leftover: Leftover) -> None:
-    """Drop a leftover; what it had prepared is then recorded as abandoned.
+    """Drop a leftover; a publication that was prepared there is then recorded as abandoned.
 
     Raises:
         CommitConflictError: the branch moved meanwhile, so somebody is at work on it.
@@ -88,38 +88,38 @@ def clean(lake: Lake, leftover: Leftover) -> None:
 
 
 def clean_overdue(lake: Lake, dataset: str, now: datetime) -> list[Leftover]:
-    """Drop the branches of a dataset whose time is over at `now`, but of runs that hold pins; return them."""
-    table_branches = (one for one in leftovers_of(lake, dataset) if not one.branch.startswith(names.PIN))
-    overdue = [one for one in table_branches if one.until is not None and one.until < now]
+    """Drop the branches of a dataset whose time is over at `now`, unless their runs hold pins; return them."""
+    table_branches = (leftover for leftover in leftovers_of(lake, dataset) if not leftover.branch.startswith(names.PIN))
+    overdue = [leftover for leftover in table_branches if leftover.until is not None and leftover.until < now]
     alive = _pinning(lake, now) if overdue else set()
     dropped = []
-    for one in overdue:
-        if one.branch.removeprefix(names.AUDIT).removeprefix(names.REPLAY) in alive:
+    for leftover in overdue:
+        if leftover.branch.removeprefix(names.AUDIT).removeprefix(names.REPLAY) in alive:
             continue
-        with suppress(CommitConflictError):  # It moved: somebody is at work on it.
-            clean(lake, one)
-            dropped.append(one)
+        with suppress(CommitConflictError):  # The branch moved: somebody is at work on it.
+            clean(lake, leftover)
+            dropped.append(leftover)
     return dropped
 
 
 def _refused(lake: Lake, dataset: str) -> set[tuple[str, int | None]]:
     if not lake.registry.get(dataset).transform:
         return set()
-    return {(one.branch, one.audited_snapshot_id) for one in history(lake, dataset).notes(State.ABANDONED)}
+    return {(note.branch, note.audited_snapshot_id) for note in history(lake, dataset).notes(State.ABANDONED)}
 
 
 def _since(table: "Table", ref: "SnapshotRef") -> datetime | None:
     snapshot = table.metadata.snapshot_by_id(ref.snapshot_id)
     if snapshot is None or ref.snapshot_id == refs.reference(table, refs.MAIN):
         return None
-    # A branch begins at `main`'s head: one that is still there was made before `main` went on.
+    # A branch begins at the head of `main`: a branch without commits was made before `main` left that snapshot.
     at_ms = refs.last_read_ms(table).get(ref.snapshot_id, snapshot.timestamp_ms)
     return instant_of(1000 * at_ms)
 
 
 def _pinning(lake: Lake, now: datetime) -> set[str]:
     """Return the runs that hold what they read: they are at work, or were within two days."""
-    tables = (lake.table(one.dataset) for one in lake.registry.all() if lake.exists(one.dataset))
+    tables = (lake.table(contract.dataset) for contract in lake.registry.all() if lake.exists(contract.dataset))
     return {
         name.removeprefix(names.PIN)
         for table in tables

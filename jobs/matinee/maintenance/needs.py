@@ -1,4 +1,4 @@
-"""Who still needs old days of a dataset: pinned sets, runs and branches at work, live tables. What they need stays."""
+"""Who still needs old days of a dataset: pinned sets, runs and branches at work, live tables. These days stay."""
 
 import re
 from collections.abc import Iterator
@@ -30,30 +30,30 @@ class Need:
 
 
 def needs(lake: Lake, contract: Contract, table: "Table", before: date, now: datetime) -> Iterator[Need]:
-    """Yield who needs days before one, of what `main` of a table holds there.
+    """Yield who needs days before `before`, among the days that `main` of a table holds.
 
     Args:
         lake: the lake.
-        contract: of the dataset, which is kept by day.
-        table: as the caller has looked at it.
-        before: the first day that nobody wants to drop.
-        now: the time that pins end by.
+        contract: the contract of the dataset, which is kept by day.
+        table: the table, as the caller has loaded it.
+        before: the first day that is not to be dropped.
+        now: pins that end before this time do not count.
     """
-    found = (*_sets(lake, contract, table, before, now), *_runs(lake, contract, table, before, now))
-    for need in (*found, *_branches(lake, contract), *_live(lake, contract)):
+    pinned = (*_sets(lake, contract, table, before, now), *_runs(lake, contract, table, before, now))
+    for need in (*pinned, *_branches(lake, contract), *_live(lake, contract)):
         if need.first < before:
             yield need
 
 
 def _sets(lake: Lake, contract: Contract, table: "Table", before: date, now: datetime) -> Iterator[Need]:
-    for one in held(lake):
-        snapshot_id = one.snapshots.get(contract.dataset)
-        if snapshot_id is None or one.ends <= now or table.metadata.snapshot_by_id(snapshot_id) is None:
-            continue  # Of a set that was cut off a snapshot may have expired: the next call ends it.
+    for pinned_set in held(lake):
+        snapshot_id = pinned_set.snapshots.get(contract.dataset)
+        if snapshot_id is None or pinned_set.ends <= now or table.metadata.snapshot_by_id(snapshot_id) is None:
+            continue  # A snapshot of a set that was cut off may have expired: the next call ends the set.
         first = _first_day(contract, table, snapshot_id, before)
         if first is not None:
-            who = f"the pinned set {one.pin_id} of {one.holder} ({one.why})"
-            yield Need(first, who, one.ends, f"`matinee pins end {one.pin_id}`, if it is needed no more.")
+            who = f"the pinned set {pinned_set.pin_id} of {pinned_set.holder} ({pinned_set.why})"
+            yield Need(first, who, pinned_set.ends, f"`matinee pins end {pinned_set.pin_id}`, if it is needed no more.")
 
 
 def _runs(lake: Lake, contract: Contract, table: "Table", before: date, now: datetime) -> Iterator[Need]:
@@ -77,9 +77,9 @@ def _branches(lake: Lake, contract: Contract) -> Iterator[Need]:
         if (reader.dataset != contract.dataset and not specs) or not lake.exists(reader.dataset):
             continue
         for work in open_work(lake, reader.dataset):
-            for one in work.touched:
-                reads = [reader.input_days(spec, one.first, one.last)[0] for spec in specs]
-                yield Need(min([one.first, *reads]), f"the branch {work.branch} of {reader.dataset}", None, wait)
+            for touched in work.touched:
+                reads = [reader.input_days(spec, touched.first, touched.last)[0] for spec in specs]
+                yield Need(min([touched.first, *reads]), f"the branch {work.branch} of {reader.dataset}", None, wait)
 
 
 def _live(lake: Lake, contract: Contract) -> Iterator[Need]:
@@ -96,14 +96,14 @@ def _live(lake: Lake, contract: Contract) -> Iterator[Need]:
 
 
 def _reads(registry: Registry, contract: Contract, dataset: str, day: date) -> date | None:
-    """Return the first day of a dataset that deriving a day of another reads, from landed rows on; None: none."""
+    """Return the first day of `dataset` that is read to derive a day of a contract, directly or not; None: no day."""
     if contract.dataset == dataset:
         return day
-    found = (
+    first_days = (
         _reads(registry, registry.get(spec.dataset), dataset, contract.input_days(spec, day, day)[0])
         for spec in contract.inputs
     )
-    return min((one for one in found if one is not None), default=None)
+    return min((first for first in first_days if first is not None), default=None)
 
 
 def _first_read(registry: Registry, dataset: str, run: str) -> date | None:

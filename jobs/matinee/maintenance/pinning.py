@@ -1,7 +1,7 @@
 """Pinning: one consistent set of published snapshots is held for somebody, all of one moment.
 
-The set is what `main` of each dataset is between two looks at which none has moved. It is consistent where each dataset
-was made from what the others of the set hold; a reader of it may join them.
+The set has the head of `main` of each dataset, if no head has moved between two looks. The set is consistent where each
+dataset was derived from the rows that the other datasets of the set hold: a reader may join them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,24 +26,24 @@ def pin(lake: Lake, datasets: Sequence[str], until: date, why: str, holder: str,
 
     Args:
         lake: the lake.
-        datasets: published ones.
+        datasets: published datasets.
         until: the last day, included.
-        why: what for; `matinee pins list` and `matinee doctor` say so.
+        why: the reason; `matinee pins list` and `matinee doctor` show it.
         holder: who holds it.
         now: the time that `until` is compared with.
 
     Raises:
         UnknownDatasetError: no contract declares one of them.
         UsageError: the day is over, no reason is given, or one of the datasets is not published.
-        InputsNotValidError: the datasets do not fit together, or rows of one were changed past the protocol.
-        CommitConflictError: they were published again during each of several looks.
+        InputsNotValidError: the datasets do not fit together, or rows of a dataset were changed past the protocol.
+        CommitConflictError: the datasets were published again during each of several looks.
     """
     contracts = [lake.registry.get(name) for name in dict.fromkeys(datasets)]
     _refuse(lake, contracts, until, why, now)
     settle(lake)
     for _ in range(LOOKS):
         heads = _heads(lake, contracts)
-        problems = list(_problems(lake, {one.dataset: history(lake, one.dataset) for one in contracts}))
+        problems = list(_problems(lake, {contract.dataset: history(lake, contract.dataset) for contract in contracts}))
         if _heads(lake, contracts) == heads:
             break
     else:
@@ -55,7 +55,7 @@ def pin(lake: Lake, datasets: Sequence[str], until: date, why: str, holder: str,
     if problems:
         raise InputsNotValidError(
             f"{', '.join(heads)} are no consistent set: {'; '.join(problems)}. Nothing is held.",
-            next_step="`matinee late scan` and `matinee vtts explain` say what mends it; then pin again.",
+            next_step="`matinee late scan` and `matinee vtts explain` name the repair; then pin again.",
             facts={"problems": problems},
         )
     return hold(lake, heads, until, why, holder)
@@ -68,15 +68,15 @@ def end(lake: Lake, pin_id: str) -> PinnedSet:
         UsageError: no set of that name is held.
     """
     settle(lake)
-    found = next((one for one in held(lake) if one.pin_id == pin_id), None)
-    if found is None:
+    pinned_set = next((candidate for candidate in held(lake) if candidate.pin_id == pin_id), None)
+    if pinned_set is None:
         raise UsageError(
             f"No pinned set {pin_id} is held.",
             next_step="`matinee pins list` names those that are.",
             facts={"pin_id": pin_id},
         )
-    end_set(lake, found)
-    return found
+    end_set(lake, pinned_set)
+    return pinned_set
 
 
 def _refuse(lake: Lake, contracts: Sequence[Contract], until: date, why: str, now: datetime) -> None:
@@ -105,11 +105,11 @@ def _refuse(lake: Lake, contracts: Sequence[Contract], until: date, why: str, no
 
 
 def _heads(lake: Lake, contracts: Sequence[Contract]) -> dict[str, int]:
-    return {one.dataset: refs.head(lake.table(one.dataset)) for one in contracts}
+    return {contract.dataset: refs.head(lake.table(contract.dataset)) for contract in contracts}
 
 
 def _problems(lake: Lake, named: dict[str, History]) -> Iterator[str]:
-    """Yield where the datasets do not fit together; days that were withdrawn are known to be bad, and left out."""
+    """Yield where the datasets do not fit together; withdrawn days are known to be bad, and left out."""
     for dataset, published in named.items():
         contract, begin = lake.registry.get(dataset), published.begin or date.min
         for day, change in sorted(changed_outside(lake, published).items()):

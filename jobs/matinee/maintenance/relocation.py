@@ -1,9 +1,9 @@
 """Relocation: the tables of a lake that was copied or moved are brought below the configured warehouse.
 
-Iceberg's metadata names every file by its whole path. Spark's `rewrite_table_path` refuses tables of which some files
-are written `file:/…` (Hadoop) and some `file:///…` (PyIceberg), as those of every lake on a disk are. So the paths are
-rewritten here: current metadata, manifest lists and manifests of all its snapshots, under new names; data files are
-copied where they are not there yet. Snapshots, branches and tags keep their ids. The original is only read.
+Iceberg's metadata names every file by its whole path. Spark's `rewrite_table_path` refuses tables with paths of both
+forms, `file:/…` (Hadoop) and `file:///…` (PyIceberg), which every lake on a disk has. So the paths are rewritten here:
+the current metadata, and the manifest lists and manifests of all its snapshots, under new names; data files that are
+not there yet are copied. Snapshots, branches and tags keep their ids. The original is only read.
 """
 
 import json
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyspark.sql import SparkSession
 
-#: What a table is called until its rows are known to be those of the original.
+#: The suffix of a table's name until its rows are known to be those of the original.
 RELOCATING = "_relocating"
 _CHUNK = 8 * 2**20
 
 
 @dataclass(frozen=True)
 class Relocated:
-    """A table that was brought here: its rows on `main`, their hash (the original's, too), data files, copied ones."""
+    """A table that was relocated: its rows on `main`, their hash (as in the original), data files, copied files."""
 
     dataset: str
     location: str
@@ -45,14 +45,14 @@ class Relocated:
 
 
 def relocate(settings: Settings) -> Iterator[Relocated]:
-    """Bring each table that does not lie below the warehouse there; what does is left alone. It can be run again.
+    """Relocate each table that does not lie below the warehouse; the others are left alone. It can be run again.
 
     Raises:
         CatalogUnavailableError: a file of the original cannot be read.
-        ConservationError: a file lies outside its table, has another size, or rows are not those of the original; the
+        ConservationError: a file lies outside its table or has another size, or the rows differ from the original; the
             table is left as it was.
     """
-    # Whatever its format: it is copied as it is. One that was killed may have left the lake without `ops.lake`.
+    # Of any format: it is copied as it is. A relocation that was killed may have left the lake without `ops.lake`.
     lake = Lake.open_any(settings)
     with spark_session(settings) as spark, catalog_errors():
         for contract in lake.registry.all():
@@ -65,7 +65,7 @@ def relocate(settings: Settings) -> Iterator[Relocated]:
 
 
 def _ended_before(lake: Lake, dataset: str) -> bool:
-    """Whether there is no such table; one whose new name was still to be given gets it."""
+    """Whether there is no table to relocate; a relocation that was killed before the last rename is finished here."""
     waiting = lake.catalog.table_exists(f"{dataset}{RELOCATING}")
     if lake.exists(dataset):
         if waiting:
@@ -86,7 +86,7 @@ def _relocated(spark: "SparkSession", lake: Lake, dataset: str, table: "Table") 
         lake.catalog.drop_table(waiting)
         raise ConservationError(
             f"{dataset} has {after[0]} rows at {target} and {before[0]} at {table.location()}, or other ones.",
-            next_step="Nothing was changed. Copy the lake anew while nothing is at work in it, then relocate the copy.",
+            next_step="Nothing was changed. Copy the lake again while nobody is at work in it, then relocate it.",
             facts={"dataset": dataset, "rows_before": before[0], "rows_after": after[0]},
         )
     # The catalog's entry alone: no file goes.
@@ -97,7 +97,7 @@ def _relocated(spark: "SparkSession", lake: Lake, dataset: str, table: "Table") 
 
 @dataclass
 class _Paths:
-    """What is brought from one location to another; `files` are the data files, by their new path."""
+    """The files that are brought from one location to another; `files` are the data files, by their new path."""
 
     io: "FileIO"
     source: str
@@ -109,14 +109,14 @@ class _Paths:
     _mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def bring(self, metadata: Mapping[str, Any]) -> str:
-        """Bring everything that metadata names; return where its own new version lies."""
-        lists = {one["snapshot-id"]: self._list(one["manifest-list"]) for one in metadata["snapshots"]}
+        """Bring every file that the metadata names; return the path of the new metadata file."""
+        lists = {entry["snapshot-id"]: self._list(entry["manifest-list"]) for entry in metadata["snapshots"]}
         for target, source in sorted(self.files.items()):
             self._copy(source, target)
         body = {
             **metadata,
             "location": self.target,
-            "snapshots": [{**one, "manifest-list": lists[one["snapshot-id"]]} for one in metadata["snapshots"]],
+            "snapshots": [{**entry, "manifest-list": lists[entry["snapshot-id"]]} for entry in metadata["snapshots"]],
             # Older versions of the metadata, and statistics, are not brought: nothing reads them.
             "metadata-log": [],
             "statistics": [],
@@ -142,7 +142,7 @@ class _Paths:
         return new
 
     def _renamed(self, path: str) -> str:
-        # What a copied folder has under the old name is left alone, and goes as an orphan.
+        # A file of the old name in a copied folder is left alone, and is later removed as an orphan.
         return f"{self.target}/metadata/{self._mark}-{path.rsplit('/', 1)[1]}"
 
     def _write(self, path: str, content: bytes) -> str:

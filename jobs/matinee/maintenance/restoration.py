@@ -1,12 +1,12 @@
 """Restoration: a catalog that was lost comes back from its backup and from what was committed after it.
 
-Each commit leaves a metadata file below its table, so the newest file of the backed-up table is where the lost pointer
-was, or where a commit was about to move it: a file whose writer died just before that counts as committed, which
-recovery takes as it takes a kill after a commit. Where two files are the newest, one lost the race: the catalog alone
-knew which, and a person has to say.
+Each commit leaves a metadata file below its table, so the lost pointer was at the newest file of the backed-up table,
+or a commit was about to move the pointer there. A file whose writer died before it moved the pointer counts as
+committed: recovery handles this like a kill after a commit. Where two files are the newest, one lost the race: only the
+catalog knew which, and a person has to say.
 
-Nothing is written before all that is to be registered is known. `ops.lake` comes last: until then the lake counts as
-lost, and nobody writes to it. A restoration that was killed is finished by the next.
+Restoration knows all tables that it will register before it writes anything. `ops.lake` comes last: until then the lake
+counts as lost, and nobody writes to it. The next restoration finishes a restoration that was killed.
 """
 
 from collections.abc import Collection, Iterator
@@ -28,13 +28,13 @@ RISE = 10**9
 
 @dataclass(frozen=True)
 class Restored:
-    """A table that came back.
+    """A table that was restored.
 
     Attributes:
         dataset: the table.
-        metadata_file: that the catalog points at now.
-        commits: after the backup; None: the table was made after it.
-        registered: False where the catalog had it already.
+        metadata_file: the file that the catalog points at now.
+        commits: how many commits came after the backup; None: the table was made after the backup.
+        registered: False where the catalog had the table already.
     """
 
     dataset: str
@@ -44,11 +44,11 @@ class Restored:
 
 
 def restore(lake: Lake, backup: Backup, take: Collection[str] = ()) -> list[Restored]:
-    """Bring a lost catalog back.
+    """Restore a lost catalog.
 
     Args:
-        lake: opened by `Lake.open_any`; its catalog has no table, or only such as this would register.
-        backup: the newest that there is.
+        lake: opened by `Lake.open_any`; its catalog has no table, or only tables that this call would register.
+        backup: the newest backup.
         take: names of metadata files that are right, where a table has two newest ones.
 
     Raises:
@@ -58,19 +58,19 @@ def restore(lake: Lake, backup: Backup, take: Collection[str] = ()) -> list[Rest
     """
     _refuse_other_warehouse(lake, backup)
     with catalog_errors():
-        found = _there_already(lake, list(_plan(lake, backup, take)))
-        missing = [one for one in found if one.registered]
+        tables = _there_already(lake, list(_plan(lake, backup, take)))
+        missing = [restored for restored in tables if restored.registered]
         if missing:
             _restore_leases(lake, backup)
-        for one in sorted(missing, key=lambda one: one.dataset == lake_format.LAKE):
-            lake.ensure_namespace(one.dataset.rsplit(".", 1)[0])
-            lake.catalog.register_table(one.dataset, one.metadata_file)
+        for restored in sorted(missing, key=lambda table: table.dataset == lake_format.LAKE):
+            lake.ensure_namespace(restored.dataset.rsplit(".", 1)[0])
+            lake.catalog.register_table(restored.dataset, restored.metadata_file)
             faults.reach("restore.after_table")
-    return found
+    return tables
 
 
 def _plan(lake: Lake, backup: Backup, take: Collection[str]) -> Iterator[Restored]:
-    """Yield each table that was backed up or that a contract declares, if its files are there; no retired one."""
+    """Yield each table that was backed up or that a contract declares, if its files are there; none that is retired."""
     pointers = {pointer.dataset: pointer for pointer in backup.tables}
     retirements = _newest(lake, RETIREMENTS, pointers.get(RETIREMENTS), take)
     for dataset in sorted({*pointers, *lake.registry.contracts} - _retired(lake, retirements)):
@@ -86,8 +86,8 @@ def _retired(lake: Lake, register: MetadataFile | None) -> set[str]:
 
     if register is None:
         return set()
-    found = StaticTable.from_metadata(register.path, lake.catalog.properties)
-    return set(last_by_dataset(found.scan().to_arrow()))
+    table = StaticTable.from_metadata(register.path, lake.catalog.properties)
+    return set(last_by_dataset(table.scan().to_arrow()))
 
 
 def _newest(lake: Lake, dataset: str, pointer: Pointer | None, take: Collection[str]) -> MetadataFile | None:
@@ -114,17 +114,17 @@ def _goes_on(file: MetadataFile, pointer: Pointer) -> bool:
     saved = name_of(pointer.metadata_file)
     commits = version_of(file.path) - version_of(saved)
     log = [name_of(entry.metadata_file) for entry in file.metadata.metadata_log]
-    # The log names the files that a file was built on, one a version; the oldest are dropped from it.
+    # The log names the files that a file was built on, one for each version; the oldest names are dropped from the log.
     return file.name == saved or (commits > 0 and (saved in log or len(log) < commits))
 
 
 def _there_already(lake: Lake, planned: list[Restored]) -> list[Restored]:
-    """Mark what the catalog has already.
+    """Mark the tables that the catalog has already.
 
     Raises:
-        RestoreRefusedError: it has a table that would not be restored so.
+        RestoreRefusedError: the catalog has a table that would not be restored, or would be restored at another file.
     """
-    wanted = {one.dataset: name_of(one.metadata_file) for one in planned}
+    wanted = {restored.dataset: name_of(restored.metadata_file) for restored in planned}
     has = {name: lake.catalog.load_table(name) for name in lake_format.known_tables(lake)}
     for name, table in has.items():
         if name_of(table.metadata_location) != wanted.get(name) and (name in wanted or is_own(table)):
@@ -135,11 +135,11 @@ def _there_already(lake: Lake, planned: list[Restored]) -> list[Restored]:
                 "this one (their files stay) if it is known to be wrong.",
                 facts={"dataset": name, "metadata_file": table.metadata_location},
             )
-    return [replace(one, registered=one.dataset not in has) for one in planned]
+    return [replace(restored, registered=restored.dataset not in has) for restored in planned]
 
 
 def _restore_leases(lake: Lake, backup: Backup) -> None:
-    """Let nobody hold a lease, and let the next number be greater than any that was given before."""
+    """Write the leases so that nobody holds them, and the next number is greater than any number given before."""
     store = store_of(lake)
     known = store.entries()
     for name, number in backup.leases.items():

@@ -1,14 +1,19 @@
-"""Retention: which snapshots a table still needs, decided from the ledger; expiry itself touches metadata only.
+"""Retention: which snapshots a table still needs, decided from the ledger; expiry itself changes metadata only.
 
-A published snapshot is needed while its publication is retained (the contract's number of publications a day, for so
-long). What retained publications and open runs pinned is needed with them; what a run reads before it has written
-is held by its tags, until they end. Nothing from the oldest base of an open branch on goes: a replay walks from there
-to `main`'s head, and a heal compares with it. What `main` was within the contract's time stays, however old it is:
-readers and runs that began then still read it (of raw tables an hour: what a run reads is pinned). What a stream wrote,
-thousands of times a day, stays for an hour only; the newest commit that says how far a stream came stays as long as it
-is that. Snapshots of registers (`ops.*`), too, stay for an hour: what they say stands in their rows. Of the quarantine
-a landing is kept whose other rows are still to come, by a tag: it is known by its snapshot, and its file may never come
-again. With the snapshots of registers the files go that nothing else knows, of other tables with the orphan files.
+A published snapshot is needed while its publication is retained: the contract says how many publications of a day, and
+for how long. The snapshots that retained publications and open runs have pinned are needed, too. Before a run has
+written, its tags hold what it reads, until they end. All snapshots from the oldest base of an open branch on are
+needed: a replay walks from there to the head of `main`, and a heal compares along the same way.
+
+A snapshot that was the head of `main` within the contract's time is needed, however old it is: readers and runs that
+began then still read it. For raw tables that time is an hour, as runs pin what they read. Snapshots that a stream
+wrote, thousands a day, stay for an hour only; the newest commit that says how far a stream came stays while it is the
+newest. Snapshots of registers (`ops.*`) stay for an hour, too: all that they record stands in their rows. In the
+quarantine, a tag keeps a landing whose other rows are still to come: a landing is known by its snapshot, and its file
+may never come again.
+
+Register files that no other snapshot knows are deleted with the snapshot; such files of other tables are deleted with
+the orphan files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,13 +36,13 @@ from matinee.table.removal import remove_snapshots, remove_with_files
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-#: How long what a stream wrote is kept for those who read it, once it is not the newest any more.
+#: How long a snapshot of a stream is kept for its readers, once it is not the newest any more.
 STREAMED = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """What can go from one table: snapshots by id, tags of publications that are no longer retained, pins that ended.
+    """What one table no longer needs: snapshots by id, tags of publications that are no longer retained, ended pins.
 
     `markers` stay: they say how far a stream came. `begun` are landings, by tag, whose other rows are still to come.
     """
@@ -62,7 +67,7 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
         return Expiry(dataset, unread(table, now), ())
     keep_tags = {f"{names.PUBLICATION}{kept.publication_id}" for kept in retained(lake, dataset, now)}
     published = (name for name in table.metadata.refs if name.startswith(names.PUBLICATION))
-    begun = {one.tag: one.snapshot_id for one in unfinished(lake)} if dataset == QUARANTINE else {}
+    begun = {landing.tag: landing.snapshot_id for landing in unfinished(lake)} if dataset == QUARANTINE else {}
     done = (name for name in table.metadata.refs if name.startswith(names.BEGUN) and name not in begun)
     tags = (*sorted(name for name in published if name not in keep_tags), *ended(table, now), *sorted(done))
     needed = {ref.snapshot_id for name, ref in table.metadata.refs.items() if name not in tags}
@@ -87,11 +92,11 @@ def expire(lake: Lake, expiry: Expiry) -> None:
     """Remove tags, then snapshots, from the table's metadata.
 
     Raises:
-        CommitConflictError: others committed first, each of many times, or another process does the same.
+        CommitConflictError: others committed first in each of many tries, or another process expires the same table.
     """
     table = lake.table(expiry.dataset)
     for tag in expiry.tags:
-        refs.let_go(table, tag)  # Another expirer may have removed it; one that was moved stays.
+        refs.let_go(table, tag)  # Another expiry may have removed the tag; a tag that was moved stays.
         table = lake.table(expiry.dataset)
     table = markers.keep(table, expiry.markers)
     for tag, snapshot_id in expiry.begun.items():
@@ -138,20 +143,20 @@ def _streamed(table: "Table") -> tuple[set[int], dict[str, int]]:
     """Return the snapshots of `main` that a stream wrote, rewrites of them included, and its newest markers by name."""
     from pyiceberg.table.snapshots import Operation
 
-    found, markers_of = set[int](), dict[str, int]()
+    snapshot_ids, markers_of = set[int](), dict[str, int]()
     for snapshot_id, summary in refs.summaries(table):
         name = markers.name_in(summary)
         snapshot = table.metadata.snapshot_by_id(snapshot_id)
         if name is not None:
-            found.add(snapshot_id)
+            snapshot_ids.add(snapshot_id)
             markers_of.setdefault(name, snapshot_id)
         elif snapshot is not None and snapshot.summary and snapshot.summary.operation == Operation.REPLACE:
-            found.add(snapshot_id)
-    return (found, markers_of) if markers_of else (set(), {})
+            snapshot_ids.add(snapshot_id)
+    return (snapshot_ids, markers_of) if markers_of else (set(), {})
 
 
 def _oldest_walked(lake: Lake, dataset: str, table: "Table") -> int | None:
     """Return the sequence number of the oldest snapshot from which a walk to `main`'s head may still begin."""
-    found = {work.base for work in open_work(lake, dataset) if work.base is not None}
-    snapshots = (table.metadata.snapshot_by_id(one) for one in found)
+    bases = {work.base for work in open_work(lake, dataset) if work.base is not None}
+    snapshots = (table.metadata.snapshot_by_id(base) for base in bases)
     return min((snapshot.sequence_number or 0 for snapshot in snapshots if snapshot), default=None)

@@ -1,7 +1,7 @@
-"""Retirement: a dataset that nobody reads goes, with its live table, and its name is given to no other.
+"""Retirement: a dataset that nobody reads is dropped, with its live table, and no other dataset gets its name.
 
 The register `ops.retirements` has a row before the first table is dropped, so a retirement that was cut off is known,
-and the next call completes it. Rows of other registers stay: they are true of what was.
+and the next call completes it. Rows of other registers stay: they are the history of the dataset.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from matinee.table.registers import append_rows, stamp
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who reads a dataset, or is at work on it, and what ends that."""
+    """Somebody who reads a dataset, or is at work on it, and the next step that ends this."""
 
     who: str
     next_step: str
@@ -36,7 +36,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Retired:
-    """What a call did: `tables` are those that it dropped; none where the dataset was retired before."""
+    """What a call did: `tables` are the tables that it dropped; empty where the dataset was retired before."""
 
     dataset: str
     tables: tuple[str, ...]
@@ -49,28 +49,28 @@ def readers(lake: Lake, dataset: str, now: datetime) -> list[Reader]:
     Args:
         lake: the lake.
         dataset: landed or derived.
-        now: the time that pins of runs end by.
+        now: pins of runs that end before this time do not count.
 
     Raises:
         UsageError: a register or a live table is not retired by itself.
         UnknownDatasetError: no contract declares it.
     """
     contract = _retirable(lake, dataset)
-    found = [*_contracts(lake, dataset), *_sets(lake, dataset)]
+    current_readers = [*_contracts(lake, dataset), *_sets(lake, dataset)]
     for name in filter(lake.exists, _tables(contract)):
-        found += [*_runs(lake, name, now), *_branches(lake, name)]
-    return [*found, *_landings(lake, contract)]
+        current_readers += [*_runs(lake, name, now), *_branches(lake, name)]
+    return [*current_readers, *_landings(lake, contract)]
 
 
 def retire(lake: Lake, dataset: str, why: str, holder: str) -> Retired:
     """Drop the table of a dataset and its live table, with their files, and record that the dataset was retired.
 
-    A second call changes nothing; after one that was cut off it completes what that had begun.
+    A second call changes nothing; after a call that was cut off, it completes the retirement.
 
     Args:
         lake: the lake.
         dataset: landed or derived; its contract is still declared.
-        why: stands in the register.
+        why: the reason, for the register.
         holder: who retires it.
 
     Raises:
@@ -90,19 +90,23 @@ def retire(lake: Lake, dataset: str, why: str, holder: str) -> Retired:
         _refuse_read(lake, dataset)
         begun = [known[name] for name in _tables(contract) if name in known] or _begin(lake, contract, why, holder)
         faults.reach("retire.after_record")
-        _refuse_read(lake, dataset)  # Who came between the look and the record.
-        for one in begun:
-            _drop(lake, one)
+        _refuse_read(lake, dataset)  # A reader may have come between the look and the record.
+        for retirement in begun:
+            _drop(lake, retirement)
         faults.reach("retire.after_files")
-        done = [one._replace(state=DONE, recorded_ts=stamp()) for one in begun]
-        append_rows(lake, RETIREMENTS, (one._asdict() for one in done))
-    return Retired(dataset, tuple(one.dataset for one in begun), done[0].recorded_ts)
+        done = [retirement._replace(state=DONE, recorded_ts=stamp()) for retirement in begun]
+        append_rows(lake, RETIREMENTS, (retirement._asdict() for retirement in done))
+    return Retired(dataset, tuple(retirement.dataset for retirement in begun), done[0].recorded_ts)
 
 
 def _retirable(lake: Lake, dataset: str) -> Contract:
     contract = lake.registry.get(dataset)
     if contract.kind in {"register", "live"}:
-        then = "Retire the dataset that it is of." if contract.is_live else "Leave it: the lake keeps its books there."
+        then = (
+            "Retire the dataset that it belongs to."
+            if contract.is_live
+            else "Leave it: the lake keeps its books there."
+        )
         raise UsageError(
             f"{dataset} is a {contract.kind} table: it is not retired by itself.",
             next_step=then,
@@ -117,37 +121,37 @@ def _tables(contract: Contract) -> list[str]:
 
 
 def _refuse_read(lake: Lake, dataset: str) -> None:
-    found = readers(lake, dataset, stamp())
-    if found:
+    current_readers = readers(lake, dataset, stamp())
+    if current_readers:
         raise StillReadError(
-            f"{dataset} is not retired: {'; '.join(one.who for one in found)}.",
-            next_step=found[0].next_step,
-            facts={"dataset": dataset, "readers": [one.who for one in found]},
+            f"{dataset} is not retired: {'; '.join(reader.who for reader in current_readers)}.",
+            next_step=current_readers[0].next_step,
+            facts={"dataset": dataset, "readers": [reader.who for reader in current_readers]},
         )
 
 
 def _begin(lake: Lake, contract: Contract, why: str, holder: str) -> list[Retirement]:
-    """Record which tables go; what is recorded is dropped by the next call, whatever becomes of this one."""
+    """Record which tables are dropped; if this call is cut off, the next call drops them."""
     tables = {name: lake.table(name) for name in _tables(contract) if name == contract.dataset or lake.exists(name)}
     for table in tables.values():
         refuse_foreign(table)
     now = stamp()
-    found = [Retirement(name, BEGUN, table.location(), why, holder, now) for name, table in tables.items()]
-    append_rows(lake, RETIREMENTS, (one._asdict() for one in found))
-    return found
+    begun = [Retirement(name, BEGUN, table.location(), why, holder, now) for name, table in tables.items()]
+    append_rows(lake, RETIREMENTS, (retirement._asdict() for retirement in begun))
+    return begun
 
 
-def _drop(lake: Lake, one: Retirement) -> None:
-    """Drop a table and its files; what a call that was cut off has done is passed over."""
+def _drop(lake: Lake, retirement: Retirement) -> None:
+    """Drop a table and its files, except those that an earlier call, which was cut off, has dropped."""
     from pyarrow.fs import FileType
     from pyiceberg.io.pyarrow import PyArrowFileIO
 
     io = PyArrowFileIO(lake.catalog.properties)
-    scheme, netloc, path = io.parse_location(one.location, lake.catalog.properties)
+    scheme, netloc, path = io.parse_location(retirement.location, lake.catalog.properties)
     files = io.fs_by_scheme(scheme, netloc)
     with catalog_errors():
-        if lake.exists(one.dataset):
-            lake.catalog.drop_table(one.dataset)
+        if lake.exists(retirement.dataset):
+            lake.catalog.drop_table(retirement.dataset)
         faults.reach("retire.after_table")
         if files.get_file_info(path).type != FileType.NotFound:
             files.delete_dir(path)
@@ -163,10 +167,13 @@ def _contracts(lake: Lake, dataset: str) -> Iterator[Reader]:
 
 
 def _sets(lake: Lake, dataset: str) -> Iterator[Reader]:
-    for one in held(lake):
-        if dataset in one.snapshots:
-            who = f"the pinned set {one.pin_id} of {one.holder} ({one.why}) holds it until {one.until}"
-            yield Reader(who, f"`matinee pins end {one.pin_id}`, if it is needed no more.")
+    for pinned_set in held(lake):
+        if dataset in pinned_set.snapshots:
+            who = (
+                f"the pinned set {pinned_set.pin_id} of {pinned_set.holder} ({pinned_set.why}) "
+                f"holds it until {pinned_set.until}"
+            )
+            yield Reader(who, f"`matinee pins end {pinned_set.pin_id}`, if it is needed no more.")
 
 
 def _runs(lake: Lake, dataset: str, now: datetime) -> Iterator[Reader]:
@@ -190,6 +197,6 @@ def _landings(lake: Lake, contract: Contract) -> Iterator[Reader]:
     then = "Land its files again, or wait for the nightly upkeep: both settle what was cut off."
     for batch in batches.prepared(lake, contract.dataset):
         yield Reader(f"the batch {batch.batch_id} is prepared and has not landed", then)
-    for one in batches.unfinished(lake) if lake.exists(QUARANTINE) else ():
-        if one.dataset == contract.dataset:
-            yield Reader(f"the landing of {one.file} was cut off", then)
+    for landing in batches.unfinished(lake) if lake.exists(QUARANTINE) else ():
+        if landing.dataset == contract.dataset:
+            yield Reader(f"the landing of {landing.file} was cut off", then)

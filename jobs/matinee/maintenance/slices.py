@@ -1,14 +1,15 @@
-"""Which cells are worth rewriting into fewer files, and how many of them at once; from metadata, no row is read.
+"""Which cells are worth rewriting into fewer files, and how many at once: decided from metadata, no row is read.
 
-**The rule.** Fewer files save each reader the opening of the others, and opening a file costs a reader what reading
-`OPEN_BYTES` costs: Iceberg's own figure for planning scans. A rewrite reads and writes all bytes of its cells, and its
-job and commit cost as much as `JOB_BYTES` more. The score of a cell is what one read of it saves, over the bytes that
-are rewritten; it is worth it from `WORTH` on: when the rewrite has paid after four reads. Cells are taken best first
-and put into slices of one day each; a slice must be worth it as a whole, its job included. So five tiny files of a
-cell are rewritten and four are not, eight of 7 MiB are and eight of 9 MiB are not.
+**The rule.** Fewer files save each reader the opening of the others, and opening a file costs a reader as much as
+reading `OPEN_BYTES`: Iceberg's own figure for planning scans. A rewrite reads and writes all bytes of its cells, and
+its job and commit cost as much as `JOB_BYTES` more. The score of a cell is what one read of the cell saves, over the
+bytes that are rewritten. A cell is worth a rewrite if its score is at least `WORTH`: then the rewrite has paid after
+four reads. Cells are taken best first and put into slices of one day each; a slice must be worth its rewrite as a
+whole, its job included. So five tiny files of a cell are rewritten and four are not, eight files of 7 MiB are and eight
+of 9 MiB are not.
 
-**How large a slice is.** A slice reaches `main` only if nobody else moved it meanwhile, so it should be done in half
-the usual gap between the commits of others, at the pace that earlier compactions had. A single cell is the least.
+**How large a slice is.** A slice reaches `main` only if nobody else moved `main` meanwhile, so the rewrite should take
+half the usual gap between the commits of others, at the pace of earlier compactions. A slice has at least one cell.
 """
 
 from collections import defaultdict
@@ -22,11 +23,11 @@ MIB = 2**20
 OPEN_BYTES = 4 * MIB
 JOB_BYTES = 48 * MIB
 WORTH = 0.25
-#: What a slice may have where too few commits are known to tell how far apart they are.
+#: The size of a slice where too few commits are known to tell the usual gap between them.
 DEFAULT_SLICE_BYTES = 1024 * MIB
 #: The pace where no compaction was measured: what two cores do (deploy/decisions/005).
 DEFAULT_BYTES_A_SECOND = 8 * MIB
-#: Fewer gaps than this are no habit.
+#: Fewer gaps than this do not tell the usual gap.
 MIN_GAPS = 3
 #: Smaller slices tell how long a job takes to start, not how fast it is.
 MIN_MEASURED_BYTES = 16 * MIB
@@ -72,7 +73,7 @@ class PlannedSlice:
 
     @property
     def bytes(self) -> int:
-        """What is rewritten."""
+        """The bytes that are rewritten."""
         return sum(cell.bytes for cell in self.cells)
 
     @property
@@ -83,8 +84,8 @@ class PlannedSlice:
     @property
     def buckets(self) -> tuple[int, ...] | None:
         """The buckets of the cells; None where the table has none."""
-        found = tuple(sorted(cell.bucket for cell in self.cells if cell.bucket is not None))
-        return found or None
+        buckets = tuple(sorted(cell.bucket for cell in self.cells if cell.bucket is not None))
+        return buckets or None
 
 
 def cells_of(files: Iterable[StoredFile], target_bytes: int) -> list[CellFiles]:
@@ -97,7 +98,7 @@ def cells_of(files: Iterable[StoredFile], target_bytes: int) -> list[CellFiles]:
             day,
             bucket,
             files=sum(map(len, partitions.values())),
-            files_after=sum(max(-(-sum(found) // target_bytes), 1) for found in partitions.values()),
+            files_after=sum(max(-(-sum(file_sizes) // target_bytes), 1) for file_sizes in partitions.values()),
             bytes=sum(map(sum, partitions.values())),
         )
         for (day, bucket), partitions in sizes.items()
@@ -106,18 +107,21 @@ def cells_of(files: Iterable[StoredFile], target_bytes: int) -> list[CellFiles]:
 
 
 def plan_slices(cells: Iterable[CellFiles], slice_bytes: int) -> list[PlannedSlice]:
-    """Return the slices that are worth it, best first; each has at least one cell, else at most `slice_bytes`."""
+    """Return the slices that are worth a rewrite, best first; a slice of several cells has at most `slice_bytes`."""
     best_first = sorted(cells, key=lambda cell: (-cell.score, cell.day, cell.bucket or 0))
     slices: dict[date, list[list[CellFiles]]] = defaultdict(list)
     for cell in best_first:
         if cell.score < WORTH:
             break
         of_day = slices[cell.day]
-        if not of_day or sum(one.bytes for one in of_day[-1]) + cell.bytes > slice_bytes:
+        if not of_day or sum(member.bytes for member in of_day[-1]) + cell.bytes > slice_bytes:
             of_day.append([])
         of_day[-1].append(cell)
-    planned = [PlannedSlice(day, tuple(found)) for day, of_day in slices.items() for found in of_day]
-    return sorted((one for one in planned if one.score >= WORTH), key=lambda one: (-one.score, one.day))
+    planned = [PlannedSlice(day, tuple(members)) for day, of_day in slices.items() for members in of_day]
+    return sorted(
+        (candidate for candidate in planned if candidate.score >= WORTH),
+        key=lambda candidate: (-candidate.score, candidate.day),
+    )
 
 
 def slice_bytes(commits_ms: Iterable[int], measured: Sequence[tuple[int, float]]) -> int:

@@ -1,14 +1,14 @@
-"""Upgrade: a lake of an older format is brought to the current one.
+"""Upgrade: a lake of an older format is brought to the current format.
 
-The steps are found by what is there, so an upgrade that was killed is finished by the next. The number comes last:
-until then the lake is of the older format, and nothing but an upgrade changes it. An upgrade is refused while a lease
-is held; that nothing else is at work is its caller's to see to.
+The steps are planned from the state of the tables, so the next upgrade finishes an upgrade that was killed. The number
+of the format is written last: until then the lake is of the older format, and only an upgrade changes it. An upgrade is
+refused while a lease is held; its caller makes sure that nothing else is at work.
 
-From format 1 to 2: branches `lease_…` of leases that are over go, as leases stand beside the catalog now, and the
-tables follow their contracts, so that registers have the columns that are noted now. What else versions of format 1
+From format 1 to 2: branches `lease_…` of leases that are over are removed, as leases are kept beside the catalog now,
+and the tables follow their contracts, so that registers have the new columns. Everything else that versions of format 1
 have left is read as it is: withdrawals that stand in the ledger only, publications without stamps, landings that were
-cut off without a tag. From format 2 to 3 nothing but the number changes: versions of format 2 cannot read what runs
-note now.
+cut off without a tag. From format 2 to 3 only the number changes: versions of format 2 cannot read what runs record
+now.
 """
 
 from collections.abc import Iterator
@@ -41,16 +41,16 @@ class Step:
 
 
 def upgrade(lake: Lake) -> list[Step]:
-    """Bring the lake to the current format; return what was done: nothing, where it has that already.
+    """Bring the lake to the current format; return the steps that were done, none where the lake has that format.
 
     Raises:
-        LeaseHeldError: a process of whatever version is at work.
+        LeaseHeldError: a process of any version is at work.
         ContractError: a table cannot follow its contract.
         ForeignTableError: a table lies outside the warehouse.
         CommitConflictError: another process changes the lake meanwhile.
     """
-    found = plan(lake)
-    if not found:
+    steps = plan(lake)
+    if not steps:
         return []
     with lake_format.upgrading(lake.catalog):
         for table in _tables(lake):
@@ -62,14 +62,14 @@ def upgrade(lake: Lake) -> list[Step]:
             evolve.apply(lake.registry.get(_name(table)), table)
             faults.reach("upgrade.after_table")
         lake_format.record(lake, CURRENT)
-    return found
+    return steps
 
 
 def plan(lake: Lake) -> list[Step]:
     """Return the steps that bring the lake to the current format, in order; nothing is changed.
 
     Raises:
-        LeaseHeldError: a process of whatever version is at work.
+        LeaseHeldError: a process of any version is at work.
         ContractError: a table cannot follow its contract.
         ForeignTableError: a table lies outside the warehouse.
     """

@@ -1,4 +1,4 @@
-"""Upkeep of the lake: recovery, days and snapshots that go, orphan files. Each can be run again at any time."""
+"""Upkeep of the lake: recovery, drops of days, expiry of snapshots, orphan files; each can run again at any time."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ What = Literal["recover", "compact", "expire", "orphans"]
 
 
 def recover_all(settings: Settings) -> Report:
-    """Bring the ledger and the register of landings up to what the tables say."""
+    """Update the ledger and the register of landings from the tables."""
     lake = Lake.open(settings)
     appended = 0
     for contract in lake.registry.all():
@@ -45,43 +45,44 @@ def recover_all(settings: Settings) -> Report:
 
 
 def _withdraw_changed(lake: Lake, dataset: str) -> int:
-    """Withdraw the days that something else than a publication has changed: the commit that shows it may expire."""
+    """Withdraw the days that were changed past the protocol, before the commit that shows the change expires."""
     changes = changed_outside(lake, history(lake, dataset)).values()
-    found = [change for change in changes if change.newest.state is State.PUBLISHED]
+    published = [change for change in changes if change.newest.state is State.PUBLISHED]
     withdrawn = 0
-    for change in found:
+    for change in published:
         try:
             withdraw(lake, change.newest, change.words)
             withdrawn += 1
         except CommitConflictError as error:
-            # The day was published again meanwhile, which is looked at the next time.
+            # The day was published again meanwhile: the next recovery looks at the new publication.
             log.warning("%s", error.message)
     return withdrawn
 
 
 def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
-    """Remove branches of dead work, days that the contract's `keep` ends, and what nothing needs at `now`.
+    """Remove branches of dead runs, days that the contract's `keep` ends, and snapshots that nothing needs at `now`.
 
-    The ledger comes first, and the end of pinned sets. Snapshots and tags go last: they hold the files of the days.
+    The ledger is updated first, and overdue pinned sets end. Snapshots and tags are removed last: they hold the files
+    of the days.
     """
     recover_all(settings)
     lake = Lake.open(settings)
     dead = clean_overdue(lake, dataset, now)
-    for one in dead:
-        log.warning("%s was dropped: nothing has happened there since %s", one.spark_name, one.since)
+    for leftover in dead:
+        log.warning("%s was dropped: nothing has happened there since %s", leftover.spark_name, leftover.since)
     for ended in end_overdue(lake, now):
         log.info("The pinned set %s has ended: it was held through %s", ended.pin_id, ended.until)
     dropped = drop(lake, dataset, now)
     for need in dropped.needed if dropped and dropped.kept else ():
         log.warning("%s keeps days from %s on for %s", dataset, need.first, need.who)
-    found = expire_recovered(lake, dataset, now)
+    report = expire_recovered(lake, dataset, now)
     days, rows, kept = (dropped.days, dropped.rows, dropped.kept) if dropped else (0, 0, 0)
     details = {"branches": len(dead), "days_dropped": days, "rows_dropped": rows, "days_needed": kept}
-    return found.model_copy(update={"details": {**found.details, **details}})
+    return report.model_copy(update={"details": {**report.details, **details}})
 
 
 def expire_recovered(lake: Lake, dataset: str, now: datetime) -> Report:
-    """Remove snapshots and tags only, of a lake whose ledger was just brought up to date."""
+    """Remove snapshots and tags only, of a lake whose ledger was just updated."""
     expiry = plan_expiry(lake, dataset, now)
     expire(lake, expiry)
     details: dict[str, str | int] = {"snapshots": len(expiry.snapshot_ids), "tags": len(expiry.tags)}

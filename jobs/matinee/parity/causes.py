@@ -1,4 +1,4 @@
-"""Why a live row is not what the batch has: told from what is landed of the events that belong together with it.
+"""Why a live row differs from the batch: the cause follows from the landed events that belong together with it.
 
 | cause | evidence of the events that belong together |
 |---|---|
@@ -11,7 +11,7 @@
 | version | none of these, and the live rows were made by another version of contract or code |
 | unknown | none of these |
 
-The first that applies is named. Of the events in reach of the day only.
+The first cause that applies is named. Only events in reach of the day are examined.
 """
 
 from collections.abc import Mapping
@@ -37,13 +37,13 @@ CAUSES = ("replayed", "dropped", ARRIVED_AFTER, "duplicate_id", "tie", "clock_sk
 
 @dataclass(frozen=True)
 class Read:
-    """Up to which landing number the batch had read each event day of each raw dataset when a day was published."""
+    """The landing number up to which the batch had read each event day of each raw dataset for a publication."""
 
     by_day: Mapping[str, Mapping[date, int]]
 
     @classmethod
     def of(cls, validity: Validity, sources: Sources, first: date, last: date) -> "Read":
-        """Return what the publications of some days were made from: the pins of the datasets in between."""
+        """Return up to which landing numbers the publications of some days had read, by the pins of core datasets."""
         numbers: dict[str, dict[date, int]] = {}
         for events in sources.events:
             made = {day: validity.history(events.core).newest(day) for day in day_range(first, last)}
@@ -58,14 +58,14 @@ class Read:
         return {dataset: max(numbers.values(), default=0) for dataset, numbers in self.by_day.items()}
 
     def is_later(self, dataset: str, day_column: str) -> Column:
-        """Return the predicate that a row was landed after its day had been read; of other days none is."""
+        """Return the predicate that a row was landed after its day had been read; false for rows of other days."""
         days = self.by_day[dataset].items()
         cases = ((F.col(day_column) == F.lit(day)) & (F.col("landing_seq") > number) for day, number in days)
         return reduce(Column.__or__, cases, F.lit(False))
 
 
 class Evidence:
-    """What is landed of the events that belong together with rows that differ."""
+    """The landed events that belong together with rows that differ."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Evidence:
     def _made_by(self, contract: Contract) -> set[tuple[str, ...]]:
         """Return the versions of contract and code that made the live table, as far as its snapshots tell."""
         summaries = (summary for _, summary in refs.summaries(self._lake.table(live_name(contract.dataset))))
-        return {Progress.from_summary(one).made_by for one in summaries if is_progress(one)}
+        return {Progress.from_summary(summary).made_by for summary in summaries if is_progress(summary)}
 
     def _day(self, dataset: str) -> str:
         return self._lake.registry.get(dataset).day_column or ""
@@ -127,7 +127,7 @@ class Evidence:
         return self._table(events.landed).where(F.col("landing_seq") <= read)
 
     def _versions(self, events: Events, those: DataFrame) -> DataFrame:
-        """Return all rows of the ids of which a row belongs to those: a repeat may belong to others."""
+        """Return all rows of the ids that have a row among those: a repeat of an id may belong to other events."""
         same, landed = self._identity(events), self._landed(events)
         ids = landed.join(those, self._together, "left_semi").select(*same).distinct()
         return landed.join(ids, same, "left_semi")

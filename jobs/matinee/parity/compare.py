@@ -1,7 +1,7 @@
 """The batch judges the stream: each mature day of a live table is compared with its publication, on the same input.
 
-Every row of either side and every column counts. A row whose input arrived after the batch had read is no fault of
-either: it is counted apart, and the late scan finds it. Every other difference gets a cause, from what is landed.
+Every row of either side and every column counts. A row whose input arrived after the batch had read is counted apart:
+neither side is wrong, and the late scan finds the row. Every other difference gets a cause, from the landed events.
 """
 
 from collections.abc import Iterable
@@ -31,14 +31,14 @@ DIFFERS = "differs"
 
 
 def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parity:
-    """Compare a day of a published dataset with its live table, record and return what was found.
+    """Compare a day of a published dataset with its live table; record and return the result.
 
     Raises:
         InputsNotValidError: the day is not valid or not mature, its live rows have expired, or the live table has not
             come as far as the batch has read.
     """
     contract, validity = lake.registry.get(dataset), Validity(lake)
-    # Loaded once: ticks go on meanwhile, and what they read is not in the snapshot that is compared.
+    # Loaded once: the progress has to be that of the compared snapshot, and ticks go on meanwhile.
     table = _live_table(lake, contract, day)
     live, head = progress_in(table), refs.head(table)
     published = _published(validity, contract, day)
@@ -56,19 +56,19 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
         evidence = Evidence(lake, session, live, read, sources, days, {live_name(dataset): head})
         counts = _counts(evidence.caused(differing, contract, made_by), contract)
     late = counts.pop(ARRIVED_AFTER, {}).get("rows", 0)
-    found = Parity(
+    parity = Parity(
         dataset=dataset,
         day=day,
         publication_id=published.publication_id,
         live_snapshot_id=head,
         rows=rows,
         arrived_after_batch=late,
-        differing=sum(one["rows"] for one in counts.values()),
-        causes={cause: one["rows"] for cause, one in counts.items()},
+        differing=sum(numbers["rows"] for numbers in counts.values()),
+        causes={cause: numbers["rows"] for cause, numbers in counts.items()},
         scores=_scores(contract, counts, rows - late),
     )
-    record(lake, found)
-    return found
+    record(lake, parity)
+    return parity
 
 
 def _reach(lake: Lake, group: Group) -> timedelta:
@@ -97,7 +97,7 @@ def _published(validity: Validity, contract: Contract, day: date) -> Publication
     status, newest = validity.status(contract.dataset, day), validity.history(contract.dataset).newest(day)
     if not status.valid or newest is None:
         raise InputsNotValidError(
-            f"{contract.dataset} {day} is not valid, so there is nothing to hold the live table against.",
+            f"{contract.dataset} {day} is not valid, so there is nothing to compare the live table with.",
             next_step=f"`matinee vtts explain {contract.dataset}` says what would make it so.",
             facts={"dataset": contract.dataset, "day": day},
         )
@@ -127,7 +127,7 @@ def _refuse_too_early(
 
 
 def _joined(lake: Lake, session: SparkSession, contract: Contract, day: date, head: int) -> DataFrame:
-    """Return each key once a live row: the key, and the row of either side as a struct, null where it is not."""
+    """Return a row for each key and live row: the key, and the row of either side as a struct, null where it lacks."""
     snapshots = {"batch": (contract.dataset, refs.head(lake.table(contract.dataset)))}
     snapshots["live"] = (live_name(contract.dataset), head)
     sides = []
@@ -150,14 +150,14 @@ def _refuse_other_schema(columns: Iterable[str], contract: Contract, dataset: st
 
 
 def _compared(joined: DataFrame, contract: Contract, sources: Sources) -> DataFrame:
-    """Return each key once: key, what belongs together, of each column whether it differs (0, 1), and `differs`."""
+    """Return each key once, with the columns of `together`, by column whether it differs (0, 1), and `differs`."""
     both = F.col("batch").isNotNull() & F.col("live").isNotNull()
     same = {name: both & F.col(f"batch.{name}").eqNullSafe(F.col(f"live.{name}")) for name in contract.column_names}
     columns = [F.max((~equal).cast("int")).alias(f"not_{name}") for name, equal in same.items()]
     others = [name for name in sources.together if name not in contract.key_columns]
     together = [F.max(F.coalesce(f"batch.{name}", f"live.{name}")).alias(name) for name in others]
     by_key = joined.groupBy(*contract.key_columns).agg(*together, F.count("*").alias("copies"), *columns)
-    # A live row that stands there twice may agree; the key does not.
+    # A key that the live table has twice differs, even where its rows agree.
     differs = F.greatest(F.lit(0), *(f"not_{name}" for name in same)) + F.col("copies") > 1
     return by_key.withColumn(DIFFERS, differs)
 
@@ -165,10 +165,10 @@ def _compared(joined: DataFrame, contract: Contract, sources: Sources) -> DataFr
 def _counts(caused: DataFrame, contract: Contract) -> dict[str, dict[str, int]]:
     """Return by cause how many rows differ (`rows`), and in how many each column does (`not_<column>`)."""
     columns = (F.sum(f"not_{name}").alias(f"not_{name}") for name in contract.column_names)
-    found = caused.groupBy("cause").agg(F.count("*").alias("rows"), *columns).orderBy("cause").collect()
-    return {row["cause"]: {name: int(row[name]) for name in row.asDict() if name != "cause"} for row in found}
+    by_cause = caused.groupBy("cause").agg(F.count("*").alias("rows"), *columns).orderBy("cause").collect()
+    return {row["cause"]: {name: int(row[name]) for name in row.asDict() if name != "cause"} for row in by_cause}
 
 
 def _scores(contract: Contract, counts: dict[str, dict[str, int]], scored: int) -> dict[str, float]:
-    wrong = {name: sum(one[f"not_{name}"] for one in counts.values()) for name in contract.column_names}
+    wrong = {name: sum(numbers[f"not_{name}"] for numbers in counts.values()) for name in contract.column_names}
     return {name: round(1 - count / scored, 9) if scored else 1.0 for name, count in wrong.items()}

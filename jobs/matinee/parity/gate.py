@@ -1,4 +1,4 @@
-"""The gate: every live day that became mature is held against its publication, once a publication."""
+"""The gate: every mature live day is compared with its publication, once for each publication."""
 
 from datetime import date
 
@@ -12,46 +12,46 @@ from matinee.table.catalog import Lake
 
 
 def judge(settings: Settings, day: date | None = None) -> list[Parity]:
-    """Compare live days with their publications, and record what was found.
+    """Compare live days with their publications, and record the results.
 
     Args:
         settings: which lake.
-        day: of the live tables, of each group that can be compared by now; default: all days that are mature, and not
-            compared with their newest publication yet.
+        day: the day to compare, of each group of live tables that can be compared by now; default: all mature days that
+            did not agree yet with their newest publication.
 
     Raises:
-        StreamDiffersError: rows differ; each comparison is recorded, and told in the facts.
+        StreamDiffersError: rows differ; each comparison is recorded, and the facts have the causes.
         InputsNotValidError: the day that was named cannot be compared yet, in no group of live tables.
     """
     lake = Lake.open(settings)
     wanted = [[(name, day) for name in group.datasets] for group in groups(lake.registry)] if day else []
-    wanted = wanted or [[one] for one in days_to_compare(lake)]
-    found: list[Parity] = []
+    wanted = wanted or [[live_day] for live_day in days_to_compare(lake)]
+    parities: list[Parity] = []
     refused: list[InputsNotValidError] = []
     if wanted:
         with spark_session(settings) as session:
             for days in wanted:
                 try:
-                    for dataset, one in days:
-                        found.append(compare(lake, session, dataset, one))
+                    for dataset, wanted_day in days:
+                        parities.append(compare(lake, session, dataset, wanted_day))
                 except InputsNotValidError as error:
                     refused.append(error)
     if day and len(refused) == len(wanted):
         raise refused[0]
-    differing = [one for one in found if one.differing]
+    differing = [parity for parity in parities if parity.differing]
     if differing:
         raise _differs(differing)
-    return found
+    return parities
 
 
-def _differs(found: list[Parity]) -> StreamDiffersError:
+def _differs(parities: list[Parity]) -> StreamDiffersError:
     words = "; ".join(
-        f"{one.dataset} {one.day}: {one.differing} of {one.rows} rows differ "
-        f"({', '.join(f'{count} {cause}' for cause, count in sorted(one.causes.items()))})"
-        for one in found
+        f"{parity.dataset} {parity.day}: {parity.differing} of {parity.rows} rows differ "
+        f"({', '.join(f'{count} {cause}' for cause, count in sorted(parity.causes.items()))})"
+        for parity in parities
     )
     return StreamDiffersError(
         f"The stream is not what the batch derived: {words}.",
-        next_step=f"`matinee stream repair --key {found[0].day}` derives the live day anew; the causes say why.",
-        facts={f"{one.dataset} {one.day}": dict(one.causes) for one in found},
+        next_step=f"`matinee stream repair --key {parities[0].day}` derives the live day again; the causes say why.",
+        facts={f"{parity.dataset} {parity.day}": dict(parity.causes) for parity in parities},
     )

@@ -12,7 +12,7 @@ from matinee.table.registers import Packed, Register, stamp
 from matinee.validity.validity import Validity
 
 PARITY = "ops.stream_parity"
-#: The cause that is not scored: the late scan finds those rows, and a heal repairs the batch.
+#: The cause that is not scored: the late scan finds these rows, and a heal repairs the batch.
 ARRIVED_AFTER = "arrived_after_batch"
 
 
@@ -21,10 +21,10 @@ class Parity:
     """What a comparison of a day found.
 
     Attributes:
-        rows: of either side, each key once.
+        rows: the keys of both sides, each once.
         arrived_after_batch: rows that differ because their input arrived after the batch had read it.
         differing: scored rows that differ, or stand on one side only.
-        causes: how many of those have each cause.
+        causes: how many of the differing rows have each cause.
         scores: by column, the share of the scored rows that agree in it.
     """
 
@@ -43,9 +43,9 @@ class Parity:
 _REGISTER = Register(PARITY, Parity)
 
 
-def record(lake: Lake, found: Parity) -> None:
+def record(lake: Lake, parity: Parity) -> None:
     """Append a comparison in one commit."""
-    _REGISTER.append(lake, [replace(found, recorded_ts=stamp())])
+    _REGISTER.append(lake, [replace(parity, recorded_ts=stamp())])
 
 
 def parities(lake: Lake) -> list[Parity]:
@@ -56,10 +56,10 @@ def parities(lake: Lake) -> list[Parity]:
 def days_to_compare(lake: Lake) -> list[tuple[str, date]]:
     """Return the mature live days that did not agree yet with their newest publication, by dataset, then by day.
 
-    One that differed comes back until it was repaired.
+    A day that differed is returned until it is repaired.
     """
     validity = Validity(lake)
-    agreed = {(one.dataset, one.day, one.publication_id) for one in parities(lake) if not one.differing}
+    agreed = {(parity.dataset, parity.day, parity.publication_id) for parity in parities(lake) if not parity.differing}
     streamed = (group for group in groups(lake.registry) if any(map(lake.exists, group.tables)))
     until = {group: mature_through(validity, group) for group in streamed}
     return [

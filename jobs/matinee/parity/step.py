@@ -14,6 +14,6 @@ def parity(settings: Settings, key: Annotated[str | None, "the event day to comp
     if key is None:
         return Report(step="parity", dataset="", details={"expired_through": str(expire(settings))})
     day = parse_day(key)
-    found = judge(settings, day)
-    details = {"rows": sum(each.rows for each in found), "late": sum(each.arrived_after_batch for each in found)}
+    parities = judge(settings, day)
+    details = {"rows": sum(each.rows for each in parities), "late": sum(each.arrived_after_batch for each in parities)}
     return Report(step="parity", dataset="", key=key, days=(day,), details=details)

@@ -1,4 +1,4 @@
-"""Auditing a change: the contract's checks and the dataset's audits on a branch, with what it read beside it."""
+"""Auditing a change: the contract's checks and the dataset's audits on a branch, with the inputs of the run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ from matinee.transforms.sql import sql_arguments
 
 @dataclass(frozen=True)
 class Judged:
-    """One verdict a check and audit, and by day the stamps of the cells that the run wrote."""
+    """One verdict for each check and audit, and by day the stamps of the cells that the run wrote."""
 
     verdicts: tuple[Verdict, ...]
     stamps: Mapping[date, Stamps]
@@ -46,7 +46,7 @@ def audit_candidate(lake: Lake, run: Run, snapshot_id: int) -> Judged:
 
 
 def audit_across_days(lake: Lake, run: Run, snapshot_id: int) -> tuple[Verdict, ...]:
-    """Judge a replayed change by the audits that look at other days, too: those may have changed since."""
+    """Judge a replayed change by the audits that look at other days, too: other days may have changed since."""
     contract = contract_of(lake, run)
     audits = [audit for audit in load_audits(contract) if audit.cross_day]
     if not audits:
@@ -69,17 +69,17 @@ def _audited(
         yield session, lambda audits: run_audits(session, audits, arguments, evidence), own
 
 
-def _written(contract: Contract, run: Run, found: Stamps) -> Stamps:
-    """Return the stamps of all cells of a day that a run wrote, also of those that have no rows; none of others."""
+def _written(contract: Contract, run: Run, stamps: Stamps) -> Stamps:
+    """Return the stamps of all cells of a day that a run wrote, also of cells without rows."""
     every: tuple[int | None, ...] = tuple(range(contract.cells.buckets)) if contract.bucketed else (None,)
-    return {bucket: found.get(bucket, EMPTY) for bucket in (every if run.buckets is None else run.buckets)}
+    return {bucket: stamps.get(bucket, EMPTY) for bucket in (every if run.buckets is None else run.buckets)}
 
 
 def raise_on_block(run: Run, verdicts: tuple[Verdict, ...]) -> None:
     """Stop a run whose blocking audits found bad rows.
 
     Raises:
-        AuditFailedError: naming the audits, their bad rows and a look at them.
+        AuditFailedError: naming the audits, the number of their bad rows, and where to see them.
     """
     failed = [verdict for verdict in verdicts if verdict.blocks]
     if not failed:
@@ -109,15 +109,15 @@ def _own_slices(lake: Lake, contract: Contract, run: Run, snapshot_id: int) -> d
     }
 
 
-def _whole(one: Slice) -> Slice:
-    return replace(one, buckets=None)
+def _whole(wanted: Slice) -> Slice:
+    return replace(wanted, buckets=None)
 
 
 def _views(lake: Lake, tables: Tables, contract: Contract, run: Run, own: dict[str, Slice]) -> dict[str, DataFrame]:
-    """Return the frames that audits know, by name.
+    """Return the frames that audits read, by name.
 
-    Where few buckets come from landed rows, which know none, the landed rows are cut to those that can tell whether the
-    buckets are right, and rows of other buckets stand beside the buckets' own where they have the same ids.
+    Where a run derives few buckets from landed rows, which are in no buckets, the landed rows are cut to those that
+    decide whether the buckets are right, and the rows of other buckets that have the same ids are added.
     """
     inputs = pinned_inputs(tables, lake.registry, contract, run)
     if not few_buckets(contract, run):
@@ -129,20 +129,20 @@ def _views(lake: Lake, tables: Tables, contract: Contract, run: Run, own: dict[s
 
 
 def _with_namesakes(tables: Tables, contract: Contract, own: Slice, of: DataFrame) -> DataFrame:
-    """Return the rows of a slice and those of its days' other buckets that have an id of the given rows, if any."""
+    """Return the rows of a slice, and the rows of other buckets of its days that share an id with the given rows."""
     key = list(contract.key_columns)
     others = tuple(bucket for bucket in range(contract.cells.buckets) if bucket not in (own.buckets or ()))
     rows = tables.read(own)
     namesakes = tables.read(replace(own, buckets=others)).join(of.select(key), on=key, how="left_semi")
-    # Asked first: mostly there are none, and each audit would look for them again.
+    # Checked first: mostly there are none, and each audit would run the join again.
     return rows if namesakes.isEmpty() else rows.unionByName(namesakes.select(*rows.columns))
 
 
 def _judged_through(lake: Lake, contract: Contract, run: Run) -> int:
     """Return the landing number through which landed rows were judged when the day was published before this run."""
     known = history(lake, run.dataset).by_day.get(run.first_day, ())
-    before = [one for one in known if one.state in REACHED and one.publication_id != run.publication_id]
-    newest = max(before, key=lambda one: one.head_sequence_number or 0, default=None)
+    before = [record for record in known if record.state in REACHED and record.publication_id != run.publication_id]
+    newest = max(before, key=lambda record: record.head_sequence_number or 0, default=None)
     return newest.run.pin(contract.inputs[0].dataset).landing_seq or 0 if newest else 0
 
 

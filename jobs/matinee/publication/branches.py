@@ -14,10 +14,10 @@ from matinee.table.catalog import Lake
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch, the publication that it is for, and the snapshot that it came from; `made` by this run or found.
+    """A branch, the publication that it is for, and the snapshot that it came from; `made`: by this run.
 
-    `began` is the sequence number of `main`'s head when the branch was made; what comes to `main` later has a higher
-    number.
+    `began` is the sequence number of `main`'s head when the branch was made; later commits of `main` have higher
+    numbers.
     """
 
     publication_id: str
@@ -59,7 +59,7 @@ def make_branch(lake: Lake, request: RunRequest) -> Branch:
 
 
 def _attempts(named: str | None) -> Iterator[str]:
-    """Yield names to try: numbers, or the one that was given, with a number where it was published before."""
+    """Yield attempts to try: numbers, or the given attempt, followed by the same with numbers."""
     if named is None:
         yield from map(str, count(1))
     else:
@@ -72,15 +72,15 @@ def _experiment(lake: Lake, request: RunRequest) -> Branch:
     name = f"{names.EXPERIMENT}{request.experiment}"
     identity = publication_id(request.dataset, request.key, name)
     table = lake.table(request.dataset)
-    found = refs.reference(table, name)
-    if found is not None:
-        return Branch(identity, name, found, made=False, began=refs.sequence(table, found))
+    head = refs.reference(table, name)
+    if head is not None:
+        return Branch(identity, name, head, made=False, began=refs.sequence(table, head))
     base = refs.head(table)
     refs.create_branch(table, name, base)
     return Branch(identity, name, base, made=True, began=refs.sequence(table, base))
 
 
 def drop_branch(lake: Lake, dataset: str, branch: Branch) -> None:
-    """Remove the branch of a run that could not be planned; one that was there before it stays."""
+    """Remove the branch of a run that could not be planned; a branch that was there before the run stays."""
     if branch.made:
         refs.drop(lake.table(dataset), branch.name)

@@ -1,10 +1,10 @@
-"""Changed buckets: rows that landed late repair the cells that they change, and nothing else.
+"""Changed buckets: a heal derives the cells that late rows change, and no other cells.
 
-What changed follows from two sets of pins and the ledger: those that a published day was derived from, and those of the
-run that heals it. Of landed rows, the buckets that rows landed between the pins change. Of published days, the buckets
-that the publications between the pinned generations rewrote, as they recorded them, and those whose stamps differ. No
-clock and no old snapshot is asked, so a heal can be repeated, resumed, or done by another process, and what lands while
-it runs is left to the next.
+The changed buckets follow from the ledger and from two sets of pins: those of the published day, and those of the run
+that heals it. For a landed input they are the buckets that change by the rows that landed between the two pins. For a
+published input they are the buckets that the publications between the two pinned generations recorded as changed, and
+the buckets whose stamps differ. No clock and no old snapshot is read, so a heal can be repeated, resumed, or done by
+another process; rows that land during a heal are left to the next heal.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,11 +30,11 @@ from matinee.validity.validity import Validity
 
 
 def is_explained(lake: Lake, validity: Validity, contract: Contract, published: Publication) -> bool:
-    """Whether a published day differs from what it would be now by what landed and was published since, and no more.
+    """Whether the rows that landed and the publications since are all that can change a published day.
 
-    It does not where it was withdrawn, where contract or code are others than it was made by, where something was
-    changed by no publication and no landing, or where the transform is not known to stay within buckets. Nor while the
-    days before it, which audits compare it with, are in another number of buckets.
+    They are not where the day was withdrawn, where its contract or code has changed, where something other than a
+    publication or a landing changed rows, where the transform is not known to keep buckets apart, or where the days
+    before it, with which audits compare it, are in another number of buckets.
     """
     made_by = (published.run.contract_version, published.run.code_version)
     by_bucket = keeps_buckets(lake.registry, contract) or keeps_ids(contract)
@@ -47,21 +47,21 @@ def is_explained(lake: Lake, validity: Validity, contract: Contract, published: 
 
 
 def buckets_of_days(validity: Validity, contract: Contract, days: Iterable[date]) -> int | None:
-    """Return the number of buckets that days of a dataset are in; None where not all are in the same, or in none.
+    """Return the number of buckets that days of a dataset are in; None where the days differ, or have no buckets.
 
-    Days that were never published are in any number.
+    Days that were never published fit any number.
     """
     if not contract.bucketed:
         return None
     published = validity.history(contract.dataset)
-    newest = (found for day in days if (found := published.newest(day)))
-    numbers = {buckets_of(validity.lake, one.run) for one in newest} or {contract.cells.buckets}
+    newest = (record for day in days if (record := published.newest(day)))
+    numbers = {buckets_of(validity.lake, publication.run) for publication in newest} or {contract.cells.buckets}
     return numbers.pop() if len(numbers) == 1 else None
 
 
 @dataclass(frozen=True)
 class LateChange:
-    """A bucket of a day in which landed rows change rows, from the first such event to the last."""
+    """A bucket of a day in which late rows change rows, with the times of the first and the last changed event."""
 
     bucket: int
     first: datetime
@@ -90,26 +90,26 @@ def changed_buckets(
         before, after = published.run.pin(spec.dataset), now[spec.dataset]
         if lake.registry.get(spec.dataset).transform is None:
             late = late_changes(lake, contract, published, after)
-            found: Buckets = None if late is None else tuple(one.bucket for one in late)
+            of_input: Buckets = None if late is None else tuple(change.bucket for change in late)
         else:
-            found = _republished(validity.history(spec.dataset), contract, spec, published.day, before, after)
-        if found is None:
+            of_input = _republished(validity.history(spec.dataset), contract, spec, published.day, before, after)
+        if of_input is None:
             return None
-        buckets |= set(found)
+        buckets |= set(of_input)
     return tuple(sorted(buckets))
 
 
 def late_changes(lake: Lake, contract: Contract, published: Publication, after: InputPin) -> list[LateChange] | None:
-    """Return what landed rows of a published day change in the dataset that is made from them, by bucket.
+    """Return by bucket what late rows of a published day change in the dataset that is made from landed rows.
 
-    None where the rows that the publication had read are not those that stand there now: some went, or came back with
-    the landing numbers that they had before.
+    None where the rows that the publication read are not those that are there now: rows were removed, or came back
+    with their old landing numbers.
 
     Args:
         lake: the lake.
         contract: of a dataset that is made from landed rows.
         published: the day's newest publication.
-        after: the landed dataset as it is to be read.
+        after: the pin of the landed dataset as the new run reads it.
     """
     day, before = published.day, published.run.pin(after.dataset)
     wanted = Slice(after.dataset, after.snapshot_id, day, day)
@@ -121,37 +121,37 @@ def late_changes(lake: Lake, contract: Contract, published: Publication, after: 
         landed, context = tables.read(wanted), TransformContext(contract, day, day, engine=tables.engine)
         if landed.where(F.col("landing_seq") <= before.landing_seq).count() != published.rows.read:
             return None
-        found = changed_by_late(landed, before.landing_seq, context).collect()
+        changes = changed_by_late(landed, before.landing_seq, context).collect()
     of = contract.cells.column
-    return [LateChange(row[of], instant_of(row["first_us"]), instant_of(row["last_us"])) for row in found]
+    return [LateChange(row[of], instant_of(row["first_us"]), instant_of(row["last_us"])) for row in changes]
 
 
 def _republished(
     published: History, contract: Contract, spec: InputSpec, day: date, before: InputPin, after: InputPin
 ) -> Buckets:
     first, last = contract.input_days(spec, day, day)
-    found: set[int] = set()
-    for read in (one for one in before.days.keys() | after.days.keys() if first <= one <= last):
+    rewritten: set[int] = set()
+    for read in (input_day for input_day in before.days.keys() | after.days.keys() if first <= input_day <= last):
         buckets = _other_rows(published, read, before, after)
         if buckets is None:
             return None
-        found |= set(buckets)
+        rewritten |= set(buckets)
         newer = list(_between(published, read, before.days.get(read), after.days.get(read)))
-        if any(one is None or one.changed is None for one in newer):
+        if any(publication is None or publication.changed is None for publication in newer):
             return None
-        found |= {bucket for one in newer if one for bucket in one.changed or ()}
-    return tuple(found)
+        rewritten |= {bucket for publication in newer if publication for bucket in publication.changed or ()}
+    return tuple(rewritten)
 
 
 def _other_rows(published: History, day: date, before: InputPin, after: InputPin) -> Buckets:
-    """Return the buckets of an input day that hold other rows by now.
+    """Return the buckets of an input day whose stamps differ between two pins; None where they are not known.
 
-    Some may have changed under the generation that was read, and others with the next one: so it is asked of both.
+    Rows may change under the same generation, so stamps are compared in addition to generations.
     """
     old, new = before.stamps.get(day), after.stamps.get(day)
     if old is None or new is None or old == new:
         return ()
-    stamps = {one.stamp: one.stamps for one in published.by_day.get(day, ()) if one.state in REACHED}
+    stamps = {record.stamp: record.stamps for record in published.by_day.get(day, ()) if record.state in REACHED}
     if old not in stamps or new not in stamps:
         return None
     both = stamps[old].keys() | stamps[new].keys()
@@ -160,20 +160,20 @@ def _other_rows(published: History, day: date, before: InputPin, after: InputPin
 
 
 def _between(published: History, day: date, before: int | None, after: int | None) -> Iterator[Publication | None]:
-    """Yield what changed a day from one generation to another; None for what no publication explains."""
+    """Yield the publications between two generations of a day; None for a change that no publication explains."""
     if before == after:
         return
     if before is None or after is None or after < before:
         yield None
         return
-    known = (one for one in published.by_day.get(day, ()) if one.state in REACHED)
-    for one in known:
-        if before < one.generation <= after:
-            yield None if one.state is State.WITHDRAWN else one
+    known = (publication for publication in published.by_day.get(day, ()) if publication.state in REACHED)
+    for publication in known:
+        if before < publication.generation <= after:
+            yield None if publication.state is State.WITHDRAWN else publication
 
 
 def really_changed(run: Run, before: Mapping[date, Stamps], after: Mapping[date, Stamps]) -> Buckets:
-    """Return those of the buckets of a heal whose rows it changed: the others came out as they were."""
+    """Return the buckets of a heal whose rows changed; None for a run of whole days."""
     if not run.buckets:
         return run.buckets
     return changed(before.get(run.first_day, {}), after[run.first_day], run.buckets)

@@ -64,12 +64,12 @@ def _balance(contract: Contract, upstream: Contract, run: Run, day: date, read: 
 
 def total(rows: Iterable[Rows]) -> Rows:
     """Return the sum of row counts."""
-    found = tuple(rows)
+    counts = tuple(rows)
     return Rows.model_validate(
         {
-            "in": sum(row.read for row in found),
-            "out": sum(row.out for row in found),
-            "quarantined": sum(row.quarantined for row in found),
-            "duplicate": sum(row.duplicate for row in found),
+            "in": sum(row.read for row in counts),
+            "out": sum(row.out for row in counts),
+            "quarantined": sum(row.quarantined for row in counts),
+            "duplicate": sum(row.duplicate for row in counts),
         }
     )

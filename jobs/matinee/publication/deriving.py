@@ -27,8 +27,8 @@ def derive(lake: Lake, planned: Plan) -> None:
     table = lake.table(contract.dataset)
     branch_head = refs.head(table, planned.branch)
     if run.buckets == ():
-        # Nothing changes: the days stand as they are, and are now known to hold on these inputs too.
-        commit_nothing(lake.anew(), run.dataset, planned.branch, run.to_summary())
+        # No row changes: the empty commit records that the days are up to date with these inputs, too.
+        commit_nothing(lake.reloaded(), run.dataset, planned.branch, run.to_summary())
         return
     slices = input_slices(lake.registry, contract, run).values()
     with open_tables(lake, slices, contract.dataset) as (_, tables):
@@ -49,14 +49,14 @@ def _cells(lake: Lake, tables: Tables, contract: Contract, run: Run) -> list[Cel
     alone = tables.cell_rows is not None and reads_own_buckets(lake.registry, contract, run.pins)
     cells = own_cells(lake.registry, contract, *days) if alone else []
     cells = [cell for cell in cells if run.buckets is None or cell.bucket in run.buckets]
-    rows = sum(_rows(lake, one) for one in input_slices(lake.registry, contract, run).values()) if cells else 0
+    rows = sum(_rows(lake, wanted) for wanted in input_slices(lake.registry, contract, run).values()) if cells else 0
     return cells if rows >= (tables.cell_rows or 0) * len(cells) else []
 
 
-def _rows(lake: Lake, one: Slice) -> int:
-    day_column = lake.registry.get(one.dataset).day_column or ""
-    days = {"first": one.first, "last": one.last}
-    sizes = day_sizes(lake.table(one.dataset), day_column, snapshot_id=one.snapshot_id, **days)
+def _rows(lake: Lake, wanted: Slice) -> int:
+    day_column = lake.registry.get(wanted.dataset).day_column or ""
+    days = {"first": wanted.first, "last": wanted.last}
+    sizes = day_sizes(lake.table(wanted.dataset), day_column, snapshot_id=wanted.snapshot_id, **days)
     return sum(size.rows for size in sizes.values())
 
 
@@ -70,6 +70,6 @@ def _frames(
         if few_buckets(contract, run):
             inputs = {name: rows_that_decide(rows, run.buckets or (), contract) for name, rows in inputs.items()}
         derived = transform_of(contract)(inputs, TransformContext(contract, *days, run.as_of, tables.engine))
-        # What reads landed rows has derived other buckets too.
+        # A run that reads landed rows has derived other buckets, too.
         of_run = F.col(contract.cells.column).isin(*run.buckets) if run.buckets is not None else None
         yield cell, derived if of_run is None else derived.where(of_run)

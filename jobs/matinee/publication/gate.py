@@ -1,4 +1,4 @@
-"""The gate behind the derivation: how many rows of a landed day repeat others is known only now."""
+"""The gate after the derivation: only a derived day shows how many of its landed rows repeat others."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -14,16 +14,16 @@ from matinee.validity.look import Look
 
 
 def require_complete(lake: Lake, run: Run, written: int, rows: Mapping[date, Rows]) -> None:
-    """Stop a run whose days have too few rows once the repeats are known; what was counted is recorded.
+    """Stop a run whose days have too few rows once the repeats are known; the counted rows are recorded.
 
-    The record lets whoever waits for the landed day see that it is short: nobody derives it again before more rows
-    have landed. Heals, and days that are published of enough rows, are not judged again.
+    The record shows that the landed day is short: no daily run derives it again before more rows have landed. Heals,
+    and days that were published from enough rows, are not judged.
 
     Args:
         lake: the lake.
-        run: what was written.
-        written: its snapshot; a branch that still points there goes.
-        rows: what each of its days read and wrote.
+        run: the run that was written.
+        written: its snapshot; the branch is removed if it still points there.
+        rows: the rows that each of its days read and wrote.
 
     Raises:
         NotCompleteError: names the first such day, its rows and its repeats; `main` did not move.
@@ -50,7 +50,7 @@ def require_complete(lake: Lake, run: Run, written: int, rows: Mapping[date, Row
 
 
 def _short(look: Look, dataset: str, day: date, rows: Rows) -> str:
-    """Return how many rows of how many a derived day has, where they are too few; else nothing."""
+    """Return in words how many of the expected rows a derived day has, where they are too few; else an empty text."""
     upstream = look.lake.registry.get(look.lake.registry.get(dataset).inputs[0].dataset)
     expected = expectation(look, upstream.dataset, day)
     if isinstance(expected, Unknown):
@@ -58,5 +58,5 @@ def _short(look: Look, dataset: str, day: date, rows: Rows) -> str:
     newest, share = look.history(dataset).newest(day), upstream.completeness_share
     if newest is not None and newest.state is State.PUBLISHED and enough(newest.rows, expected, share):
         return ""
-    found = Counted(rows.read, rows.duplicate, usual_repeats(look, upstream.dataset, day))
-    return found.words(expected) if found.toward(expected) < share * expected.rows else ""
+    counted = Counted(rows.read, rows.duplicate, usual_repeats(look, upstream.dataset, day))
+    return counted.words(expected) if counted.toward(expected) < share * expected.rows else ""

@@ -20,31 +20,31 @@ HISTORY = timedelta(days=28)
 def keeps_buckets(registry: Registry, contract: Contract) -> bool:
     """Whether every row of a bucket comes from rows of the same bucket of each input.
 
-    A transform has to be known to stay within a profile: what ranks or shares across profiles would rank an eighth.
+    The transform has to be known to work within a profile: a rank across profiles would rank one bucket's rows only.
     """
     inputs = [registry.get(spec.dataset) for spec in contract.inputs]
-    alike = all(one.cells == contract.cells and one.bucketed for one in inputs)
+    alike = all(upstream.cells == contract.cells and upstream.bucketed for upstream in inputs)
     return is_by_profile(contract) and contract.bucketed and alike
 
 
 def keeps_ids(contract: Contract) -> bool:
-    """Whether a dataset is landed rows without repeats, in buckets: landed rows know none."""
+    """Whether a dataset has the landed rows without repeats, in buckets; the landed rows are in no buckets."""
     return contract.transform == DEDUPLICATE and contract.bucketed
 
 
 def reads_own_buckets(registry: Registry, contract: Contract, pins: Iterable[InputPin]) -> bool:
-    """Whether the days that are read of inputs in buckets are in as many buckets as those that are derived."""
+    """Whether the read days of inputs in buckets are in as many buckets as the derived days."""
     numbers = {pin.buckets for pin in pins if registry.get(pin.dataset).bucketed}
     return numbers <= {contract.cells.buckets}
 
 
 def few_buckets(contract: Contract, run: Run) -> bool:
-    """Whether a run derives so few buckets from landed rows that finding theirs is worth more than it costs."""
+    """Whether a run derives so few buckets that selecting their landed rows costs less than deriving all buckets."""
     return keeps_ids(contract) and run.buckets is not None and 2 * len(run.buckets) < contract.cells.buckets
 
 
 def input_slices(registry: Registry, contract: Contract, run: Run, cell: Cell | None = None) -> dict[str, Slice]:
-    """Return what a run reads, by alias: for all of its days and buckets, or for one cell of them."""
+    """Return the slices that a run reads, by alias: for all of its days and buckets, or for one of its cells."""
     first, last = (run.first_day, run.last_day) if cell is None else (cell.day, cell.day)
     buckets = run.buckets if cell is None else (cell.bucket,)
     return {
@@ -61,9 +61,9 @@ def input_slices(registry: Registry, contract: Contract, run: Run, cell: Cell | 
 def pinned_inputs(
     tables: Tables, registry: Registry, contract: Contract, run: Run, cell: Cell | None = None
 ) -> dict[str, DataFrame]:
-    """Return the inputs by alias; of an optional one only the days that were valid when it was pinned.
+    """Return the inputs by alias; of an optional input only the days that were valid when it was pinned.
 
-    The rows of days in another number of buckets come in the buckets of the dataset that is derived.
+    Rows of days in another number of buckets are assigned to the buckets of the derived dataset.
     """
     frames = {alias: tables.read(wanted) for alias, wanted in input_slices(registry, contract, run, cell).items()}
     for spec in contract.inputs:

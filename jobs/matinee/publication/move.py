@@ -53,12 +53,12 @@ def move_to_main(
         run: what the audit branch holds.
         audit_again: called with the snapshot of a replayed change; runs the audits that look across days, returns
             their verdicts and raises where one blocks.
-        look: the history with which the first try begins; None, and each other try: as it is then.
+        look: the history that the first try uses; each later try, and the first without it, reads the history itself.
 
     Raises:
         WithdrawnError: one of the days was withdrawn after the run began.
         DroppedError: one of the days was dropped after the run began.
-        UsageError: it was published before, and `main` was set back since.
+        UsageError: the run was published before, and `main` was set back since.
         StaleInputsError: another commit changed the same days, inputs were read older than by what is published, or
             the branch does not hold exactly what was audited.
         CommitConflictError: `main` moved again during each of several tries.
@@ -67,9 +67,9 @@ def move_to_main(
     for _ in range(TRIES):
         published, look = look or history(lake, run.dataset), None
         table = published.table or lake.table(run.dataset)
-        found = _already(table, run)
-        if found is not None:
-            return found
+        moved = _already(table, run)
+        if moved is not None:
+            return moved
         _refuse_dropped(table, run)
         _refuse_withdrawn(table, published, run)
         _refuse_older_inputs(lake, published, run)
@@ -84,7 +84,7 @@ def move_to_main(
             table = lake.table(run.dataset)
             audited = refs.reference(table, branch) or main
             if not _is_ours(table, audited, run, main):
-                continue  # A twin of this process has made the branch anew.
+                continue  # Another process of this run has replaced the branch.
             verdicts = audit_again(audited)
         else:
             _refuse_newer(table, published, run, audited)
@@ -113,7 +113,7 @@ def _refuse_dropped(table: "Table", run: Run) -> None:
 
 
 def _refuse_withdrawn(table: "Table", published: History, run: Run) -> None:
-    """Refuse a run of whose days one was withdrawn after the run began, in the order of `main`, whatever clocks say.
+    """Refuse a run where one of its days was withdrawn after it began, by the order of `main`'s commits, not by clocks.
 
     Raises:
         WithdrawnError: naming the day and the reason.
@@ -128,7 +128,7 @@ def _refuse_withdrawn(table: "Table", published: History, run: Run) -> None:
             raise _withdrawn(run, word.day, word.reason)
         before.add((word.publication_id, word.day))
     for mine in published.find(run.publication_id):
-        # Where main was set back behind the withdrawal, or an older version noted it, only the ledger knows of it.
+        # Only the ledger has a withdrawal that main was set back behind, or that an older version of Matinee recorded.
         newest = published.newest(mine.day)
         if newest is None or newest.state is not State.WITHDRAWN or (newest.publication_id, mine.day) in before:
             continue
@@ -139,19 +139,19 @@ def _refuse_withdrawn(table: "Table", published: History, run: Run) -> None:
 def _withdrawn(run: Run, day: date, reason: str) -> WithdrawnError:
     return WithdrawnError(
         f"{run.publication_id} cannot be published: {run.dataset} {day} was withdrawn after this run began ({reason}).",
-        next_step=f"If the cause is mended, `matinee run {run.dataset} --key {day}` publishes the day anew.",
+        next_step=f"Once the cause is fixed, `matinee run {run.dataset} --key {day}` publishes the day again.",
         facts={"dataset": run.dataset, "day": day, "publication_id": run.publication_id, "reason": reason},
     )
 
 
 def _refuse_older_inputs(lake: Lake, published: History, run: Run) -> None:
-    """Refuse a run that read an input older than the publication it would replace did.
+    """Refuse a run that read an older snapshot of an input than the publication that it would replace.
 
     Raises:
         StaleInputsError: naming that publication and the input.
     """
     days = (day for day in published.by_day if run.first_day <= day <= run.last_day)
-    newest = {found.publication_id: found for found in map(published.newest, days) if found}
+    newest = {publication.publication_id: publication for publication in map(published.newest, days) if publication}
     ours = {pin.dataset: pin for pin in run.pins}
     for other in newest.values():
         for theirs in other.run.pins if other.publication_id != run.publication_id else ():
@@ -166,7 +166,7 @@ def _refuse_older_inputs(lake: Lake, published: History, run: Run) -> None:
 
 
 def _refuse_newer(table: "Table", published: History, run: Run, audited: int) -> None:
-    """Refuse a change older than a publication of its days that is on `main` no more: `main` was set back behind it."""
+    """Refuse a change that is older than a publication of its days that `main` was set back behind."""
     for day in day_range(run.first_day, run.last_day):
         newest = published.newest(day)
         if newest is not None and (newest.head_sequence_number or 0) > refs.sequence(table, audited):
@@ -174,37 +174,37 @@ def _refuse_newer(table: "Table", published: History, run: Run, audited: int) ->
 
 
 def _set_back(lake: Lake, pin: InputPin) -> bool:
-    """Whether `main` of an input was set back behind what a publication read there: nobody can read that any more."""
+    """Whether `main` of an input was set back behind the snapshot that a publication read: no run can read it now."""
     table = lake.table(pin.dataset)
     return table.metadata.snapshot_by_id(pin.snapshot_id) is not None and pin.snapshot_id not in refs.ancestry(table)
 
 
 def _is_ours(table: "Table", snapshot_id: int, run: Run, parent: int) -> bool:
-    """Whether a snapshot is this publication's change, right on top of another snapshot."""
+    """Whether a snapshot is this publication's change, committed directly on a parent snapshot."""
     snapshot = table.metadata.snapshot_by_id(snapshot_id)
     named = summary_of(table, snapshot_id).get(PUBLICATION_ID) == run.publication_id
     return named and snapshot is not None and snapshot.parent_snapshot_id == parent
 
 
 def _audited(table: "Table", published: History, run: Run) -> int:
-    """Return the snapshot that was audited: the branch has to be there, whoever wrote to it or audited it meanwhile.
+    """Return the audited snapshot; the branch has to point at it, whatever other processes wrote or audited meanwhile.
 
     Raises:
         UsageError: the publication was on `main` once, and `main` was set back.
         StaleInputsError: the branch is not at what was audited.
     """
-    prepared, found = published.prepared(run.publication_id), refs.reference(table, run.branch)
+    prepared, head = published.prepared(run.publication_id), refs.reference(table, run.branch)
     if prepared is not None and prepared.state in REACHED:
         raise UsageError(
             f"{run.publication_id} was published as snapshot {prepared.head_snapshot_id}, and main of {run.dataset} "
             "was set back since.",
-            next_step=f"`matinee run {run.dataset} --key {run.first_day}` publishes the day anew.",
-            facts={"dataset": run.dataset, "publication_id": run.publication_id, "snapshot_id": found},
+            next_step=f"`matinee run {run.dataset} --key {run.first_day}` publishes the day again.",
+            facts={"dataset": run.dataset, "publication_id": run.publication_id, "snapshot_id": head},
         )
     judged = prepared is not None and prepared.state is not State.ABANDONED and prepared.run == run
-    if prepared is None or found is None or not judged or found != prepared.audited_snapshot_id:
-        raise _stale(run, found, f"its branch {run.branch} is not at what was audited")
-    return found
+    if prepared is None or head is None or not judged or head != prepared.audited_snapshot_id:
+        raise _stale(run, head, f"its branch {run.branch} is not at what was audited")
+    return head
 
 
 def _already(table: "Table", run: Run) -> Published | None:
@@ -223,7 +223,7 @@ def _refuse_same_cells(lake: Lake, table: "Table", run: Run, audited: int, main:
     if commits is None:
         raise _stale(run, main, "main does not descend from what the branch came from")
     for commit in commits:
-        # What no publication explains may have changed any bucket of the days: only a whole day replaces that.
+        # A commit of no publication may have changed any bucket of the days: only a whole day replaces its rows.
         ours = run.written(main) if RUN in summary_of(table, commit) else replace(run.written(main), buckets=None)
         files = files_of(table, day_column, changed_files(table, commit), ours)
         cells: Cells = {day: set() for day in _republished(table, commit, run)}
@@ -237,8 +237,8 @@ def _refuse_same_cells(lake: Lake, table: "Table", run: Run, audited: int, main:
 def _republished(table: "Table", commit: int, run: Run) -> set[date]:
     """Return the days of a run that a commit published, whatever rows it changed.
 
-    A heal is what differs from the day's newest publication, and so is a day's generation. After another publication of
-    the day both have to be found anew: the rows of other buckets may be those that this heal believes unchanged.
+    The buckets of a heal and the generation of a day are computed from the day's newest publication. After another
+    publication of the day both have to be computed again: it may have changed buckets that this heal left out.
     """
     summary = summary_of(table, commit)
     if RUN not in summary:
@@ -262,11 +262,11 @@ def _stale_cells(run: Run, commit: int, other: str, cells: Cells) -> StaleInputs
     return error
 
 
-def _buckets(found: set[int]) -> str:
-    if not found:
+def _buckets(buckets: set[int]) -> str:
+    if not buckets:
         return ""
-    few = len(found) <= 8  # All of them stand in the facts.
-    return f" (buckets {', '.join(map(str, sorted(found)))})" if few else f" ({len(found)} buckets)"
+    few = len(buckets) <= 8  # The error's facts list all of them.
+    return f" (buckets {', '.join(map(str, sorted(buckets)))})" if few else f" ({len(buckets)} buckets)"
 
 
 def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> str:
@@ -290,6 +290,6 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
 
 
 def drop_branches(table: "Table", run: Run) -> None:
-    """Remove the publication's branches; one that is gone already is as it should be."""
+    """Remove the publication's branches, as far as they exist."""
     for name in (run.branch, f"{names.REPLAY}{run.publication_id}"):
         table = refs.drop(table, name)

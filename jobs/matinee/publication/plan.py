@@ -38,12 +38,12 @@ class Plan:
 
 
 def plan(lake: Lake, request: RunRequest) -> Plan:
-    """Make the branch, then pin the inputs and hold them: what lands or is published later is not read.
+    """Make the branch, then pin the inputs and hold the pins: what lands or is published later is not read.
 
     Raises:
         UsageError: the dataset has no transform, or every day lies before the lake's first.
         InputsNotValidError: an input day that the run reads is not valid; the reason is named.
-        DroppedError: a day, or one that it reads, was dropped.
+        DroppedError: a day, or a day that it reads, was dropped.
         CommitConflictError: another live run took the same identity, or the inputs did not stand still.
     """
     contract = lake.registry.get(request.dataset).with_parameters(request.parameters)
@@ -66,10 +66,11 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
 
 
 def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Branch) -> Run:
-    """Return the run with inputs pinned such that the generations of their days are those of the pinned snapshots.
+    """Return the run with its inputs pinned: the generations that it records are those of the pinned snapshots.
 
-    The inputs are looked at anew for their generations. Where one was published since the look at its rows, both are
-    looked at again: a run would else claim to have read what it did not. What lands meanwhile is left to the next run.
+    The generations are read after the snapshots are pinned. Where an input was published in between, both are read
+    again: else the run would record a generation that it did not read. Rows that land meanwhile are left to the next
+    run.
     """
     derived = [spec for spec in contract.inputs if lake.registry.get(spec.dataset).transform is not None]
     for _ in range(LOOKS):
@@ -127,9 +128,9 @@ def _input_head(table: "Table", request: RunRequest) -> int:
 def _published_days(contract: Contract, request: RunRequest, validity: Validity) -> tuple[date, date]:
     """Return the days that the run publishes: those that its keys touch, from the lake's first day on.
 
-    An earlier day whose own part of an optional input is not valid is left as it stands: deriving it without that part
-    would take from it what it has. So is one that was withdrawn: a person decides when it is published again; and one
-    that reads a day that was dropped.
+    Some earlier days are not published again: a day of which an optional input is not valid, as it would lose the rows
+    that come from this input; a day that was withdrawn, as a person decides when to publish it; and a day that reads a
+    dropped day.
     """
     first, last = contract.touched_days(request.first_key, request.last_key)
     if validity.valid_from is None:
@@ -174,15 +175,17 @@ def _pin(
     required = (max(first, request.first_key), request.last_key) if spec.optional else read
     _require(contract, request, validity, spec, *required)
     pinned = pin_at(validity.lake, validity, spec, snapshot_id, *read)
-    # What an experiment reads may be another experiment's, which no publication tells of.
+    # An experiment may read rows of another experiment, whose buckets no publication records.
     return replace(pinned, buckets=None) if request.experiment else pinned
 
 
 def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, first: date, last: date) -> InputPin:
-    """Return an input as a run that reads these days of it at a snapshot pins it."""
+    """Return the pin of an input for a run that reads these days of the input at a snapshot."""
     table = lake.table(spec.dataset)
     upstream = lake.registry.get(spec.dataset)
-    statuses = [one for day in day_range(first, last) if (one := validity.status(spec.dataset, day)).valid]
+    statuses = [
+        day_status for day in day_range(first, last) if (day_status := validity.status(spec.dataset, day)).valid
+    ]
     return InputPin(
         dataset=spec.dataset,
         snapshot_id=snapshot_id,
@@ -213,7 +216,7 @@ def _require(
 def _pinned_days(
     table: "Table", upstream: Contract, statuses: list[DayStatus], snapshot_id: int, first: date, last: date
 ) -> dict[date, int]:
-    """Return the valid days of a range with what would show a change of each: see `InputPin.days`."""
+    """Return the valid days of a range, each with its generation or highest landing number: see `InputPin.days`."""
     if upstream.transform is not None or upstream.day_column is None:
         return {status.day: status.generation for status in statuses}
     landed = day_landing_seqs(table, upstream.day_column, snapshot_id, first, last)
@@ -231,7 +234,7 @@ def _healed(validity: Validity, contract: Contract, pins: tuple[InputPin, ...], 
     if newest.state is State.WITHDRAWN:
         raise InputsNotValidError(
             f"{contract.dataset} {day} was withdrawn ({newest.reason}): no heal publishes it again.",
-            next_step=f"Mend its cause, then `matinee run {contract.dataset} --key {day}`.",
+            next_step=f"Fix its cause, then `matinee run {contract.dataset} --key {day}`.",
             facts={"dataset": contract.dataset, "day": day, "kind": "withdrawn"},
         )
     _require_what_was_read(validity, contract, newest)
@@ -239,11 +242,11 @@ def _healed(validity: Validity, contract: Contract, pins: tuple[InputPin, ...], 
 
 
 def _require_what_was_read(validity: Validity, contract: Contract, newest: Publication) -> None:
-    """Refuse to heal a day without an input day that it has: labels would lose what they were made from."""
+    """Refuse to heal a day where an input day that it was made from is not valid now: labels would be lost."""
     for pin in newest.run.pins:
         spec = next((spec for spec in contract.inputs if spec.dataset == pin.dataset), None)
         if spec is None:
-            continue  # Its contract reads that no more.
+            continue  # The contract does not read this input any more.
         for day in pin.days if validity.lake.registry.get(pin.dataset).transform else ():
             first, last = contract.input_days(spec, newest.day, newest.day)
             reason = validity.status(pin.dataset, day).reason
@@ -272,11 +275,10 @@ def generation(
 ) -> int:
     """Return the generation with which a run publishes a day.
 
-    It rises where the day is published from changed input for days it had already covered: an input day that the
-    newest publication had read has another generation or is gone, more rows landed in it, its first input has another
-    number of rows than it had `read`, or the contract changed.
-    Days of an input that were not there before (a label that matures) are no change, and neither is a heal of which
-    every row came out as it was (`rewritten` is empty): what is built on the day has nothing to read again.
+    It rises where the input of the newest publication has changed: an input day that this publication read has another
+    generation, has more landed rows or is gone; the first input has another number of rows, `read`, than it had; or the
+    contract changed. Input days that the publication did not read (a label that matures) are no change. A heal that
+    changed no row (`rewritten` is empty) does not raise it: what is built on the day has nothing to read again.
     """
     newest = published.newest(day)
     if newest is None:

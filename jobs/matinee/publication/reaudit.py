@@ -1,4 +1,4 @@
-"""Auditing again what is published: the same checks and audits, on `main`, with the inputs that were pinned."""
+"""Auditing a published day again: the same checks and audits, on `main`, with the inputs that were pinned."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -24,8 +24,8 @@ def audit_published(
         settings: of the lake.
         dataset: a published dataset.
         day: the event day.
-        withdraw_failing: whether the day is withdrawn where a blocking audit fails, with the verdicts as the record's;
-            without it nothing is recorded.
+        withdraw_failing: whether the day is withdrawn where a blocking audit fails, with the verdicts in its record;
+            else nothing is recorded.
 
     Raises:
         UsageError: the day is not published any more, or what it read has expired.
@@ -58,6 +58,6 @@ def audit_published(
 def _withdraw(lake: Lake, judged: Publication, verdicts: tuple[Verdict, ...]) -> None:
     failed = ", ".join(f"{verdict.audit} ({verdict.bad_rows} bad rows)" for verdict in verdicts if verdict.blocks)
     if failed:
-        # What was published or withdrawn while the audits ran was not judged by them.
+        # The audits did not judge a publication or withdrawal that came while they ran.
         with suppress(CommitConflictError):
             withdraw(lake, replace(judged, verdicts=verdicts), f"{failed} failed on main")

@@ -22,9 +22,10 @@ from matinee.table.catalog import Lake
 def prepare(
     lake: Lake, run: Run, audited: int, judged: Judged, counted: Mapping[date, Rows]
 ) -> tuple[Publication, ...]:
-    """Record what was judged, all its days in one append: PREPARED, or ABANDONED where an audit blocks it.
+    """Record the days of a judged run in one append: as PREPARED, or as ABANDONED where a blocking audit failed.
 
-    So is a day that the same attempt had prepared before and, written again, no longer has: it is not valid by now.
+    A day that the same attempt had prepared before, and does not have after it was written again, is recorded as
+    ABANDONED, too: the day is not valid any more.
 
     Args:
         lake: the lake.
@@ -35,10 +36,10 @@ def prepare(
     """
     blocked = any(verdict.blocks for verdict in judged.verdicts)
     contract = lake.registry.get(run.dataset)
-    published = history(lake, run.dataset)  # Anew: others have published and withdrawn since the run began.
-    newest = {day: found for day in run.days if (found := published.newest(day))}
+    published = history(lake, run.dataset)  # Read again: others have published since the run began.
+    newest = {day: publication for day in run.days if (publication := published.newest(day))}
     noted = noted_after([*published.find(run.publication_id), *newest.values()])
-    before = {day: found.stamps for day, found in newest.items()}
+    before = {day: publication.stamps for day, publication in newest.items()}
     changed = really_changed(run, before, judged.stamps)
     records = tuple(
         Publication(
@@ -57,16 +58,16 @@ def prepare(
         for day, rows in counted.items()
     )
     dropped = (
-        replace(one, state=State.ABANDONED, recorded_ts=noted, reason="written again without this day")
-        for one in published.find(run.publication_id)
-        if one.state is State.PREPARED and one.day not in {found.day for found in records}
+        replace(prepared, state=State.ABANDONED, recorded_ts=noted, reason="written again without this day")
+        for prepared in published.find(run.publication_id)
+        if prepared.state is State.PREPARED and prepared.day not in {publication.day for publication in records}
     )
     record(lake, [*records, *dropped])
     return records
 
 
 def abandon(lake: Lake, run: Run, rows: Mapping[date, Rows], reason: str) -> None:
-    """Record that days of a run are given up before they were audited, with the rows that were counted of each."""
+    """Record days of a run as ABANDONED before their audit, with the counted rows of each day."""
     contract, published = lake.registry.get(run.dataset), history(lake, run.dataset)
     noted = noted_after(published.find(run.publication_id))
     numbers = {day: generation(contract, published, run, day, read=counted.read) for day, counted in rows.items()}
@@ -80,17 +81,19 @@ def abandon(lake: Lake, run: Run, rows: Mapping[date, Rows], reason: str) -> Non
 
 
 def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...]:
-    """Record what reached `main`, tag its snapshot, let go the pins, drop the branches; a second call changes nothing.
+    """Record what reached `main`, tag its snapshot, release its pins, drop its branches; a second call changes nothing.
 
     Returns:
-        The records of the publication's days; the verdicts of audits that ran again have replaced the first ones.
+        The records of the publication's days; the verdicts of audits that ran again have replaced the first verdicts.
     """
     look = history(lake, run.dataset)
     known = look.find(run.publication_id)
     unnoted = {(told.publication_id, told.day) for told, _ in look.unsettled() if told.state is State.PREPARED}
-    found = [one for one in known if run.first_day <= one.day <= run.last_day]
-    records = tuple(replace(one, verdicts=_merged(one.verdicts, published.verdicts)) for one in found)
-    record(lake, [one for one in records if (one.publication_id, one.day) in unnoted])
+    publications = [publication for publication in known if run.first_day <= publication.day <= run.last_day]
+    records = tuple(
+        replace(publication, verdicts=_merged(publication.verdicts, published.verdicts)) for publication in publications
+    )
+    record(lake, [publication for publication in records if (publication.publication_id, publication.day) in unnoted])
     faults.reach("publish.after_published")
     table = lake.table(run.dataset)
     tag = f"{names.PUBLICATION}{run.publication_id}"
@@ -108,9 +111,9 @@ def _all_stamps(run: Run, before: Stamps, written: Stamps) -> Stamps:
 
 
 def give_up(lake: Lake, run: Run, reason: str) -> None:
-    """Record that what a run prepared will not reach `main`, let go its pins, and drop its branches."""
+    """Record the prepared days of a run as ABANDONED, release its pins, and drop its branches."""
     known = history(lake, run.dataset).find(run.publication_id)
-    record(lake, [abandoned(one, reason) for one in known if one.state is State.PREPARED])
+    record(lake, [abandoned(publication, reason) for publication in known if publication.state is State.PREPARED])
     pins.release(lake, run.publication_id, run.pinned)
     drop_branches(lake.table(run.dataset), run)
 

@@ -17,11 +17,11 @@ class RunRequest:
     Attributes:
         dataset: `namespace.name`.
         first_key: the first event day to run.
-        last_key: the last one; the same day for a daily run.
+        last_key: the last event day to run; the same day for a daily run.
         attempt: distinguishes attempts at the same keys; None takes the next free number.
         parameters: overrides of the contract's parameters; only an experiment may have them.
         experiment: name of the branch `experiment_<name>` that gets the rows instead of `main`.
-        heal: derive only what changed in the inputs since the one day was published, in this day and no other.
+        heal: derive only the cells that inputs changed since the day was published; of a single day.
         began: where a run that went stale is written again: the sequence number of `main`'s head when that run began.
 
     Raises:

@@ -1,7 +1,7 @@
 """The write-audit-publish cycle: three steps that share nothing but the lake.
 
-Each step finds what it needs on the audit branch: the run (pins, days, parameters) stands in the summary of the one
-snapshot there. So a step may run in another process, on another machine, or again.
+Each step reads what it needs from the audit branch: the run (pins, days, parameters) is in the summary of the branch's
+only snapshot. So a step may run in another process, on another machine, or again.
 """
 
 from collections import Counter
@@ -41,8 +41,8 @@ def write(settings: Settings, request: RunRequest) -> Report:
 
     Raises:
         InputsNotValidError: an input day that the run reads is not valid yet.
-        NotCompleteError: without its repeats a landed day has too few rows; the branch is gone.
-        SnapshotGoneError: what it had pinned has expired all the same.
+        NotCompleteError: without its repeats a landed day has too few rows; the branch is removed.
+        SnapshotGoneError: a pinned snapshot has expired.
         UnknownDatasetError, UsageError, EngineUnavailableError, EngineFailedError: see there.
     """
     seconds = dict[str, float]()
@@ -76,7 +76,7 @@ def write_key(
 def audit(settings: Settings, dataset: str, publication_id: Annotated[str, "what `write` reported"]) -> Report:
     """Judge what stands on the audit branch; a pass is recorded as PREPARED, with every verdict.
 
-    What is published already is not judged again: its recorded verdicts are returned.
+    A publication that is on `main` already is not judged again: its recorded verdicts are returned.
 
     Raises:
         AuditFailedError: a blocking audit found bad rows; the branch is kept, the verdicts are in the ledger.
@@ -85,7 +85,9 @@ def audit(settings: Settings, dataset: str, publication_id: Annotated[str, "what
     seconds = dict[str, float]()
     lake = Lake.open(settings)
     look = lake.one_look()
-    known = tuple(one for one in history(look, dataset).find(publication_id) if one.state in REACHED)
+    known = tuple(
+        publication for publication in history(look, dataset).find(publication_id) if publication.state in REACHED
+    )
     if known:
         return _published_report(lake, "audit", known)
     run, audited = _written(look, dataset, f"{names.AUDIT}{publication_id}", publication_id)
@@ -108,8 +110,8 @@ def publish(settings: Settings, dataset: str, publication_id: Annotated[str, "wh
     Raises:
         WithdrawnError: one of its days was withdrawn after the run began.
         DroppedError: one of its days was dropped after the run began.
-        StaleInputsError: it went stale each of several times.
-        AuditFailedError: what was written again failed an audit.
+        StaleInputsError: it went stale in each of several tries.
+        AuditFailedError: the change that was written again failed an audit.
         UsageError: it was never prepared, or was abandoned.
     """
     seconds = dict[str, float]()
@@ -157,7 +159,7 @@ def run(settings: Settings, request: RunRequest) -> Report:
 
 @contextmanager
 def _pins_end_with_an_error(lake: Lake, run: Run) -> Iterator[None]:
-    """Let go what a run holds where it ends here: another try pins anew."""
+    """Release the pins of a run that fails here: another try pins its inputs again."""
     try:
         yield
     except Exception:
@@ -183,18 +185,18 @@ def _written(lake: Lake, dataset: str, branch: str, publication_id: str) -> tupl
     """Return the run that was written to a branch, and the snapshot that it wrote.
 
     Raises:
-        UsageError: there is no such branch, or it still points at what it was made from.
+        UsageError: there is no such branch, or it still points at the snapshot that it was made from.
     """
     table = lake.table(dataset)
-    found = refs.reference(table, branch)
-    summary = summary_of(table, found) if found is not None else {}
-    if found is None or summary.get(PUBLICATION_ID) != publication_id:
+    head = refs.reference(table, branch)
+    summary = summary_of(table, head) if head is not None else {}
+    if head is None or summary.get(PUBLICATION_ID) != publication_id:
         raise UsageError(
             f"{publication_id} was not written to branch '{branch}' of {dataset}.",
             next_step="Write it first: `matinee run` does all steps.",
             facts={"dataset": dataset, "branch": branch},
         )
-    return Run.from_summary(summary), found
+    return Run.from_summary(summary), head
 
 
 def _prepared(look: History, publication_id: str) -> Publication:
@@ -247,10 +249,10 @@ def _published_report(lake: Lake, step: str, records: tuple[Publication, ...]) -
         dataset=first.run.dataset,
         key=first.run.key,
         publication_id=first.publication_id,
-        days=tuple(sorted(found.day for found in records)),
+        days=tuple(sorted(publication.day for publication in records)),
         branch=refs.MAIN,
         snapshot_id=first.head_snapshot_id,
-        rows=total(found.rows for found in records),
+        rows=total(publication.rows for publication in records),
         verdicts=first.verdicts,
         replayed=first.replayed,
         details=_healed(first),
@@ -259,8 +261,8 @@ def _published_report(lake: Lake, step: str, records: tuple[Publication, ...]) -
 
 
 def _healed(publication: Publication) -> dict[str, str | int]:
-    """Return the buckets that a heal derived anew, and those of them whose rows came out otherwise."""
+    """Return the buckets that a heal derived again, and the buckets whose rows changed."""
     if publication.run.buckets is None:
         return {}
     named = {"buckets": publication.run.buckets, "changed": publication.changed or ()}
-    return {name: ", ".join(map(str, found)) or "none" for name, found in named.items()}
+    return {name: ", ".join(map(str, buckets)) or "none" for name, buckets in named.items()}

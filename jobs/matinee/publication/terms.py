@@ -1,7 +1,7 @@
 """Terms: what a contract says of a dataset's rows, besides the rows that its transform reads.
 
-A run records them. Under other terms, or by another version of the contract, the same input gives other rows. One of
-them is the number of buckets: each day is wholly in the number that its newest whole run has written it in.
+A run records its terms. Under other terms, or by another version of the contract, the same input gives other rows. The
+number of buckets is a term: each day is in the number of buckets of the newest run that wrote the whole day.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ def row_terms(contract: Contract) -> dict[str, str]:
 
 
 def terms_of(lake: Lake, run: Run) -> Mapping[str, str]:
-    """Return the terms of a run; of what an earlier version recorded the number of buckets is known, and no more."""
+    """Return the terms of a run; only the number of buckets where an earlier version of Matinee recorded the run."""
     number = None if run.terms else lake.table(run.dataset).properties.get(BUCKETS)
     return {_NUMBER: number} if number else run.terms
 
 
 def other_terms(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """Return in words which of the terms that are known from before are others now."""
+    """Return in words which of the recorded terms differ now."""
     names = sorted(before.keys() | now.keys()) if _TRANSFORM in before else before
     return tuple(
         f"{name}: {before.get(name, 'none')} ▸ {now.get(name, 'none')}"
@@ -46,11 +46,11 @@ def other_terms(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str,
 
 def buckets_of(lake: Lake, run: Run) -> int | None:
     """Return the number of buckets that a run has written its days in; None where its dataset has none."""
-    found = terms_of(lake, run).get(_NUMBER)
-    return int(found) if found else None
+    number = terms_of(lake, run).get(_NUMBER)
+    return int(number) if number else None
 
 
 def contract_of(lake: Lake, run: Run) -> Contract:
-    """Return the contract as a run was made by it: with its parameters, and in its buckets."""
+    """Return the contract that a run was made by: with the parameters and the number of buckets of the run."""
     contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
     return contract.with_buckets(buckets_of(lake, run) or contract.cells.buckets)

@@ -35,10 +35,10 @@ def down() -> None:
 @stack.command(name="status")
 def show() -> None:
     """Show each component; exit 1 unless all of them run."""
-    found = status(load_settings())
-    for each in found:
+    components = status(load_settings())
+    for each in components:
         click.echo(f"{each.name:22} {f'pid {each.pid}' if each.pid else 'stopped':12} {each.log}")
-    if not all(each.pid for each in found):
+    if not all(each.pid for each in components):
         sys.exit(1)
 
 

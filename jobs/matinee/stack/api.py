@@ -10,7 +10,7 @@ from matinee.errors import EngineUnavailableError, UsageError
 if TYPE_CHECKING:
     from airflow_client.client import DAGRunResponse
 
-#: Seconds until an answer, in all calls.
+#: The timeout of every call, in seconds.
 WITHIN = {"_request_timeout": 30.0}
 
 
@@ -24,10 +24,10 @@ class AirflowApi:
         """Return the state of each component: `healthy`, `unhealthy` or `unknown`; empty while nothing answers."""
         try:
             with self._asking("MonitorApi") as monitor:
-                found = monitor.get_health(**WITHIN).to_dict()
+                parts = monitor.get_health(**WITHIN).to_dict()
         except EngineUnavailableError:
             return {}
-        return {name: str((part or {}).get("status")) for name, part in found.items()}
+        return {name: str((part or {}).get("status")) for name, part in parts.items()}
 
     def dag_ids(self) -> set[str]:
         """Return the DAGs that were parsed."""
@@ -37,8 +37,8 @@ class AirflowApi:
     def import_errors(self) -> dict[str, str]:
         """Return the last line of the error of each DAG file that cannot be imported."""
         with self._asking("ImportErrorApi") as errors:
-            found = errors.get_import_errors(**WITHIN).import_errors
-        return {error.filename: error.stack_trace.strip().splitlines()[-1] for error in found}
+            failures = errors.get_import_errors(**WITHIN).import_errors
+        return {error.filename: error.stack_trace.strip().splitlines()[-1] for error in failures}
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run; this starts its latest cron key too."""
@@ -60,18 +60,18 @@ class AirflowApi:
     def dag_runs(self, dag_id: str) -> "list[DAGRunResponse]":
         """Return the newest 100 runs of a DAG."""
         with self._asking("DagRunApi") as runs:
-            found: list[DAGRunResponse] = runs.get_dag_runs(dag_id, limit=100, order_by=["-id"], **WITHIN).dag_runs
-        return found
+            newest: list[DAGRunResponse] = runs.get_dag_runs(dag_id, limit=100, order_by=["-id"], **WITHIN).dag_runs
+        return newest
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the state of each task of a run; None where it was not scheduled yet."""
         with self._asking("TaskInstanceApi") as tasks:
-            found = tasks.get_task_instances(dag_id, run_id, limit=100, **WITHIN).task_instances
-        return {task.task_id: task.state.value if task.state else None for task in found}
+            instances = tasks.get_task_instances(dag_id, run_id, limit=100, **WITHIN).task_instances
+        return {task.task_id: task.state.value if task.state else None for task in instances}
 
     @contextmanager
     def _asking(self, group: str) -> Iterator[Any]:
-        """Yield a group of the API's calls; their errors become errors of ours."""
+        """Yield a group of the API's calls; its errors become Matinee's."""
         import airflow_client.client
         from urllib3.exceptions import HTTPError
 
@@ -90,7 +90,7 @@ class AirflowApi:
                 next_step="Check the DAG, the run and the task that it names.",
                 facts={"status": error.status},
             ) from error
-        except (OSError, HTTPError, ValueError) as error:  # What answers may be no Airflow.
+        except (OSError, HTTPError, ValueError) as error:  # Another program may answer at this address.
             raise self._unavailable(error) from error
 
     def _unavailable(self, cause: Exception) -> EngineUnavailableError:

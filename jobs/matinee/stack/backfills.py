@@ -33,7 +33,7 @@ def create_backfill(
     Airflow marks a backfill as completed some time after its last run: a refusal for that reason is waited out.
 
     Raises:
-        UsageError: Airflow refused it, for example because another backfill of the DAG is still running.
+        UsageError: Airflow refused the backfill, for example because another backfill of the DAG is still running.
         EnvironmentNotReadyError: Airflow is not installed here.
     """
     command = [
@@ -72,10 +72,10 @@ def watch_backfill(
         first: the first key.
         last: the last key.
         progress: gets the states whenever they change: by key the run's state, then the tasks that run or wait.
-        timeout_s: how long it may take.
+        timeout_s: how long the backfill may take.
 
     Raises:
-        TransientError: it has not ended in time.
+        TransientError: the backfill has not ended in time.
     """
     api = AirflowApi(StackSettings().airflow_url)
     expected = (last - first).days + 1

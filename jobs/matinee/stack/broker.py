@@ -51,11 +51,11 @@ def broker(settings: Settings, port: int | None = None) -> Iterator[str]:
 
 
 def start_broker(settings: Settings, port: int, timeout_s: float = 60) -> str:
-    """Start the broker on what it left before, or on nothing, and wait until it listens.
+    """Start the broker on the data of its last run, if any, and wait until it listens.
 
     Raises:
         EnvironmentNotReadyError: no Java, or no jars.
-        EngineUnavailableError: it died or did not listen in time.
+        EngineUnavailableError: the broker died or did not listen in time.
     """
     check_java()
     if not any(JARS.glob("*.jar")):
@@ -74,7 +74,7 @@ def _configure(folder: Path, port: int) -> None:
     properties = _PROPERTIES.format(port=port, controller=free_port(), data=folder / "data")
     (folder / "server.properties").write_text(properties)
     if not (folder / "data" / "meta.properties").is_file():
-        # One that begins with '-' would be taken for an option.
+        # An id that begins with '-' would be taken for an option.
         identity = urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         command = _java(
             folder, "kafka.tools.StorageTool", "format", "-t", identity, "-c", f"{folder}/server.properties"

@@ -1,4 +1,4 @@
-"""What must be there before the stack starts: each lack is one line with the way out."""
+"""What the stack needs before it starts: each lack is an error with the next step."""
 
 import shutil
 import sys
@@ -18,7 +18,7 @@ def check_machine(settings: Settings, ours: StackSettings) -> None:
     """Check Java, jars, Airflow, disk and ports.
 
     Raises:
-        EnvironmentNotReadyError: the first of them that is not usable.
+        EnvironmentNotReadyError: the first of these that is not usable.
     """
     check_java()
     jar_files(settings)

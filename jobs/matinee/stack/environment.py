@@ -1,4 +1,4 @@
-"""The environment of the embedded Airflow: where it stands, what it trusts, how small it is."""
+"""The environment of the embedded Airflow: folders, addresses, authentication and sizes."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 
 class StackSettings(BaseSettings):
-    """What the embedded stack has besides the lake, read from `MATINEE_*`."""
+    """Settings of the embedded stack besides those of the lake, read from `MATINEE_*`."""
 
     model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore")
 

@@ -60,14 +60,14 @@ def start(settings: Settings, progress: Progress = print, timeout_s: float = 180
     Args:
         settings: the lake whose home holds logs, pids and Airflow's own files.
         progress: gets one line for each thing that was done.
-        timeout_s: how long it may take.
+        timeout_s: how long the start may take.
 
     Raises:
-        EnvironmentNotReadyError: it runs already, the machine lacks something, or a component did not start.
+        EnvironmentNotReadyError: the stack runs already, the machine lacks something, or a component did not start.
         EngineUnavailableError: the Spark Connect server did not start.
     """
     ours = StackSettings()
-    running = [found.name for found in status(settings) if found.pid is not None]
+    running = [component.name for component in status(settings) if component.pid is not None]
     if running:
         raise EnvironmentNotReadyError(
             f"This lakehouse already runs ({', '.join(running)}).", next_step="Use it, or stop it with `make down`."
@@ -84,18 +84,18 @@ def start(settings: Settings, progress: Progress = print, timeout_s: float = 180
 
 
 def stop(settings: Settings) -> list[str]:
-    """Stop what of the stack still runs, last started first; return the names of those that ran."""
+    """Stop the components that still run, in reverse order of their start; return their names."""
     stopped = stop_all(settings, reversed(NAMES))
     if SPARK in stopped:
-        # What `announce` wrote: commands on this lake must not take a reused pid for the engine.
+        # `announce` wrote this file: commands on this lake must not take a reused pid for the engine.
         (settings.run_dir / "spark-connect.pid").unlink(missing_ok=True)
     return stopped
 
 
 def status(settings: Settings) -> tuple[ComponentStatus, ...]:
     """Return each component, running or not."""
-    found = ((name, find(settings, name)) for name in NAMES)
-    return tuple(ComponentStatus(name, p.pid if p else None, str(log_of(settings, name))) for name, p in found)
+    processes = ((name, find(settings, name)) for name in NAMES)
+    return tuple(ComponentStatus(name, p.pid if p else None, str(log_of(settings, name))) for name, p in processes)
 
 
 def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, timeout_s: float) -> None:
@@ -135,7 +135,7 @@ def _migrate(environment: Mapping[str, str]) -> None:
         lines = (done.stdout + done.stderr).strip().splitlines()
         raise EnvironmentNotReadyError(
             f"Airflow's database cannot be prepared: {lines[-1] if lines else done.returncode}.",
-            next_step="Check MATINEE_AIRFLOW_DB, or remove the folder airflow/ of MATINEE_HOME to begin anew.",
+            next_step="Check MATINEE_AIRFLOW_DB, or remove the folder airflow/ of MATINEE_HOME to start over.",
             facts={"output": "\n".join(lines[-20:])},
         )
 

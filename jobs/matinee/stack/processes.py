@@ -12,7 +12,7 @@ from matinee.settings import Settings
 
 def spawn(settings: Settings, name: str, command: list[str], environment: Mapping[str, str]) -> None:
     """Start a component in the background; its output goes to `<home>/run/<name>.log`."""
-    # Not subprocess: its objects want to be waited for, and these processes outlive the one that starts them.
+    # Not subprocess: its objects have to be waited for, and a component outlives the process that starts it.
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     pid = os.posix_spawn(
         command[0],
@@ -46,7 +46,7 @@ def find(settings: Settings, name: str) -> psutil.Process | None:
 
 
 def stop_all(settings: Settings, names: Iterable[str], patience_s: float = 10) -> list[str]:
-    """Stop components with all their children: politely, then for good. Return the names of those that ran."""
+    """Stop components with all their children: by SIGTERM, then by SIGKILL. Return the names of those that ran."""
     ran: list[str] = []
     family: list[psutil.Process] = []
     for name in names:
@@ -71,7 +71,7 @@ def stop_all(settings: Settings, names: Iterable[str], patience_s: float = 10) -
 
 
 def log_of(settings: Settings, name: str) -> Path:
-    """Return where a component's output goes."""
+    """Return the file with a component's output."""
     return settings.run_dir.absolute() / f"{name}.log"
 
 
@@ -82,5 +82,5 @@ def tail_of(settings: Settings, name: str, lines: int = 3) -> str:
 
 
 def pid_file(settings: Settings, name: str) -> Path:
-    """Return where a component's pid stands."""
+    """Return the file with a component's pid."""
     return settings.run_dir.absolute() / f"{name}.pid"

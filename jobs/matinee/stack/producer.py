@@ -1,4 +1,4 @@
-"""A producer of records, for the demonstration of the stream and its benchmarks: Kafka's own, fed line by line."""
+"""A producer of records for the demonstration of the stream and its benchmarks: Kafka's own, fed line by line."""
 
 import subprocess
 from collections.abc import Iterable
@@ -58,7 +58,7 @@ class Producer:
 
 def _start(servers: str, topic: str) -> "subprocess.Popen[bytes]":
     properties = ("parse.key=true", f"key.separator={_SEPARATOR}")
-    arguments = [part for one in properties for part in ("--property", one)]
+    arguments = [part for pair in properties for part in ("--property", pair)]
     command = ["/usr/bin/env", "java", "-Xmx256m", "-cp", f"{JARS}/*", "org.apache.kafka.tools.ConsoleProducer"]
     command += ["--bootstrap-server", servers, "--topic", topic, *arguments, "--timeout", "500"]
     return subprocess.Popen(  # noqa: S603

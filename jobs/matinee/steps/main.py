@@ -14,7 +14,7 @@ from matinee.report import ErrorReport, Report
 from matinee.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
-#: A package registers a step under this: a function of the settings and of its arguments, which are texts.
+#: A package registers its steps under this name: functions of the settings and of arguments, which are texts.
 HOOK = "matinee.steps"
 Step = Callable[..., Report]
 
@@ -23,7 +23,7 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
     """Run one step and write its report, also where it fails; return the exit code.
 
     Args:
-        step: its name; None: the first argument says it.
+        step: its name; None: the first argument is the name.
         arguments: those of the command line; None takes `sys.argv`.
     """
     from matinee.table.catalog import catalog_errors

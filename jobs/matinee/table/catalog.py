@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
-#: Errors of files that come again whenever the same is tried.
+#: File errors that a retry does not cure.
 _NOT_PASSING = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
-#: What AWS says where the same call may succeed later: too many at once, or credentials that are renewed by themselves.
+#: Error codes of AWS after which the same call may succeed: too many calls, or credentials that renew themselves.
 _AWS_PASSING = frozenset(
     {
         "Throttling",
@@ -49,7 +49,7 @@ _AWS_PASSING = frozenset(
 
 @dataclass(frozen=True)
 class Lake:
-    """One catalog and the contracts that say what is in it."""
+    """A catalog, and the contracts that describe its tables."""
 
     settings: Settings
     registry: Registry
@@ -57,7 +57,7 @@ class Lake:
 
     @classmethod
     def open(cls, settings: Settings) -> "Lake":
-        """Open the catalog of a lake of a format that this version knows; the embedded one is made on first use.
+        """Open the catalog of a lake whose format this version knows; an embedded catalog is made on first use.
 
         Raises:
             CatalogUnavailableError: the catalog does not answer.
@@ -71,7 +71,7 @@ class Lake:
 
     @classmethod
     def open_any(cls, settings: Settings) -> "Lake":
-        """Open the catalog, whatever it holds.
+        """Open the catalog of a lake of any format.
 
         Raises:
             CatalogUnavailableError: the catalog does not answer.
@@ -86,16 +86,16 @@ class Lake:
             catalog._delete_old_metadata = delete_let_go  # type: ignore[method-assign]
             if settings.catalog == "embedded":
                 embedded.share(catalog, settings.home.absolute() / embedded.FILE)
-            elif settings.catalog == "postgres":  # Its database may have been lost since.
+            elif settings.catalog == "postgres":  # The database may have been lost since.
                 catalog.create_tables()  # type: ignore[attr-defined]
         return cls(settings, Registry.load(settings.sql_dir), catalog)
 
     def table(self, dataset: str) -> "Table":
-        """Load a dataset's table as it is now; of one that lies outside the warehouse the log says so.
+        """Load a dataset's table as it is now; log a warning where the table lies outside the warehouse.
 
         Raises:
-            UnknownDatasetError: no contract declares it.
-            MissingTableError: its table was not made yet.
+            UnknownDatasetError: no contract declares the dataset.
+            MissingTableError: the dataset has no table yet.
         """
         from pyiceberg.exceptions import NoSuchTableError
 
@@ -106,37 +106,37 @@ class Lake:
         except NoSuchTableError as error:
             raise MissingTableError(
                 f"{dataset} has no table in this lake yet.",
-                next_step="Land events with `matinee ingest`, then `matinee run` its inputs and it.",
+                next_step="Land events with `matinee ingest`, then `matinee run` the inputs and the dataset.",
                 facts={"dataset": dataset, "home": self.settings.home},
             ) from error
         warn_of_foreign(table)
         return table
 
     def one_look(self) -> "OneLook":
-        """Return the lake for one look: each table is loaded once, when it is asked for first."""
+        """Return a view of the lake that loads each table once, on first use."""
         return OneLook(self.settings, self.registry, self.catalog)
 
-    def anew(self) -> "Lake":
-        """Return the lake for those who have to see what has come since a look."""
+    def reloaded(self) -> "Lake":
+        """Return the lake that loads a table at each call, and so shows later commits."""
         return self
 
     def exists(self, dataset: str) -> bool:
-        """Whether the dataset's table was made."""
+        """Whether the dataset has a table."""
         from pyiceberg.exceptions import NoSuchNamespaceError
 
-        # PyIceberg's own look loads the table, with every snapshot that it has.
+        # PyIceberg's own check loads the table's metadata, with every snapshot.
         with catalog_errors(), suppress(NoSuchNamespaceError):
             return tuple(dataset.split(".")) in self.catalog.list_tables(dataset.rpartition(".")[0])
         return False
 
     def ensure(self, dataset: str) -> "Table":
-        """Load the dataset's table, brought to its contract; a missing one is made, with an empty first snapshot.
+        """Load the dataset's table and evolve it to its contract; make a missing table, with an empty first snapshot.
 
         Raises:
             ContractError: the contract asks for a change that cannot be applied safely.
-            ForeignTableError: it lies outside the warehouse: whoever loads it so is about to change it.
-            LakeFormatError: the lake has an older format, likewise.
-            RetiredError: its table was dropped for good.
+            ForeignTableError: the table lies outside the warehouse; callers are about to change it.
+            LakeFormatError: the lake has an older format; callers are about to change it.
+            RetiredError: the dataset's table was dropped for good.
         """
         from pyiceberg.exceptions import TableAlreadyExistsError
 
@@ -156,7 +156,7 @@ class Lake:
         return table
 
     def location(self, dataset: str) -> str:
-        """Return where a dataset's table of this lake lies."""
+        """Return the location of a dataset's table in this lake."""
         return f"{self.settings.warehouse_uri}/{dataset.replace('.', '/')}"
 
     def _create(self, contract: Contract) -> None:
@@ -177,32 +177,32 @@ class Lake:
         from pyiceberg.exceptions import NamespaceAlreadyExistsError
         from sqlalchemy.exc import IntegrityError
 
-        # PyIceberg looks, then inserts: of two processes on a new lake the second meets the first one's row.
+        # PyIceberg looks, then inserts: on a new lake a second process may meet the row of the first.
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self.catalog.create_namespace_if_not_exists(name)
 
 
 @dataclass(frozen=True)
 class OneLook(Lake):
-    """A lake of which each table is loaded once, however often it is asked for.
+    """A lake that loads each table once and returns it again at later calls.
 
-    For questions that belong together, and for what is read at pinned snapshots. A commit to a reference by such a
-    table shows, of all references, what the catalog had then. Whoever decides by what another process may have changed
-    asks `anew`.
+    It serves questions that belong together, and reads at pinned snapshots. After a commit to a reference, the table
+    shows all references as the catalog had them at the commit. Code that depends on changes of other processes calls
+    `reloaded`.
     """
 
     _tables: dict[str, "Table"] = field(default_factory=dict, repr=False, compare=False)
 
     def one_look(self) -> "OneLook":
-        """Return this look."""
+        """Return this lake."""
         return self
 
-    def anew(self) -> Lake:
-        """Return the lake without what was loaded."""
+    def reloaded(self) -> Lake:
+        """Return the lake without the loaded tables."""
         return Lake(self.settings, self.registry, self.catalog)
 
     def table(self, dataset: str) -> "Table":
-        """Return a dataset's table as it was when it was asked for first; errors are those of `Lake.table`."""
+        """Return a dataset's table as it was at the first call; errors are those of `Lake.table`."""
         if dataset not in self._tables:
             self._tables[dataset] = super().table(dataset)
         return self._tables[dataset]
@@ -229,18 +229,18 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
 
 @cache
 def _shared(name: str, **properties: str) -> "Catalog":
-    """Return this process's catalog: each has a pool of connections, and a server has so many and no more."""
+    """Return this process's catalog: each catalog has a pool of connections, and a server limits their number."""
     from pyiceberg.catalog import load_catalog
 
     catalog = load_catalog(name, **properties)
-    # A fork leaves the connections of its parent alone, and makes its own.
+    # A forked process leaves its parent's connections alone and opens its own.
     os.register_at_fork(after_in_child=partial(catalog.engine.dispose, close=False))  # type: ignore[attr-defined]
     return catalog
 
 
 @contextmanager
 def catalog_errors(at: str = "") -> Iterator[None]:
-    """Turn what drivers of the catalog and of its storage raise into errors of ours; `at`: what is written.
+    """Turn errors of the catalog's and its storage's drivers into Matinee's; `at` names what is written.
 
     Raises:
         EnvironmentNotReadyError: the disk is read-only or another user's.
@@ -265,9 +265,9 @@ def _may_pass(error: Exception) -> bool:
     from sqlalchemy import exc
 
     if isinstance(error, OSError):
-        # Object stores and mounts say so of a file that they do not give now, too.
+        # Object stores and mounts also raise it for files that are unavailable for a while.
         return not isinstance(error, _NOT_PASSING)
-    # Only a lake on AWS loads botocore, only one on PostgreSQL psycopg2.
+    # Only a lake on AWS loads botocore, and only a lake on PostgreSQL loads psycopg2.
     aws, postgres = sys.modules.get("botocore.exceptions"), sys.modules.get("psycopg2")
     if aws is not None and isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -291,7 +291,7 @@ def _append_nothing(table: "Table") -> None:
 
 
 def summary_of(table: "Table", snapshot_id: int) -> Mapping[str, str]:
-    """Return the summary properties of a snapshot, without its operation; empty where it is gone."""
+    """Return the summary properties of a snapshot, without its operation; empty where the snapshot is gone."""
     snapshot = table.snapshot_by_id(snapshot_id)
     if snapshot is None or snapshot.summary is None:
         return {}

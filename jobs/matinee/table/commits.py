@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def transaction(table: "Table") -> "Transaction":
     """Return a transaction that copies the table's metadata once, when it commits.
 
-    PyIceberg 0.12 copies it, with each snapshot that it knows, each time that a transaction looks at it: twenty times
-    for one append.
+    PyIceberg 0.12 copies the metadata, with all snapshots, each time that a transaction reads them: twenty times for
+    one append.
     """
     return _looking_only()(table)
 
@@ -36,11 +36,11 @@ def _looking_only() -> "type[Transaction]":
     class LookingOnly(Transaction):
         @property
         def table_metadata(self) -> "TableMetadata":
-            # Each update makes a new metadata object of the same parts; what reads it here changes none of them.
-            found, context = self._table.metadata, _TableMetadataUpdateContext()
+            # Each update makes a new metadata object that shares the old object's parts; no reader changes a part.
+            metadata, context = self._table.metadata, _TableMetadataUpdateContext()
             for update in self._updates:
-                found = _apply_table_update(update, found, context)
-            return found
+                metadata = _apply_table_update(update, metadata, context)
+            return metadata
 
     return LookingOnly
 
@@ -54,7 +54,7 @@ def replace_files(
     *,
     table_properties: Mapping[str, str] | None = None,
 ) -> None:
-    """Remove and add data files on a branch in ONE commit that carries the properties, and sets those of the table.
+    """Remove and add data files on a branch in ONE commit that carries `properties` and sets `table_properties`.
 
     Raises:
         CommitConflictError: any other commit to the table came between; nothing was changed.
@@ -75,7 +75,7 @@ def replace_files(
 
 
 def append_files(table: "Table", added: Iterable["DataFile"], properties: Mapping[str, str]) -> None:
-    """Add data files to `main` in one commit that carries the properties; for no file there is a commit as well.
+    """Add data files to `main` in one commit that carries the properties; without files there is a commit, too.
 
     Raises:
         CommitConflictError: any other commit to the table came between; nothing was changed.
@@ -91,10 +91,10 @@ def append_files(table: "Table", added: Iterable["DataFile"], properties: Mappin
 
 
 def written_file(table: "Table", path: str) -> "DataFile":
-    """Return a Parquet file of a table's own columns as a data file: its statistics and partition, by its footer.
+    """Return a Parquet file with the table's columns as a data file; its footer gives statistics and partition.
 
     Raises:
-        OSError: it is not there.
+        OSError: the file is not there.
     """
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
@@ -102,10 +102,10 @@ def written_file(table: "Table", path: str) -> "DataFile":
 
 
 def remove_rows(table: "Table", row_filter: "BooleanExpression", properties: Mapping[str, str]) -> int:
-    """Remove the rows of `main` that a filter takes, in one commit; their files are written anew without them.
+    """Remove the rows of `main` that match a filter, in one commit that rewrites their files without these rows.
 
     Returns:
-        How many rows went; for none there is no commit.
+        The number of removed rows; where it is 0 there is no commit.
 
     Raises:
         CommitConflictError: any other commit to the table came between; nothing was changed.
@@ -129,8 +129,9 @@ def remove_rows(table: "Table", row_filter: "BooleanExpression", properties: Map
 def _judge_manifests_apart(overwrite: "_OverwriteFiles") -> None:
     """Give each manifest an evaluator of its own.
 
-    PyIceberg 0.12 looks for the removed files in threads that share one evaluator, which keeps the bounds that it
-    judges in itself: a manifest judged by the bounds of another is passed over, and its file is said to be missing.
+    PyIceberg 0.12 looks for the removed files in threads that share one evaluator, which keeps the bounds of a
+    manifest in itself. A manifest that is judged by the bounds of another manifest is skipped, and its file is
+    reported missing.
     """
     from pyiceberg.expressions.visitors import manifest_evaluator
 
@@ -146,10 +147,10 @@ def _judge_manifests_apart(overwrite: "_OverwriteFiles") -> None:
 
 
 def commit_nothing(lake: Lake, dataset: str, branch: str, properties: Mapping[str, str]) -> None:
-    """Add a snapshot to a branch that changes no row and carries the properties.
+    """Add a snapshot that changes no row and carries the properties to a branch.
 
     Raises:
-        CommitConflictError: commits to the table's other references came first, each of many times.
+        CommitConflictError: commits to the table's other references came first in every try.
     """
 
     def once() -> None:
@@ -161,7 +162,7 @@ def commit_nothing(lake: Lake, dataset: str, branch: str, properties: Mapping[st
 
 @contextmanager
 def commit_errors(table: "Table") -> Iterator[None]:
-    """Turn what PyIceberg raises where another commit was first, or the catalog is gone, into errors of ours.
+    """Turn PyIceberg's errors for a lost race or a lost catalog into Matinee's errors.
 
     Raises:
         CommitConflictError: any other commit to the table came between; nothing was changed.
@@ -177,7 +178,7 @@ def commit_errors(table: "Table") -> Iterator[None]:
         with catalog_errors(table.location()):
             yield
     except (CommitFailedException, ValueError) as error:
-        # PyIceberg notices by the catalog, or by the number that its snapshot was to have.
+        # PyIceberg notices the other commit in the catalog, or by the sequence number of its own snapshot.
         if isinstance(error, ValueError) and "older than last sequence number" not in str(error):
             raise
         raise CommitConflictError(

@@ -27,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Slice:
-    """The days of a range of a dataset, at a snapshot; all buckets, or some."""
+    """A range of days of a dataset at a snapshot; all buckets, or some."""
 
     dataset: str
     snapshot_id: int
@@ -36,7 +36,7 @@ class Slice:
     buckets: tuple[int, ...] | None = None
 
     def covers(self, other: "Slice") -> bool:
-        """Whether every row of the other is one of this."""
+        """Whether every row of the other slice belongs to this slice."""
         same = (self.dataset, self.snapshot_id) == (other.dataset, other.snapshot_id)
         return same and self.first <= other.first and other.last <= self.last and self._has(other.buckets)
 
@@ -113,14 +113,14 @@ def slice_files(table: "Table", day_column: str, wanted: Slice) -> Iterator["Dat
 
 
 def files_of(table: "Table", day_column: str, files: Iterable["DataFile"], wanted: Slice) -> Iterator["DataFile"]:
-    """Yield those of the files that hold rows of the slice."""
+    """Yield the files that hold rows of the slice."""
     for file in files:
         if in_buckets(table, file, wanted.buckets) and wanted.first <= file_day(table, file, day_column) <= wanted.last:
             yield file
 
 
 def in_buckets(table: "Table", file: "DataFile", buckets: tuple[int, ...] | None) -> bool:
-    """Whether a data file holds rows of one of the buckets; where none is asked for, of any table's."""
+    """Whether a data file holds rows of one of the buckets; true for any file where `buckets` is None."""
     if buckets is None:
         return True
     bucket = file_bucket(table, file)
@@ -146,7 +146,7 @@ def partition_value(table: "Table", file: "DataFile", column: str) -> object:
 
 
 def file_bucket(table: "Table", file: "DataFile") -> int | None:
-    """Return the bucket of a data file: the value of the only whole number that parts the table; None: none does."""
+    """Return the bucket of a data file: the value of its table's integer partition column; None where there is none."""
     from pyiceberg.types import IntegerType
 
     schema = table.schema()
@@ -166,9 +166,9 @@ def landing_seq(table: "Table", snapshot_id: int | None = None) -> int:
     if snapshot_id is not None:
         refs.require(table, snapshot_id)
     for ancestor in refs.ancestry(table, snapshot_id):
-        found = summary_of(table, ancestor).get(LANDING_SEQ)
-        if found is not None:
-            return int(found)
+        number = summary_of(table, ancestor).get(LANDING_SEQ)
+        if number is not None:
+            return int(number)
     return _highest_bound(table, "landing_seq", snapshot_id)
 
 
@@ -182,7 +182,7 @@ def day_landing_seqs(table: "Table", day_column: str, snapshot_id: int, first: d
 
 
 def upper_instant(table: "Table", file: "DataFile", column: str) -> datetime | None:
-    """Return the greatest instant of a column of a data file, from its statistics; None where they do not have it."""
+    """Return the greatest instant of a column of a data file, from its statistics; None where they lack it."""
     from pyiceberg.conversions import from_bytes
     from pyiceberg.types import TimestamptzType
 
@@ -193,8 +193,8 @@ def upper_instant(table: "Table", file: "DataFile", column: str) -> datetime | N
 
 
 def _highest_bound(table: "Table", column: str, snapshot_id: int | None) -> int:
-    # Only where every landing snapshot has expired: the files' own statistics then hold the number, but for files of
-    # days that were dropped.
+    # Needed only where every landing snapshot has expired: the files' statistics then hold the number, and for files of
+    # dropped days a table property holds it.
     files = (task.file for task in table.scan(snapshot_id=snapshot_id).plan_files())
     dropped = int(table.properties.get(LANDING_SEQ, 0))
     return max([dropped, *(_bound(table, file, column) for file in files)])

@@ -1,7 +1,7 @@
-"""The format of the lake: a number in `ops.lake` that says what tables and commits of the lake mean.
+"""The format of the lake: a number in `ops.lake` that defines the meaning of the lake's tables and commits.
 
-A version of the package whose tables or commits older versions would take for something else raises the number. Code
-reads lakes of its own format and of older ones, changes lakes of its own only, and refuses newer ones.
+A version of the package raises the number when older versions would misread its tables or commits. Code reads lakes of
+its own format and of older formats, changes only lakes of its own format, and refuses lakes of newer formats.
 """
 
 import logging
@@ -21,66 +21,66 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LAKE = "ops.lake"
-#: 1: before `ops.lake`; leases are branches `lease_…` of tables. 2: leases stand beside the catalog. 3: runs note the
-#: terms of their contract, pins a number of buckets: days of a dataset may be in different ones.
+#: 1: before `ops.lake`; leases are branches `lease_…` of tables. 2: leases are stored beside the catalog. 3: runs
+#: record the terms of their contract, and pins a number of buckets, which may differ between days of a dataset.
 FIRST, CURRENT = 1, 3
 #: The table property of `ops.lake` that holds the number.
 PROPERTY = "matinee.format"
-#: In the properties of an open catalog whose lake has an older format: its number.
+#: The property of an open catalog that holds the number of an older format.
 _OLDER = "matinee.older-format"
 #: Lakes that this process has seen in the current format; a number never falls.
 _seen = set[tuple[str, ...]]()
 
 
 def look(lake: "Lake") -> None:
-    """Look at the format of a lake that is opened: once a process, where it is the current one.
+    """Check the format of a lake that is opened; a lake of the current format is checked once per process.
 
     Raises:
-        LakeFormatError: it is newer than this code.
+        LakeFormatError: the format is newer than this code.
         CatalogLostError: the catalog does not know the tables of the warehouse.
     """
     properties = lake.catalog.properties
     key = (lake.catalog.name, properties.get("uri", ""), properties["warehouse"])
     if key in _seen:
         return
-    found = number(lake)
-    if found == CURRENT:
+    lake_format = number(lake)
+    if lake_format == CURRENT:
         _seen.add(key)
-    elif found is not None and found > CURRENT:
-        raise _newer(lake, found)
-    elif found is not None:
-        properties[_OLDER] = str(found)
-        _warn(key, found)
+    elif lake_format is not None and lake_format > CURRENT:
+        raise _newer(lake, lake_format)
+    elif lake_format is not None:
+        properties[_OLDER] = str(lake_format)
+        _warn(key, lake_format)
 
 
 def refuse_older(catalog: "Catalog") -> None:
-    """Refuse to change a lake that was opened in an older format; called by all that commits or removes files.
+    """Refuse to change a lake that was opened in an older format; all code that commits or removes files calls this.
 
     Raises:
-        LakeFormatError: its next step is the upgrade.
+        LakeFormatError: the lake has an older format; the next step is the upgrade.
     """
-    found = catalog.properties.get(_OLDER)
-    if found is not None:
+    older = catalog.properties.get(_OLDER)
+    if older is not None:
         raise LakeFormatError(
-            f"This lake has format {found}, this version writes {CURRENT}: nothing was changed.",
+            f"This lake has format {older}, this version writes {CURRENT}: nothing was changed.",
             next_step="Stop what an older version has started, then `matinee lake upgrade` (first with --dry-run).",
-            facts={"format": int(found), "current": CURRENT},
+            facts={"format": int(older), "current": CURRENT},
         )
 
 
 @contextmanager
 def upgrading(catalog: "Catalog") -> Iterator[None]:
-    """Let a block change a lake of an older format; that it has the current one is the block's to record."""
-    found = catalog.properties.pop(_OLDER, None)
+    """Let a block change a lake of an older format; the block itself records the current format."""
+    older = catalog.properties.pop(_OLDER, None)
     try:
         yield
     except BaseException:
-        catalog.properties |= {_OLDER: found} if found is not None else {}
+        catalog.properties |= {_OLDER: older} if older is not None else {}
         raise
 
 
 def number(lake: "Lake") -> int | None:
-    """Return the format of the lake as it is now; None where it has no table yet.
+    """Return the format of the lake as it is now; None where the lake has no table yet.
 
     Raises:
         CatalogLostError: the catalog does not know the tables of the warehouse.
@@ -98,18 +98,18 @@ def begin(lake: "Lake") -> None:
     """Give a lake without a table the current format; called before any table is made.
 
     Raises:
-        LakeFormatError: a newer version has upgraded it since it was opened.
+        LakeFormatError: a newer version has upgraded the lake since it was opened.
         CatalogLostError: the catalog does not know the tables of the warehouse.
     """
-    found = number(lake)
-    if found is None:
+    lake_format = number(lake)
+    if lake_format is None:
         record(lake, CURRENT)
-    elif found > CURRENT:
-        raise _newer(lake, found)
+    elif lake_format > CURRENT:
+        raise _newer(lake, lake_format)
 
 
 def record(lake: "Lake", reached: int) -> None:
-    """Record a format: the number and its row, in one commit; for one that is there already there is no commit.
+    """Record a format, its number and its row, in one commit; a format that is recorded already is not committed again.
 
     Raises:
         CommitConflictError: others committed first.
@@ -137,11 +137,11 @@ def known_tables(lake: "Lake") -> list[str]:
     """Return the tables that the catalog knows in the namespaces of the contracts."""
     from pyiceberg.exceptions import NoSuchNamespaceError
 
-    found: list[str] = []
+    tables: list[str] = []
     for namespace in sorted({contract.namespace for contract in lake.registry.all()}):
         with suppress(NoSuchNamespaceError):
-            found += (".".join(name) for name in lake.catalog.list_tables(namespace))
-    return sorted(found)
+            tables += (".".join(name) for name in lake.catalog.list_tables(namespace))
+    return sorted(tables)
 
 
 def _table(lake: "Lake") -> "Table | None":
@@ -159,7 +159,7 @@ def _refuse_lost(lake: "Lake") -> None:
     if any(PROPERTY in file.metadata.properties for file in newest(lake.catalog, lake.location(LAKE))):
         raise CatalogLostError(
             f"The catalog does not know {LAKE}, and {lake.settings.warehouse_uri} has one: the catalog was lost, or "
-            "comes back only in part.",
+            "is restored only in part.",
             next_step="Stop all writers, then `matinee lake restore DIR` with the newest backup; or correct the "
             "MATINEE_CATALOG_* settings if they name another catalog.",
             facts={"warehouse": lake.settings.warehouse_uri},
@@ -167,16 +167,18 @@ def _refuse_lost(lake: "Lake") -> None:
 
 
 @lru_cache(maxsize=256)
-def _warn(_: tuple[str, ...], found: int) -> None:
-    log.warning("This lake has format %d and is only read: `matinee lake upgrade` brings it to %d.", found, CURRENT)
+def _warn(_: tuple[str, ...], lake_format: int) -> None:
+    log.warning(
+        "This lake has format %d and is only read: `matinee lake upgrade` brings it to %d.", lake_format, CURRENT
+    )
 
 
-def _newer(lake: "Lake", found: int) -> LakeFormatError:
+def _newer(lake: "Lake", lake_format: int) -> LakeFormatError:
     rows = lake.catalog.load_table(LAKE).scan(selected_fields=("format", "code_version")).to_arrow().to_pylist()
-    versions = [row["code_version"] for row in rows if row["format"] == found]
+    versions = [row["code_version"] for row in rows if row["format"] == lake_format]
     least = versions[0] if versions else "that brought it there"
     return LakeFormatError(
-        f"This lake has format {found}; version {__version__} knows formats up to {CURRENT}.",
+        f"This lake has format {lake_format}; version {__version__} knows formats up to {CURRENT}.",
         next_step=f"Install at least version {least} of matinee.",
-        facts={"format": found, "current": CURRENT, "version": __version__},
+        facts={"format": lake_format, "current": CURRENT, "version": __version__},
     )

@@ -1,4 +1,4 @@
-"""What commits and the register say of landings, for those who need to know when and not what."""
+"""The time of a dataset's newest landing, from commits and from the register of landed files."""
 
 import json
 from datetime import datetime
@@ -16,7 +16,7 @@ LANDING = "matinee.landing"
 def landed_time(lake: Lake, dataset: str) -> datetime | None:
     """Return the newest landing time of a raw dataset, of files and of streams alike; None: nothing was landed.
 
-    Snapshots tell of the landings of the last days; of the register only what could be newer is read.
+    Snapshots tell of the landings of the last days; from the register only rows that could be newer are read.
     """
     if not lake.exists(dataset):
         return None

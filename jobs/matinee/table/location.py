@@ -1,6 +1,6 @@
-"""Where a table lies: only what lies below the configured warehouse is written to, or has files removed.
+"""Where a table lies: only tables below the configured warehouse are written to, or have files removed.
 
-The catalog of a copied lake still names the tables of the original: whoever works on the copy would change those.
+The catalog of a copied lake still names the tables of the original: work on the copy would change the original.
 """
 
 import logging
@@ -28,7 +28,7 @@ def relative(path: str, folder: str) -> str:
     """Return the path of a file below a folder, however either is written; links are not followed.
 
     Raises:
-        ConservationError: it does not lie there.
+        ConservationError: the file does not lie below the folder.
     """
     inner, outer = _normalized(path, links=False), _normalized(folder, links=False)
     if not inner.startswith(f"{outer}/"):
@@ -46,7 +46,7 @@ def _normalized(location: str, *, links: bool = True) -> str:
         return f"s3://{parts.netloc}{parts.path}".rstrip("/")
     if parts.scheme not in ("", "file"):
         return location.rstrip("/")
-    # The text itself: a folder may have `#` or `?` in its name.
+    # Use the text itself, not its parts: a folder may have `#` or `?` in its name.
     path = location.removeprefix("file:")
     path = f"/{path.lstrip('/')}" if parts.scheme else path
     return os.path.realpath(path) if links else os.path.normpath(path)
@@ -63,23 +63,23 @@ def _is_own(location: str, warehouse: str) -> bool:
 
 
 def refuse_foreign(table: "Table") -> None:
-    """Refuse to change a table of another lake; called by all that commits or removes files.
+    """Refuse to change a table of another lake; all code that commits or removes files calls this.
 
     Raises:
-        ForeignTableError: it does not lie below the warehouse.
+        ForeignTableError: the table does not lie below the warehouse.
     """
     if is_own(table):
         return
     name, warehouse = ".".join(table.name()), table.catalog.properties["warehouse"]
     raise ForeignTableError(
         f"{name} lies at {table.location()}, not below the warehouse {warehouse}: this lake was copied or moved.",
-        next_step="`matinee lake relocate` brings the tables here; until then nothing of them is changed.",
+        next_step="`matinee lake relocate` brings the tables here; until then nothing in them is changed.",
         facts={"table": name, "location": table.location(), "warehouse": warehouse},
     )
 
 
 def warn_of_foreign(table: "Table") -> None:
-    """Say once that the rows that are read are those of another lake."""
+    """Warn once that a table is read whose rows are another lake's."""
     if not is_own(table):
         _warn(".".join(table.name()), table.location())
 

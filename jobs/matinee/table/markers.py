@@ -1,7 +1,7 @@
-"""Markers: what the newest commit of a kind says in its summary, found even where the commits between have expired.
+"""Markers: the newest commit of a kind, whose summary can be read even where the commits after it have expired.
 
-A marker is looked for along `main`, newest first. Expiry cuts that chain below what it keeps; before it does, it puts a
-tag on each marker, so that the walk has an end to jump to.
+The search follows `main`, newest first. Expiry cuts that chain below the snapshots that it keeps; before the cut it
+puts a tag on each marker, to which the search can jump.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +15,13 @@ from matinee.table.catalog import summary_of
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-#: A system registers, under this, a function from a summary to the name of its marker or None: expiry keeps markers.
+#: A system registers a function under this, from a summary to the name of its marker or None: expiry keeps markers.
 HOOK = "matinee.markers"
 Is = Callable[[Mapping[str, str]], bool]
 
 
 def name_in(summary: Mapping[str, str]) -> str | None:
-    """Return the name of the marker that a commit of this summary is; None where no system takes it for one.
+    """Return the name of the marker that a commit with this summary is; None where no system calls it a marker.
 
     Raises:
         EnvironmentNotReadyError: the package is not installed, so no system is known.
@@ -31,10 +31,10 @@ def name_in(summary: Mapping[str, str]) -> str | None:
 
 
 def refuse_unknown(table: "Table") -> None:
-    """Refuse a table on which expiry tagged a marker that no registered system knows: the newest would be lost.
+    """Refuse a table with the tag of a marker that no registered system knows: the newest marker would be lost.
 
     Raises:
-        EnvironmentNotReadyError: names the markers.
+        EnvironmentNotReadyError: markers are unknown; the message names them.
     """
     tags = {name: ref.snapshot_id for name, ref in table.metadata.refs.items() if name.startswith(names.MARKER)}
     known = {name: names.MARKER + (name_in(summary_of(table, tagged)) or "") for name, tagged in tags.items()}
@@ -42,21 +42,21 @@ def refuse_unknown(table: "Table") -> None:
     if unknown:
         raise EnvironmentNotReadyError(
             f"No installed package knows what {', '.join(unknown)} of {'.'.join(table.name())} are for.",
-            next_step="Install the package that wrote them (`make env` brings an old environment up to date).",
+            next_step="Install the package that wrote them (`make env` updates an old environment to date).",
             facts={"table": ".".join(table.name()), "tags": unknown},
         )
 
 
 def newest(table: "Table", name: str, is_marker: Is) -> int | None:
-    """Return the newest snapshot of `main` that is a marker; None where there never was one.
+    """Return the newest snapshot of `main` that is a marker; None where there never was a marker.
 
     Args:
         table: loaded.
         name: of the kind of marker; expiry tags it by this name.
-        is_marker: whether a summary is one.
+        is_marker: whether a summary is a marker's.
     """
-    found = (snapshot_id for snapshot_id, summary in refs.summaries(table) if is_marker(summary))
-    return next(found, None) or refs.reference(table, names.MARKER + name)
+    marked = (snapshot_id for snapshot_id, summary in refs.summaries(table) if is_marker(summary))
+    return next(marked, None) or refs.reference(table, names.MARKER + name)
 
 
 def keep(table: "Table", markers: Mapping[str, int]) -> "Table":
@@ -77,5 +77,5 @@ def keep(table: "Table", markers: Mapping[str, int]) -> "Table":
 
 def summary(table: "Table", name: str, is_marker: Is) -> Mapping[str, str] | None:
     """Return the summary of the newest marker."""
-    found = newest(table, name, is_marker)
-    return summary_of(table, found) if found is not None else None
+    snapshot_id = newest(table, name, is_marker)
+    return summary_of(table, snapshot_id) if snapshot_id is not None else None

@@ -1,9 +1,9 @@
 """References: the only functions that move or make a branch or a tag, each one compare-and-swap.
 
 PyIceberg's transactions keep only the first requirement of each type, so a chain of changes to references can commit
-on a stale table and drop another writer's rows. Here each change is one commit whose requirements are written out, and
-each function fails with `CommitConflictError` when the reference is not what the caller saw, and none changes a table
-that lies outside the warehouse.
+on a stale table and drop another writer's rows. Here each change is one commit whose requirements are written out.
+Each function fails with `CommitConflictError` when the reference is not where the caller saw it, and none changes a
+table that lies outside the warehouse.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -33,27 +33,27 @@ def head(table: "Table", branch: str = MAIN) -> int:
     Raises:
         UsageError: the table has no such reference.
     """
-    found = reference(table, branch)
-    if found is None:
+    snapshot_id = reference(table, branch)
+    if snapshot_id is None:
         raise UsageError(
             f"{'.'.join(table.name())} has no reference '{branch}'.",
             next_step="List them with `matinee publications list`.",
             facts={"table": ".".join(table.name()), "reference": branch},
         )
-    return found
+    return snapshot_id
 
 
 def reference(table: "Table", name: str) -> int | None:
     """Return the snapshot id of a branch or tag, or None."""
-    found = table.metadata.refs.get(name)
-    return found.snapshot_id if found else None
+    ref = table.metadata.refs.get(name)
+    return ref.snapshot_id if ref else None
 
 
 def require(table: "Table", snapshot_id: int) -> None:
-    """Refuse to read a snapshot that the table does not have: PyIceberg takes it for one without files.
+    """Refuse to read a snapshot that the table does not have: PyIceberg would read it as a snapshot without files.
 
     Raises:
-        SnapshotGoneError: it has expired.
+        SnapshotGoneError: the snapshot has expired.
     """
     if table.metadata.snapshot_by_id(snapshot_id) is None:
         raise SnapshotGoneError(
@@ -64,23 +64,23 @@ def require(table: "Table", snapshot_id: int) -> None:
 
 
 def ends(table: "Table", name: str) -> datetime | None:
-    """Return until when a tag says that it holds; None where it does not."""
-    found = table.metadata.refs.get(name)
-    snapshot = table.metadata.snapshot_by_id(found.snapshot_id) if found else None
-    if found is None or found.max_ref_age_ms is None or snapshot is None:
+    """Return the instant until which a tag holds its snapshot; None where the tag states none."""
+    ref = table.metadata.refs.get(name)
+    snapshot = table.metadata.snapshot_by_id(ref.snapshot_id) if ref else None
+    if ref is None or ref.max_ref_age_ms is None or snapshot is None:
         return None
-    return instant_of(1000 * (snapshot.timestamp_ms + found.max_ref_age_ms))
+    return instant_of(1000 * (snapshot.timestamp_ms + ref.max_ref_age_ms))
 
 
 def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
-    """Return the snapshot ids from `snapshot_id` (default: main's head) back to the oldest one that is still kept."""
+    """Return the snapshot ids from `snapshot_id` (default: main's head) back to the oldest that is still kept."""
     parents = {snapshot.snapshot_id: snapshot.parent_snapshot_id for snapshot in table.metadata.snapshots}
     current = snapshot_id if snapshot_id is not None else reference(table, MAIN)
-    found: list[int] = []
+    ids: list[int] = []
     while current is not None and current in parents:
-        found.append(current)
+        ids.append(current)
         current = parents[current]
-    return found
+    return ids
 
 
 def sequence(table: "Table", snapshot_id: int) -> int:
@@ -92,13 +92,13 @@ def sequence(table: "Table", snapshot_id: int) -> int:
 def summaries(table: "Table", snapshot_id: int | None = None) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield (snapshot id, summary properties) of `ancestry`, newest first; thousands of snapshots are walked once."""
     kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-    for one in ancestry(table, snapshot_id):
-        summary = kept[one].summary
-        yield one, summary.additional_properties if summary else {}
+    for ancestor in ancestry(table, snapshot_id):
+        summary = kept[ancestor].summary
+        yield ancestor, summary.additional_properties if summary else {}
 
 
 def last_read_ms(table: "Table") -> dict[int, int]:
-    """Return until when each earlier snapshot of `main` was its head."""
+    """Return, for each earlier head of `main`, the time until which it was the head, in milliseconds since 1970."""
     return {before.snapshot_id: after.timestamp_ms for before, after in pairwise(table.metadata.snapshot_log)}
 
 
@@ -121,10 +121,10 @@ def create_tag(table: "Table", name: str, snapshot_id: int) -> "Table":
 
 
 def put_tag(table: "Table", name: str, snapshot_id: int, *, until: datetime) -> "Table":
-    """Put a tag on a snapshot that the table has, wherever the tag was, and have it say until when it holds.
+    """Put a tag on a snapshot that the table has, wherever the tag was; the tag states until when it holds.
 
     Raises:
-        CommitConflictError: it was put elsewhere meanwhile, or the snapshot has expired.
+        CommitConflictError: the tag moved meanwhile, or the snapshot has expired.
     """
     snapshot = table.metadata.snapshot_by_id(snapshot_id)
     # Iceberg counts the age of a reference from its snapshot.
@@ -142,7 +142,7 @@ def move_branch(table: "Table", name: str, snapshot_id: int, *, expected: int) -
 
 
 def publish_snapshot(table: "Table", snapshot_id: int, *, expected: int) -> "Table":
-    """Move `main` forward to a descendant of what it is.
+    """Move `main` forward to a descendant of its head.
 
     Raises:
         UsageError: the snapshot is `expected` itself, so nothing would be published, or does not descend from
@@ -177,17 +177,17 @@ def remove(table: "Table", name: str, *, expected: int) -> "Table":
 
 
 def drop(table: "Table", name: str) -> "Table":
-    """Remove a branch or tag; one that is not there is as it should be.
+    """Remove a branch or tag, if it is there.
 
     Raises:
         CommitConflictError: it moved or went meanwhile.
     """
-    found = reference(table, name)
-    return table if found is None else remove(table, name, expected=found)
+    snapshot_id = reference(table, name)
+    return table if snapshot_id is None else remove(table, name, expected=snapshot_id)
 
 
 def let_go(table: "Table", name: str) -> None:
-    """Remove a branch or tag as `drop` does; one that another process moves or removes meanwhile is left to that."""
+    """Remove a branch or tag as `drop` does; leave it alone where another process moves or removes it meanwhile."""
     with suppress(CommitConflictError):
         drop(table, name)
 
@@ -215,7 +215,7 @@ def _set(
     try:
         return _commit(table, name, (update,), AssertRefSnapshotId(ref=name, snapshot_id=expected))
     except ValueError as error:
-        # PyIceberg says so of a snapshot that the table does not have.
+        # PyIceberg raises this for a snapshot that the table does not have.
         with catalog_errors():
             table.refresh()
         if table.metadata.snapshot_by_id(snapshot_id) is not None:
@@ -228,10 +228,10 @@ def _set(
 
 
 def committed(once: Callable[[], T], told: str, next_step: str, **facts: object) -> T:
-    """Return what a call returns that looks and then commits; it is called again where others committed first.
+    """Call a function that reads and then commits, again where others committed first; return its value.
 
     Raises:
-        CommitConflictError: they did each of many times; `told` says so, and what was not done.
+        CommitConflictError: others committed first in every try; `told` says so, and what was not done.
     """
     from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -254,13 +254,13 @@ def _commit(
     for _ in range(COMMIT_TRIES):
         try:
             with catalog_errors(table.location()):
-                # As PyIceberg's own changes do: the oldest metadata files go, and the table is what the commit made.
-                # Whoever must see what has come since looks again.
+                # As in PyIceberg's own changes, the oldest metadata files go, and `table` becomes what was committed.
+                # A caller that needs later commits loads the table again.
                 table._do_commit(updates, requirements)
             return table
         except CommitFailedException as error:
-            # A commit to another reference of this table loses the catalog's race as well: only a reference that is
-            # no longer where the caller saw it is a conflict.
+            # A commit to another reference of this table makes this commit fail, too: only a reference that is no
+            # longer where the caller saw it is a conflict.
             try:
                 moved = reference(table.refresh(), name) != requirement.snapshot_id
             except (ValueError, NoSuchTableError) as other:  # Another table stands in its place, or none does.

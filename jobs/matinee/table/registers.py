@@ -1,4 +1,4 @@
-"""Registers: the tables `ops.*`, appended to a few rows at a time; small files are gathered, old snapshots expire."""
+"""Registers: the tables `ops.*`, which grow by a few rows at a time; small files are gathered, old snapshots expire."""
 
 import json
 import logging
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-#: So many small files of a partition are rewritten into one. A file that is not small is left as it is, and so much is
-#: rewritten at once: what that costs does not grow with what the table holds.
+#: So many small files of a partition are rewritten into one file, up to so many bytes at once. Larger files are left as
+#: they are: the cost of a rewrite does not grow with the table.
 MANY, SMALL_BYTES, AT_ONCE_BYTES = 10, 2**20, 4 * 2**20
-#: In the summary of a commit: so many files were rewritten, with the same rows.
+#: In the summary of a commit: the number of files that it rewrote, with the same rows.
 GATHERED = "matinee.gathered"
-#: How long a snapshot of a register is kept for those who read it; so many that nobody reads are worth a commit.
+#: How long a register's snapshot is kept for its readers; how many unread snapshots are worth a commit.
 GRACE, WORTH_IT = timedelta(hours=1), 5
 
 
@@ -56,7 +56,7 @@ Text = Annotated[str, BeforeValidator(lambda text: text or ""), PlainSerializer(
 
 
 def codec(kind: type[T]) -> TypeAdapter[T]:
-    """Return what turns values of a dataclass into plain values and back."""
+    """Return the adapter that turns values of a dataclass into plain values and back."""
     adapter: TypeAdapter[T] = _made(kind)
     return adapter
 
@@ -71,24 +71,24 @@ def to_text(value: object, **which: Any) -> str:  # noqa: ANN401 - arguments of 
 
 
 class Register(Generic[T]):
-    """A register of which each row is a value of a dataclass; a field that has no column yet has its default."""
+    """A register whose rows are values of a dataclass; a field that has no column yet has its default."""
 
     def __init__(self, dataset: str, kind: type[T]) -> None:
         """Take the register's name, and the dataclass: its fields have the names of the columns."""
         self.dataset, self.kind = dataset, kind
 
     def append(self, lake: Lake, values: Iterable[T]) -> None:
-        """Append values in one commit; see `append_rows`. What has no column is left out."""
+        """Append values in one commit; see `append_rows`. Fields without a column are left out."""
         append_rows(lake, self.dataset, map(self.row, values))
 
     def rows(self, lake: Lake, where: "str | BooleanExpression" = "") -> list[T]:
-        """Return the values that a predicate holds for (default: all), in no order."""
+        """Return the values that match a predicate (default: all), in no order."""
         return list(map(self.value, read_rows(lake, self.dataset, where)))
 
     def row(self, value: T) -> dict[str, Any]:
         """Return the row of a value."""
-        found: dict[str, Any] = codec(self.kind).dump_python(value, round_trip=True)
-        return found
+        row: dict[str, Any] = codec(self.kind).dump_python(value, round_trip=True)
+        return row
 
     def value(self, row: Mapping[str, object]) -> T:
         """Read what `row` returned."""
@@ -96,35 +96,35 @@ class Register(Generic[T]):
 
 
 def read_rows(lake: Lake, dataset: str, where: "str | BooleanExpression" = "", *columns: str) -> list[dict[str, Any]]:
-    """Return the rows of a register that a predicate holds for (default: all), with some columns (default: all).
+    """Return the rows of a register that match a predicate (default: all), with some columns (default: all).
 
-    A register that was not made yet has none.
+    A register that was not made yet has no rows.
     """
     if not lake.exists(dataset):
         return []
     from pyiceberg.expressions import AlwaysTrue
 
-    found = lake.table(dataset).scan(where or AlwaysTrue(), selected_fields=columns or ("*",)).to_arrow()
-    rows: list[dict[str, Any]] = found.to_pylist()
+    scanned = lake.table(dataset).scan(where or AlwaysTrue(), selected_fields=columns or ("*",)).to_arrow()
+    rows: list[dict[str, Any]] = scanned.to_pylist()
     return rows
 
 
 def stamp() -> datetime:
-    """Return the time for a record of a register: it says when a thing was noted and no row of data depends on it."""
+    """Return the time for a record of a register: it says when the record was made; no row of data depends on it."""
     return datetime.now(UTC)
 
 
 def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]], *, onto: "Table | None" = None) -> None:
-    """Append rows, as its contract has them, to a register in one commit; for none there is no commit.
+    """Append rows with the contract's columns to a register in one commit; without rows there is no commit.
 
     Args:
         lake: the lake.
         dataset: the register.
-        rows: what is noted.
-        onto: the register as the caller saw it: what was appended since is a conflict; default: as it is now.
+        rows: the rows to append.
+        onto: the register as the caller saw it: a later append is a conflict; default: as it is now.
 
     Raises:
-        CommitConflictError: others appended first, each of many times; nothing was appended.
+        CommitConflictError: others appended first in every try; nothing was appended.
         CatalogUnavailableError: the catalog or its storage does not answer.
     """
     import pyarrow as pa
@@ -141,10 +141,10 @@ def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]], 
 
 
 def unread(table: "Table", now: datetime) -> tuple[int, ...]:
-    """Return the snapshots of a register that nobody reads any more: no reference names them, and `main` left them long
-    ago, or never was there.
+    """Return the snapshots of a register that nobody reads any more.
 
-    What a register says stands in its rows: its earlier snapshots are of use to who reads one, and to nobody else.
+    No reference names them, and `main` left them more than `GRACE` ago; or they are older than `GRACE` and were never
+    the head of `main`. The newest rows hold all records: only a reader that has begun needs an earlier snapshot.
     """
     named = {ref.snapshot_id for ref in table.metadata.refs.values()}
     until, end = refs.last_read_ms(table), (now - GRACE).timestamp() * 1000
@@ -156,27 +156,27 @@ def unread(table: "Table", now: datetime) -> tuple[int, ...]:
 
 
 def _keep_small(lake: Lake, table: "Table") -> None:
-    """Gather and expire, where it is worth a commit: what was appended stands, whatever becomes of that."""
+    """Gather files and expire snapshots, where that is worth a commit; a failure does not undo the append."""
     dataset = ".".join(table.name())
     try:
         if int(summary_of(table, refs.head(table))["total-data-files"]) % MANY == 0:
             gather(lake, dataset)
-        found = unread(table, stamp())
-        if len(found) >= WORTH_IT:
-            remove_with_files(lake, dataset, found)
+        snapshot_ids = unread(table, stamp())
+        if len(snapshot_ids) >= WORTH_IT:
+            remove_with_files(lake, dataset, snapshot_ids)
     except MatineeError as error:
         log.warning("Small files or old snapshots of %s go later: %s", dataset, error)
 
 
 def gather(lake: Lake, dataset: str) -> tuple[int, int]:
-    """Rewrite the small files of each partition that has many into one; a commit a partition.
+    """Rewrite the small files of each partition that has many into one file; one commit per partition.
 
     Returns:
-        How many files the table had, and has.
+        The number of files before, and after.
 
     Raises:
-        CommitConflictError: others committed first, each of many times; what was rewritten until then stands.
-        ConservationError: the rows that were read are not those that the files say they have; nothing was changed.
+        CommitConflictError: others committed first in every try; what was rewritten until then stands.
+        ConservationError: the number of rows read is not the number that the files state; nothing was changed.
     """
     before, lost = None, 0
     while lost < refs.COMMIT_TRIES:
@@ -185,7 +185,7 @@ def gather(lake: Lake, dataset: str) -> tuple[int, int]:
             tasks = list(table.scan().plan_files())
         before, small = len(tasks) if before is None else before, _many_small(tasks)
         added = _rewritten(table, small)
-        if len(added) >= len(small):  # None is small, or what they hold needs as many files.
+        if len(added) >= len(small):  # No file is small, or their rows need as many files.
             return before, len(tasks)
         try:
             replace_files(table, refs.MAIN, small, added, {GATHERED: str(len(small))})
@@ -199,21 +199,21 @@ def gather(lake: Lake, dataset: str) -> tuple[int, int]:
 
 
 def _many_small(tasks: Iterable["FileScanTask"]) -> list["DataFile"]:
-    """Return the smallest files of a partition that has many, as many as are rewritten at once; none where none has.
+    """Return the smallest files of a partition that has many, as many as are rewritten at once; else no file.
 
-    Rows of a file that were deleted by another file would come back: such a file stays.
+    A file with deleted rows stays: a rewrite would bring these rows back.
     """
     partitions = defaultdict[tuple[object, ...], list["DataFile"]](list)
     files = (task.file for task in tasks if not task.delete_files)
     for file in sorted(files, key=lambda file: file.file_size_in_bytes):
-        found = partitions[tuple(file.partition[place] for place in range(len(file.partition)))]
-        if file.file_size_in_bytes < SMALL_BYTES and sum(one.file_size_in_bytes for one in found) < AT_ONCE_BYTES:
-            found.append(file)
-    return next((found for found in partitions.values() if len(found) >= MANY), [])
+        small = partitions[tuple(file.partition[place] for place in range(len(file.partition)))]
+        if file.file_size_in_bytes < SMALL_BYTES and sum(other.file_size_in_bytes for other in small) < AT_ONCE_BYTES:
+            small.append(file)
+    return next((small for small in partitions.values() if len(small) >= MANY), [])
 
 
 def _rewritten(table: "Table", small: Sequence["DataFile"]) -> list["DataFile"]:
-    """Return new files with the rows of some, which no snapshot names yet."""
+    """Write the rows of some files to new files, which no snapshot names yet; return the new files."""
     from pyiceberg.expressions import AlwaysTrue
     from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
     from pyiceberg.table import FileScanTask

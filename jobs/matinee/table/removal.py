@@ -1,10 +1,11 @@
-"""Removal of snapshots from a table's metadata: only of those that are there and that no reference names.
+"""Removal of snapshots from a table's metadata: only snapshots that are there and that no reference names.
 
-Of a register the files go with them (`remove_with_files`); of other tables the removal of orphan files takes those.
+A register's files are removed with its snapshots (`remove_with_files`); files of other tables are left to the removal
+of orphan files.
 
-PyIceberg decides that when it loads the table; by the time of the commit another process may have removed some of them,
-which it refuses, or have made a branch or tag of one, which it would drop without a word. Here it is decided on the
-metadata that the commit replaces.
+PyIceberg selects the snapshots when it loads the table. Before the commit another process may have removed some of
+them, which PyIceberg refuses, or have put a branch or tag on a snapshot, which PyIceberg would drop without a word.
+Here the selection is made on the metadata that the commit replaces.
 """
 
 import logging
@@ -27,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 def remove_snapshots(lake: Lake, dataset: str, snapshot_ids: Collection[int]) -> None:
-    """Remove those of the snapshots that are still there and that no branch or tag names.
+    """Remove the snapshots that are still there and that no branch or tag names.
 
     Raises:
-        CommitConflictError: others committed first, each of many times.
+        CommitConflictError: others committed first in every try.
         CatalogUnavailableError: the catalog does not answer.
     """
     from pyiceberg.table.update import AssertTableUUID
@@ -47,26 +48,28 @@ def remove_snapshots(lake: Lake, dataset: str, snapshot_ids: Collection[int]) ->
 
 
 def remove_with_files(lake: Lake, dataset: str, snapshot_ids: Collection[int]) -> None:
-    """Remove snapshots as `remove_snapshots` does, then the files that no snapshot knows that is left.
+    """Remove snapshots as `remove_snapshots` does, then the files that no remaining snapshot names.
 
-    A file that cannot be deleted, or that a kill leaves, goes with the orphan files.
+    A file that cannot be deleted, or that a killed process leaves, is removed with the orphan files.
 
     Raises:
-        CommitConflictError: others committed first, each of many times.
+        CommitConflictError: others committed first in every try.
         CatalogUnavailableError: the catalog or its storage does not answer.
     """
     before, wanted = lake.table(dataset), frozenset(snapshot_ids)
     with catalog_errors():
         try:
-            lists, known = _metadata_of(before, (one for one in before.metadata.snapshots if one.snapshot_id in wanted))
+            lists, known = _metadata_of(
+                before, (snapshot for snapshot in before.metadata.snapshots if snapshot.snapshot_id in wanted)
+            )
             remove_snapshots(lake, dataset, wanted)
             after = lake.table(dataset)
             kept_lists, kept = _metadata_of(after, after.metadata.snapshots)
             gone = {path: manifest for path, manifest in known.items() if path not in kept}
-            # Manifests that were merged name the same data files in another manifest.
+            # After a merge of manifests another manifest names the same data files.
             data = _data_files(before, gone.values()) - _data_files(after, kept.values()) if gone else set()
         except FileNotFoundError as error:
-            # Another process removes the same, and was first: what it leaves goes with the orphan files.
+            # Another process removes the same snapshots and was first: files that it leaves go with the orphan files.
             log.info("Files of %s are another process's to remove: %s", dataset, error)
             return
     for path in sorted(data | gone.keys() | (lists - kept_lists)):
@@ -94,12 +97,16 @@ def _data_files(table: "Table", manifests: "Iterable[ManifestFile]") -> set[str]
 
 def _removable(metadata: "TableMetadata", snapshot_ids: Collection[int]) -> list[int]:
     named = {ref.snapshot_id for ref in metadata.refs.values()}
-    return [one for one in snapshot_ids if one not in named and metadata.snapshot_by_id(one) is not None]
+    return [
+        snapshot_id
+        for snapshot_id in snapshot_ids
+        if snapshot_id not in named and metadata.snapshot_by_id(snapshot_id) is not None
+    ]
 
 
 @cache
 def _update() -> type["RemoveSnapshotsUpdate"]:
-    """Return a kind of update that leaves what has gone or is named; PyIceberg applies it where it commits."""
+    """Return an update type that skips snapshots that are gone or named when PyIceberg applies it at the commit."""
     from pyiceberg.table.update import RemoveSnapshotsUpdate, _apply_table_update, _TableMetadataUpdateContext
 
     class RemoveUnnamed(RemoveSnapshotsUpdate):

@@ -1,7 +1,7 @@
-"""Side files: what was derived from tables and is kept beside them, so that it need not be derived again.
+"""Side files: content that was derived from tables, kept beside them so that it need not be derived again.
 
-They lie below `<warehouse>/ops/_derived`, belong to no table and may be deleted at any time. Whoever cannot read one
-derives it anew, whoever cannot write one goes on without.
+They lie below `<warehouse>/ops/_derived`, belong to no table and may be deleted at any time. A reader that
+cannot read a side file derives its content again; a writer that cannot write it goes on without it.
 """
 
 import hashlib
@@ -23,23 +23,23 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 def read(lake: Lake, name: str) -> bytes | None:
-    """Return the content of a side file; None where there is none that can be read whole."""
+    """Return the content of a side file; None where no whole side file can be read."""
     path = _path(lake, name)
     try:
         if (local := _local(path)) is not None:
-            found = local.read_bytes()
+            signed = local.read_bytes()
         else:
             with _io(lake, path).new_input(path).open() as stream:
-                found = stream.read()
+                signed = stream.read()
     except OSError as error:
         log.debug("%s is not read: %s", path, error)
         return None
-    content = found[:-_DIGEST]
-    return content if hashlib.sha256(content).digest() == found[-_DIGEST:] else None
+    content = signed[:-_DIGEST]
+    return content if hashlib.sha256(content).digest() == signed[-_DIGEST:] else None
 
 
 def write(lake: Lake, name: str, content: bytes) -> None:
-    """Write a side file, whole or not at all, over the one that is there; where that is not possible, do without."""
+    """Write a side file, whole or not at all, in place of an earlier file; where writing fails, go on without it."""
     path, signed = _path(lake, name), content + hashlib.sha256(content).digest()
     try:
         if (local := _local(path)) is not None:

@@ -45,5 +45,5 @@ def _entries(table: "Table", snapshot_id: int) -> Iterator[tuple[object, "DataFi
 
 def since(table: "Table", base: int, head: int) -> list[int] | None:
     """Return the snapshots after `base` up to `head`, newest first; None where `head` does not descend from `base`."""
-    found = refs.ancestry(table, head)
-    return found[: found.index(base)] if base in found else None
+    ancestors = refs.ancestry(table, head)
+    return ancestors[: ancestors.index(base)] if base in ancestors else None

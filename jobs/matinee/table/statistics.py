@@ -1,8 +1,8 @@
-"""Column statistics of data files, as proof: what they decide needs no scan.
+"""Column statistics of data files, as proof: a check that they prove needs no scan.
 
 Writers count nulls exactly, and no value lies outside the bounds they state; a bound may be wider than the values, so
-that statistics can prove a check kept but never broken. Floating-point columns are left to the scan: bounds pass over
-NaN.
+that statistics can prove that a check holds but never that it fails. Floating-point columns are left to the scan:
+bounds ignore NaN.
 """
 
 from collections.abc import Iterable
@@ -20,16 +20,16 @@ _WHOLE = ("int", "long")
 
 
 def proven_checks(contract: Contract, table: "Table", files: Iterable["DataFile"]) -> frozenset[str]:
-    """Return the names of the contract's null and range checks that the statistics of every file prove kept."""
+    """Return the names of the contract's null and range checks that the statistics of every file prove to hold."""
     known = {field.name: field for field in table.schema().fields}
     columns = {column.name: column for column in contract.columns if column.name in known}
-    found = list(files)
+    listed = list(files)
     return frozenset(
         check.name
         for check in compile_checks(contract).checks
         if check.kind in ("null", "range")
         and check.column in columns
-        and all(_kept(check.kind, columns[check.column], known[check.column], file) for file in found)
+        and all(_kept(check.kind, columns[check.column], known[check.column], file) for file in listed)
     )
 
 

@@ -1,6 +1,6 @@
 """A swap: rows are written to a branch that begins at a pin, and `main` moves there only if it is still at the pin.
 
-Whoever was overtaken meanwhile, also one that took itself for the only writer, fails and has changed nothing.
+A writer that was overtaken meanwhile fails and has changed nothing, even if it took itself for the only writer.
 """
 
 import uuid
@@ -13,9 +13,9 @@ from matinee.table.leases.lease import Lease
 
 
 def drop_leftovers(lake: Lake, dataset: str) -> None:
-    """Drop the branches of swaps that were killed; for the one writer of the table, before it begins.
+    """Drop the branches of swaps that were killed; the table's only writer calls this before it begins.
 
-    They would hold what they began with against expiry, and the days they touch against compaction.
+    Such branches would keep their first snapshots from expiry, and the days they touch from compaction.
     """
     table = lake.table(dataset)
     for name, ref in list(table.metadata.refs.items()):
@@ -25,17 +25,17 @@ def drop_leftovers(lake: Lake, dataset: str) -> None:
 
 @contextmanager
 def swapped(lake: Lake, dataset: str, pin: int, lease: Lease | None = None) -> Iterator[str]:
-    """Yield a branch at the pin; when the block ends without an error, move `main` to what was written there.
+    """Yield a branch at the pin; when the block ends without an error, move `main` to the branch's head.
 
     Args:
         lake: the lake.
         dataset: the table.
         pin: where `main` is.
-        lease: that the work is done under; what is written carries its number.
+        lease: the lease of the work; the commits carry its number.
 
     Raises:
         CommitConflictError: `main` is not at the pin any more; nothing was changed.
-        LeaseLostError: another holds the lease, or one that held it later has moved `main`; nothing was changed.
+        LeaseLostError: another process holds the lease, or a later holder has moved `main`; nothing was changed.
     """
     branch = f"{names.SWAP}{uuid.uuid4().hex[:12]}"
     refs.create_branch(lake.table(dataset), branch, pin)
@@ -45,7 +45,7 @@ def swapped(lake: Lake, dataset: str, pin: int, lease: Lease | None = None) -> I
             lease.renew()
         table = lake.table(dataset)
         if lease is not None:
-            # `main` is moved from the pin or not at all, so nobody comes between this look and the move.
+            # `main` is moved from the pin or not at all, so no commit comes between this check and the move.
             lease.refuse_overtaken(table)
         refs.publish_snapshot(table, refs.head(table, branch), expected=pin)
     finally:

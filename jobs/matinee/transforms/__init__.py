@@ -1,4 +1,4 @@
-"""Transforms: frames in, a frame out; no reads but of their frames, no writes, no clock, only the API of Connect.
+"""Transforms: functions from frames to a frame, without other reads, writes or a clock, by the API of Connect only.
 
 A contract names its transform. Transforms are registered by name, as entry points of the group `matinee.transforms`:
 those of this folder are general, those of `domain/` have the rules that connect plays to impressions.
@@ -22,7 +22,7 @@ def transform_of(contract: Contract) -> Transform:
     """Return the transform that a contract names.
 
     Raises:
-        ContractError: it names none, or one that is not registered.
+        ContractError: the contract names no transform, or one that is not registered.
     """
     if contract.transform == SQL_FILE:
         return sql_transform(contract.folder / SQL_FILE)

@@ -20,7 +20,7 @@ class TransformContext:
     Attributes:
         contract: columns, buckets and parameters are read from it and from nowhere else.
         first_day, last_day: the days that the result covers, both included.
-        as_of: end of the last valid day of the input that is read ahead (an aware time); None when no day of it is.
+        as_of: end of the last valid day of the input that is read ahead (an aware time); None when no day is valid.
         engine: what runs the frames; a transform may choose its plan by it, never its rows.
     """
 
@@ -44,7 +44,7 @@ class TransformContext:
         return None if self.as_of is None else micros_of(self.as_of)
 
 
-#: Frames by the alias that the contract gives each input, cut to the days it reads; out come the contract's columns.
+#: From frames, by the alias of each input in the contract and cut to the days it reads, to the contract's columns.
 Transform = Callable[[Mapping[str, DataFrame], TransformContext], DataFrame]
 
 #: The transforms that `by_profile` marks.
@@ -52,7 +52,7 @@ BY_PROFILE = set[Transform]()
 
 
 def by_profile(transform: Transform) -> Transform:
-    """Mark a transform of which every row comes from rows of one profile, and of the days that the contract reads.
+    """Mark a transform whose every row comes from rows of one profile, and of the days that the contract reads.
 
     Such a transform may be derived cell by cell.
     """

@@ -22,7 +22,7 @@ from matinee.contracts.model import Column as Declared
 from matinee.contracts.readers import Needs
 from matinee.transforms.context import TransformContext
 
-#: Whose values decide rows: none.
+#: The parameters whose values decide rows: none.
 PARAMETERS: Needs = {}
 
 
@@ -40,14 +40,14 @@ def deduplicate(inputs: Mapping[str, DataFrame], context: TransformContext) -> D
 
 
 def unrepeated(events: DataFrame, contract: Contract) -> DataFrame:
-    """Return the rows of a deduplicated dataset for landed rows of which none has a repeat: as a transform does."""
+    """Return the rows of a deduplicated dataset for landed rows without repeats, as `deduplicate` does."""
     return events.select(*_columns(contract))
 
 
 def changed_by_late(events: DataFrame, landed_through: int, context: TransformContext) -> DataFrame:
     """Return what rows that landed after a number change in a deduplicated dataset, by bucket.
 
-    A late row may be new, may lose to the one that is there, or may win over it: then the old row goes and the new one
+    A late row may be new, may lose to the row that is there, or may win over it: then the old row goes and the new one
     comes, each in its own bucket.
 
     Args:
@@ -64,7 +64,7 @@ def changed_by_late(events: DataFrame, landed_through: int, context: TransformCo
     late = events.where(F.col("landing_seq") > landed_through).select(*same_id).distinct()
     related = events.join(late, on=same_id, how="left_semi")
     same = _of_same_id(contract)
-    # Of equal rows the one that was there stays: then nothing changes.
+    # Of equal rows the row that was there stays: then nothing changes.
     order = same.orderBy(RECEIVED, time, _payload_hash(contract), "is_late")
     winner, won_before = F.col("arrival") == 1, F.col("arrival") == F.col("first_landed")
     return (
@@ -82,10 +82,10 @@ def changed_by_late(events: DataFrame, landed_through: int, context: TransformCo
 
 
 def rows_that_decide(events: DataFrame, buckets: Collection[int], contract: Contract) -> DataFrame:
-    """Return the landed rows that say what some buckets of a deduplicated dataset hold, repeats included.
+    """Return the landed rows that decide what some buckets of a deduplicated dataset hold, repeats included.
 
-    Those are the rows of the buckets, and the rows that other buckets have of the same ids: they may win over them.
-    Whether there are such rows is asked first, of few columns: mostly there are none.
+    These are the rows of the buckets, and the rows of the same ids in other buckets, which may win over them. A first
+    query of few columns asks whether there are such rows: mostly there are none.
     """
     cells, same_id = contract.cells, _same_id(contract)
     named = _names_in(events, buckets, cells)
@@ -98,8 +98,8 @@ def rows_that_decide(events: DataFrame, buckets: Collection[int], contract: Cont
 def rows_to_judge(events: DataFrame, buckets: Collection[int], landed_through: int, contract: Contract) -> DataFrame:
     """Return the landed rows by which a heal of some buckets is judged.
 
-    Those are the rows of the buckets, and all that landed after a number, wherever it belongs: what landed until then
-    and is of other buckets was judged when it was published, and stands where it stood.
+    These are the rows of the buckets, and all rows that landed after a number, in any bucket. Rows of other buckets
+    that landed until then were judged when they were published, and have not changed.
     """
     cells = contract.cells
     own = events.join(_names_in(events, buckets, cells), on=cells.of, how="left_semi")
@@ -130,8 +130,8 @@ def duration_ms(seconds: str) -> Column:
 
 
 def _names_in(events: DataFrame, buckets: Collection[int], cells: Cells) -> DataFrame:
-    # A bucket costs much more than a comparison: it is computed once a name. Of the greatest name of those that are
-    # equal, its own, because engines move a condition on the name itself below the grouping, to every row.
+    # A bucket costs much more than a comparison: it is computed once per name. It is computed of the
+    # maximum of equal names, because engines move a condition on the name itself below the grouping, to every row.
     named = events.groupBy(cells.of).agg(F.max(cells.of).alias("name"))
     return named.where(_in_buckets("name", buckets, cells)).select(cells.of)
 
@@ -149,7 +149,9 @@ def _of_same_id(contract: Contract) -> WindowSpec:
 
 
 def _columns(contract: Contract) -> list[Column]:
-    derived = {one.name: duration_ms(one.milliseconds_of) for one in contract.columns if one.milliseconds_of}
+    derived = {
+        column.name: duration_ms(column.milliseconds_of) for column in contract.columns if column.milliseconds_of
+    }
     if contract.cells.column:
         derived[contract.cells.column] = bucket_of(contract.cells.of, contract.cells.buckets)
     return [derived[name].alias(name) if name in derived else F.col(name) for name in contract.column_names]

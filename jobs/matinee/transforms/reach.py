@@ -19,8 +19,8 @@ HOOK = "matinee.reach"
 #: The aliases of inputs that lead from a dataset to the dataset of the event, the dataset's own input first.
 Path = tuple[str, ...]
 
-#: How far from the event the rows lie that it can change along a path, from the earliest to the latest; a latest before
-#: the earliest: there are none. None where the transform does not know the path.
+#: How far from the event lie the earliest and the latest row that it can change along a path; a latest before the
+#: earliest: there are no such rows. None where the transform does not know the path.
 Reach = Callable[[Contract, Path], tuple[timedelta, timedelta] | None]
 
 
@@ -38,10 +38,10 @@ class Span:
 
 
 def reached_days(registry: Registry, dataset: str, span: Span) -> Mapping[str, tuple[date, ...]]:
-    """Return the days of a dataset and of all that is made from it which its events of the span can change.
+    """Return the days that a dataset's events of the span can change, of the dataset and of all that is made from it.
 
-    Inputs stand before what is made from them. A cell is such a day with the bucket of the event: where transforms stay
-    within buckets, no event changes rows of another one.
+    Inputs come before what is made from them. A cell is such a day with the bucket of the event: where transforms stay
+    within buckets, no event changes rows of another bucket.
     """
     reached = {dataset: tuple(day_range(span.first.date(), span.last.date()))}
     for contract in map(registry.get, registry.downstream(dataset)):

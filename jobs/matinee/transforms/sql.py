@@ -1,6 +1,6 @@
 """Transforms written as SQL: `transform.sql` in a dataset's folder.
 
-One SELECT over the inputs, each a view named by its alias, that yields the contract's columns by name. What varies is
+One SELECT over the inputs, each a view named by its alias, that yields the contract's columns by name. Values are
 bound, never pasted into the text:
 
 | argument | type | value |
@@ -27,7 +27,7 @@ from matinee.transforms.context import Transform, TransformContext
 def sql_transform(path: Path) -> Transform:
     """Return the transform that runs the SQL of a file.
 
-    The views belong to the session and are read when the frame that comes out is: write it before another transform
+    The views belong to the session and are read when the returned frame is: write that frame before another transform
     of the same session registers inputs under the same aliases.
 
     Raises:

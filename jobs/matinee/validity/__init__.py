@@ -1,1 +1,1 @@
-"""Which days can be trusted, the VTTS, and what holds it; no JVM."""
+"""Which days can be trusted, the VTTS, and what holds the VTTS back; no JVM."""

@@ -1,11 +1,11 @@
 """Completeness of landed days: how many rows a day should have, who says so, and whether the day is over.
 
 A manifest comes first. Sources without manifests are judged by their own history: the same weekdays of the last eight
-weeks that are closed or published, scaled by the growth from week to week. What is too few to judge by proves nothing:
-the day stays open until a person or a manifest closes it.
+weeks that are closed or published, scaled by the growth from week to week. Where these are too few, the day stays open
+until a person or a manifest closes it.
 
-Landed rows repeat others. How many do is known once a run has derived the day: then those beyond the usual share of the
-source do not count.
+Landed rows may repeat others. How many do is known once a run has derived the day: repeats beyond the usual share of
+the source then do not count.
 """
 
 import statistics
@@ -26,7 +26,7 @@ class Expectation:
     """How many rows a day should have, and who says so: `manifest`, or so many earlier same weekdays.
 
     Attributes:
-        distinct: whether the rows are those that repeat no other.
+        distinct: whether only rows that repeat no other are expected.
         by_hand: whether a person has declared the day complete as it is, repeats included.
     """
 
@@ -51,13 +51,13 @@ class Counted:
         return self.rows - (self.repeats if expected.distinct else max(0.0, self.repeats - self.usual * self.rows))
 
     def cure(self, expected: Expectation) -> str:
-        """Return what else a person can do where repeats are what makes the day short; nothing where they are not."""
+        """Return what else a person can do where repeats make the day short; else an empty text."""
         if self.toward(expected) == self.rows or expected.distinct:
             return ""
         return ", state `source.repeats` in its contract where its source always repeats so many"
 
     def words(self, expected: Expectation) -> str:
-        """Return how many of how many there are, who says so, and how many do not count."""
+        """Return how many of the expected rows there are, who expects them, and how many rows do not count."""
         distinct = self.rows - self.repeats if self.toward(expected) < self.rows else self.rows
         repeats = f"; {self.repeats} of {self.rows} landed rows repeat others" if distinct < self.rows else ""
         share = f"{distinct / expected.rows:.0%}, " if expected.rows else ""
@@ -98,51 +98,53 @@ def _by_history(look: Look, dataset: str, day: date) -> Expectation | Unknown:
         last = f"was heard last at {heard:%Y-%m-%d %H:%M:%S} UTC" if heard else "was never heard"
         return Unknown(f"and the day is not over: its source {last}, not after {over:%Y-%m-%d %H:%M:%S} UTC")
     expected = expected_by_weeks(weeks)
-    # Silence never passes: weekdays that never had a row prove nothing.
+    # Weekdays that never had a row prove nothing: an empty day never passes.
     empty = Unknown(f"and nothing closes the day: the {len(weeks)} comparable days before it are empty")
     return Expectation(expected, f"{len(weeks)} earlier same weekdays") if expected else empty
 
 
 def _comparable(look: Look, dataset: str, day: date) -> dict[int, int]:
     """Return the rows of the same weekdays before a day that are closed or published, by how many weeks ago."""
-    found: dict[int, int] = {}
+    rows_by_week: dict[int, int] = {}
     for week in range(1, WEEKS + 1):
         earlier = day - timedelta(weeks=week)
         if look.valid_from is None or earlier < max(look.valid_from, look.begin(dataset)):
             break
         landed, manifest = look.landed(dataset).get(earlier, 0), look.manifests.get((dataset, earlier))
         if manifest is not None and manifest.closed:
-            found[week] = max(landed, manifest.expected_rows)
+            rows_by_week[week] = max(landed, manifest.expected_rows)
         elif look.published_note(dataset, earlier) is not None:
-            found[week] = landed
-    return found
+            rows_by_week[week] = landed
+    return rows_by_week
 
 
 def counted(look: Look, dataset: str, day: date, expected: Expectation) -> Counted:
     """Return the rows of a landed day with the repeats that runs have found in it; before a run none is known.
 
-    What runs found in a published day does not count: the day was judged. Where the manifest says how many rows repeat
-    no other, it does.
+    The repeats of a published day do not count, as the day was judged before; they do where the manifest says how many
+    rows repeat no other.
     """
     landed = look.landed(dataset).get(day, 0)
     if look.published_note(dataset, day) is not None and not expected.distinct:
         return Counted(landed)
-    # Of rows that are gone, no repeats are subtracted.
-    records = [one for reader in _without_repeats(look, dataset) for one in look.history(reader).by_day.get(day, ())]
-    known = [one.rows for one in records if one.rows.read <= landed]
+    # A record that read more rows than are there now may count repeats that are gone.
+    records = [
+        record for reader in _without_repeats(look, dataset) for record in look.history(reader).by_day.get(day, ())
+    ]
+    known = [record.rows for record in records if record.rows.read <= landed]
     newest = max(known, key=lambda rows: (rows.read, rows.duplicate), default=None)
     return Counted(landed, newest.duplicate if newest else 0, usual_repeats(look, dataset, day))
 
 
 def enough(rows: Rows, expected: Expectation, share: float) -> bool:
-    """Whether a publication was made of enough rows, as far as published days are judged again."""
+    """Whether a publication was made of enough rows; this judges days that are published already."""
     return (rows.out if expected.distinct and not expected.by_hand else rows.read) >= share * expected.rows
 
 
 def usual_repeats(look: Look, dataset: str, day: date) -> float:
-    """Return the share of a raw dataset's rows that usually repeat others: of the 28 days published before a day.
+    """Return the share of a raw dataset's rows that usually repeat others: the median of the last 28 published days.
 
-    With fewer than four of them the contract says.
+    Only days before the given day count; with fewer than four of them the contract gives the share.
     """
     readers = _without_repeats(look, dataset)
     days = {earlier for reader in readers for earlier in look.history(reader).newest_notes if earlier < day}
@@ -153,19 +155,19 @@ def usual_repeats(look: Look, dataset: str, day: date) -> float:
 
 
 def _without_repeats(look: Look, dataset: str) -> list[str]:
-    """Return the datasets that hold each row of a raw dataset once: they know its repeats."""
+    """Return the datasets that hold each row of a raw dataset once: their publications count its repeats."""
     identity = look.lake.registry.get(dataset).identity
     return [reader.dataset for reader in look.readers(dataset) if reader.key_columns == identity]
 
 
 def expected_by_weeks(weeks: Mapping[int, int]) -> int:
-    """Return how many rows a day should have, by those of the same weekdays before it.
+    """Return how many rows a day should have, by the rows of the same weekdays before it.
 
     The growth from week to week is the median over the weeks of each week's median ratio to the others, so that nearly
     half of them may be odd. Each week's rows are scaled by it up to the day; their median is expected.
 
     Args:
-        weeks: rows by how many weeks before the day; one at least.
+        weeks: rows by how many weeks before the day; at least one week.
     """
     full = [(week, rows) for week, rows in weeks.items() if rows]
     ratios = [

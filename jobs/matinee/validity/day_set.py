@@ -1,4 +1,4 @@
-"""Sets of days, as arrays: what is asked of thousands of days is asked of all at once."""
+"""Sets of days as arrays: operations on thousands of days at once."""
 
 from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import date
@@ -13,7 +13,7 @@ class DaySet(Set[date]):
     """Some days; `days` has them as `datetime64[D]`, from the first to the last."""
 
     def __init__(self, days: "np.ndarray | None" = None) -> None:
-        """Take days in any order, each as often as it comes."""
+        """Take days in any order; repeats are removed."""
         import numpy as np
 
         self.days = np.unique(np.array([], "datetime64[D]") if days is None else days)
@@ -24,7 +24,7 @@ class DaySet(Set[date]):
 
     @classmethod
     def of(cls, days: Collection[date]) -> "DaySet":
-        """Return the set of days that are objects."""
+        """Return the set of `date` objects."""
         import numpy as np
 
         return cls(np.array([*days], "datetime64[D]"))

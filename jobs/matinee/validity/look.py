@@ -1,4 +1,4 @@
-"""A look at the lake: what is asked of it is loaded once and kept, so build a new one for a new look."""
+"""A look at the lake: what it loads is kept, so make a new `Look` to see later changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Look:
 
     def __post_init__(self) -> None:
         """Begin a look: each table is loaded once."""
-        self.lake = self.lake.anew().one_look()
+        self.lake = self.lake.reloaded().one_look()
 
     @cached_property
     def manifests(self) -> Declared:
@@ -98,9 +98,9 @@ class Look:
         return self._begins[dataset] or date.min
 
     def derivable_from(self, contract: Contract) -> date:
-        """Return the first day that a run may publish: from there on no day that it reads, or it itself, was dropped.
+        """Return the first day that a run may publish: from there on no day, and no day that it reads, was dropped.
 
-        A day before it would come out without the rows that are gone.
+        An earlier day would lose the rows that are gone.
         """
         reads = (_first_reading(contract, spec, self.begin(spec.dataset)) for spec in contract.inputs)
         return max([self.begin(contract.dataset), *reads])
@@ -123,44 +123,44 @@ class Look:
     def owed_from(self, dataset: str) -> date | None:
         """Return the first day that a dataset has to have; None: no day of the lake was ever closed.
 
-        That is the lake's first, or where days were dropped the first that can be derived again from landed rows on:
-        what cannot be mended any more is not owed.
+        That is the lake's first day or, where days were dropped, the first day that can still be derived from landed
+        rows: a day that cannot be derived any more is not owed.
         """
-        return max(self.valid_from, self._mendable_from(dataset)) if self.valid_from else None
+        return max(self.valid_from, self._repairable_from(dataset)) if self.valid_from else None
 
-    def _mendable_from(self, dataset: str) -> date:
+    def _repairable_from(self, dataset: str) -> date:
         contract = self.lake.registry.get(dataset)
-        reads = (_first_reading(contract, spec, self._mendable_from(spec.dataset)) for spec in contract.inputs)
+        reads = (_first_reading(contract, spec, self._repairable_from(spec.dataset)) for spec in contract.inputs)
         return max([self.begin(dataset), *reads])
 
     def heard(self, dataset: str) -> datetime | None:
-        """Return when something was landed for a raw dataset last."""
+        """Return the time of the last landing of a raw dataset."""
         if dataset not in self._heard:
             self._know_readers(dataset)
             self._heard[dataset] = landed_time(self.lake, dataset)
         return self._heard[dataset]
 
     def _know_readers(self, dataset: str) -> None:
-        """Look at what was made from a raw dataset before the dataset is loaded.
+        """Load the histories of the datasets that are made from a raw dataset before the raw dataset itself.
 
-        Rows that land between the two looks are more than was read, and no loss.
+        Rows that land in between then only add to the rows that were read: no rows seem lost.
         """
         for reader in self.readers(dataset):
             self.history(reader.dataset)
 
     def readers(self, dataset: str) -> list[Contract]:
-        """Return the datasets whose rows are those of this one."""
+        """Return the datasets that are made from the rows of a raw dataset."""
         every = self.lake.registry.all()
         return [contract for contract in every if contract.inputs and contract.inputs[0].dataset == dataset]
 
     def published_note(self, dataset: str, day: date) -> Note | None:
-        """Return what is noted of the publication of a raw day; None where it has none, or a withdrawn one."""
-        found = (self.history(reader.dataset).newest_notes.get(day) for reader in self.readers(dataset))
-        return next((newest for newest in found if newest and newest.state is State.PUBLISHED), None)
+        """Return the note of the publication of a raw day; None where it has no publication, or a withdrawn one."""
+        notes = (self.history(reader.dataset).newest_notes.get(day) for reader in self.readers(dataset))
+        return next((newest for newest in notes if newest and newest.state is State.PUBLISHED), None)
 
 
 def _first_reading(contract: Contract, spec: InputSpec, begin: date) -> date:
-    """Return the first day of a dataset that reads no day of an input before one."""
+    """Return the first day of a dataset that reads no day of an input before `begin`."""
     day = begin
     while contract.input_days(spec, day, day)[0] < begin:
         day += timedelta(days=1)

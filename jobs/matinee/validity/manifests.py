@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFESTS = "ops.manifests"
-#: A declaration of this name is of no dataset: it says with which day the lake begins.
+#: A declaration under this name is of no dataset: it declares the first day of the lake.
 BEGIN = "lake"
 
 
 class Manifest(NamedTuple):
-    """What is declared of one day of a raw dataset; of several the one with the highest `landing_seq` holds."""
+    """A declaration of one day of a raw dataset; of several declarations that with the highest `landing_seq` holds."""
 
     dataset: str
     day: date
@@ -33,25 +33,25 @@ class Manifest(NamedTuple):
 
     @property
     def words(self) -> tuple[int, int | None, bool, bool]:
-        """What it says: the rows, those of them that repeat no other, whether more come, whether a person says so."""
+        """What is declared: rows, rows that repeat no other, whether the day is closed, whether by a person."""
         return self.expected_rows, self.expected_distinct, self.closed, self.file is None
 
 
 class Declared(Mapping[tuple[str, date], Manifest]):
-    """What holds of each (dataset, day): of several declarations of a day the last one; each is made when asked for."""
+    """The manifest that holds for each (dataset, day): the last declaration of the day, built when it is read."""
 
     def __init__(self, rows: "pa.Table | None" = None) -> None:
         """Take the rows of the register; none where there is no register."""
         age = [(name, "ascending") for name in ("landing_seq", "received_ts", "expected_rows")]
         self._rows = rows.sort_by(age) if rows else None
-        #: Of each dataset the days, and where the last declaration of each is.
+        #: By dataset, the days and the row number of each day's last declaration.
         self._places: dict[str, tuple[np.ndarray, np.ndarray]] = dict(_places(self._rows)) if self._rows else {}
         _, begun = self._places.pop(BEGIN, ((), ()))
         self._begun = self._rows["day"][max(begun)].as_py() if self._rows and len(begun) else None
 
     @property
     def first_day(self) -> date | None:
-        """The first day of the lake: that which a person named last, else the first that was ever closed.
+        """The first day of the lake: the day that a person named last, else the first day that was ever closed.
 
         A first day that is opened again stays the first: days before it are taken for valid.
         """
@@ -68,7 +68,7 @@ class Declared(Mapping[tuple[str, date], Manifest]):
         return int(self._rows["landing_seq"][-1].as_py()) if self._rows else 0
 
     def of_file(self, file: str, *, above: int) -> list[Manifest]:
-        """Return what a file has declared above a landing number, whether it holds or not."""
+        """Return the declarations of a file above a landing number, whether they hold or not."""
         if self._rows is None:
             return []
         import pyarrow.compute as pc
@@ -79,7 +79,7 @@ class Declared(Mapping[tuple[str, date], Manifest]):
     def rows_of(self, dataset: str, days: "np.ndarray") -> "np.ndarray":
         """Return the rows that each of some days is declared to have.
 
-        NaN: nothing is declared. Negative: more rows will come. Infinite: the number is one of rows that repeat none.
+        NaN: nothing is declared. Negative: more rows will come. Infinite: only rows that repeat no other are declared.
         """
         import numpy as np
 
@@ -113,10 +113,10 @@ class Declared(Mapping[tuple[str, date], Manifest]):
         if self._rows is None or dataset not in self._places:
             raise KeyError(key)
         known, places = self._places[dataset]
-        found = places[known == np.datetime64(day, "D")]
-        if not len(found):
+        place = places[known == np.datetime64(day, "D")]
+        if not len(place):
             raise KeyError(key)
-        [row] = self._rows.slice(found[0], 1).to_pylist()
+        [row] = self._rows.slice(place[0], 1).to_pylist()
         return Manifest(**row)
 
     def __iter__(self) -> Iterator[tuple[str, date]]:
@@ -137,16 +137,16 @@ def _places(rows: "pa.Table") -> "Iterator[tuple[str, tuple[np.ndarray, np.ndarr
 
 
 def declare(lake: Lake, manifests: Iterable[Manifest], above: int = 0) -> tuple[Manifest, ...]:
-    """Append declarations in one commit; each gets a landing number above a given one and all of the table."""
-    found = tuple(manifests)
-    if not found:
+    """Append declarations in one commit; each gets a landing number above `above` and all numbers of the table."""
+    declarations = tuple(manifests)
+    if not declarations:
         return ()
 
     def once() -> tuple[Manifest, ...]:
-        table = lake.ensure(MANIFESTS)  # Before the look: what comes between the two is a conflict.
+        table = lake.ensure(MANIFESTS)  # Loaded before the numbers are read: a commit in between is a conflict.
         start = max(above, declared(lake).landing_seq)
-        numbered = tuple(one._replace(landing_seq=start + 1) for one in found)
-        append_rows(lake, MANIFESTS, (one._asdict() for one in numbered), onto=table)
+        numbered = tuple(manifest._replace(landing_seq=start + 1) for manifest in declarations)
+        append_rows(lake, MANIFESTS, (manifest._asdict() for manifest in numbered), onto=table)
         return numbered
 
     told = f"Others declared days first, {refs.COMMIT_TRIES} times; nothing was declared."
@@ -166,7 +166,7 @@ def declared(lake: Lake) -> Declared:
 
 
 def changes(lake: Lake, wanted: Iterable[Manifest]) -> list[Manifest]:
-    """Return the declarations that change what holds; of two for one day the later one."""
+    """Return the declarations that change what holds; of several for one day the last."""
     held = declared(lake)
-    last = {(one.dataset, one.day): one for one in wanted}
-    return [one for key, one in last.items() if key not in held or held[key].words != one.words]
+    last = {(manifest.dataset, manifest.day): manifest for manifest in wanted}
+    return [manifest for key, manifest in last.items() if key not in held or held[key].words != manifest.words]

@@ -1,7 +1,7 @@
-"""What happened to published days outside the protocol, found by metadata alone.
+"""Changes of published days outside the protocol, by metadata alone.
 
-The rows of a published dataset change by publications only. Where its days hold other than the rows that their newest
-publications wrote, or a commit on `main` belongs to no publication, somebody else was there: nobody audited that.
+Only publications may change the rows of a published dataset. Where a day has another number of rows than its newest
+publication wrote, or a commit on `main` belongs to no publication, another writer has changed rows without an audit.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,9 +28,9 @@ _CHANGES = ("added-data-files", "deleted-data-files", "added-delete-files")
 
 @dataclass(frozen=True)
 class OutsideChange:
-    """A published day that no publication left as it is.
+    """A published day that something other than a publication has changed.
 
-    `snapshot_id` is None where the commit cannot be told; `set_back` says that `main` does not hold the day's newest
+    `snapshot_id` is None where the commit is not known; `set_back` says that `main` does not hold the day's newest
     publication any more, however many rows it has.
     """
 
@@ -52,8 +52,8 @@ class OutsideChange:
         if self.set_back:
             head = self.newest.head_snapshot_id
             return f"set back: main does not hold {self.newest.publication_id} (snapshot {head}) any more"
-        found = f"; snapshot {self.snapshot_id} is neither a publication nor a proven compaction"
-        commit = found if self.snapshot_id else ""
+        cause = f"; snapshot {self.snapshot_id} is neither a publication nor a proven compaction"
+        commit = cause if self.snapshot_id else ""
         return (
             f"{self.kind}: main holds {self.rows} rows, "
             f"{self.newest.publication_id} wrote {self.newest.rows.out}{commit}"
@@ -63,8 +63,8 @@ class OutsideChange:
 def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]:
     """Return the published days of a dataset that were changed by something other than a publication.
 
-    A proven compaction is no change, and days that were dropped have none. Where all is well, a look at the table's
-    metadata file is enough, and one at the proofs where it was compacted: no manifest is read.
+    A proven compaction is no change, and dropped days have no changes. Without changes only the table's metadata file
+    is read, and the proofs where the table was compacted: no manifest is read.
     """
     import pyarrow.compute as pc
 
@@ -77,9 +77,9 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
     known = _reached(published)
     if not _named(line) <= known:
-        known = _reached(history(lake.anew(), published.dataset))
+        known = _reached(history(lake.reloaded(), published.dataset))
         if _named(line) <= known:
-            return {}  # A publication came between the two looks: the next one knows its rows.
+            return {}  # A publication came between the two looks: the next look has its rows.
     strange = [snapshot for snapshot in line if _is_strange(snapshot, known)]
     rearranged = proven(lake, table, (snapshot.snapshot_id for snapshot in strange))
     strange = [snapshot for snapshot in strange if snapshot.snapshot_id not in rearranged]
@@ -93,8 +93,8 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     for day in newest["day"].to_pylist():
         note = published.newest_notes[day]
         rows, commit = sizes.get(day, DaySize()).rows, touched.get(day)
-        if commit is not None and any(_replaces(one, commit) for one in published.by_day[day]):
-            commit = None  # The whole day was published anew since.
+        if commit is not None and any(_replaces(publication, commit) for publication in published.by_day[day]):
+            commit = None  # The whole day was published again since.
         if day in lost or commit is not None or rows != note.out:
             snapshot_id = commit.snapshot_id if commit else None
             changes[day] = OutsideChange(rows, published.of(note), snapshot_id, day in lost)
@@ -102,10 +102,10 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
 
 
 def _set_back(line: list["Snapshot"], newest: "pa.Table") -> set[date]:
-    """Return the days whose newest publication is not in `main`'s ancestry, and was not before that history expired.
+    """Return the days whose newest publication `main` was set back behind: it is not in `main`'s ancestry.
 
-    Expiry records what is set back as withdrawn before it removes a snapshot, so what is older than the oldest
-    snapshot of the line was on `main` once.
+    A publication that is older than the oldest snapshot of the line is not set back, only expired: before expiry
+    removes a snapshot, it records the publications that `main` was set back behind as withdrawn.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -132,10 +132,10 @@ def _replaces(published: Publication, commit: "Snapshot") -> bool:
 
 
 def _is_strange(snapshot: "Snapshot", known: set[str | None]) -> bool:
-    """Whether a commit changed rows, and no publication of the ledger is its own: an experiment is in no ledger."""
+    """Whether a commit changed rows and belongs to no publication of the ledger, which has no experiments."""
     summary = _summary(snapshot)
     if is_drop(summary):
-        return False  # Had it removed other days as well, their rows would be fewer than were published.
+        return False  # If it removed other days as well, their numbers of rows show that.
     named = summary.get(PUBLICATION_ID)
     return (named is None or named not in known) and any(int(summary.get(name, "0")) for name in _CHANGES)
 

@@ -1,6 +1,6 @@
-"""Plain days: those that columns and counts show to be valid, nearly all of a long history; no publication is read.
+"""Plain days: days that columns and counts show to be valid, nearly all of a long history; no publication is read.
 
-What is no plain day may be valid all the same: `validity.validity` judges it, and says why where it is not.
+A day that is not plain may still be valid: `validity.validity` judges it, and says why where it is not.
 """
 
 from collections.abc import Callable
@@ -37,20 +37,20 @@ def plain_days(look: Look, contract: Contract, plain: Callable[[str], DaySet]) -
     if newest is None:
         return DaySet()
     days = days_of(newest)
-    found = (days >= first) & _published(newest) & ~newest["blocked"].to_numpy() & _holds(look, contract, newest)
+    is_plain = (days >= first) & _published(newest) & ~newest["blocked"].to_numpy() & _holds(look, contract, newest)
     outside = look.outside(contract.dataset)
     if outside:
-        found &= ~np.isin(days, DaySet.of(outside).days)
+        is_plain &= ~np.isin(days, DaySet.of(outside).days)
     for spec in contract.inputs:
-        found &= _reads_plain(look, newest, spec.dataset, plain(spec.dataset))
-    return DaySet(days[found])
+        is_plain &= _reads_plain(look, newest, spec.dataset, plain(spec.dataset))
+    return DaySet(days[is_plain])
 
 
 def _landed(look: Look, contract: Contract) -> "np.ndarray":
     """Return the published days of a raw dataset of which enough rows have landed."""
     import numpy as np
 
-    seen, found = DaySet().days, DaySet().days
+    seen, complete = DaySet().days, DaySet().days
     for reader in look.readers(contract.dataset):
         newest = look.history(reader.dataset).newest_columns
         if newest is None:
@@ -60,10 +60,10 @@ def _landed(look: Look, contract: Contract) -> "np.ndarray":
         rows, declared = look.landed_rows(contract.dataset, days), look.manifests.rows_of(contract.dataset, days)
         read, needed = published["rows_in"].to_numpy(), contract.completeness_share * declared
         enough = np.where(np.isnan(declared), rows >= read, (rows >= needed) & (declared >= 0))
-        # Of several readers the first that has published a day says how many rows it read.
-        found = np.append(found, days[enough & ~np.isin(days, seen)])
+        # Of several readers the first that has published a day decides how many rows the day needs.
+        complete = np.append(complete, days[enough & ~np.isin(days, seen)])
         seen = np.append(seen, days)
-    return found
+    return complete
 
 
 def _holds(look: Look, contract: Contract, newest: "pa.Table") -> "np.ndarray":
@@ -89,13 +89,13 @@ def _reads_plain(look: Look, newest: "pa.Table", dataset: str, plain: DaySet) ->
     good = np.isin(days, plain.days)
     if look.lake.registry.get(dataset).transform is not None:
         good &= look.generations(dataset, days) == reads["generation"].to_numpy()
-    found = np.full(len(newest), fill_value=True)
-    found[reads["reader"].to_numpy()[~good]] = False
-    return found
+    all_plain = np.full(len(newest), fill_value=True)
+    all_plain[reads["reader"].to_numpy()[~good]] = False
+    return all_plain
 
 
 def _published(newest: "pa.Table") -> "np.ndarray":
     import pyarrow.compute as pc
 
-    found: np.ndarray = pc.equal(newest["state"], State.PUBLISHED).to_numpy()
-    return found
+    is_published: np.ndarray = pc.equal(newest["state"], State.PUBLISHED).to_numpy()
+    return is_published

@@ -3,8 +3,8 @@
 A day of a published dataset is valid iff its newest publication was not withdrawn and wrote the rows that `main` holds,
 its own completeness gate holds, and every input day it read is valid and still has the generation that was pinned.
 A day of a raw dataset is valid iff it is over and enough of the expected rows have landed. Days before `valid_from`
-count as empty and valid. A day that was dropped keeps the generation that it had: what was made from it stays valid,
-and is not made again.
+count as empty and valid. A dropped day keeps its generation: days that were made from it stay valid, and are not
+derived again.
 """
 
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class DayStatus:
 
 @dataclass(frozen=True)
 class Vtts:
-    """Until when a dataset can be trusted; None where no day is valid. `held_by` says what stops it there."""
+    """Until when a dataset can be trusted; None where no day is valid. `held_by` says what stops the VTTS there."""
 
     dataset: str
     vtts: datetime | None
@@ -71,17 +71,17 @@ class Vtts:
 
 @dataclass
 class Validity(Look):
-    """What one look at the lake means: what it loads is kept, so build a new one for a new look."""
+    """Judges days by one look at the lake: what it loads is kept, so make a new `Validity` to see later changes."""
 
     _plain: dict[str, DaySet] = field(default_factory=dict)
     _statuses: dict[tuple[str, date], DayStatus] = field(default_factory=dict)
 
     def status(self, dataset: str, day: date) -> DayStatus:
         """Return whether a day is valid and, if not, why."""
-        found = self._statuses.get((dataset, day))
-        if found is None:
-            found = self._statuses[dataset, day] = self._status(self.lake.registry.get(dataset), day)
-        return found
+        status = self._statuses.get((dataset, day))
+        if status is None:
+            status = self._statuses[dataset, day] = self._status(self.lake.registry.get(dataset), day)
+        return status
 
     def plain(self, dataset: str) -> DaySet:
         """Return the days of a dataset that are valid at first sight."""
@@ -90,7 +90,7 @@ class Validity(Look):
         return self._plain[dataset]
 
     def readable(self, spec: InputSpec, day: date) -> DayStatus:
-        """Return whether a day of an input can be read as its reader's contract asks: valid, or mature as well."""
+        """Return whether a day of an input is as its reader's contract asks: valid, or valid and mature."""
         status = self.status(spec.dataset, day)
         contract = self.lake.registry.get(spec.dataset)
         if day < self.begin(spec.dataset):
@@ -126,7 +126,7 @@ class Validity(Look):
         landed, published = self.landed(contract.dataset).get(day, 0), self.published_note(contract.dataset, day)
         declared = (contract.dataset, day) in self.manifests
         if not declared and published is not None and landed >= published.read:
-            # Its history let it pass when it was published; what becomes of other days later is no news of this one.
+            # It was complete by its history when it was published; later changes of other days do not matter.
             return DayStatus(contract.dataset, day, valid=True)
         expected = expectation(self, contract.dataset, day)
         close = f"`matinee ingest {contract.dataset} --close-through {day}` declares it complete."
@@ -166,7 +166,7 @@ class Validity(Look):
         return DayStatus(contract.dataset, day, reason is None, newest.generation, reason, newest.stamp)
 
     def changed_outside(self, newest: Publication) -> Reason | None:
-        """Say so where a published day, or the landed day that it was made from, is not what the publication knew."""
+        """Return the reason where a published day, or its landed day, is not as it was when it was published."""
         contract = self.lake.registry.get(newest.run.dataset)
         return self._changed_rows(contract, newest) or self._thinned_source(contract, newest)
 
@@ -174,11 +174,11 @@ class Validity(Look):
         change = self.outside(contract.dataset).get(newest.day)
         if change is None:
             return None
-        again = f"`matinee run {contract.dataset} --key {newest.day}` derives it anew."
+        again = f"`matinee run {contract.dataset} --key {newest.day}` derives it again."
         return Reason(change.kind, contract.dataset, newest.day, change.words, again)
 
     def _thinned_source(self, contract: Contract, newest: Publication) -> Reason | None:
-        """Say so where the landed day that a publication was made from has fewer rows now."""
+        """Return the reason where the landed day that a publication was made from has fewer rows now."""
         source = contract.inputs[0].dataset
         pin = _pin_of(newest, source)
         if self.lake.registry.get(source).transform is not None or pin is None:
@@ -196,7 +196,7 @@ class Validity(Look):
         return Reason("thinned", contract.dataset, newest.day, detail, again)
 
     def _too_few(self, contract: Contract, newest: Publication) -> Reason | None:
-        """Say so where a publication was made of less than its source's share of the rows that are declared by now."""
+        """Return the reason where a publication was made of too small a share of the rows that are declared by now."""
         source = contract.inputs[0].dataset
         upstream = self.lake.registry.get(source)
         if upstream.transform is not None or newest.day < self.begin(source):
@@ -237,14 +237,14 @@ class Validity(Look):
         if not status.valid:
             detail = f"its input {status.dataset} {status.day} is not valid"
             return Reason("input", contract.dataset, newest.day, detail, again, status.reason)
-        # Raw days have no generation: what lands late is healed, it does not make a publication untrue.
+        # Raw days have no generation: late rows are healed, they do not make a publication invalid.
         if self.lake.registry.get(status.dataset).transform and status.generation != generation:
             detail = f"its input {status.dataset} {status.day} was restated: {generation} ▸ {status.generation}"
             return Reason("restated", contract.dataset, newest.day, detail, again)
         return None
 
     def vtts(self, dataset: str) -> Vtts:
-        """Return the end of the unbroken run of valid days from the first that is owed, and what holds it there."""
+        """Return the end of the unbroken run of valid days from the first owed day on, and what holds it there."""
         first = self.owed_from(dataset)
         if first is None:
             reason = Reason("open", dataset, date.min, "no day of this lake is closed", "Land events and manifests.")
@@ -280,17 +280,17 @@ def _withdrawn(contract: Contract, newest: Publication) -> Reason | None:
     failed = [verdict.audit for verdict in newest.verdicts if verdict.blocks]
     if not failed:
         return Reason("withdrawn", contract.dataset, newest.day, f"withdrawn: {newest.reason}", again)
-    look = f"Mend what {', '.join(failed)} found: `matinee publications show {newest.publication_id}` has samples"
+    look = f"Fix what {', '.join(failed)} found: `matinee publications show {newest.publication_id}` has samples"
     return Reason("failing", contract.dataset, newest.day, f"withdrawn: {newest.reason}", f"{look}; then {again}")
 
 
 def _failed(contract: Contract, newest: Publication) -> Reason | None:
-    """Say so where `main` was put, past the protocol, on a branch that had failed its audits."""
+    """Return the reason where `main` was moved, outside the protocol, to a branch that had failed its audits."""
     failed = [verdict.audit for verdict in newest.verdicts if verdict.blocks]
     if not failed:
         return None
     detail = f"main holds {newest.publication_id}, which failed {', '.join(failed)}"
-    again = f"Mend what failed; then `matinee run {contract.dataset} --key {newest.day}` publishes it again."
+    again = f"Fix what failed; then `matinee run {contract.dataset} --key {newest.day}` publishes it again."
     return Reason("failing", contract.dataset, newest.day, detail, again)
 
 

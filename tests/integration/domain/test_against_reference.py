@@ -32,7 +32,7 @@ ATTRIBUTION_DAYS = (frozenset({D0, D1, D2}), frozenset({D1, D2}), frozenset({D1}
 
 @dataclass(frozen=True)
 class Batch:
-    """Landed rows of all cases, and what they are derived with."""
+    """Landed rows of all cases, and the parameters of their derivation."""
 
     impressions: list[Row]
     plays: list[Row]
@@ -117,18 +117,18 @@ def test_the_chain_yields_what_the_reference_yields(spark: "SparkSession", seed:
     assert derive("core.plays", events=batch.plays) == in_order(plays)
 
     attributions = reference.play_attributions(plays, impressions, batch.window, batch.min_delay)
-    found = derive("core.play_attributions", batch.parameters, plays=plays, impressions=impressions)
-    assert found == in_order(attributions)
+    derived = derive("core.play_attributions", batch.parameters, plays=plays, impressions=impressions)
+    assert derived == in_order(attributions)
     for few in (attribution._FEW, 0, 1):  # Sail's plan by pairs alone, by time lines alone, and by both
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(attribution, "_FEW", few)
-            found = derive("core.play_attributions", batch.parameters, "sail", plays=plays, impressions=impressions)
-        assert found == in_order(attributions)
+            derived = derive("core.play_attributions", batch.parameters, "sail", plays=plays, impressions=impressions)
+        assert derived == in_order(attributions)
 
     valid = [row for row in attributions if row["play_day"] in batch.attribution_days]
     outcomes = reference.impression_plays(impressions, valid, batch.window, batch.as_of)
-    found = derive("core.impression_plays", batch.parameters, impressions=impressions, attributions=valid)
-    assert found == in_order(outcomes)
+    derived = derive("core.impression_plays", batch.parameters, impressions=impressions, attributions=valid)
+    assert derived == in_order(outcomes)
 
 
 def test_the_random_cases_hold_what_is_rare() -> None:
@@ -138,7 +138,7 @@ def test_the_random_cases_hold_what_is_rare() -> None:
         impressions, plays = reference.impressions(batch.impressions), reference.plays(batch.plays)
         for row in reference.play_attributions(plays, impressions, batch.window, batch.min_delay):
             after = row["event_id"] and row["start_ts"] - row["event_ts"]
-            rivals = [one for one in impressions if one["event_ts"] == row["event_ts"] and _same_pair(one, row)]
+            rivals = [rival for rival in impressions if rival["event_ts"] == row["event_ts"] and _same_pair(rival, row)]
             seen |= {"organic"} if row["event_id"] is None else {"won"}
             seen |= {"won at the window's end"} if after == batch.window else set()
             seen |= {"won at the least delay"} if after == batch.min_delay else set()
@@ -160,5 +160,5 @@ def test_the_random_cases_hold_what_is_rare() -> None:
     }
 
 
-def _same_pair(one: Row, other: Row) -> bool:
-    return all(one[name] == other[name] for name in ("profile_id", "title_id"))
+def _same_pair(row: Row, other: Row) -> bool:
+    return all(row[name] == other[name] for name in ("profile_id", "title_id"))

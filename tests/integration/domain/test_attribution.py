@@ -21,7 +21,7 @@ ATTRIBUTIONS = Derivation("core.play_attributions")
 def winners(
     spark: "SparkSession", plays: list[Row], impressions: list[Row], engine: Engine = "spark", **parameters: str
 ) -> dict[str, str | None]:
-    """Winner by play; parameters by their last word."""
+    """Return the winner of each play; parameters are named by their last word."""
     named = {f"attribution.{name}": value for name, value in parameters.items()}
     derivation = Derivation("core.play_attributions", D1, D2, parameters=named, engine=engine)
     rows = derivation.run(spark, {"plays": plays, "impressions": impressions})
@@ -157,22 +157,20 @@ def test_spreading_the_rows_otherwise_yields_the_same_rows(spark: "SparkSession"
 
 @pytest.mark.timeout(120)  # 36,000 x 3,000 pairs, were they formed, would take far longer
 @pytest.mark.parametrize("engine", ["spark", "sail"])
-def test_a_profile_that_sees_one_title_all_day_costs_a_sort_by_the_plan_of_each_engine(
-    spark: "SparkSession", engine: Engine
-) -> None:
+def test_a_profile_that_sees_one_title_all_day_costs_a_sort(spark: "SparkSession", engine: Engine) -> None:
     draw = random.Random(5)  # noqa: S311 - literal rows, no secret
     micros = 86_400_000_000
     times = sorted((draw.randrange(micros), f"e{n}") for n in range(36_000))
     impressions = [shown(event_id, at("00:00") + offset * US) for offset, event_id in times]
     starts = {f"p{n}": draw.randrange(micros) for n in range(3_000)}
     plays = [played(play_id, at("00:00") + offset * US) for play_id, offset in starts.items()]
-    found = winners(spark, plays, impressions, engine, window="1m", min_delay="1s")
+    attributed = winners(spark, plays, impressions, engine, window="1m", min_delay="1s")
 
     def last_before(start: int) -> str | None:
         place = bisect_right(times, (start - 1_000_000, "\uffff")) - 1
         return times[place][1] if place >= 0 and start - times[place][0] <= 60_000_000 else None
 
-    assert found == {play_id: last_before(start) for play_id, start in starts.items()}
+    assert attributed == {play_id: last_before(start) for play_id, start in starts.items()}
 
 
 def test_sail_attributes_a_title_that_was_played_often(settings: Settings) -> None:

@@ -67,5 +67,5 @@ def test_what_was_played_often_is_attributed_as_what_was_played_once(sail: "Spar
     plays = [played(f"p{number}", NOON + DELAY + number * DAY) for number in range(2)]
     plays += [played(f"o{number}", NOON + DELAY + number * US, title_id="often") for number in range(often)]
     impressions = [shown("e1", NOON), shown("o1", NOON, title_id="often"), shown("o2", NOON + US, title_id="often")]
-    found = won(sail, plays, impressions, min_delay="250ms")
-    assert found == {"p0": "e1", "p1": None, "o0": "o1"} | {f"o{number}": "o2" for number in range(1, often)}
+    attributed = won(sail, plays, impressions, min_delay="250ms")
+    assert attributed == {"p0": "e1", "p1": None, "o0": "o1"} | {f"o{number}": "o2" for number in range(1, often)}

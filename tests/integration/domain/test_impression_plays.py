@@ -1,4 +1,4 @@
-"""Each impression has one row that says what became of it, and how far that can still change."""
+"""Each impression has one row with its outcome, and with whether the outcome can still change."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ def test_an_impression_is_mature_only_once_its_window_has_passed(spark: "SparkSe
     assert labels == {"e1": ("negative", True), "e2": ("pending", False)}
 
 
-def test_a_played_impression_is_positive_before_and_after_its_window_has_passed(spark: "SparkSession") -> None:
+def test_a_played_impression_is_positive_before_and_after_its_window(spark: "SparkSession") -> None:
     impressions = [shown("e1", NOON - US), shown("e2", NOON)]
     attributions = [won("p1", "e1", NOON - US, NOON), won("p2", "e2", NOON, NOON)]
     rows = derive(spark, impressions, attributions, as_of=NOON + DAY)

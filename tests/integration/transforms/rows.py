@@ -61,7 +61,7 @@ def won(play_id: str, event_id: str | None, event_ts: datetime | None, start_ts:
 
 @dataclass(frozen=True)
 class Derivation:
-    """A dataset to derive: its days, parameters other than the contract's, how the inputs are spread, whose plan."""
+    """A dataset to derive: its days, parameters other than the contract's, partitions of the inputs, and the engine."""
 
     dataset: str
     first_day: date = D1
@@ -72,7 +72,7 @@ class Derivation:
     engine: Engine = "spark"
 
     def run(self, spark: "SparkSession", inputs: Mapping[str, Sequence[Row]]) -> list[Row]:
-        """Derive the rows, held against the contract's pandera schema; times come back as aware datetimes."""
+        """Derive the rows and check them with the contract's pandera schema; times are returned as aware datetimes."""
         contract = REGISTRY.get(self.dataset).with_parameters(self.parameters)
         datasets = {spec.alias: spec.dataset for spec in contract.inputs}
         frames = {alias: frame(spark, datasets[alias], list(rows)) for alias, rows in inputs.items()}

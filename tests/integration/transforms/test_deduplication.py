@@ -31,10 +31,10 @@ def test_a_row_that_arrives_once_keeps_its_values_and_gains_the_bucket(spark: "S
     assert row == {**event, "profile_bucket": reference.bucket("profile-7")}
 
 
-def test_rows_that_are_known_to_have_no_repeat_become_what_the_transform_makes_of_them(spark: "SparkSession") -> None:
+def test_rows_known_to_have_no_repeat_become_the_rows_of_the_transform(spark: "SparkSession") -> None:
     events = [landed_play(f"p{number}", profile_id=f"a{number}", duration_s=number / 3) for number in range(20)]
-    found = unrepeated(frame(spark, "raw.plays", events), REGISTRY.get("core.plays")).toArrow().to_pylist()
-    assert ordered(found) == ordered(PLAYS.run(spark, {"events": events}))
+    plays = unrepeated(frame(spark, "raw.plays", events), REGISTRY.get("core.plays")).toArrow().to_pylist()
+    assert ordered(plays) == ordered(PLAYS.run(spark, {"events": events}))
 
 
 def test_of_repeats_the_first_received_wins(spark: "SparkSession") -> None:
@@ -49,14 +49,14 @@ def test_received_together_the_earlier_event_wins(spark: "SparkSession") -> None
     assert [row["event_ts"] for row in IMPRESSIONS.run(spark, {"events": [later, earlier]})] == [NOON]
 
 
-def test_at_the_same_instants_the_least_payload_hash_wins_whatever_the_order(spark: "SparkSession") -> None:
+def test_at_the_same_instants_the_least_payload_hash_wins(spark: "SparkSession") -> None:
     events = [landed_impression(device=device) for device in ("tv", 'a "phone"', "Ü\t\\", None)]
     [expected] = reference.impressions(events)
     for order in list(itertools.permutations(events))[::7]:
         assert IMPRESSIONS.run(spark, {"events": order}) == ordered([expected])
 
 
-def test_plays_are_told_apart_by_what_is_published_not_by_digits_that_are_not(spark: "SparkSession") -> None:
+def test_plays_differ_by_published_digits_only(spark: "SparkSession") -> None:
     events = [landed_play(duration_s=value) for value in (1.00001, 1.00002)]
     assert [row["duration_ms"] for row in PLAYS.run(spark, {"events": events})] == [1000]
 

@@ -1,4 +1,4 @@
-"""Audits that several datasets share: a contract names them, and what it knows fills their placeholders."""
+"""Audits that several datasets share: a contract names the audits and fills their placeholders."""
 
 import shutil
 from dataclasses import replace
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def reasons(file: Path) -> list[str]:
-    """Return what `contract check` says, and see that the audits are not loaded where it says anything."""
+    """Return the reasons of `contract check`, and check that audits with a problem are not loaded."""
     problems = check(file)
     line = 1 + file.read_text().splitlines().index("  - property: audits")
     assert {problem.line for problem in problems} <= {line, line + 1}
@@ -35,7 +35,7 @@ def reasons(file: Path) -> list[str]:
     return [problem.reason for problem in problems]
 
 
-def test_a_dataset_is_judged_by_its_own_audits_and_by_those_that_its_contract_names(file: Path) -> None:
+def test_a_dataset_has_its_own_audits_and_those_that_its_contract_names(file: Path) -> None:
     (file.parent / "audits").mkdir()
     (file.parent / "audits" / "own.sql").write_text(f"{HEAD}SELECT play_id FROM candidate")
     audits = load_audits(load(file))

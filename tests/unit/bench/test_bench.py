@@ -23,8 +23,8 @@ def ended(name: str, seconds: float | None, steps: dict[str, float] | None = Non
 
 
 def ratios(*outcomes: Outcome, uniform: dict[str, float] | None = None) -> dict[str, Ratio]:
-    found = join_ratios({one.name: one for one in outcomes}, 600, uniform)
-    return {ratio.name: ratio for ratio in found}
+    joined = join_ratios({measured.name: measured for measured in outcomes}, 600, uniform)
+    return {ratio.name: ratio for ratio in joined}
 
 
 def run(number: int, options: dict[str, str], seconds: float | None, peak: int = 1) -> Timing:
@@ -77,9 +77,9 @@ def test_the_best_setting_of_the_first_round_is_the_one_that_counts() -> None:
     from tests.bench.contenders import CONTENDERS
 
     timings = [run(1, FOUR, 9.0, 50), run(1, SIXTEEN, 5.0), run(2, SIXTEEN, 7.0, 3), run(3, SIXTEEN, 6.0)]
-    found = outcome(CONTENDERS["spark-range-join"], timings)
-    assert (found.options, found.rounds, found.seconds, found.peak_bytes) == (SIXTEEN, 3, 6.0, 3)
-    assert found.steps == {"write": 6.0}
+    best = outcome(CONTENDERS["spark-range-join"], timings)
+    assert (best.options, best.rounds, best.seconds, best.peak_bytes) == (SIXTEEN, 3, 6.0, 3)
+    assert best.steps == {"write": 6.0}
 
 
 def test_a_contender_that_never_ended_has_no_seconds() -> None:
@@ -93,10 +93,10 @@ def test_a_step_that_a_run_lacks_does_not_count_as_nothing() -> None:
 
 
 def test_ratios_take_the_better_peer_and_leave_out_what_did_not_run() -> None:
-    found = ratios(
+    by_name = ratios(
         ended("ours-sail", 2.0), ended("duckdb-asof", 5.0), ended("polars-asof", 4.0), ended("ours-spark", 9.0)
     )
-    assert {name: ratio.value for name, ratio in found.items()} == {
+    assert {name: ratio.value for name, ratio in by_name.items()} == {
         "ours-sail / the better of duckdb-asof and polars-asof": 0.5
     }
     assert ratios(ended("ours-sail", 2.0), ended("duckdb-asof", 5.0)) == {}
@@ -137,9 +137,13 @@ def test_who_differs_from_most_is_named_with_the_column() -> None:
 
 def test_contracts_with_another_number_of_buckets_are_contracts(tmp_path: Path) -> None:
     with_buckets(tmp_path / "sql", 64)
-    bucketed = [one for one in Registry.load(tmp_path / "sql").all() if one.cells.column and not one.is_live]
-    assert {one.dataset for one in bucketed} == set(CHAIN)
-    assert {column.maximum for one in bucketed for column in one.columns if column.name == one.cells.column} == {63}
+    bucketed = [
+        contract for contract in Registry.load(tmp_path / "sql").all() if contract.cells.column and not contract.is_live
+    ]
+    assert {contract.dataset for contract in bucketed} == set(CHAIN)
+    assert {
+        column.maximum for contract in bucketed for column in contract.columns if column.name == contract.cells.column
+    } == {63}
 
 
 def test_late_events_are_a_share_of_those_of_one_bucket_on_both_sides() -> None:
@@ -158,10 +162,10 @@ def test_a_figure_without_a_target_is_only_reported() -> None:
     assert Ratio("hot", "rows", 0.9, None).met
 
 
-def test_a_heal_is_held_against_the_full_recompute_of_its_engine() -> None:
+def test_a_heal_is_compared_with_the_full_recompute_of_its_engine() -> None:
     counts = {"core.a rewritten": 2, "core.a rows": 100, "core.b rewritten": 3, "core.b rows": 100}
     timings = [Timing("heal-sail", 1, {}, 2.0, {}, 1, counts=counts), Timing("full-sail", 1, {}, 10.0, {}, 1)]
     outcomes = [ended("heal-sail", 2.0), ended("full-sail", 10.0)]
     uniform, hot = (heal_ratios(skew, outcomes, timings) for skew in SKEWS)
-    assert [(one.value, one.target) for one in uniform] == [(0.025, 0.03), (0.2, 0.25)]
-    assert [(one.value, one.target) for one in hot] == [(0.025, None), (0.2, None)]
+    assert [(ratio.value, ratio.target) for ratio in uniform] == [(0.025, 0.03), (0.2, 0.25)]
+    assert [(ratio.value, ratio.target) for ratio in hot] == [(0.025, None), (0.2, None)]

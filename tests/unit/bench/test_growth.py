@@ -1,4 +1,4 @@
-"""The growth part of the benchmark: long histories answer as those that grew day by day; questions are counted."""
+"""The growth part of the benchmark: a history in bulk answers as one of many commits; questions are counted."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ def settings_in(home: Path) -> Settings:
 def answers(settings: Settings) -> list[object]:
     lake = Lake.open(settings)
     validity = Validity(lake)
-    found = [validity.vtts(dataset) for dataset in CHAIN]
-    return [[one.vtts, one.mature_through, one.held_by] for one in found] + [list(stale_days(lake))]
+    states = [validity.vtts(dataset) for dataset in CHAIN]
+    return [[state.vtts, state.mature_through, state.held_by] for state in states] + [list(stale_days(lake))]
 
 
 def test_a_history_written_in_bulk_answers_as_one_of_separate_commits(
@@ -47,6 +47,6 @@ def test_more_datasets_have_contracts_and_inputs_of_their_own(tmp_path: Path) ->
 def test_a_question_is_counted_on_the_second_lake_only(tmp_path: Path, question: str) -> None:
     for name in ("warm", "home"):
         build_history(settings_in(tmp_path / name), 4, 2)
-    found = ask(question, tmp_path / "warm", tmp_path / "home")
-    assert found["cpu_s"] > 0
-    assert min(found["loads"], found["files"], found["file_bytes"]) > 0
+    costs = ask(question, tmp_path / "warm", tmp_path / "home")
+    assert costs["cpu_s"] > 0
+    assert min(costs["loads"], costs["files"], costs["file_bytes"]) > 0

@@ -18,7 +18,7 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import landing_seq
 
-#: Its child ends at once and leaves one that works for a second.
+#: The child of the process ends at once and leaves a child of its own that works for a second.
 _LEFT_BEHIND = """
 import os, time
 if os.fork() == 0:
@@ -41,13 +41,13 @@ def test_landing_files_hold_the_same_lines_in_every_form(tmp_path: Path) -> None
     assert sum(pq.read_metadata(path).num_rows for path in files.source("parquet").iterdir()) == 8_000
 
 
-def test_after_a_history_of_batches_one_more_file_is_landed_as_after_separate_landings(tmp_path: Path) -> None:
+def test_one_more_file_lands_after_batches_as_after_separate_landings(tmp_path: Path) -> None:
     files = landing_files(tmp_path, 8_000)
     settings = load_settings(home=tmp_path / "home", catalog="embedded", spark_remote=None)
     build_history(settings, sorted(files.source("batch").iterdir()), 7)
     lake = Lake.open(settings)
-    assert [one.landing_seq for one in registered(lake, DATASET)] == [*range(1, 7 * BATCH_FILES + 1)]
-    assert len({one.sha256 for one in registered(lake, DATASET)}) == 7 * BATCH_FILES
+    assert [landing.landing_seq for landing in registered(lake, DATASET)] == [*range(1, 7 * BATCH_FILES + 1)]
+    assert len({landing.sha256 for landing in registered(lake, DATASET)}) == 7 * BATCH_FILES
     assert prepared(lake, DATASET) == []
     [report] = ingest(settings, DATASET, [files.source("one")])
     table = lake.table(DATASET)

@@ -16,7 +16,7 @@ PLAYS = "core.plays"
 
 @pytest.fixture
 def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lake with plays of two days, of whose contract there is a new version."""
+    """A lake with plays of two days whose contract has a new version."""
     lake = make_lake(tmp_path / "lake")
     for day in (D1, D3):
         run = prepare(lake, PLAYS, day, [core_play(day)], terms=row_terms(lake.registry.get(PLAYS)))

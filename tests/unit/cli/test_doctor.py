@@ -1,4 +1,4 @@
-"""`matinee doctor` says what is pinned, by whom and until when, what `keep` has dropped, and what it could not."""
+"""`matinee doctor` says what is pinned, by whom and until when, and what `keep` has and has not dropped."""
 
 import json
 from collections.abc import Callable
@@ -32,21 +32,21 @@ def lake(tmp_path: Path) -> Lake:
         run = prepare(lake, PLAYS, day, [core_play(day)])
         move_to_main(lake, run, lambda _: ())
         drop_branches(lake.table(PLAYS), run)
-    known = {one.dataset: one for one in lake.registry.all()}
+    known = {contract.dataset: contract for contract in lake.registry.all()}
     return replace(lake, registry=Registry(known | {PLAYS: replace(known[PLAYS], keep=timedelta(days=2))}))
 
 
 @pytest.fixture
 def told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Told:
-    """What doctor says of a kind."""
+    """Return the rows of doctor for a check."""
     monkeypatch.setattr(doctor, "CHECKS", {})
     monkeypatch.setattr(doctor, "load_settings", lambda: lake.settings)
     monkeypatch.setattr(doctor.Lake, "open", lambda _: lake)
 
     def rows(check: str) -> list[dict[str, str]]:
-        found = CliRunner().invoke(doctor.doctor, ["--output", "json"])
-        assert found.exit_code == 0
-        return [row for row in json.loads(found.stdout) if row["check"] == check]
+        result = CliRunner().invoke(doctor.doctor, ["--output", "json"])
+        assert result.exit_code == 0
+        return [row for row in json.loads(result.stdout) if row["check"] == check]
 
     return rows
 
@@ -62,7 +62,7 @@ def test_doctor_says_what_is_pinned_by_whom_and_until_when(lake: Lake, told: Tol
     assert (row["until"], row["next"]) == ("2099-01-02T00:00:00+00:00", f"`matinee pins end {pin_id}` ends it sooner")
 
 
-def test_doctor_warns_of_a_set_that_was_cut_off_and_of_one_whose_time_is_over(lake: Lake, told: Told) -> None:
+def test_doctor_warns_of_cut_off_pinned_sets_and_of_ended_pinned_sets(lake: Lake, told: Told) -> None:
     cut_off, over = pinned(lake), pinned(lake, D3)
     refs.remove(lake.table(PLAYS), f"set_{cut_off}", expected=refs.head(lake.table(PLAYS)))
     first, second = told("pins")
@@ -96,7 +96,7 @@ def test_doctor_says_what_keep_could_not_drop_and_for_whom(lake: Lake, told: Tol
 
 def test_doctor_says_so_in_text(lake: Lake, told: Told) -> None:
     pinned(lake)
-    found = CliRunner().invoke(doctor.doctor, [])
-    assert "model 7" in found.stdout
-    assert "2099-01-02" in found.stdout
+    result = CliRunner().invoke(doctor.doctor, [])
+    assert "model 7" in result.stdout
+    assert "2099-01-02" in result.stdout
     assert told("pins")

@@ -1,4 +1,4 @@
-"""`matinee publications`: what was published and is gone by now; what was read, how it was judged, how main moved."""
+"""`matinee publications`: published and dropped days, and the inputs, verdicts and heads of a publication."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def words(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Words:
-    """Show a publication as tables: their words, without the space between them."""
+    """Show a publication as tables, and return their words with one space between them."""
     monkeypatch.setenv("MATINEE_HOME", str(lake.settings.home))
 
     def run(publication_id: str) -> str:
@@ -54,8 +54,8 @@ def show(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
     def run(publication_id: str) -> dict[str, Any]:
         main(["publications", "show", publication_id, "--output", "json"])
-        found: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return found
+        shown: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return shown
 
     return run
 
@@ -119,9 +119,9 @@ def test_what_is_not_on_main_has_no_heads(lake: Lake, show: Show) -> None:
 
 def test_a_heal_shows_the_buckets_that_it_rewrote_and_those_that_changed(lake: Lake, show: Show, words: Words) -> None:
     run = prepared(lake)
-    [found] = history(lake, PLAYS).find(run.publication_id)
+    [published] = history(lake, PLAYS).find(run.publication_id)
     healed = replace(run, buckets=(2, 5))
-    record(lake, [replace(found, run=healed, changed=(), recorded_ts=found.recorded_ts + timedelta(minutes=1))])
+    record(lake, [replace(published, run=healed, changed=(), recorded_ts=published.recorded_ts + timedelta(minutes=1))])
     shown = show(run.publication_id)
     assert (shown["buckets"], shown["changed"]) == ([2, 5], [])
     assert "buckets 2, 5 changed none" in words(run.publication_id)
@@ -149,14 +149,14 @@ def test_a_day_that_its_audits_withdrew_shows_their_verdicts_and_samples(lake: L
         "dropped": None,
         "dropped_at": None,
     }
-    assert [(one["audit"], one["days"]) for one in shown["verdicts"]] == [("event_lost", ["2026-03-01"])]
+    assert [(verdict["audit"], verdict["days"]) for verdict in shown["verdicts"]] == [("event_lost", ["2026-03-01"])]
     assert "event_lost: {'play_id': 'p9'}" in words(run.publication_id)
 
 
 @pytest.fixture
 def listed(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rows:
     """List the publications of a lake that keeps one day of plays."""
-    known = {one.dataset: one for one in lake.registry.all()}
+    known = {contract.dataset: contract for contract in lake.registry.all()}
     kept = Registry(known | {PLAYS: replace(known[PLAYS], keep=timedelta(days=1))})
     monkeypatch.setattr(Lake, "open", lambda _: replace(lake, registry=kept))
 
@@ -168,7 +168,7 @@ def listed(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 
 def drop(lake: Lake, first: date) -> str:
-    """Drop the days before one, and return when that was."""
+    """Drop the days before `first`, and return the time of the drop."""
     drop_before(lake.table(PLAYS), lake.registry.get(PLAYS), first)
     snapshot = lake.table(PLAYS).current_snapshot()
     assert snapshot is not None

@@ -1,4 +1,4 @@
-"""A small valid contract as text: the bad ones of these tests are made from it by replacing a piece."""
+"""A small valid contract as text: the tests make bad contracts from it by replacing a piece."""
 
 from collections.abc import Callable
 from pathlib import Path

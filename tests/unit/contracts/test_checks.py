@@ -1,4 +1,4 @@
-"""The text of the compiled checks; what they find is tried on Spark."""
+"""The text of the compiled checks; their results are tested on Spark."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def test_what_is_proven_is_not_asked(impressions: Contract) -> None:
     assert "`null_title_id`" not in compiled.sql
 
 
-def test_doubles_are_left_out_of_the_stamp_and_which_values_are_null_is_part_of_it(impressions: Contract) -> None:
+def test_the_stamp_leaves_doubles_out_and_counts_which_values_are_null(impressions: Contract) -> None:
     columns = [replace(column, type="double") if column.name == "row" else column for column in impressions.columns]
     stamp = compile_checks(replace(impressions, columns=tuple(columns))).sql.partition(" AS cell_stamp")[0]
 

@@ -58,7 +58,7 @@ def test_a_table_has_exactly_the_columns_of_the_design_in_order(registry: Regist
     assert [field.field_id for field in schema.fields] == list(range(1, len(schema.fields) + 1))
 
 
-def test_a_catalog_gives_a_new_table_the_field_ids_that_files_have_that_are_written_before(registry: Registry) -> None:
+def test_a_catalog_gives_a_new_table_the_field_ids_of_earlier_files(registry: Registry) -> None:
     for nested in (with_lists, with_structs):
         schema = iceberg_schema(nested(registry.get("raw.plays")))
         assert assign_fresh_schema_ids(schema).fields == schema.fields
@@ -113,7 +113,7 @@ def test_rows_are_sorted_by_profile_title_and_time(registry: Registry, dataset: 
     assert [schema.find_field(field.source_id).name for field in fields] == order.split()
 
 
-def test_every_table_but_a_live_one_is_copy_on_write_and_all_are_in_format_version_2(registry: Registry) -> None:
+def test_format_is_version_2_and_only_live_tables_merge_on_read(registry: Registry) -> None:
     for contract in registry.all():
         properties = table_properties(contract)
         assert properties["format-version"] == "2"

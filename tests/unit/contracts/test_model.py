@@ -40,7 +40,7 @@ def impression_plays(registry: Registry) -> Contract:
         ("40d", date(2026, 1, 20)),
     ],
 )
-def test_a_lookback_reads_every_day_that_the_window_touches_before_midnight(
+def test_a_lookback_reads_every_earlier_day_that_the_window_touches(
     attributions: Contract, window: str, first: date
 ) -> None:
     contract = attributions.with_parameters({"attribution.window": window})
@@ -52,7 +52,7 @@ def test_a_lookback_reads_every_day_that_the_window_touches_before_midnight(
     ("window", "last"),
     [("0s", MARCH_2), ("250ms", date(2026, 3, 3)), ("24h", date(2026, 3, 3)), ("40d", date(2026, 4, 11))],
 )
-def test_a_lookahead_reads_every_day_that_the_window_touches_after_midnight(
+def test_a_lookahead_reads_every_later_day_that_the_window_touches(
     impression_plays: Contract, window: str, last: date
 ) -> None:
     contract = impression_plays.with_parameters({"attribution.window": window})
@@ -132,8 +132,8 @@ def test_a_contract_says_for_how_long_its_days_are_kept(write_contract: Callable
     assert (kept.keep, kept.as_live().keep) == (timedelta(days=400), None)
 
 
-def test_a_contract_of_another_number_of_buckets_ends_with_another_last_one(attributions: Contract) -> None:
+def test_another_number_of_buckets_changes_the_greatest_bucket(attributions: Contract) -> None:
     more = attributions.with_buckets(16)
     assert (more.cells.buckets, more.cells.of) == (16, attributions.cells.of)
-    assert [one.maximum for one in more.columns if one.name == more.cells.column] == [15]
+    assert [column.maximum for column in more.columns if column.name == more.cells.column] == [15]
     assert attributions.with_buckets(8) is attributions

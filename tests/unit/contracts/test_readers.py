@@ -1,4 +1,4 @@
-"""Every parameter that code reads by its name is registered: so a contract without it is refused."""
+"""Every parameter that code reads by name is registered, so that a contract without it is refused."""
 
 import ast
 import shutil
@@ -52,11 +52,11 @@ def test_a_parameter_that_is_read_and_missing_is_refused(
     file = folder / "contract.odcs.yaml"
     other = file.read_text().replace(f"      {name}:", "      other:")
     file.write_text(other)
-    assert f"parameter {name} is missing: {reader} reads it, a {kind}" in [one.reason for one in check(file)]
+    assert f"parameter {name} is missing: {reader} reads it, a {kind}" in [problem.reason for problem in check(file)]
     file.write_text(
         other.replace("      other:", f'      {name}: "{"24h" if kind == "number" else "0.5"}"\n      other:')
     )
-    assert any(f"{reader} reads a {kind}" in one.reason for one in check(file))
+    assert any(f"{reader} reads a {kind}" in problem.reason for problem in check(file))
 
 
 def test_sql_that_binds_what_no_parameter_declares_is_refused(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_missing_parameter_is_named_where_it_is_read() -> None:
 
 def test_the_shipped_transforms_tell_what_decides_their_rows() -> None:
     registry = Registry.load(SHIPPED)
-    assert {one.dataset: sorted(decides_rows(one)) for one in registry.all() if one.transform} == {
+    assert {contract.dataset: sorted(decides_rows(contract)) for contract in registry.all() if contract.transform} == {
         "core.impressions": [],
         "core.plays": [],
         "core.play_attributions": ["attribution.min_delay", "attribution.window"],

@@ -47,7 +47,9 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
 
 def test_only_core_promises_audited_rows(registry: Registry) -> None:
     audited = {contract.dataset for contract in registry.all() if contract.audited}
-    assert audited == {one.dataset for one in registry.all() if one.namespace == "core" and not one.is_live}
+    assert audited == {
+        contract.dataset for contract in registry.all() if contract.namespace == "core" and not contract.is_live
+    }
 
 
 def test_inputs_come_before_what_is_made_from_them(registry: Registry) -> None:

@@ -33,7 +33,7 @@ OTHER_INSTANTS = [(("a_ts", "b_ts"), ("b_ts", "a_ts")), (("a_ts",), ()), ((), ("
 
 
 @pytest.mark.parametrize(("landed", "derived"), OTHER_INSTANTS)
-def test_repeats_that_another_time_orders_than_their_rows_are_landed_by_are_refused(
+def test_repeats_that_are_ordered_by_another_time_than_landed_are_refused(
     tmp_path: Path, landed: tuple[str, ...], derived: tuple[str, ...]
 ) -> None:
     sql = tmp_path / "sql"
@@ -45,7 +45,7 @@ def test_repeats_that_another_time_orders_than_their_rows_are_landed_by_are_refu
     reason = (
         f"{here} orders repeats here, {first} is the time of the event in raw.plays: list {first} before other instants"
     )
-    assert reason in [one.reason for one in check_all(sql) if one.file == file]
+    assert reason in [problem.reason for problem in check_all(sql) if problem.file == file]
 
 
 def test_repeats_whose_time_both_contracts_list_first_are_ordered(tmp_path: Path) -> None:
@@ -54,10 +54,12 @@ def test_repeats_whose_time_both_contracts_list_first_are_ordered(tmp_path: Path
     declare_instants(sql, "raw.plays", "a_ts", "b_ts")
     file = declare_instants(sql, "core.plays", "a_ts")
 
-    assert [one.reason for one in check_all(sql) if one.file == file and "repeats" in one.reason] == []
+    assert [problem.reason for problem in check_all(sql) if problem.file == file and "repeats" in problem.reason] == []
 
 
 def test_repeats_without_an_instant_of_their_event_are_refused(write_contract: WriteContract) -> None:
     problems = check(write_contract(("deduplicate_ratings", "deduplicate")))
 
-    assert [one.reason for one in problems] == ["repeats are ordered by the time of their event: list its instant"]
+    assert [problem.reason for problem in problems] == [
+        "repeats are ordered by the time of their event: list its instant"
+    ]

@@ -142,7 +142,7 @@ def test_the_good_contract_has_no_problems(write_contract: WriteContract) -> Non
     assert check(write_contract()) == []
 
 
-def test_an_empty_contract_is_refused_though_the_standards_model_accepts_it(tmp_path: Path) -> None:
+def test_an_empty_contract_that_the_standards_model_accepts_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "contract.odcs.yaml"
     file.write_text("{}\n")
 
@@ -192,10 +192,10 @@ def test_an_input_that_is_dropped_before_it_is_read_is_refused(
     )
     file = write_contract()
 
-    found = [one.reason for one in check_all(file.parents[2]) if one.file == file]
+    reasons = [problem.reason for problem in check_all(file.parents[2]) if problem.file == file]
 
     reason = "raw.ratings is read 1 days back and keeps 1 days: no day could be derived"
-    assert found == ([reason] if is_refused else [])
+    assert reasons == ([reason] if is_refused else [])
 
 
 def test_a_folder_without_contracts_is_a_problem(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_landed_events_whose_files_would_be_taken_for_others_are_refused(
     text = (sql / "raw" / "plays" / file.name).read_text().replace("raw.plays", f"raw.{name}")
     file.write_text(text.replace("- name: plays\n", f"- name: {name}\n").replace("topic: plays", "topic: tv"))
 
-    assert [(one.file, one.reason) for one in check_all(sql)] == [(file, reason)]
+    assert [(problem.file, problem.reason) for problem in check_all(sql)] == [(file, reason)]
 
 
 @pytest.mark.parametrize("name", ["received_ts", "landing_seq", "file"])
@@ -245,7 +245,7 @@ def test_landed_events_without_what_landing_fills_are_refused(tmp_path: Path, na
     file = sql / "raw" / "plays" / "contract.odcs.yaml"
     file.write_text(file.read_text().replace(f"- name: {name}\n", f"- name: {name}_2\n"))
 
-    [reason] = [one.reason for one in check(file) if "landing fills" in one.reason]
+    [reason] = [problem.reason for problem in check(file) if "landing fills" in problem.reason]
     assert reason.startswith(f"landing fills {name}: landed events need a required column of type ")
 
 
@@ -255,7 +255,9 @@ def test_a_topic_that_two_datasets_name_is_refused(tmp_path: Path) -> None:
     file = sql / "raw" / "plays" / "contract.odcs.yaml"
     file.write_text(file.read_text().replace("topic: plays", "topic: impressions"))
 
-    assert "topic impressions is that of raw.impressions" in [one.reason for one in check_all(sql) if one.file == file]
+    assert "topic impressions is that of raw.impressions" in [
+        problem.reason for problem in check_all(sql) if problem.file == file
+    ]
 
 
 def test_cells_of_a_column_that_may_be_null_are_refused(tmp_path: Path) -> None:
@@ -265,12 +267,12 @@ def test_cells_of_a_column_that_may_be_null_are_refused(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("of: profile_id", "of: device"))
 
     reason = "cells name device, which is no required column of type string"
-    assert reason in [one.reason for one in check_all(sql) if one.file == file]
+    assert reason in [problem.reason for problem in check_all(sql) if problem.file == file]
 
 
 def test_a_live_table_that_nothing_fills_is_refused(write_contract: WriteContract) -> None:
     live = "customProperties:\n  - {property: live, value: true}\n"
     problems = check(write_contract(("customProperties:\n", live)))
     assert "nothing follows what deduplicate_ratings makes, so it can have no live table" in [
-        one.reason for one in problems
+        problem.reason for problem in problems
     ]

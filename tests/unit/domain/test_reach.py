@@ -1,4 +1,4 @@
-"""What a late event can change: never more than its reach says, by the reference derived with it and without it."""
+"""A late event changes no cell beyond its reach: the reference is derived with the event and without it."""
 
 import random
 from collections.abc import Mapping
@@ -35,8 +35,8 @@ def reached(
     names = {"attribution.window": window, "attribution.min_delay": min_delay}
     parameters = {name: f"{length // timedelta(seconds=1)}s" for name, length in names.items()}
     contracts = {
-        name: one.with_parameters(parameters) if "attribution.window" in one.parameters else one
-        for name, one in SHIPPED.contracts.items()
+        name: contract.with_parameters(parameters) if "attribution.window" in contract.parameters else contract
+        for name, contract in SHIPPED.contracts.items()
     }
     return reached_days(Registry(contracts), OF[kind], span)
 
@@ -100,18 +100,18 @@ def test_a_late_event_changes_no_cell_beyond_its_reach(seed: int) -> None:
 def test_with_a_day_as_window_an_event_reaches_the_days_beside_its_own(
     kind: str, instant: datetime, expected: dict[str, tuple[date, ...]]
 ) -> None:
-    found = reached(kind, Span(instant, instant))
-    assert {name: found[name] for name in expected} == expected
+    days_of = reached(kind, Span(instant, instant))
+    assert {name: days_of[name] for name in expected} == expected
 
 
 def test_a_least_delay_past_midnight_leaves_the_events_own_day_out() -> None:
-    found = reached("impression", Span(at("23:30"), at("23:30")), min_delay=timedelta(hours=1))
-    assert found["core.play_attributions"] == (D2,)
+    days_of = reached("impression", Span(at("23:30"), at("23:30")), min_delay=timedelta(hours=1))
+    assert days_of["core.play_attributions"] == (D2,)
 
 
 def test_a_window_shorter_than_the_delay_attributes_nothing() -> None:
-    found = reached("play", Span(at("12:00"), at("12:00")), timedelta(minutes=1), timedelta(days=3))
-    assert found["core.impression_plays"] == ()
+    days_of = reached("play", Span(at("12:00"), at("12:00")), timedelta(minutes=1), timedelta(days=3))
+    assert days_of["core.impression_plays"] == ()
 
 
 @pytest.mark.parametrize("day", [date.min, date.max])
@@ -120,9 +120,10 @@ def test_the_reach_of_an_event_at_an_end_of_the_calendar_ends_there(kind: str, d
     assert {day in days for days in reached(kind, Span.of_day(day)).values()} == {True}
 
 
-def test_of_a_transform_that_knows_no_better_whole_days_are_reached() -> None:
+def test_a_transform_without_a_reach_of_its_own_reaches_whole_days() -> None:
     contracts = {
-        name: replace(one, transform=one.transform and "transform.sql") for name, one in SHIPPED.contracts.items()
+        name: replace(contract, transform=contract.transform and "transform.sql")
+        for name, contract in SHIPPED.contracts.items()
     }
     days_of = reached_days(Registry(contracts), OF["impression"], Span(at("02:00"), at("02:00")))
     assert days_of["core.play_attributions"] == (D1, D2)

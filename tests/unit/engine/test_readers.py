@@ -1,4 +1,4 @@
-"""Frames of tables are read in `engine/tables/` alone, always at a snapshot that is named."""
+"""Only `engine/tables/` reads frames of tables, always at a named snapshot."""
 
 import ast
 
@@ -14,7 +14,7 @@ _READERS = {"read", "readStream", "table"}
 
 
 def reads(source: str) -> bool:
-    """Whether a module reads by a session (`spark.read`, `session.table`), or at a snapshot that it names itself."""
+    """Return whether a module reads with a session (`spark.read`, `session.table`) or names a snapshot itself."""
     return any(
         (isinstance(node, ast.Constant) and node.value == "versionAsOf")
         or (isinstance(node, ast.Attribute) and node.attr in _READERS and _last_name(node.value) in _SESSIONS)
@@ -27,8 +27,8 @@ def _last_name(node: ast.expr) -> str:
 
 
 def test_no_other_module_reads_a_table_by_itself() -> None:
-    found = {str(path.relative_to(JOBS)) for path in JOBS.rglob("*.py") if reads(path.read_text())}
-    assert {name for name in found if not name.startswith("engine/tables/")} == SOURCES
+    readers = {str(path.relative_to(JOBS)) for path in JOBS.rglob("*.py") if reads(path.read_text())}
+    assert {name for name in readers if not name.startswith("engine/tables/")} == SOURCES
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_a_reader_is_found_however_it_is_written(source: str) -> None:
     assert reads(source)
 
 
-def test_other_reads_are_none_of_it() -> None:
+def test_other_reads_do_not_count() -> None:
     assert not reads("table = lake.table(name)\nfound = live.read.get(name)")

@@ -43,7 +43,7 @@ def test_too_few_days_teach_nothing() -> None:
     assert judge(None, 900, 1000, 0.95, MINUTES).kind == "unknown"
 
 
-def test_rows_that_arrived_ages_later_or_before_their_day_cost_no_more_than_others() -> None:
+def test_rows_that_arrived_far_from_their_day_cost_no_more_than_others() -> None:
     wild = {-7: 1, 0: 798, 2: 120, 5: 80, 3_900_000: 1}
     curve = ArrivalCurve.learn([*DAYS, wild])
     assert curve is not None
@@ -53,7 +53,7 @@ def test_rows_that_arrived_ages_later_or_before_their_day_cost_no_more_than_othe
 
 
 @pytest.mark.parametrize(("days", "least"), [(3, 0.8 - 0.05 * (1 + 28 / 3)), (14, 0.65)])
-def test_the_fewer_days_are_known_the_farther_from_their_middle_a_day_may_lie(days: int, least: float) -> None:
+def test_the_fewer_days_are_known_the_farther_a_day_may_lie_from_them(days: int, least: float) -> None:
     worst = 2 if days == 14 else 1
     curve = ArrivalCurve.learn(constant(days - worst) + constant(worst, 0.75))
     assert curve is not None
@@ -67,16 +67,16 @@ def test_of_a_fortnight_the_worst_day_is_left_out() -> None:
 
 
 def test_a_shortfall_that_earlier_days_had_as_well_is_waited_for() -> None:
-    found = judge(CURVE, 8_000, 10_000, 0.95, 20 * MINUTES)
-    assert (found.kind, found.wait) == ("wait", 40 * MINUTES)
-    assert found.words == "8,000 of 10,000 rows (80%); 80% expected by now, wait 40 min"
+    judgement = judge(CURVE, 8_000, 10_000, 0.95, 20 * MINUTES)
+    assert (judgement.kind, judgement.wait) == ("wait", 40 * MINUTES)
+    assert judgement.words == "8,000 of 10,000 rows (80%); 80% expected by now, wait 40 min"
 
 
 def test_a_shortfall_beyond_what_days_differ_by_is_lost() -> None:
     assert judge(CURVE, 7_000, 10_000, 0.95, 20 * MINUTES).kind == "wait"
-    found = judge(CURVE, 5_500, 10_000, 0.95, 20 * MINUTES)
-    assert found.kind == "lost"
-    assert found.words == "5,500 of 10,000 rows (55%); 80% expected by now, 59% at the least"
+    judgement = judge(CURVE, 5_500, 10_000, 0.95, 20 * MINUTES)
+    assert judgement.kind == "lost"
+    assert judgement.words == "5,500 of 10,000 rows (55%); 80% expected by now, 59% at the least"
 
 
 def test_what_is_missing_when_all_have_arrived_is_lost() -> None:
@@ -89,15 +89,15 @@ def test_enough_is_enough_at_any_age() -> None:
 
 def test_while_its_source_is_silent_a_day_does_not_age() -> None:
     assert judge(CURVE, 7_000, 10_000, 0.95, 3 * HOURS).kind == "lost"
-    found = judge(CURVE, 7_000, 10_000, 0.95, 3 * HOURS, silent=3 * HOURS)
-    assert (found.kind, found.wait) == ("wait", HOURS)
-    assert "the source was silent for 180 min" in found.words
+    judgement = judge(CURVE, 7_000, 10_000, 0.95, 3 * HOURS, silent=3 * HOURS)
+    assert (judgement.kind, judgement.wait) == ("wait", HOURS)
+    assert "the source was silent for 180 min" in judgement.words
 
 
 def test_a_source_that_is_silent_for_too_long_is_a_matter_for_a_person() -> None:
-    found = judge(CURVE, 6_500, 10_000, 0.95, 13 * HOURS, silent=PATIENCE + MINUTES)
-    assert found.kind == "lost"
-    assert found.words.endswith("; the source was silent for 721 min, too long to wait")
+    judgement = judge(CURVE, 6_500, 10_000, 0.95, 13 * HOURS, silent=PATIENCE + MINUTES)
+    assert judgement.kind == "lost"
+    assert judgement.words.endswith("; the source was silent for 721 min, too long to wait")
 
 
 @given(
@@ -134,10 +134,10 @@ def heard(*hours: tuple[float, float]) -> list[Heard]:
 
 
 def test_gaps_beyond_the_usual_are_silence_and_so_is_one_that_goes_on() -> None:
-    found = heard((0, 2), (2.5, 3), (1, 2.2), (7, 8))
-    assert silence(found, MIDNIGHT, MIDNIGHT + 8 * HOURS, HOURS) == 4 * HOURS
-    assert silence(found, MIDNIGHT, MIDNIGHT + 10 * HOURS, HOURS) == 6 * HOURS
-    assert silence(found, MIDNIGHT, MIDNIGHT + 5 * HOURS, HOURS) == 2 * HOURS
+    intervals = heard((0, 2), (2.5, 3), (1, 2.2), (7, 8))
+    assert silence(intervals, MIDNIGHT, MIDNIGHT + 8 * HOURS, HOURS) == 4 * HOURS
+    assert silence(intervals, MIDNIGHT, MIDNIGHT + 10 * HOURS, HOURS) == 6 * HOURS
+    assert silence(intervals, MIDNIGHT, MIDNIGHT + 5 * HOURS, HOURS) == 2 * HOURS
     assert silence([], MIDNIGHT, MIDNIGHT + 5 * HOURS, HOURS) == 5 * HOURS
 
 

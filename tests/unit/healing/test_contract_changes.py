@@ -1,4 +1,4 @@
-"""What a changed contract restates: days made by another version or under other terms, and days that read those."""
+"""What a changed contract restates: days made by another version or under other terms, and days that read such days."""
 
 from dataclasses import replace
 from datetime import date
@@ -53,7 +53,7 @@ def with_window(lake: Lake, dataset: str, window: str, **values: object) -> Lake
 
 
 def brief(lake: Lake) -> list[tuple[str, tuple[str, ...], tuple[date, ...]]]:
-    return [(one.dataset, one.changes, one.days) for one in contract_changes(lake)]
+    return [(change.dataset, change.changes, change.days) for change in contract_changes(lake)]
 
 
 def test_nothing_is_restated_where_contracts_stand(lake: Lake) -> None:
@@ -67,7 +67,7 @@ def test_another_window_restates_each_published_day_and_what_reads_it(lake: Lake
         (ATTRIBUTIONS, (version, window), (D1, D2, D3)),
         (OUTCOMES, ("its input core.play_attributions is restated",), (D1, D2, D3)),
     ]
-    steps = [one.next_step for one in contract_changes(wider)]
+    steps = [change.next_step for change in contract_changes(wider)]
     assert steps == [
         f'`matinee backfill apply {ATTRIBUTIONS} --from {D1} --to {D3} --reason "contract 1.1.0"`.',
         "Nothing: the backfill of its input derives these days, too.",
@@ -77,13 +77,13 @@ def test_another_window_restates_each_published_day_and_what_reads_it(lake: Lake
 def test_days_that_were_published_under_the_new_contract_are_not_restated(lake: Lake) -> None:
     wider = with_window(lake, OUTCOMES, "1h", version="1.1.0")
     publish(wider, OUTCOMES, D2)
-    assert [one.days for one in contract_changes(wider)] == [(D1, D3)]
+    assert [change.days for change in contract_changes(wider)] == [(D1, D3)]
 
 
 def test_other_terms_under_the_same_version_ask_for_a_version(lake: Lake) -> None:
-    [found] = contract_changes(with_window(lake, OUTCOMES, "1h"))
-    assert found.changes == ("attribution.window: 24h ▸ 1h",)
-    assert found.next_step.startswith("Give the contract a new version")
+    [change] = contract_changes(with_window(lake, OUTCOMES, "1h"))
+    assert change.changes == ("attribution.window: 24h ▸ 1h",)
+    assert change.next_step.startswith("Give the contract a new version")
 
 
 def test_a_parameter_that_only_audits_read_restates_nothing(lake: Lake) -> None:
@@ -99,26 +99,26 @@ def test_a_parameter_that_a_statement_binds_restates_its_days(lake: Lake, tmp_pa
         publish(stated, OUTCOMES, day)
     before = stated.registry.get(OUTCOMES).parameters
     assert brief(changed(lake, OUTCOMES, **written, parameters=before | {"take_rate.min": "0.1"})) == []
-    [found] = contract_changes(changed(lake, OUTCOMES, **written, parameters=before | {"take_rate.max": "0.1"}))
-    assert found.changes == ("take_rate.max: 0.5 ▸ 0.1",)
+    [change] = contract_changes(changed(lake, OUTCOMES, **written, parameters=before | {"take_rate.max": "0.1"}))
+    assert change.changes == ("take_rate.max: 0.5 ▸ 0.1",)
 
 
 def test_a_day_of_which_no_terms_are_known_is_judged_by_the_version_alone(lake: Lake) -> None:
     move_to_main(lake, prepare(lake, OUTCOMES, D2, []), lambda _: ())
-    assert [one.days for one in contract_changes(with_window(lake, OUTCOMES, "1h"))] == [(D1, D3)]
+    assert [change.days for change in contract_changes(with_window(lake, OUTCOMES, "1h"))] == [(D1, D3)]
 
 
 def test_a_withdrawn_day_is_not_restated(lake: Lake) -> None:
     newest = history(lake, OUTCOMES).newest(D1)
     assert newest is not None
     withdraw(lake, newest, "a wrong client")
-    assert [one.days for one in contract_changes(with_window(lake, OUTCOMES, "1h"))] == [(D2, D3)]
+    assert [change.days for change in contract_changes(with_window(lake, OUTCOMES, "1h"))] == [(D2, D3)]
 
 
 def test_a_change_of_the_table_restates_no_day(lake: Lake) -> None:
-    [found] = contract_changes(changed(lake, PLAYS, description="Plays."))
-    assert found.days == ()
-    assert [word.partition(":")[0] for word in found.changes] == ["property comment"]
+    [change] = contract_changes(changed(lake, PLAYS, description="Plays."))
+    assert change.days == ()
+    assert [word.partition(":")[0] for word in change.changes] == ["property comment"]
 
 
 def test_a_change_that_the_table_cannot_follow_is_refused(lake: Lake) -> None:
@@ -130,5 +130,5 @@ def test_a_day_under_other_terms_is_not_healed_cell_by_cell(lake: Lake) -> None:
     newest = history(lake, ATTRIBUTIONS).newest(D1)
     assert newest is not None
     newest = replace(newest, run=replace(newest.run, code_version=__version__))
-    contracts = [one.registry.get(ATTRIBUTIONS) for one in (lake, with_window(lake, ATTRIBUTIONS, "1h"))]
-    assert [is_explained(lake, Validity(lake), one, newest) for one in contracts] == [True, False]
+    contracts = [variant.registry.get(ATTRIBUTIONS) for variant in (lake, with_window(lake, ATTRIBUTIONS, "1h"))]
+    assert [is_explained(lake, Validity(lake), contract, newest) for contract in contracts] == [True, False]

@@ -36,7 +36,7 @@ SLOW = ArrivalCurve.learn([{0: 5, 6: 5}] * 3)
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A lake whose days are derived by nobody, and whose clock hardly goes on."""
+    """Settings of a lake where a heal derives nothing and the clock moves by microseconds."""
     ticks = count()
     monkeypatch.setattr(healer, "judge_arrivals", lambda *_: ())
     monkeypatch.setattr(healer, "learned_curve", lambda *_: None)
@@ -56,10 +56,10 @@ def stale(day: date, cause: str = "late", **values: object) -> StaleDay:
 
 @pytest.fixture
 def rounds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[object, ...]]]:
-    """Have each round find some stale days, the last ones again and again; return what rounds were asked for."""
+    """Return a function that sets the stale days of each round (the last repeats) and returns the days asked for."""
 
-    def arrange(*found: list[StaleDay]) -> list[tuple[object, ...]]:
-        left, asked = list(found), list[tuple[object, ...]]()
+    def arrange(*by_round: list[StaleDay]) -> list[tuple[object, ...]]:
+        left, asked = list(by_round), list[tuple[object, ...]]()
 
         def look(_: object, *days: object) -> Iterator[StaleDay]:
             asked.append(days)
@@ -79,7 +79,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 
 def brief(made: list[Decision]) -> list[tuple[int, date, str]]:
-    return [(one.round, one.day, one.decision) for one in made]
+    return [(decision.round, decision.day, decision.decision) for decision in made]
 
 
 def cells(settings: Settings, number: int) -> Settings:
@@ -169,7 +169,7 @@ def test_an_engine_that_is_away_is_a_failed_try_and_ends_the_look(
     failing(monkeypatch, EngineUnavailableError("gone.", next_step="Run again."))
     with pytest.raises(EngineUnavailableError):
         healer.look(settings, NOW)
-    assert [(one.day, one.tries) for one in decisions(make_lake(settings.home))] == [(D1, 1)]
+    assert [(decision.day, decision.tries) for decision in decisions(make_lake(settings.home))] == [(D1, 1)]
 
 
 def test_the_last_try_of_what_may_pass_calls_a_person(
@@ -199,7 +199,7 @@ def test_an_input_that_is_not_valid_is_no_failed_try_and_told_once(
 ) -> None:
     rounds([stale(D1)])
     failing(monkeypatch, not_valid("raw.plays is open."))
-    assert [(one.decision, one.tries) for one in healer.look(settings, NOW)] == [("wait", None)]
+    assert [(decision.decision, decision.tries) for decision in healer.look(settings, NOW)] == [("wait", None)]
     assert healer.look(settings, NOW) == []
     failing(monkeypatch, not_valid("raw.plays is short."))
     assert brief(healer.look(settings, NOW)) == [(1, D1, "wait")]

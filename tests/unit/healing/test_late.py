@@ -1,4 +1,4 @@
-"""What is stale: published days whose inputs have gone on; told by metadata alone, and not by clocks."""
+"""Stale days: published days whose inputs have changed since, by metadata alone and without clocks."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -44,12 +44,12 @@ def land_late(lake: Lake, *days: date, seq: int = 2) -> None:
 
 
 def brief(lake: Lake, first: date | None = None, last: date | None = None) -> list[tuple[str, date, str]]:
-    return [(one.dataset, one.day, one.cause) for one in stale_days(lake, first, last)]
+    return [(stale_day.dataset, stale_day.day, stale_day.cause) for stale_day in stale_days(lake, first, last)]
 
 
 def only(lake: Lake) -> StaleDay:
-    [found] = stale_days(lake)
-    return found
+    [stale_day] = stale_days(lake)
+    return stale_day
 
 
 def test_days_whose_inputs_stand_are_not_stale(lake: Lake) -> None:
@@ -58,23 +58,23 @@ def test_days_whose_inputs_stand_are_not_stale(lake: Lake) -> None:
 
 def test_rows_of_a_new_landing_make_their_day_stale(lake: Lake) -> None:
     land_late(lake, D2)
-    found = only(lake)
-    assert (found.day, found.rows, found.late) == (D2, 1, 1)
-    assert found.cause == "raw.plays has landing 2, it read up to 1"
+    stale_day = only(lake)
+    assert (stale_day.day, stale_day.rows, stale_day.late) == (D2, 1, 1)
+    assert stale_day.cause == "raw.plays has landing 2, it read up to 1"
 
 
 def test_rows_that_came_without_a_new_landing_number_are_seen(lake: Lake) -> None:
     land_late(lake, D2, seq=1)
-    found = only(lake)
-    assert (found.day, found.late, found.cause) == (D2, 1, "raw.plays holds 2 rows, it read 1")
+    stale_day = only(lake)
+    assert (stale_day.day, stale_day.late, stale_day.cause) == (D2, 1, "raw.plays holds 2 rows, it read 1")
 
 
-@pytest.mark.parametrize(("first", "last", "found"), [(D2, D2, [D2]), (D2, None, [D2, D3]), (None, D2, [D1, D2])])
+@pytest.mark.parametrize(("first", "last", "expected"), [(D2, D2, [D2]), (D2, None, [D2, D3]), (None, D2, [D1, D2])])
 def test_only_the_days_asked_for_are_looked_at(
-    lake: Lake, first: date | None, last: date | None, found: list[date]
+    lake: Lake, first: date | None, last: date | None, expected: list[date]
 ) -> None:
     land_late(lake, D1, D2, D3)
-    assert [one.day for one in stale_days(lake, first, last)] == found
+    assert [stale_day.day for stale_day in stale_days(lake, first, last)] == expected
 
 
 def test_days_built_on_others_are_not_cut_to_the_days_asked_for(lake: Lake) -> None:
@@ -114,9 +114,9 @@ def test_of_unread_input_days_the_youngest_says_how_long_the_daily_run_has(lake:
     for day, after in zip((D1, D2), hours, strict=True):
         publish(lake, ATTRIBUTIONS, day, pins=(pin(lake, PLAYS, {day: 1}),))
         recorded_at(lake, ATTRIBUTIONS, day, after)
-    found = only(lake)
-    assert (found.dataset, found.day, found.fresh) == (OUTCOMES, D1, PLANNED + 2 * HOUR)
-    assert found.cause.count("is valid, it was not when this was published") == 2
+    stale_day = only(lake)
+    assert (stale_day.dataset, stale_day.day, stale_day.fresh) == (OUTCOMES, D1, PLANNED + 2 * HOUR)
+    assert stale_day.cause.count("is valid, it was not when this was published") == 2
 
 
 def test_a_day_that_is_stale_for_another_cause_too_waits_for_no_daily_run(lake: Lake) -> None:
@@ -124,9 +124,9 @@ def test_a_day_that_is_stale_for_another_cause_too_waits_for_no_daily_run(lake: 
     publish(lake, OUTCOMES, D1, pins=(pin(lake, ATTRIBUTIONS, {D1: 1}),))
     publish(lake, ATTRIBUTIONS, D1, pins=(pin(lake, PLAYS, {D1: 1}),), generation=2)
     publish(lake, ATTRIBUTIONS, D2, pins=(pin(lake, PLAYS, {D2: 1}),))
-    found = only(lake)
-    assert (found.dataset, found.fresh) == (OUTCOMES, None)
-    assert "went from generation 1 to 2; core.play_attributions 2026-03-02 is valid" in found.cause
+    stale_day = only(lake)
+    assert (stale_day.dataset, stale_day.fresh) == (OUTCOMES, None)
+    assert "went from generation 1 to 2; core.play_attributions 2026-03-02 is valid" in stale_day.cause
 
 
 def test_an_input_day_that_is_not_valid_makes_nothing_stale(lake: Lake) -> None:
@@ -153,6 +153,6 @@ def test_a_day_that_goes_on_and_no_more_is_not_kept_back(lake: Lake) -> None:
 def test_a_day_that_its_contract_has_never_read_is_stale_for_no_cause(lake: Lake) -> None:
     unread = InputPin(PLAYS, 0, 0, None, {})
     publish(lake, ATTRIBUTIONS, D3, pins=(unread,))
-    found = only(lake)
-    assert (found.dataset, found.day) == (ATTRIBUTIONS, D3)
-    assert found.cause == "core.plays 2026-03-03 is valid, it was not when this was published"
+    stale_day = only(lake)
+    assert (stale_day.dataset, stale_day.day) == (ATTRIBUTIONS, D3)
+    assert stale_day.cause == "core.plays 2026-03-03 is valid, it was not when this was published"

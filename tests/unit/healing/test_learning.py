@@ -25,14 +25,14 @@ def lake(tmp_path: Path) -> Lake:
 
 def publish(lake: Lake, day: date, *received: timedelta, generation: int = 1) -> None:
     """Land and publish a day whose plays arrived so long after its start."""
-    land(lake, "raw.plays", [raw_play(day, f"p{n}", received_ts=at(day, one)) for n, one in enumerate(received)])
-    plays = [core_play(day, f"p{n}", received_ts=at(day, one)) for n, one in enumerate(received)]
+    land(lake, "raw.plays", [raw_play(day, f"p{n}", received_ts=at(day, delay)) for n, delay in enumerate(received)])
+    plays = [core_play(day, f"p{n}", received_ts=at(day, delay)) for n, delay in enumerate(received)]
     pins = (pin(lake, "raw.plays", {day: 1}),)
     run = prepare(lake, "core.plays", day, plays, pins=pins, generation=generation, read=len(plays))
     move_to_main(lake, run, lambda _: ())
 
 
-def test_rows_are_counted_by_the_step_after_the_days_end_in_which_they_arrived(lake: Lake) -> None:
+def test_rows_are_counted_by_the_step_of_their_arrival_after_the_day_ended(lake: Lake) -> None:
     publish(lake, D1, NOON, DAY, DAY + 9 * MINUTE, DAY + 10 * MINUTE, DAY + 19 * MINUTE, DAY + 25 * HOUR)
     assert arrivals(lake, "raw.plays", D2) == {D1: {0: 3, 1: 2, 150: 1}}
 

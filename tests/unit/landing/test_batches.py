@@ -1,4 +1,4 @@
-"""Batches that were cut off: all rows of a file are in the lake, once and known by their first landing, or none is."""
+"""Batches that were cut off: the lake has all rows of a file, once and under their first landing, or no row."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ RAW = "raw.plays"
 LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
 LATER = LANDED + timedelta(hours=1)
 PLAY = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"2026-03-01T12:00:00Z"}\n'
-#: From the note on, what a landing has begun is finished by the next one.
+#: Once a batch is noted, the next landing finishes it.
 NOTED = ("ingest.after_prepared", "ingest.after_quarantine", "ingest.after_raw")
 
 
@@ -71,7 +71,7 @@ def rows(lake: Lake) -> tuple[list[str], list[int]]:
 
 
 def landings(lake: Lake) -> list[tuple[int, datetime]]:
-    return [(one.landing_seq, one.received_ts) for one in registered(lake, RAW)]
+    return [(landing.landing_seq, landing.received_ts) for landing in registered(lake, RAW)]
 
 
 @pytest.mark.parametrize("point", NOTED)
@@ -97,7 +97,9 @@ def test_a_landing_that_died_before_its_registration_is_known_when_settled(
     assert batches.settle_idle(lake, RAW) == 0
 
 
-def test_a_landing_that_noted_nothing_is_made_anew(lake: Lake, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_whose_landing_noted_nothing_is_landed_again(
+    lake: Lake, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     die_at(monkeypatch, lake, file, "ingest.after_write")
     ingest(lake.settings, RAW, [file], LATER)
     assert (rows(lake), landings(lake)) == ((["a"], [2]), [(1, LATER)])
@@ -105,7 +107,7 @@ def test_a_landing_that_noted_nothing_is_made_anew(lake: Lake, file: Path, monke
 
 @pytest.mark.parametrize("name", ["https://api.example/plays?page=2", "https://api.example/plays.json"])
 @pytest.mark.parametrize("point", ["ingest.after_write", *NOTED])
-def test_lines_of_another_source_land_once_though_their_landing_was_cut_off(
+def test_lines_of_another_source_land_once_after_a_cut_off_landing(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str, name: str
 ) -> None:
     page = Found(name, RAW, content=(PLAY % "a" + "oops\n").encode())
@@ -115,9 +117,9 @@ def test_lines_of_another_source_land_once_though_their_landing_was_cut_off(
         [outcome] = land(lake, RAW, [page], LATER)
         assert (outcome.refused, rows(lake), batches.prepared(lake, RAW)) == (None, (["a"], [2]), [])
     changed = replace(page, content=(PLAY % "b").encode())
-    assert [one.is_new for one in land(lake, RAW, [page, changed], LATER)] == [False, True]
+    assert [page_outcome.is_new for page_outcome in land(lake, RAW, [page, changed], LATER)] == [False, True]
     assert ids(lake, RAW, "play_id") == ["a", "b"]
-    assert [one.file for one in registered(lake, RAW)] == [name, name]
+    assert [landing.file for landing in registered(lake, RAW)] == [name, name]
 
 
 @pytest.mark.parametrize("point", NOTED[:2])
@@ -134,11 +136,12 @@ def test_a_batch_whose_file_is_changed_or_gone_is_taken_back(
 
 
 def counting(monkeypatch: pytest.MonkeyPatch, **miscounted: int) -> None:
-    """Have the rows of each file counted otherwise than they are."""
+    """Replace the counts of each landing by wrong counts."""
     commit = batches.commit
 
     def other(lake: Lake, batch: Batch) -> list[Landing]:
-        return commit(lake, replace(batch, landings=tuple(replace(one, **miscounted) for one in batch.landings)))  # type: ignore[arg-type]
+        changed = tuple(replace(landing, **miscounted) for landing in batch.landings)  # type: ignore[arg-type]
+        return commit(lake, replace(batch, landings=changed))
 
     monkeypatch.setattr(lander.batches, "commit", other)
 
@@ -158,15 +161,15 @@ def test_a_batch_with_other_rows_than_were_counted_is_taken_back(
 def test_a_batch_whose_number_another_landing_took_is_taken_back(
     lake: Lake, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit, found = batches.commit, list[Batch]()
+    commit, committed = batches.commit, list[Batch]()
 
     def keep(lake: Lake, batch: Batch) -> list[Landing]:
-        found.append(batch)
+        committed.append(batch)
         return commit(lake, batch)
 
     monkeypatch.setattr(lander.batches, "commit", keep)
     ingest(lake.settings, RAW, [file], LANDED)
-    again = replace(found[0], batch_id="again", bad=())
+    again = replace(committed[0], batch_id="again", bad=())
     with pytest.raises(CommitConflictError, match="others landed first"):
         commit(lake, again)
     assert (rows(lake)[0], batches.prepared(lake, RAW)) == (["a"], [])
@@ -182,5 +185,5 @@ def test_two_files_of_one_batch_have_a_number_each(lake: Lake, tmp_path: Path) -
         (tmp_path / f"plays-{name}.jsonl").write_text(PLAY % name)
     ingest(lake.settings, RAW, sorted(tmp_path.glob("plays-*")), LANDED)
     assert landings(lake) == [(1, LANDED), (2, LANDED)]
-    found = lake.table(RAW).scan(selected_fields=("play_id", "landing_seq")).to_arrow().to_pylist()
-    assert sorted((row["play_id"], row["landing_seq"]) for row in found) == [("a", 1), ("b", 2)]
+    rows_of_both = lake.table(RAW).scan(selected_fields=("play_id", "landing_seq")).to_arrow().to_pylist()
+    assert sorted((row["play_id"], row["landing_seq"]) for row in rows_of_both) == [("a", 1), ("b", 2)]

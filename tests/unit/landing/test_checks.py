@@ -1,4 +1,4 @@
-"""What pauses the stream: too many records of another schema, too many bad ones, too many of a wrong clock."""
+"""What pauses the stream: too many records of another schema, too many bad records, too many wrong clocks."""
 
 import re
 from datetime import UTC, datetime
@@ -28,8 +28,8 @@ def landed(rows: int, skewed: int = 0, **reasons: int) -> Landing:
     ],
 )
 def test_a_landing_of_which_too_much_is_wrong_says_what(landing: Landing, words: str) -> None:
-    [found] = troubles(PLAYS, landing)
-    assert re.search(words, found), found
+    [trouble] = troubles(PLAYS, landing)
+    assert re.search(words, trouble), trouble
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""With which day a lake begins: rows of a wrong clock, more than a week before all others, open no lake."""
+"""The first day of a lake: rows of a wrong clock, more than a week before all other rows, do not decide it."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""Landings by a branch: what stands there is published only where it is this landing, whole, and right on its base."""
+"""Landings by a branch: `main` gets the branch only if it holds all rows of this landing, in one commit on its base."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +49,7 @@ def references(lake: Lake) -> set[str]:
 
 
 def refused(lake: Lake, write: Write, error: type[Exception], words: str) -> None:
-    """Land the file, and see that it fails and that no row and no branch is left."""
+    """Land the file, and check that the landing fails and leaves no row and no branch."""
     before = refs.head(lake.table(RAW))
     with pytest.raises(error, match=words):
         commit(lake, RAW, FILE, write)
@@ -141,8 +141,8 @@ def test_what_a_kill_left_on_the_branch_is_not_published_and_costs_no_try(
 def put_bad(lake: Lake, told: Landing, rows: int) -> None:
     table = lake.table(QUARANTINE)
     bad = {"file": "f", "line": 1, "dataset": RAW, "reason": "malformed_json", "payload": "{", "received_ts": PLANNED}
-    found = arrow(table, [bad | {"landing_seq": told.landing_seq}] * rows)
-    table.append(found, branch=told.branch, snapshot_properties=told.to_summary())
+    quarantined = arrow(table, [bad | {"landing_seq": told.landing_seq}] * rows)
+    table.append(quarantined, branch=told.branch, snapshot_properties=told.to_summary())
 
 
 def test_of_the_quarantine_the_bad_rows_are_counted(lake: Lake) -> None:

@@ -1,4 +1,4 @@
-"""How often a landing loads a table: each time costs as much as the table has snapshots."""
+"""How often a landing loads a table: the cost of each load grows with the snapshots of the table."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ GOOD = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"2026-03-01
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each table was loaded."""
+    """Count how often each table is loaded."""
     counted, load = Counter[str](), SqlCatalog.load_table
 
     def counting(catalog: SqlCatalog, identifier: str | tuple[str, ...]) -> Table:

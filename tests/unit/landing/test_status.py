@@ -1,4 +1,4 @@
-"""What `matinee landing status` says of files, what `--rehash` notices, and where `--archive-to` puts them."""
+"""What `matinee landing status` says of files, what `--rehash` notices, and where `--archive-to` puts files."""
 
 import errno
 import json
@@ -40,13 +40,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def states(settings: Settings, *paths: Path) -> dict[str, str]:
-    return {Path(one.file).name: one.state for one in status(Lake.open(settings), None, paths)}
+    return {Path(row.file).name: row.state for row in status(Lake.open(settings), None, paths)}
 
 
 def notes(settings: Settings, folder: Path, *, rehash: bool = False, archive_to: Path | None = None) -> dict[str, str]:
     target = str(archive_to) if archive_to else None
     reports = ingest(settings, None, [folder], LANDED, rehash=rehash, archive_to=target)
-    return {Path(str(one.details["file"])).name: str(one.details["note"]) for one in reports}
+    return {Path(str(report.details["file"])).name: str(report.details["note"]) for report in reports}
 
 
 def test_each_file_has_a_state(settings: Settings, folder: Path) -> None:
@@ -87,7 +87,7 @@ def test_rehash_notices_other_bytes_behind_the_same_times(settings: Settings, fo
     ingest(settings, None, [folder], LANDED)
     lake, file = Lake.open(settings), folder / "plays-1.jsonl"
     file.write_text(PLAY % "b")
-    # As if the disk had turned a bit: the register knows the file as it is now by the bytes that were landed.
+    # As if a bit on the disk had flipped: the register has the landed bytes for the current identity of the file.
     now = identity(filesystem(settings, str(file)), str(file))
     note_seen(lake, [(registered(lake, "raw.plays")[0], str(file), now)])
     assert notes(settings, folder) == {"plays-1.jsonl": "was there already: nothing was added"}
@@ -98,7 +98,7 @@ def test_rehash_notices_other_bytes_behind_the_same_times(settings: Settings, fo
 def test_landed_files_are_archived_and_nothing_is_overwritten(settings: Settings, folder: Path, tmp_path: Path) -> None:
     archive = tmp_path / "landed"
     assert "moved to" in notes(settings, folder, archive_to=archive)["plays-1.jsonl"]
-    assert [one.name for one in archive.iterdir()] == ["plays-1.jsonl"]
+    assert [file.name for file in archive.iterdir()] == ["plays-1.jsonl"]
     assert list(folder.iterdir()) == []
     (folder / "plays-1.jsonl").write_text(PLAY % "b")
     with pytest.raises(NotArchivedError, match=r"plays-1.jsonl is landed and stays where it is: .* is there already"):
@@ -134,7 +134,7 @@ def test_a_file_whose_copy_a_killed_call_has_left_goes(settings: Settings, folde
     assert (list(folder.iterdir()), (archive / "plays-1.jsonl").read_text()) == ([], PLAY % "a")
 
 
-def test_a_file_that_cannot_be_read_takes_no_archived_file_of_its_name_away(
+def test_an_unreadable_file_does_not_remove_the_archived_file_of_its_name(
     settings: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / "landed"
@@ -173,7 +173,7 @@ def test_an_archive_that_cannot_be_written_fails_after_all_was_landed(
 
 @pytest.fixture
 def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that its own user cannot list; who runs the tests may be one whom no rights stop."""
+    """A folder that cannot be listed; `ls` fails by a patch, because root can list a folder without rights."""
     locked, listed = tmp_path / "locked", LocalFileSystem.ls
     locked.mkdir()
 
@@ -193,8 +193,8 @@ def test_a_folder_that_cannot_be_listed_does_not_keep_others_from_landing(
 
 
 def test_paths_without_files_are_told_beside_the_others(settings: Settings, folder: Path, locked: Path) -> None:
-    found = states(settings, folder / "missing", locked, folder)
-    assert found == {"missing": "refused", "locked": "refused", "plays-1.jsonl": "new"}
+    by_name = states(settings, folder / "missing", locked, folder)
+    assert by_name == {"missing": "refused", "locked": "refused", "plays-1.jsonl": "new"}
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -225,8 +225,8 @@ def test_a_file_that_was_refused_is_not_archived(settings: Settings, folder: Pat
     (folder / "plays-bad.jsonl.gz").write_bytes(b"no gzip")
     with pytest.raises(LandingRefusedError):
         notes(settings, folder, archive_to=tmp_path / "landed")
-    assert [one.name for one in folder.iterdir()] == ["plays-bad.jsonl.gz"]
-    assert [one.name for one in (tmp_path / "landed").iterdir()] == ["plays-1.jsonl"]
+    assert [file.name for file in folder.iterdir()] == ["plays-bad.jsonl.gz"]
+    assert [file.name for file in (tmp_path / "landed").iterdir()] == ["plays-1.jsonl"]
 
 
 def test_a_file_that_is_written_to_after_it_was_landed_is_not_archived(

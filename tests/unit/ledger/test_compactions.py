@@ -1,4 +1,4 @@
-"""The register of compactions: proofs that add up, and a table of the version before."""
+"""The register of compactions: the proofs of cells add up, and a table of the first version is read."""
 
 import json
 from dataclasses import replace
@@ -30,7 +30,7 @@ def test_a_day_without_buckets_has_one_proof(tmp_path: Path) -> None:
     assert (row["rows"], row["row_hash"], row["cells"]) == (3, "5", None)
 
 
-def test_a_register_of_version_1_0_0_teaches_no_pace_and_is_brought_up_by_the_next_row(tmp_path: Path) -> None:
+def test_a_register_of_version_1_0_0_teaches_a_pace_from_its_next_row_on(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     table = lake.ensure(COMPACTIONS)
     with table.update_schema() as update:
@@ -48,4 +48,4 @@ def test_the_newest_compactions_tell_the_pace(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     for number in range(RECENT + 2):
         record(lake, replace(compaction({None: (3, "5")}), seconds=float(number)))
-    assert sorted(seconds for _, seconds in measured(lake, RAW)) == [float(one) for one in range(2, RECENT + 2)]
+    assert sorted(seconds for _, seconds in measured(lake, RAW)) == [float(value) for value in range(2, RECENT + 2)]

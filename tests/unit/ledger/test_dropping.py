@@ -1,4 +1,4 @@
-"""Dropping days: files leave `main` in one commit that says with which day the dataset begins; none comes back."""
+"""Dropping days: files leave `main` in one commit that says with which day the dataset begins; no day comes back."""
 
 from collections.abc import Callable
 from datetime import date
@@ -73,7 +73,7 @@ def test_a_change_of_a_dropped_day_that_was_empty_is_refused_too(lake: Lake) -> 
         move_to_main(lake, run, lambda _: ())
 
 
-def test_a_run_whose_day_was_dropped_ends_as_abandoned_and_leaves_no_branch(lake: Lake) -> None:
+def test_a_run_whose_day_was_dropped_is_abandoned_and_leaves_no_branch(lake: Lake) -> None:
     run = prepare(lake, PLAYS, D1, [core_play(D1, "healed")])
     drop(lake, D2)
     with pytest.raises(DroppedError):
@@ -89,7 +89,7 @@ def test_a_change_of_another_day_is_replayed_onto_the_drop(lake: Lake) -> None:
     assert ids(lake, PLAYS, "play_id") == ["healed"]
 
 
-def test_a_publication_at_the_last_moment_is_a_conflict_and_nothing_is_dropped(lake: Lake) -> None:
+def test_a_publication_just_before_a_drop_is_a_conflict_for_the_drop(lake: Lake) -> None:
     table = lake.table(PLAYS)
     move_to_main(lake, prepare(lake, PLAYS, D1, [core_play(D1, "newer")]), lambda _: ())
     with pytest.raises(CommitConflictError):
@@ -114,7 +114,7 @@ def test_a_drop_between_the_look_of_a_publication_and_its_move_is_met(
     assert ids(lake, PLAYS, "play_id") == ["p2", "p3", "q2", "q3"]
 
 
-def test_landing_numbers_do_not_fall_where_the_files_of_the_highest_have_gone(lake: Lake) -> None:
+def test_landing_numbers_do_not_fall_where_the_highest_has_no_files_left(lake: Lake) -> None:
     land(lake, RAW, [raw_play(D2)], seq=1)
     land(lake, RAW, [raw_play(D1, "late")], seq=7)
     drop(lake, D2, RAW)

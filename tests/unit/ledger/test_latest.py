@@ -1,4 +1,4 @@
-"""The latest rows of the ledger are those that a scan of all of it finds, whatever became of their side file."""
+"""The latest rows of the ledger are the rows that a full scan finds, whatever happened to their side file."""
 
 import hashlib
 import json
@@ -55,11 +55,11 @@ def side_file(lake: Lake, dataset: str = DATASET) -> Path:
 
 
 def scanned(lake: Lake, dataset: str = DATASET) -> dict[tuple[str, date], Publication]:
-    """What stands, by a scan of the whole ledger."""
+    """Return the records that hold, by a scan of the whole ledger."""
     rows = map(from_row, lake.table(LEDGER).scan().to_arrow().to_pylist())
     order = {State.PREPARED: 0, State.ABANDONED: 0, State.PUBLISHED: 1, State.WITHDRAWN: 2}
-    found = sorted(rows, key=lambda one: (order[one.state], one.recorded_ts))
-    return {(one.publication_id, one.day): one for one in found if one.run.dataset == dataset}
+    ordered = sorted(rows, key=lambda row: (order[row.state], row.recorded_ts))
+    return {(row.publication_id, row.day): row for row in ordered if row.run.dataset == dataset}
 
 
 @pytest.fixture
@@ -181,9 +181,9 @@ def test_a_side_file_that_is_damaged_counts_as_none(lake: Lake, damage: str) -> 
 
 def test_a_side_file_of_another_ledger_counts_as_none(lake: Lake, tmp_path: Path) -> None:
     other = make_lake(tmp_path / "other")
-    for one, name in ((lake, "here"), (other, "there")):
-        record(one, [publication(name)])
-        recorded(one, DATASET)
+    for target, name in ((lake, "here"), (other, "there")):
+        record(target, [publication(name)])
+        recorded(target, DATASET)
     side_file(lake).write_bytes(side_file(other).read_bytes())
     module._seen.clear()
     assert {identity for identity, _ in recorded(lake, DATASET)} == {"here"}
@@ -204,13 +204,13 @@ def test_only_its_owner_can_read_a_side_file(lake: Lake) -> None:
 
 def test_readers_at_once_read_the_same(lake: Lake) -> None:
     record(lake, [publication()])
-    found: list[object] = []
-    readers = [Thread(target=lambda: found.append(dict(recorded(lake, DATASET)))) for _ in range(4)]
+    readings: list[object] = []
+    readers = [Thread(target=lambda: readings.append(dict(recorded(lake, DATASET)))) for _ in range(4)]
     for reader in readers:
         reader.start()
     for reader in readers:
         reader.join()
-    assert found == [scanned(lake)] * 4
+    assert readings == [scanned(lake)] * 4
 
 
 def test_a_catalog_that_does_not_answer_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,19 +244,19 @@ def test_a_row_in_a_file_between_two_of_a_gathered_one_does_not_stand(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registers, "MANY", 99)
-    large = tuple(PASSED.model_copy(update={"audit": f"{one * 7919}"}) for one in range(300))
+    large = tuple(PASSED.model_copy(update={"audit": f"{number * 7919}"}) for number in range(300))
     for minute, state in enumerate((State.PREPARED, State.PUBLISHED, State.WITHDRAWN)):
-        found = publication(state=state, minute=minute)
-        record(lake, [replace(found, verdicts=large) if state is State.PUBLISHED else found])
+        entry = publication(state=state, minute=minute)
+        record(lake, [replace(entry, verdicts=large) if state is State.PUBLISHED else entry])
     sizes = sorted(task.file.file_size_in_bytes for task in lake.table(LEDGER).scan().plan_files())
     monkeypatch.setattr(registers, "MANY", 2)
     monkeypatch.setattr(registers, "SMALL_BYTES", sizes[2])
     assert registers.gather(lake, LEDGER) == (3, 2)
     assert recorded(lake, DATASET) == scanned(lake)
-    assert [one.state for one in recorded(lake, DATASET).values()] == [State.WITHDRAWN]
+    assert [row.state for row in recorded(lake, DATASET).values()] == [State.WITHDRAWN]
 
 
-def test_a_ledger_that_gets_a_column_is_read_anew(lake: Lake) -> None:
+def test_a_ledger_that_gets_a_column_is_read_again(lake: Lake) -> None:
     record(lake, [publication("one")])
     with lake.table(LEDGER).update_schema() as change:
         change.delete_column("stamps")

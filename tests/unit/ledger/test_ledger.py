@@ -1,4 +1,4 @@
-"""The ledger and `main`: what was recorded last of an attempt holds, and what is on `main` is published."""
+"""The ledger and `main`: the last record of an attempt holds, and an attempt on `main` is published."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,19 +34,19 @@ def record_abandoned(lake: Lake, run: Run) -> None:
 
 
 def newest(lake: Lake) -> Publication:
-    found = history(lake, PLAYS).newest(D1)
-    assert found is not None
-    return found
+    publication = history(lake, PLAYS).newest(D1)
+    assert publication is not None
+    return publication
 
 
-def test_an_attempt_that_was_abandoned_by_a_machine_with_a_clock_ahead_can_be_prepared_again(lake: Lake) -> None:
+def test_an_attempt_abandoned_under_a_clock_ahead_can_be_prepared_again(lake: Lake) -> None:
     run = prepare(lake, "core.plays", D1, [core_play(D1)])
     (prepared,) = history(lake, "core.plays").find(run.publication_id)
     refused = replace(prepared, state=State.ABANDONED, recorded_ts=AHEAD)
     record(lake, [refused])
     record(lake, [replace(prepared, recorded_ts=noted_after([refused]))])
-    (found,) = history(lake, "core.plays").find(run.publication_id)
-    assert found.state is State.PREPARED
+    (latest,) = history(lake, "core.plays").find(run.publication_id)
+    assert latest.state is State.PREPARED
 
 
 def test_what_was_recorded_as_abandoned_and_is_on_main_is_published(lake: Lake) -> None:
@@ -61,7 +61,7 @@ def test_recovery_records_as_published_what_was_abandoned_and_is_on_main(lake: L
     run = prepare(lake, PLAYS, D1, [core_play(D1)])
     record_abandoned(lake, run)
     reach_main(lake, run)
-    assert [(one.publication_id, one.state) for one in recover(lake, PLAYS)] == [(run.publication_id, State.PUBLISHED)]
+    assert [(row.publication_id, row.state) for row in recover(lake, PLAYS)] == [(run.publication_id, State.PUBLISHED)]
     assert recover(lake, PLAYS) == ()
 
 
@@ -90,22 +90,24 @@ def test_of_an_attempt_the_record_that_was_made_last_is_its_own(lake: Lake) -> N
     [prepared] = history(lake, PLAYS).find(run.publication_id)
     later = replace(prepared, day=D2, audited_snapshot_id=7, recorded_ts=noted_after([prepared]))
     record(lake, [later])
-    found = history(lake, PLAYS).prepared(run.publication_id)
-    assert found is not None
-    assert (found.day, found.audited_snapshot_id) == (D2, 7)
+    latest = history(lake, PLAYS).prepared(run.publication_id)
+    assert latest is not None
+    assert (latest.day, latest.audited_snapshot_id) == (D2, 7)
 
 
 def test_of_a_day_given_up_and_one_prepared_the_prepared_one_counts(lake: Lake) -> None:
     run = prepare(lake, PLAYS, D2, [core_play(D2)])
     [prepared] = history(lake, PLAYS).find(run.publication_id)
     record(lake, [replace(prepared, day=D1, state=State.ABANDONED)])
-    found = history(lake, PLAYS).prepared(run.publication_id)
-    assert found is not None
-    assert (found.day, found.state) == (D2, State.PREPARED)
+    latest = history(lake, PLAYS).prepared(run.publication_id)
+    assert latest is not None
+    assert (latest.day, latest.state) == (D2, State.PREPARED)
 
 
 def test_days_of_several_publications_come_by_day_and_by_age(lake: Lake) -> None:
     for day, attempt in ((D2, "one"), (D1, "two"), (D2, "three")):
         reach_main(lake, prepare(lake, PLAYS, day, [core_play(day)], attempt=attempt))
-    found = [(one.day, one.publication_id.rpartition("_")[2]) for one in history(lake, PLAYS).all()]
-    assert found == [(D1, "two"), (D2, "one"), (D2, "three")]
+    order = [
+        (publication.day, publication.publication_id.rpartition("_")[2]) for publication in history(lake, PLAYS).all()
+    ]
+    assert order == [(D1, "two"), (D2, "one"), (D2, "three")]

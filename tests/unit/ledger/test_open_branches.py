@@ -1,4 +1,4 @@
-"""What is at work on a table, and which cells it changes; written by PyIceberg alone."""
+"""Open branches: what is at work on a table, and which cells change; rows are written by PyIceberg alone."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_heal_changes_its_buckets_of_its_day_and_no_other_cell(lake: Lake) -> 
     assert work.touches(D1, None)
 
 
-def test_a_run_that_derives_its_day_anew_changes_every_bucket(lake: Lake) -> None:
+def test_a_run_that_derives_its_whole_day_changes_every_bucket(lake: Lake) -> None:
     prepare(lake, PLAYS, D1, [core_play(D1)])
     [work] = open_work(lake, PLAYS)
     assert touched(work) == [("2026-03-01", 0), ("2026-03-01", 3)]
@@ -80,7 +80,7 @@ def test_a_landing_changes_the_days_of_its_files(lake: Lake) -> None:
     assert [day for day in (D1, D2) if work.touches(day, None)] == [D2]
 
 
-def test_a_publication_on_main_is_not_at_work_though_its_branch_is_still_there(lake: Lake) -> None:
+def test_a_publication_on_main_whose_branch_is_left_is_not_at_work(lake: Lake) -> None:
     run = prepare(lake, PLAYS, D1, [core_play(D1)])
     table = lake.table(PLAYS)
     refs.publish_snapshot(table, refs.head(table, run.branch), expected=run.base_snapshot_id)

@@ -1,4 +1,4 @@
-"""Pins: what a run has pinned is held by references of its own, and what has gone all the same is an error."""
+"""Pins: references of a run hold the snapshots that it reads; a snapshot that has expired all the same is an error."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_snapshot_that_has_expired_is_no_empty_table(lake: Lake, look: object)
     assert error.value.retryable
 
 
-def test_what_a_run_has_pinned_is_held_while_it_derives_and_until_its_time_is_over(lake: Lake) -> None:
+def test_what_a_run_has_pinned_is_held_until_the_time_of_the_pin_is_over(lake: Lake) -> None:
     read = refs.head(lake.table(RAW))
     planned = plan(lake, RunRequest(PLAYS, D1, D1))
     assert planned.run.pin(RAW).snapshot_id == read
@@ -82,7 +82,7 @@ def test_a_pin_that_is_released_holds_nothing(lake: Lake) -> None:
     assert is_kept(lake, read)
 
 
-def test_a_try_again_takes_the_pins_of_the_one_before_and_keeps_them_from_its_end(lake: Lake) -> None:
+def test_a_second_try_keeps_its_pins_where_the_first_releases_its_own(lake: Lake) -> None:
     first = refs.head(lake.table(RAW))
     hold(lake, "r1", {RAW: first})
     second = land_more(lake, "p2")
@@ -112,13 +112,13 @@ def test_a_run_that_cannot_be_planned_leaves_no_pin(lake: Lake, monkeypatch: pyt
 
 def test_pins_of_a_run_that_died_are_leftovers(lake: Lake) -> None:
     plan(lake, RunRequest(PLAYS, D1, D1))
-    found = list(leftovers(lake))
-    assert [one.spark_name for one in found] == [
+    left = list(leftovers(lake))
+    assert [leftover.spark_name for leftover in left] == [
         "raw.plays.tag_pin_core_plays_20260301_1",
         "core.plays.branch_audit_core_plays_20260301_1",
     ]
-    for one in found:
-        clean(lake, one)
+    for leftover in left:
+        clean(lake, leftover)
     assert list(leftovers(lake)) == []
 
 

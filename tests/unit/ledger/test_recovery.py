@@ -1,4 +1,4 @@
-"""Recovery: the ledger is brought up to what `main` says, and what other processes do meanwhile is left to them."""
+"""Recovery makes the ledger follow `main`, and leaves alone what other processes do meanwhile."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def nothing_to_audit(_: int) -> tuple[Verdict, ...]:
-    """Audits that look across days: none here."""
+    """Return no verdicts: no audit looks across days here."""
     return ()
 
 
@@ -51,7 +51,7 @@ def test_recovery_passes_over_what_another_run_prepares_meanwhile(lake: Lake, mo
     prepare(lake, PLAYS, D1, [core_play(D1)])
     after_the_ledger(monkeypatch, lambda: prepare(lake, PLAYS, D2, [core_play(D2)]))
     assert recover(lake, PLAYS) == ()
-    assert [one.state for one in recorded(lake, PLAYS).values()] == [State.PREPARED] * 2
+    assert [row.state for row in recorded(lake, PLAYS).values()] == [State.PREPARED] * 2
 
 
 def test_recovery_abandons_nothing_that_is_published_meanwhile(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A withdrawal stands on `main` first, and in the ledger then; clocks order nothing."""
+"""A withdrawal is committed to `main` first and recorded in the ledger then; clocks do not decide its order."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,9 +34,9 @@ def publish(lake: Lake, play_id: str, generation: int = 1) -> None:
 
 
 def newest(lake: Lake) -> Publication:
-    found = history(lake, PLAYS).newest(D1)
-    assert found is not None
-    return found
+    publication = history(lake, PLAYS).newest(D1)
+    assert publication is not None
+    return publication
 
 
 def test_a_withdrawal_leaves_the_rows_and_raises_the_generation(lake: Lake) -> None:
@@ -47,15 +47,15 @@ def test_a_withdrawal_leaves_the_rows_and_raises_the_generation(lake: Lake) -> N
     assert lake.table(PLAYS).scan().to_arrow()["play_id"].to_pylist() == ["first"]
 
 
-def test_a_withdrawal_that_died_before_the_ledger_counts_and_recovery_records_it_once(
+def test_recovery_records_a_withdrawal_that_died_before_the_ledger_once(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(module, "record", lambda *_: None)
         withdraw(lake, newest(lake), "doubled starts")
-    assert [one.state for one in recorded(lake, PLAYS).values()] == [State.PUBLISHED]
+    assert [row.state for row in recorded(lake, PLAYS).values()] == [State.PUBLISHED]
     assert (newest(lake).state, newest(lake).reason) == (State.WITHDRAWN, "doubled starts")
-    assert [one.state for one in recover(lake, PLAYS)] == [State.WITHDRAWN]
+    assert [row.state for row in recover(lake, PLAYS)] == [State.WITHDRAWN]
     assert recover(lake, PLAYS) == ()
 
 
@@ -67,17 +67,17 @@ def test_a_day_that_was_published_again_meanwhile_is_not_withdrawn(lake: Lake) -
     assert newest(lake).state is State.PUBLISHED
 
 
-def test_a_publication_that_comes_between_the_look_and_the_commit_is_not_withdrawn(
+def test_a_publication_between_the_look_and_the_commit_is_not_withdrawn(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged, look, raced = newest(lake), module.history, []
 
     def race(*arguments: object) -> object:
-        found = look(*arguments)  # type: ignore[arg-type]
+        known = look(*arguments)  # type: ignore[arg-type]
         if not raced:
             raced.append(True)
             publish(lake, "second")
-        return found
+        return known
 
     monkeypatch.setattr(module, "history", race)
     with pytest.raises(CommitConflictError, match="its newest publication is"):

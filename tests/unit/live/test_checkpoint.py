@@ -1,4 +1,4 @@
-"""The checkpoint of the topics: it goes where the tables do not have the records that it counts as done. No engine."""
+"""The checkpoint of the topics is removed where the tables lack records that it counts as done. No engine."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ RAW = "raw.plays"
 
 @pytest.fixture(params=["files: true, topic: plays", "topic: plays"])
 def lake(tmp_path: Path, request: pytest.FixtureRequest) -> Lake:
-    """A lake with a raw table that files come to, too, or records of a topic alone."""
+    """A lake with a raw table of files and a topic, or of a topic alone."""
     settings = make_lake(tmp_path / "home").settings
     shutil.copytree(settings.sql_dir, tmp_path / "sql")
     contract = tmp_path / "sql/raw/plays/contract.odcs.yaml"
@@ -65,7 +65,7 @@ def test_a_checkpoint_stays_while_the_tables_have_what_was_noted_or_more(lease: 
     assert checkpoint.exists()
 
 
-def test_a_checkpoint_of_a_dataset_that_only_a_topic_brings_goes_where_an_older_catalog_has_less(
+def test_a_checkpoint_of_a_topic_alone_goes_where_the_catalog_has_less(
     lake: Lake, checkpoint: Path, tmp_path: Path
 ) -> None:
     streamed = replace(lake.registry.get(RAW), files=False)
@@ -99,9 +99,7 @@ def test_a_checkpoint_of_which_nothing_was_noted_goes(lake: Lake, checkpoint: Pa
     assert not checkpoint.exists()
 
 
-def test_nothing_is_noted_of_a_catalog_that_took_the_place_of_another_meanwhile(
-    lake: Lake, checkpoint: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_noted_once_an_older_catalog_was_put_back(lake: Lake, checkpoint: Path, tmp_path: Path) -> None:
     save_catalog(lake.settings, tmp_path / "older")
     with streaming(lake) as lease:
         land(lake, {"plays/0": 3})

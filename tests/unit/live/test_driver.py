@@ -1,4 +1,4 @@
-"""The driver: what may pass is told and tried again, what would happen again ends it."""
+"""The driver reports an error that may pass and tries again; an error that would recur ends the driver."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Settings:
 def turns(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, *results: MatineeError | list[Tick]
 ) -> list[list[Tick] | MatineeError]:
-    """Run a turn for each result, and return what was told."""
+    """Run a turn for each result, and return what the driver reported."""
     left, told = list(results), []
 
     def tick(*_: object) -> list[Tick]:

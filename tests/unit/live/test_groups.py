@@ -18,7 +18,7 @@ def with_live(dataset: str, **changes: object) -> Registry:
     return Registry({**SHIPPED.contracts, dataset: changed})
 
 
-def test_datasets_of_one_follower_that_are_made_from_each_other_are_followed_together() -> None:
+def test_related_datasets_of_one_follower_are_followed_together() -> None:
     [group] = groups(SHIPPED)
     assert (group.datasets, group.sources) == ((ATTRIBUTIONS, OUTCOMES), ("raw.impressions", "raw.plays"))
     assert group.tables == ("core.play_attributions_live", "core.impression_plays_live")

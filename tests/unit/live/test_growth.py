@@ -1,4 +1,4 @@
-"""A day of ticks: what a tick's lease and record cost, and what they leave, does not grow."""
+"""A day of ticks: its lease and its record neither cost more nor leave more with time."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -30,20 +30,20 @@ def clock() -> Iterator[Clock]:
 
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Of each commit, the number of snapshots in the metadata that it writes."""
-    found, ours = list[int](), SqlCatalog.commit_table
+    """The number of snapshots in the metadata that each commit writes."""
+    counts, ours = list[int](), SqlCatalog.commit_table
 
     def counted(self: SqlCatalog, table: Table, requirements: Requirements, updates: Updates) -> CommitTableResponse:
         done = ours(self, table, requirements, updates)
-        found.append(len(done.metadata.snapshots))
+        counts.append(len(done.metadata.snapshots))
         return done
 
     monkeypatch.setattr(SqlCatalog, "commit_table", counted)
-    return found
+    return counts
 
 
 def tick(lake: Lake, clock: Clock, commits: list[int]) -> list[int]:
-    """Do what each tick does beside its rows, two minutes after the last one; return its commits."""
+    """Take the lease and record a tick, two minutes after the last tick; return the snapshots at each commit."""
     clock.now += EVERY
     commits.clear()
     with streaming(lake) as held:
@@ -61,8 +61,8 @@ def test_a_tick_costs_and_leaves_after_hours_what_it_did_at_first(
     metadata, most = lake.table(TICKS).metadata, HOUR + HOUR // registers.MANY + registers.WORTH_IT + 1
     assert len(metadata.snapshots) <= most
     assert len(metadata.refs) == 1
-    # Of most ticks there is one commit, the record; with some goes an expiry or the gathering of files.
-    assert [len(one) for one in cost].count(1) >= 380
+    # Most ticks make one commit, the record; some also expire snapshots or compact files.
+    assert [len(tick_commits) for tick_commits in cost].count(1) >= 380
     assert max(map(len, cost)) <= 3
-    assert max(max(one) for one in cost) <= most + 2
+    assert max(max(tick_commits) for tick_commits in cost) <= most + 2
     assert lake.table(TICKS).scan().count() == 500

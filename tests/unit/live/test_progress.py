@@ -51,11 +51,11 @@ def test_a_step_goes_as_far_as_its_rows_allow_and_past_what_has_expired(tmp_path
     assert next_stop(lake, SOURCES, {}, rows=9) == {IMPRESSIONS: 2, PLAYS: 0}
     assert next_stop(lake, SOURCES, {}, rows=1) == {IMPRESSIONS: 1, PLAYS: 0}
     assert next_stop(lake, SOURCES, {IMPRESSIONS: 1}, rows=100) == {IMPRESSIONS: 3, PLAYS: 0}
-    land(lake, PLAYS, [raw_play(D1)], seq=1)  # Its commit says no more than its number.
+    land(lake, PLAYS, [raw_play(D1)], seq=1)  # Its commit has the number of the landing and no count of rows.
     assert next_stop(lake, SOURCES, {}, rows=1) == {IMPRESSIONS: 1, PLAYS: 1}
 
 
-def test_events_have_arrived_until_the_earlier_of_both_sources_less_its_delay(tmp_path: Path) -> None:
+def test_the_watermark_is_that_of_the_earlier_source_less_its_delay(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     land(lake, IMPRESSIONS, [raw_impression(D1)], received=at(D1))
     lake.ensure(PLAYS)

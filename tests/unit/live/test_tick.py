@@ -1,4 +1,4 @@
-"""A tick without an engine: what it lands, what it tells of, and in which order the live tables and upkeep follow."""
+"""A tick without an engine: what it lands, what it records, and when the live tables and upkeep follow."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -28,13 +28,13 @@ PLAY = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"2026-03-01
 
 @dataclass
 class Live:
-    """The live tables and their upkeep: what was done with them, in order; `fail` is raised where rows are there."""
+    """Stands for the live tables and their upkeep: notes each call, and raises `fail` if rows have landed."""
 
     done: list[str] = field(default_factory=list)
     steps: int = 0
     fail: Exception | None = None
 
-    def bring_up(self, lake: Lake, _: object, __: Lease) -> int:
+    def update_live(self, lake: Lake, _: object, __: Lease) -> int:
         landed = len(ids(lake, RAW, "play_id")) if lake.exists(RAW) else 0
         self.done.append(f"live has {landed}")
         if self.fail and landed:
@@ -47,12 +47,12 @@ class Live:
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> Live:
-    found = Live()
+    stand_in = Live()
     monkeypatch.setattr(module, "same_server", nullcontext)
     monkeypatch.setattr(module, "spark_session", lambda _: nullcontext())
-    monkeypatch.setattr(module, "bring_up", found.bring_up)
-    monkeypatch.setattr(module, "keep_small", found.keep_small)
-    return found
+    monkeypatch.setattr(module, "update_live", stand_in.update_live)
+    monkeypatch.setattr(module, "keep_small", stand_in.keep_small)
+    return stand_in
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def put(folder: Folder, *names: str) -> None:
 
 
 def told(lake: Lake) -> list[tuple[str, int | None, str | None]]:
-    return [(one.state, one.rows_landed, one.reason) for one in ticks(lake)]
+    return [(row.state, row.rows_landed, row.reason) for row in ticks(lake)]
 
 
 def test_new_files_are_landed_then_the_live_tables_follow(lake: Lake, live: Live, folder: Folder) -> None:
@@ -135,7 +135,7 @@ def test_files_that_another_process_landed_are_no_batch(lake: Lake, live: Live, 
 
 
 @pytest.mark.parametrize("others", [(), ("c",)], ids=["nothing else", "another landing"])
-def test_files_whose_landing_an_older_catalog_does_not_know_are_landed_again(
+def test_files_that_an_older_catalog_does_not_know_are_landed_again(
     lake: Lake, live: Live, folder: Folder, tmp_path: Path, others: tuple[str, ...]
 ) -> None:
     put(folder, "a")
@@ -147,7 +147,7 @@ def test_files_whose_landing_an_older_catalog_does_not_know_are_landed_again(
     for name in others:
         put(Folder(tmp_path), name)
         ingest(lake.settings, None, [tmp_path / f"plays-{name}.jsonl"])
-    assert [one.rows_landed for one in tick(lake.settings, folder)] == [1]
+    assert [batch.rows_landed for batch in tick(lake.settings, folder)] == [1]
     assert ids(lake, RAW, "play_id") == ["a", "b", *others]
     assert tick(lake.settings, folder) == []
 
@@ -170,12 +170,12 @@ def test_a_stream_that_was_resumed_goes_on(lake: Lake, live: Live, folder: Folde
     put(folder, "a")
     for state in ("paused", "resumed"):
         record(lake, Tick(state, reason="a bad release"))  # type: ignore[arg-type]
-    assert [one.rows_landed for one in tick(lake.settings, folder)] == [1]
+    assert [batch.rows_landed for batch in tick(lake.settings, folder)] == [1]
 
 
-def test_what_others_landed_is_brought_up_by_a_tick_without_news(lake: Lake, live: Live, folder: Folder) -> None:
+def test_a_tick_without_new_files_follows_what_others_landed(lake: Lake, live: Live, folder: Folder) -> None:
     live.steps = 1
-    assert [(one.state, one.rows_landed) for one in tick(lake.settings, folder)] == [("ran", None)]
+    assert [(following.state, following.rows_landed) for following in tick(lake.settings, folder)] == [("ran", None)]
     assert live.done == ["live has 0", "upkeep"]
 
 
@@ -194,12 +194,12 @@ def test_each_tick_does_its_upkeep_once(lake: Lake, live: Live, folder: Folder) 
 def test_a_tick_returns_its_own_batches_and_no_earlier_ones(lake: Lake, live: Live, folder: Folder) -> None:
     for name in ("a", "b"):
         put(folder, name)
-        assert [one.rows_landed for one in tick(lake.settings, folder)] == [1]
+        assert [batch.rows_landed for batch in tick(lake.settings, folder)] == [1]
 
 
 def test_a_batch_that_is_not_what_its_contract_says_pauses_the_stream(lake: Lake, live: Live, folder: Folder) -> None:
     put(folder, "a")
-    live.fail = StreamPausedError("schema: 40 of 41 records are quarantined.", next_step="Mend it.", facts={})
+    live.fail = StreamPausedError("schema: 40 of 41 records are quarantined.", next_step="Correct it.", facts={})
     with pytest.raises(StreamPausedError, match="is paused since"):
         tick(lake.settings, folder)
     assert told(lake) == [("ran", 1, None), ("paused", None, "schema: 40 of 41 records are quarantined.")]

@@ -1,4 +1,4 @@
-"""Upkeep between ticks: it is time after so many steps, however many commits a step is."""
+"""Upkeep between ticks is due after a number of steps, however many commits a step has."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,14 +26,14 @@ def step(lake: Lake) -> None:
 
 
 def test_it_is_time_with_every_so_many_steps_since_the_last_compaction(lake: Lake) -> None:
-    dataset, found = TICKS, []
+    dataset, answers = TICKS, []
     lake.ensure(dataset)
     for _ in range(7):
         begun = datetime.now(UTC)
         step(lake)
-        found.append(upkeep.is_time(lake, dataset, begun))
-    # The first commit of an empty table is one, too.
-    assert [number for number, due in enumerate(found, start=1) if due] == [2, 5]
+        answers.append(upkeep.is_time(lake, dataset, begun))
+    # The first commit of an empty table counts as a step, too.
+    assert [number for number, due in enumerate(answers, start=1) if due] == [2, 5]
 
 
 def test_a_tick_of_several_steps_does_not_miss_it(lake: Lake) -> None:

@@ -1,4 +1,4 @@
-"""Rows have an end: a contract's `keep` drops whole days, but none that somebody needs."""
+"""A contract's `keep` drops whole days, but no day that somebody needs."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -31,8 +31,8 @@ NOW = datetime(2026, 3, 10, tzinfo=UTC)
 
 
 def keeping(lake: Lake, dataset: str, days: int) -> Lake:
-    """The lake, with a contract that keeps a dataset's days for so long."""
-    known = {one.dataset: one for one in lake.registry.all()}
+    """The lake, with a contract that keeps this number of days of a dataset."""
+    known = {contract.dataset: contract for contract in lake.registry.all()}
     kept: dict[str, Contract] = known | {dataset: replace(known[dataset], keep=timedelta(days=days))}
     return replace(lake, registry=Registry(kept))
 
@@ -55,22 +55,22 @@ def publish(lake: Lake, day: date) -> None:
 
 
 def dropped(lake: Lake, dataset: str = PLAYS) -> Drop:
-    found = drop(lake, dataset, NOW)
-    assert found is not None
-    return found
+    outcome = drop(lake, dataset, NOW)
+    assert outcome is not None
+    return outcome
 
 
 def refused(lake: Lake, dataset: str = PLAYS) -> str:
-    """Who needs the days; nothing is dropped."""
+    """Return who needs the days; nothing is dropped."""
     before = refs.head(lake.table(dataset))
-    found = dropped(lake, dataset)
-    assert (found.days, refs.head(lake.table(dataset))) == (0, before)
-    return found.needed[0].who
+    outcome = dropped(lake, dataset)
+    assert (outcome.days, refs.head(lake.table(dataset))) == (0, before)
+    return outcome.needed[0].who
 
 
 def test_days_older_than_keep_go_counted_from_the_newest_valid_one(lake: Lake) -> None:
-    found = dropped(lake)
-    assert (found.first, found.before, found.days, found.rows, found.kept) == (D2, D2, 1, 1, 0)
+    outcome = dropped(lake)
+    assert (outcome.first, outcome.before, outcome.days, outcome.rows, outcome.kept) == (D2, D2, 1, 1, 0)
     assert ids(lake, PLAYS, "play_id") == ["p2", "p3"]
     assert Validity(lake).owed_from(PLAYS) == D2
     assert Validity(lake).vtts(PLAYS).vtts == end_of(D3)
@@ -79,9 +79,9 @@ def test_days_older_than_keep_go_counted_from_the_newest_valid_one(lake: Lake) -
 def test_a_second_night_without_a_newer_day_drops_nothing(lake: Lake) -> None:
     dropped(lake)
     head = refs.head(lake.table(PLAYS))
-    found = drop(lake, PLAYS, NOW + timedelta(days=1000))
-    assert found is not None
-    assert (found.moves, refs.head(lake.table(PLAYS))) == (False, head)
+    outcome = drop(lake, PLAYS, NOW + timedelta(days=1000))
+    assert outcome is not None
+    assert (outcome.moves, refs.head(lake.table(PLAYS))) == (False, head)
 
 
 def test_a_newest_day_that_is_not_valid_does_not_count(lake: Lake) -> None:
@@ -92,8 +92,8 @@ def test_a_newest_day_that_is_not_valid_does_not_count(lake: Lake) -> None:
 
 
 def test_landed_days_go_too(lake: Lake) -> None:
-    found = dropped(keeping(lake, RAW, 1), RAW)
-    assert (found.before, ids(lake, RAW, "play_id")) == (D3, ["p3"])
+    outcome = dropped(keeping(lake, RAW, 1), RAW)
+    assert (outcome.before, ids(lake, RAW, "play_id")) == (D3, ["p3"])
     validity = Validity(lake)
     assert validity.vtts(RAW).vtts == validity.vtts(PLAYS).vtts == end_of(D3)
     assert validity.status(PLAYS, D1).valid
@@ -104,8 +104,8 @@ def test_a_dataset_without_keep_loses_nothing(lake: Lake) -> None:
 
 
 def test_what_is_younger_than_keep_stays(lake: Lake) -> None:
-    found = dropped(keeping(lake, PLAYS, 3))
-    assert (found.moves, begin_of(lake.table(PLAYS))) == (False, None)
+    outcome = dropped(keeping(lake, PLAYS, 3))
+    assert (outcome.moves, begin_of(lake.table(PLAYS))) == (False, None)
 
 
 def test_the_nightly_expiry_drops_and_says_what(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,12 +122,12 @@ def test_the_nightly_expiry_drops_and_says_what(lake: Lake, monkeypatch: pytest.
 def test_a_pinned_set_keeps_its_days_until_it_ends(lake: Lake) -> None:
     held = hold(lake, {PLAYS: refs.head(lake.table(PLAYS))}, date(2026, 3, 12), "model 7", "me")
     assert refused(lake) == f"the pinned set {held.pin_id} of me (model 7)"
-    found = plan_drop(lake, PLAYS, held.ends)
-    assert found is not None
-    assert (found.days, found.needed) == (1, ())
+    planned = plan_drop(lake, PLAYS, held.ends)
+    assert planned is not None
+    assert (planned.days, planned.needed) == (1, ())
 
 
-def test_a_set_that_was_cut_off_and_whose_snapshot_has_expired_keeps_nothing(lake: Lake) -> None:
+def test_a_set_whose_tag_and_snapshot_are_gone_keeps_nothing(lake: Lake) -> None:
     gone = refs.head(lake.table(PLAYS))
     held = hold(lake, {PLAYS: gone}, date(2026, 3, 12), "model 7", "me")
     refs.remove(lake.table(PLAYS), held.tag, expected=gone)
@@ -139,9 +139,9 @@ def test_a_set_that_was_cut_off_and_whose_snapshot_has_expired_keeps_nothing(lak
 def test_a_run_keeps_the_days_that_it_reads(lake: Lake) -> None:
     run = "core_play_attributions_20260301_r1"
     pins.hold(lake, run, {PLAYS: refs.head(lake.table(PLAYS))})
-    found = drop(lake, PLAYS, datetime.now(UTC))
-    assert found is not None
-    assert (found.days, found.kept, [one.who for one in found.needed]) == (0, 1, [f"the run {run}"])
+    outcome = drop(lake, PLAYS, datetime.now(UTC))
+    assert outcome is not None
+    assert (outcome.days, outcome.kept, [need.who for need in outcome.needed]) == (0, 1, [f"the run {run}"])
 
 
 def test_a_run_that_reads_younger_days_keeps_none(lake: Lake) -> None:
@@ -159,8 +159,8 @@ def test_an_open_branch_of_a_reader_keeps_what_it_was_made_from(lake: Lake) -> N
     lake = keeping(lake, IMPRESSIONS, 1)
     table = lake.ensure(IMPRESSIONS)
     run = prepare(lake, ATTRIBUTIONS, D2, [], pins=())
-    found = list(needs(lake, lake.registry.get(IMPRESSIONS), table, D3, NOW))
-    assert [(one.first, one.who) for one in found] == [(D1, f"the branch {run.branch} of {ATTRIBUTIONS}")]
+    needed = list(needs(lake, lake.registry.get(IMPRESSIONS), table, D3, NOW))
+    assert [(need.first, need.who) for need in needed] == [(D1, f"the branch {run.branch} of {ATTRIBUTIONS}")]
 
 
 def test_a_live_table_keeps_what_its_days_are_made_from(lake: Lake) -> None:
@@ -173,8 +173,8 @@ def test_a_live_table_keeps_what_its_days_are_made_from(lake: Lake) -> None:
 
 def test_days_before_the_first_that_is_needed_go(lake: Lake) -> None:
     prepare(lake, PLAYS, D2, [core_play(D2, "healed")])
-    found = dropped(keeping(lake, PLAYS, 1))
-    assert (found.first, found.before, found.days, found.kept) == (D3, D2, 1, 1)
+    outcome = dropped(keeping(lake, PLAYS, 1))
+    assert (outcome.first, outcome.before, outcome.days, outcome.kept) == (D3, D2, 1, 1)
     assert ids(lake, PLAYS, "play_id") == ["p2", "p3"]
 
 

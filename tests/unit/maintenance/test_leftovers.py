@@ -1,4 +1,4 @@
-"""Leftovers: what dead work has left goes by itself when its time is over, and `doctor` says what holds expiry."""
+"""Leftovers: branches and pins of dead work go when their time is over, and `doctor` names what holds expiry."""
 
 import json
 from dataclasses import replace
@@ -39,21 +39,21 @@ def after(time: timedelta) -> datetime:
 
 
 @pytest.mark.parametrize("kind", [names.LANDING, names.COMPACT, names.SWAP])
-def test_a_branch_on_which_nothing_was_written_goes_a_week_after_main_went_on(lake: Lake, kind: str) -> None:
+def test_a_branch_without_a_commit_goes_a_week_after_main_moved_on(lake: Lake, kind: str) -> None:
     land(lake, RAW, [raw_play(D1, "p1")])
     refs.create_branch(lake.table(RAW), f"{kind}killed", refs.head(lake.table(RAW)))
-    assert clean_overdue(lake, RAW, after(10 * KEEP)) == []  # It is where main is: it may be a moment old.
+    assert clean_overdue(lake, RAW, after(10 * KEEP)) == []  # The branch is where main is: it may be new.
     land(lake, RAW, [raw_play(D1, "p2")], seq=2, close=False)
     assert clean_overdue(lake, RAW, after(KEEP - MINUTE)) == []
-    assert [one.branch for one in clean_overdue(lake, RAW, after(KEEP + MINUTE))] == [f"{kind}killed"]
+    assert [leftover.branch for leftover in clean_overdue(lake, RAW, after(KEEP + MINUTE))] == [f"{kind}killed"]
     assert branches(lake, RAW) == set()
 
 
-def test_a_branch_that_was_written_goes_a_week_later_and_is_recorded_as_abandoned(lake: Lake) -> None:
+def test_a_branch_with_a_commit_goes_a_week_later_and_is_abandoned(lake: Lake) -> None:
     run = prepare(lake, PLAYS, D1, [core_play(D1)])
     assert clean_overdue(lake, PLAYS, after(KEEP - MINUTE)) == []
-    assert [one.branch for one in clean_overdue(lake, PLAYS, after(KEEP + MINUTE))] == [run.branch]
-    assert {one.state for one in history(lake, PLAYS).all()} == {State.ABANDONED}
+    assert [leftover.branch for leftover in clean_overdue(lake, PLAYS, after(KEEP + MINUTE))] == [run.branch]
+    assert {publication.state for publication in history(lake, PLAYS).all()} == {State.ABANDONED}
 
 
 def test_a_branch_of_a_failed_audit_stays_for_two_weeks(lake: Lake) -> None:
@@ -62,7 +62,7 @@ def test_a_branch_of_a_failed_audit_stays_for_two_weeks(lake: Lake) -> None:
     record(lake, [abandoned(prepared, "an audit failed")])
     assert clean_overdue(lake, PLAYS, after(KEEP_REFUSED - MINUTE)) == []
     assert branches(lake, PLAYS) == {run.branch}
-    assert [one.branch for one in clean_overdue(lake, PLAYS, after(KEEP_REFUSED + MINUTE))] == [run.branch]
+    assert [leftover.branch for leftover in clean_overdue(lake, PLAYS, after(KEEP_REFUSED + MINUTE))] == [run.branch]
 
 
 def test_a_branch_of_a_run_that_holds_what_it_reads_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,17 +95,17 @@ def test_tags_and_branches_of_no_run_are_no_leftovers(lake: Lake) -> None:
 def test_branches_and_pins_of_runs_are_leftovers_of_their_table(lake: Lake, kind: str) -> None:
     table = lake.ensure(PLAYS)
     refs.create_branch(table, f"{kind}a", refs.head(table))
-    assert [(one.dataset, one.branch) for one in leftovers(lake)] == [(PLAYS, f"{kind}a")]
+    assert [(leftover.dataset, leftover.branch) for leftover in leftovers(lake)] == [(PLAYS, f"{kind}a")]
 
 
 def test_a_branch_that_moved_since_it_was_looked_at_is_not_cleaned(lake: Lake) -> None:
     table = lake.ensure(RAW)
     refs.create_branch(table, f"{names.LANDING}a", refs.head(table))
-    [found] = leftovers(lake)
-    lake.table(RAW).append(arrow(table, [raw_play(D1)]), branch=found.branch)
+    [leftover] = leftovers(lake)
+    lake.table(RAW).append(arrow(table, [raw_play(D1)]), branch=leftover.branch)
     with pytest.raises(CommitConflictError):
-        clean(lake, found)
-    assert branches(lake, RAW) == {found.branch}
+        clean(lake, leftover)
+    assert branches(lake, RAW) == {leftover.branch}
 
 
 def test_the_nightly_expiry_drops_them_first_so_they_hold_nothing(lake: Lake) -> None:
@@ -136,9 +136,9 @@ def rows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     monkeypatch.setattr(doctor, "load_settings", lambda: lake.settings)
     now = after(timedelta(days=3))
     monkeypatch.setattr("matinee.table.registers.stamp", lambda: now)
-    found = CliRunner().invoke(doctor.doctor, ["--output", "json"])
-    assert found.exit_code == 0
-    return [row for row in json.loads(found.stdout) if row["check"] == "branches"]
+    answer = CliRunner().invoke(doctor.doctor, ["--output", "json"])
+    assert answer.exit_code == 0
+    return [row for row in json.loads(answer.stdout) if row["check"] == "branches"]
 
 
 def test_doctor_says_what_holds_expiry_since_when_and_warns(rows: list[dict[str, str]]) -> None:
@@ -155,9 +155,9 @@ def test_doctor_does_not_warn_of_what_an_audit_refused(rows: list[dict[str, str]
 
 
 def test_doctor_says_so_in_text(lake: Lake, rows: list[dict[str, str]]) -> None:
-    found = CliRunner().invoke(doctor.doctor, [])
-    assert "warning" in found.stdout
-    assert rows[-1]["since"][:10] in found.stdout
+    answer = CliRunner().invoke(doctor.doctor, [])
+    assert "warning" in answer.stdout
+    assert rows[-1]["since"][:10] in answer.stdout
 
 
 def test_doctor_names_a_landing_whose_other_rows_never_came(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_doctor_names_a_landing_whose_other_rows_never_came(lake: Lake, monkeypa
         pass
     monkeypatch.setattr(doctor, "CHECKS", {})
     monkeypatch.setattr(doctor, "load_settings", lambda: lake.settings)
-    found = CliRunner().invoke(doctor.doctor, ["--output", "json"])
-    [row] = [row for row in json.loads(found.stdout) if row["check"] == "landings"]
+    answer = CliRunner().invoke(doctor.doctor, ["--output", "json"])
+    [row] = [row for row in json.loads(answer.stdout) if row["check"] == "landings"]
     assert (row["state"], row["since"]) == ("warning", begun.isoformat(timespec="seconds"))
     assert row["detail"] == "/in/plays.jsonl: its bad rows are in raw.quarantine, its good ones not in raw.plays"

@@ -1,6 +1,6 @@
-"""A pin and a drop of the days that it pins, in every order of their steps: what is held is whole, or nothing is held.
+"""A pin and a drop of the pinned days, in every order of their steps: a set is held completely or not at all.
 
-Each runs in a thread of its own, and they take turns at the points between two of their steps.
+The pin and the drop run in a thread each and take turns at the points between two of their steps.
 """
 
 import shutil
@@ -28,7 +28,7 @@ from matinee.table.catalog import Lake
 
 RAW, PLAYS = "raw.plays", "core.plays"
 UNTIL = date(2099, 1, 1)
-#: The clock of an upkeep that takes at once what the drop leaves: a pin may have stood still for as long.
+#: The clock of an upkeep that expires at once what the drop leaves: a pin may have paused for as long.
 MUCH_LATER = datetime(2090, 1, 1, tzinfo=UTC)
 #: The points between two steps at which the other may go on.
 PIN_POINTS = ("pin.after_heads", "pin.after_record")
@@ -37,7 +37,7 @@ PIN, DROP = len(PIN_POINTS) + 1, len(DROP_POINTS) + 1
 
 
 def orders() -> Iterator[object]:
-    """Every order; those in which the pin begins between the look of a drop and its commit are tried each time."""
+    """Yield every order; orders in which the pin begins between the look and the commit of a drop are not slow."""
     for places in combinations(range(PIN + DROP), PIN):
         order = ["pin" if number in places else "drop" for number in range(PIN + DROP)]
         marks = [] if order[:2] == ["drop", "pin"] else [pytest.mark.slow]
@@ -46,13 +46,13 @@ def orders() -> Iterator[object]:
 
 @dataclass
 class Turns:
-    """Which thread goes next; it goes on to its next point."""
+    """The order of the turns; in its turn a thread goes on to its next point."""
 
     order: list[str]
     moved: threading.Condition = field(default_factory=threading.Condition)
 
     def wait(self) -> None:
-        """Wait for the turn of this thread; where no other is in the order any more it has it."""
+        """Wait for the turn of this thread, or for the end of the order."""
         name = threading.current_thread().name
         with self.moved:
             assert self.moved.wait_for(lambda: not self.order or self.order[0] == name, timeout=60)
@@ -66,7 +66,7 @@ class Turns:
             self.wait()
 
     def end(self) -> None:
-        """Leave the order to the other: a thread that failed or had nothing to do has not reached all its points."""
+        """Leave the order: a thread that failed or had nothing to do has not reached all its points."""
         name = threading.current_thread().name
         with self.moved:
             self.order = [other for other in self.order if other != name]
@@ -86,7 +86,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
         drop_branches(lake.table(PLAYS), run)
     recover(lake, PLAYS)
     shutil.copytree(folder / "home", folder / "kept")
-    known = {one.dataset: one for one in lake.registry.all()}
+    known = {contract.dataset: contract for contract in lake.registry.all()}
     kept = Registry(known | {PLAYS: replace(known[PLAYS], keep=timedelta(days=2))})
     return replace(lake, registry=kept), folder / "kept"
 
@@ -102,7 +102,7 @@ def lake(begun: tuple[Lake, Path]) -> Lake:
 
 @pytest.fixture(params=orders())
 def met(lake: Lake, request: pytest.FixtureRequest) -> tuple[PinnedSet | Exception, Drop]:
-    """What became of a pin and of a drop that met; `p` and `d` say whose turn it was."""
+    """The results of a pin and of a drop that met; in the id `p` and `d` say whose turn it was."""
     work: dict[str, Callable[[], object]] = {
         "pin": lambda: pinning.pin(lake, [PLAYS], UNTIL, "model 7", "me", datetime.now(UTC)),
         "drop": lambda: _upkeep(lake),
@@ -150,9 +150,9 @@ def _after(turns: Turns, point: str, step: Callable[..., object]) -> Callable[..
     return stepped
 
 
-def rows(lake: Lake, one: PinnedSet) -> list[str]:
-    found = lake.table(PLAYS).scan(snapshot_id=one.snapshots[PLAYS]).to_arrow()
-    return sorted(found["play_id"].to_pylist())
+def rows(lake: Lake, pinned_set: PinnedSet) -> list[str]:
+    scanned = lake.table(PLAYS).scan(snapshot_id=pinned_set.snapshots[PLAYS]).to_arrow()
+    return sorted(scanned["play_id"].to_pylist())
 
 
 def test_a_pin_that_meets_a_drop_is_whole_or_one_is_told_of_the_other(
@@ -165,7 +165,7 @@ def test_a_pin_that_meets_a_drop_is_whole_or_one_is_told_of_the_other(
         return
     assert isinstance(pinned, PinnedSet), pinned
     if not dropped.days:
-        assert [one.who for one in dropped.needed] == [f"the pinned set {pinned.pin_id} of me (model 7)"]
+        assert [need.who for need in dropped.needed] == [f"the pinned set {pinned.pin_id} of me (model 7)"]
     is_of_what_was_left = bool(dropped.days) and pinned.snapshots[PLAYS] == refs.head(lake.table(PLAYS))
     _upkeep(lake)
     assert (held(lake), missing(lake, pinned)) == ([pinned], [])

@@ -47,34 +47,34 @@ def held_set(lake: Lake, *datasets: str, until: date = UNTIL, why: str = "model 
 
 
 def test_what_is_pinned_stays_readable_whatever_expires(lake: Lake) -> None:
-    one = held_set(lake)
+    pinned = held_set(lake)
     publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "newer")], generation=2))
     expire(lake, plan_expiry(lake, PLAYS, MUCH_LATER))
     table = lake.table(PLAYS)
-    assert refs.reference(table, one.tag) == one.snapshots[PLAYS]
-    assert table.scan(snapshot_id=one.snapshots[PLAYS]).to_arrow()["play_id"].to_pylist() == ["p1"]
+    assert refs.reference(table, pinned.tag) == pinned.snapshots[PLAYS]
+    assert table.scan(snapshot_id=pinned.snapshots[PLAYS]).to_arrow()["play_id"].to_pylist() == ["p1"]
 
 
 def test_a_set_ends_once_its_last_day_is_over_by_the_clock_of_the_upkeep(lake: Lake) -> None:
-    one = held_set(lake)
-    assert end_overdue(lake, one.ends - timedelta(seconds=1)) == []
-    assert (held(lake), missing(lake, one)) == ([one], [])
-    assert end_overdue(lake, one.ends) == [one]
-    assert (held(lake), missing(lake, one)) == ([], [PLAYS, ATTRIBUTIONS])
+    pinned = held_set(lake)
+    assert end_overdue(lake, pinned.ends - timedelta(seconds=1)) == []
+    assert (held(lake), missing(lake, pinned)) == ([pinned], [])
+    assert end_overdue(lake, pinned.ends) == [pinned]
+    assert (held(lake), missing(lake, pinned)) == ([], [PLAYS, ATTRIBUTIONS])
 
 
 def test_the_same_call_again_changes_nothing(lake: Lake) -> None:
     assert held_set(lake) == held_set(lake)
     other = held_set(lake, why="model 8")
-    assert [one.pin_id for one in held(lake)] == [f"{other.since:%Y%m%d}_1", f"{other.since:%Y%m%d}_2"]
+    assert [pinned.pin_id for pinned in held(lake)] == [f"{other.since:%Y%m%d}_1", f"{other.since:%Y%m%d}_2"]
 
 
 def test_a_set_is_ended_by_hand(lake: Lake) -> None:
-    one = held_set(lake)
-    end(lake, one.pin_id)
-    assert (held(lake), missing(lake, one)) == ([], [PLAYS, ATTRIBUTIONS])
+    pinned = held_set(lake)
+    end(lake, pinned.pin_id)
+    assert (held(lake), missing(lake, pinned)) == ([], [PLAYS, ATTRIBUTIONS])
     with pytest.raises(UsageError, match=r"No pinned set .* is held"):
-        end(lake, one.pin_id)
+        end(lake, pinned.pin_id)
 
 
 @pytest.mark.parametrize(

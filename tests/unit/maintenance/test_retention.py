@@ -1,4 +1,4 @@
-"""Retention: nothing goes that a retained publication, an open branch or an unread consumer needs."""
+"""Retention: nothing expires that a publication or a branch needs, or a consumer has yet to read."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def commit(lake: Lake, *names: str) -> list[int]:
-    """Commit a play of its own to `main` for each name; return the snapshots."""
+    """Commit one play to `main` for each name; return the snapshots."""
     made = []
     for name in names:
         table = lake.ensure(PLAYS)
@@ -54,13 +54,13 @@ def write_run(lake: Lake, dataset: str, **values: object) -> Run:
 
 
 def expired(lake: Lake, dataset: str = PLAYS, now: datetime = MUCH_LATER) -> Table:
-    """Expire what goes at a time; return the table."""
+    """Expire what may go at a time; return the table."""
     expire(lake, plan_expiry(lake, dataset, now))
     return lake.table(dataset)
 
 
 def kept(table: Table, *snapshot_ids: int) -> list[bool]:
-    return [table.metadata.snapshot_by_id(one) is not None for one in snapshot_ids]
+    return [table.metadata.snapshot_by_id(snapshot_id) is not None for snapshot_id in snapshot_ids]
 
 
 def moment(table: Table, snapshot_id: int) -> datetime:
@@ -90,7 +90,7 @@ def test_a_run_that_is_not_judged_yet_can_still_be_replayed_from_its_base(lake: 
     assert published.replayed
 
 
-def test_a_branch_that_has_nothing_written_yet_keeps_what_it_came_from_and_what_followed(lake: Lake) -> None:
+def test_a_branch_without_a_commit_keeps_its_base_and_what_followed(lake: Lake) -> None:
     [base] = commit(lake, "a")
     refs.create_branch(lake.table(PLAYS), "audit_core_plays_20260301_r1", base)
     later, head = commit(lake, "b", "c")
@@ -124,7 +124,7 @@ def test_what_a_run_that_is_not_judged_yet_has_read_is_kept(lake: Lake) -> None:
     assert kept(expired(lake), before, read) == [False, True]
 
 
-def test_what_a_retained_publication_downstream_has_read_is_kept_as_long_as_it_is(lake: Lake) -> None:
+def test_what_a_retained_publication_has_read_is_kept_as_long_as_it_is(lake: Lake) -> None:
     [read] = commit(lake, "a")
     pins = (pin(lake, PLAYS, {D1: 1}),)
     commit(lake, "b")
@@ -147,8 +147,8 @@ def test_of_a_days_publications_the_last_three_are_retained(lake: Lake) -> None:
         run = prepare(lake, PLAYS, D1, [], attempt=attempt)
         if attempt != "five":
             move_to_main(lake, run, lambda _: ())
-    found = {one.publication_id.rpartition("_")[2] for one in retained(lake, PLAYS, PLANNED)}
-    assert found == {"two", "three", "four", "five"}
+    attempts = {publication.publication_id.rpartition("_")[2] for publication in retained(lake, PLAYS, PLANNED)}
+    assert attempts == {"two", "three", "four", "five"}
 
 
 def test_a_tag_that_is_no_publications_own_is_kept(lake: Lake) -> None:
@@ -238,7 +238,7 @@ def test_a_branch_that_is_made_while_its_snapshot_is_to_go_keeps_it(
     assert kept(table, old, older, head) == [True, False, True]
 
 
-def test_the_quarantine_knows_a_landing_until_the_files_other_rows_have_landed(lake: Lake) -> None:
+def test_the_quarantine_keeps_a_landing_until_its_other_rows_have_landed(lake: Lake) -> None:
     landing = Landing("raw.plays", "f", "ab" * 32, 2, 1, 1, {}, PLANNED, landing_seq=1)
     table = lake.ensure(QUARANTINE)
     first = refs.head(table)
@@ -254,7 +254,7 @@ def test_the_quarantine_knows_a_landing_until_the_files_other_rows_have_landed(l
     assert kept(expired(lake, QUARANTINE), begun) == [False]
 
 
-def test_a_landing_whose_file_never_comes_again_holds_no_later_snapshot_and_is_still_known(lake: Lake) -> None:
+def test_a_landing_whose_file_never_comes_again_holds_its_snapshot_alone(lake: Lake) -> None:
     landing = Landing("raw.plays", "f", "ab" * 32, 2, 1, 1, {}, PLANNED, landing_seq=1)
     made = []
     for summary in (landing.to_summary(), {LANDING_SEQ: "2"}, {LANDING_SEQ: "3"}, {LANDING_SEQ: "4"}):
@@ -263,4 +263,4 @@ def test_a_landing_whose_file_never_comes_again_holds_no_later_snapshot_and_is_s
         made.append(refs.head(lake.table(QUARANTINE)))
     assert kept(expired(lake, QUARANTINE), *made) == [True, False, False, True]
     assert kept(expired(lake, QUARANTINE), *made) == [True, False, False, True]
-    assert [one.snapshot_id for one in unfinished(lake)] == made[:1]
+    assert [known.snapshot_id for known in unfinished(lake)] == made[:1]

@@ -1,4 +1,4 @@
-"""Retirement: what nobody reads goes for good, with its live table; what somebody reads stays."""
+"""Retirement: a dataset that nobody reads goes for good, with its live table; a dataset with a reader stays."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ from matinee.landing.ingest import close_through, ingest
 from matinee.ledger import pins
 from matinee.ledger.ledger import history
 from matinee.ledger.pinned_sets import hold
-from matinee.live.catch_up import bring_up
+from matinee.live.catch_up import update_live
 from matinee.live.topics import topics
 from matinee.maintenance import backup as backups
 from matinee.maintenance.restoration import restore
@@ -77,17 +77,17 @@ def folder_of(lake: Lake, dataset: str) -> Path:
 
 
 def who(lake: Lake, dataset: str) -> list[str]:
-    return [one.who for one in readers(lake, dataset, NOW)]
+    return [reader.who for reader in readers(lake, dataset, NOW)]
 
 
-def test_a_dataset_that_nobody_reads_goes_with_its_live_table_and_their_files(lake: Lake) -> None:
+def test_a_dataset_that_nobody_reads_goes_with_its_live_table_and_files(lake: Lake) -> None:
     publish(lake, OUTCOMES)
     lake.ensure(LIVE)
     done = retire(lake, OUTCOMES, "replaced", "me")
     assert done.tables == (LIVE, OUTCOMES)
     assert [lake.exists(name) or folder_of(lake, name).exists() for name in (LIVE, OUTCOMES)] == [False, False]
-    found = retirements(lake)
-    assert {(one.dataset, one.state, one.why, one.holder) for one in found.values()} == {
+    records = retirements(lake)
+    assert {(record.dataset, record.state, record.why, record.holder) for record in records.values()} == {
         (LIVE, "DONE", "replaced", "me"),
         (OUTCOMES, "DONE", "replaced", "me"),
     }
@@ -154,7 +154,7 @@ def test_who_comes_after_the_record_is_met_before_a_table_goes(lake: Lake, monke
 
 def test_files_of_a_retired_dataset_are_refused_and_not_passed_over(lake: Lake, tmp_path: Path) -> None:
     file = land(lake, tmp_path)
-    alone = {name: one for name, one in lake.registry.contracts.items() if name != SEARCHES}
+    alone = {name: contract for name, contract in lake.registry.contracts.items() if name != SEARCHES}
     retire(replace(lake, registry=Registry(alone)), RAW, "replaced", "ben")
     with pytest.raises(RetiredError, match=r"raw\.searches was retired by ben on .* \(replaced\)"):
         ingest(lake.settings, None, [file], NOW)
@@ -165,7 +165,7 @@ def test_files_of_a_retired_dataset_are_refused_and_not_passed_over(lake: Lake, 
 
 def retired(lake: Lake, dataset: str, *left_out: str) -> None:
     """Retire a dataset whose readers are left out of the registry: its contract stays declared."""
-    alone = {name: one for name, one in lake.registry.contracts.items() if name not in left_out}
+    alone = {name: contract for name, contract in lake.registry.contracts.items() if name not in left_out}
     retire(replace(lake, registry=Registry(alone)), dataset, "replaced", "ben")
 
 
@@ -180,16 +180,16 @@ def test_files_of_a_retired_dataset_do_not_keep_others_from_landing(lake: Lake, 
     ) as told:
         ingest(lake.settings, None, [tmp_path / "*.jsonl"], NOW)
     assert told.value.facts == {"files": RAW}
-    landed = {one["dataset"] for one in read_rows(lake, LANDINGS)}
+    landed = {row["dataset"] for row in read_rows(lake, LANDINGS)}
     assert landed == {RAW, "raw.impressions", "raw.plays"}
 
 
-def test_days_of_the_other_datasets_are_closed_while_a_retired_one_is_declared(lake: Lake, tmp_path: Path) -> None:
+def test_days_are_closed_though_the_contract_of_a_retired_dataset_is_left(lake: Lake, tmp_path: Path) -> None:
     land(lake, tmp_path)
     land_days(lake, D1)
     retired(lake, RAW, SEARCHES)
     closed = close_through(lake.settings, None, D2, NOW)
-    assert {one.dataset for one in closed} == {"raw.impressions", "raw.plays"}
+    assert {manifest.dataset for manifest in closed} == {"raw.impressions", "raw.plays"}
 
 
 def test_the_stream_passes_over_what_was_retired(lake: Lake) -> None:
@@ -198,7 +198,7 @@ def test_the_stream_passes_over_what_was_retired(lake: Lake) -> None:
         lake.ensure(dataset)
     assert "plays" in topics(lake)
     retired(lake, OUTCOMES)
-    assert bring_up(lake, None) == 0  # type: ignore[arg-type] - no group is left
+    assert update_live(lake, None) == 0  # type: ignore[arg-type] - no group is left
     retired(lake, "raw.plays", "core.plays", "core.play_attributions", "core.play_attributions_live")
     assert set(topics(lake)) == {"impressions", "web.searches"}
 
@@ -231,7 +231,7 @@ def test_a_backup_from_before_does_not_bring_it_back(lake: Lake, tmp_path: Path)
     retire(lake, OUTCOMES, "replaced", "me")
     for file in lake.settings.home.glob("catalog.db*"):
         file.unlink()
-    restored = {one.dataset for one in restore(Lake.open_any(lake.settings), backup)}
+    restored = {table.dataset for table in restore(Lake.open_any(lake.settings), backup)}
     assert RETIREMENTS in restored
     assert OUTCOMES not in restored
     assert retirements(Lake.open(lake.settings))[OUTCOMES].is_done

@@ -1,4 +1,4 @@
-"""The simulated month: ours calls a person for what is lost and for nothing else, and repairs for less."""
+"""The simulated month: our policy calls a person only for lost rows, and its repairs cost less."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -42,27 +42,27 @@ def called(board: Board) -> list[tuple[str, int]]:
 def test_the_same_seed_is_the_same_month(feeds: Sequence[Feed], month: list[Look], scores: dict[str, Score]) -> None:
     again = simulate(SEED)
     assert all(
-        np.array_equal(one.uploads.arrived, other.uploads.arrived) for one, other in zip(feeds, again, strict=True)
+        np.array_equal(feed.uploads.arrived, other.uploads.arrived) for feed, other in zip(feeds, again, strict=True)
     )
     assert not np.array_equal(simulate(SEED + 1)[1].expected, feeds[1].expected)
     assert run(Ours(), feeds, month).end() == scores["ours"]
 
 
-def test_ours_calls_a_person_for_the_day_that_lost_rows_and_for_nothing_else(
+def test_ours_calls_a_person_only_for_the_day_that_lost_rows(
     boards: dict[str, Board], scores: dict[str, Score]
 ) -> None:
     assert called(boards["ours"]) == [("impression", LOST_DAY)]
     assert (scores["ours"].loss_found_hours or 0) <= 6
 
 
-def test_without_listening_for_silence_the_outage_would_be_taken_for_a_loss(
+def test_without_the_check_for_silence_the_outage_counts_as_a_loss(
     feeds: Sequence[Feed], month: list[Look], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policies, "silence", lambda *_: timedelta(0))
     assert ("impression", OUTAGE_DAY) in called(run(Ours(), feeds, month))
 
 
-def test_the_others_call_for_days_that_are_late_only_or_never_find_the_loss(scores: dict[str, Score]) -> None:
+def test_the_others_call_for_late_days_or_never_find_the_loss(scores: dict[str, Score]) -> None:
     assert scores["threshold"].false_calls > 0
     assert (scores["nightly"].right_calls, scores["nightly"].loss_found_hours) == (0, None)
 

@@ -1,4 +1,4 @@
-"""When a live day is compared with its publication: both are mature, and the stream has read what the batch did."""
+"""A live day is compared with its publication once both are mature and the stream has read what the batch read."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -23,18 +23,18 @@ from matinee.table.commits import commit_nothing
 
 OUTCOMES, PLAYS = "core.impression_plays", "core.plays"
 READ = {"raw.impressions": 0, "raw.plays": 2}
-#: The window of the day's last impression has closed.
+#: When the window of the day's last impression has closed.
 MATURE = end_of(D1) + timedelta(hours=24)
 US = timedelta(microseconds=1)
 
 
 class ComparedError(Exception):
-    """The rows are looked at: nothing kept the day from that."""
+    """Raised where the rows would be compared: no check before refused the day."""
 
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake whose batch has read two landings of plays; its rows are compared by nobody."""
+    """A lake whose batch has read two landings of plays; comparing its rows only raises `ComparedError`."""
 
     def looked_at(*_: object) -> None:
         raise ComparedError
@@ -109,7 +109,7 @@ def test_a_day_that_is_not_valid_is_not_compared(lake: Lake) -> None:
     newest = history(lake, OUTCOMES).newest(D1)
     assert newest is not None
     withdraw(lake, newest, "doubled starts")
-    assert refused(lake, "is not valid, so there is nothing to hold the live table against")
+    assert refused(lake, "is not valid, so there is nothing to compare the live table with")
 
 
 def test_without_a_live_table_nothing_is_compared(lake: Lake) -> None:

@@ -1,4 +1,4 @@
-"""The branch of a run: each attempt has a name of its own, and what a dead one left is not taken for it."""
+"""The branch of a run: each attempt has its own name, and what a dead attempt left is not used."""
 
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ def made(lake: Lake, attempt: str | None = None, experiment: str | None = None) 
 
 
 def names_of(*branches: Branch) -> list[str]:
-    return [one.publication_id.rpartition("20260301_")[2] for one in branches]
+    return [branch.publication_id.rpartition("20260301_")[2] for branch in branches]
 
 
 def publish(lake: Lake, attempt: str) -> None:
@@ -45,7 +45,7 @@ def test_attempts_without_a_name_are_numbered_past_live_ones(lake: Lake) -> None
 
 def test_a_number_that_the_ledger_knows_is_not_taken_again(lake: Lake) -> None:
     run = prepare(lake, PLAYS, D1, [core_play(D1)], attempt="1")
-    record(lake, [abandoned(one, "an audit failed") for one in history(lake, PLAYS).all()])
+    record(lake, [abandoned(publication, "an audit failed") for publication in history(lake, PLAYS).all()])
     drop_branches(lake.table(PLAYS), run)
     assert names_of(made(lake)) == ["2"]
 

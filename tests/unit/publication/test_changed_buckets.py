@@ -1,4 +1,4 @@
-"""Which buckets a heal derives anew where an input holds other rows under the same generation."""
+"""Which buckets a heal derives where an input holds other rows under the same generation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,19 +49,19 @@ def after(lake: Lake, monkeypatch: pytest.MonkeyPatch, stamps: Mapping[int | Non
     return module.changed_buckets(lake, Validity(lake), contract, newest, pinned(lake, stamps))
 
 
-def test_only_the_cells_with_another_stamp_are_derived_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_cells_with_another_stamp_are_derived(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert after(lake, monkeypatch, STAMPS | {1: "other"}) == (1,)
 
 
-def test_nothing_is_derived_anew_where_the_stamps_are_the_same(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_derived_where_the_stamps_are_the_same(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert after(lake, monkeypatch, STAMPS) == ()
 
 
-def test_nothing_is_derived_anew_where_no_stamp_is_known(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_derived_where_no_stamp_is_known(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert after(lake, monkeypatch, {}) == ()
 
 
-def test_the_whole_day_is_derived_anew_where_the_cells_of_what_was_read_are_not_known(
+def test_the_whole_day_is_derived_where_the_cells_read_are_not_known(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(lake, PLAYS, STAMPS)
@@ -73,7 +73,7 @@ def test_the_whole_day_is_derived_anew_where_the_cells_of_what_was_read_are_not_
     assert module.changed_buckets(lake, Validity(lake), contract, newest, pinned(lake, STAMPS)) is None
 
 
-def test_a_cell_that_changed_before_the_next_generation_is_derived_anew_too(
+def test_a_cell_that_changed_before_the_next_generation_is_derived_too(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matured, restated = STAMPS | {1: "matured"}, STAMPS | {1: "matured", 2: "restated"}

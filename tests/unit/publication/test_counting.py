@@ -24,8 +24,8 @@ def lake(tmp_path: Path) -> Lake:
 
 def counted(lake: Lake, run: Run) -> dict[str, tuple[int, int, int]]:
     """What a run read, wrote and dropped as duplicates, by day."""
-    found = rows_by_day(lake, run, refs.head(lake.table(run.dataset), run.branch))
-    return {str(day): (rows.read, rows.out, rows.duplicate) for day, rows in found.items()}
+    by_day = rows_by_day(lake, run, refs.head(lake.table(run.dataset), run.branch))
+    return {str(day): (rows.read, rows.out, rows.duplicate) for day, rows in by_day.items()}
 
 
 def plays(lake: Lake, read: int, written: int) -> Run:
@@ -86,6 +86,6 @@ def test_what_its_input_got_after_the_pin_is_not_counted_as_read(lake: Lake) -> 
 
 
 def test_the_total_is_the_sum_of_each_number() -> None:
-    one = Rows.model_validate({"in": 9, "out": 6, "quarantined": 1, "duplicate": 2})
+    first = Rows.model_validate({"in": 9, "out": 6, "quarantined": 1, "duplicate": 2})
     other = Rows.model_validate({"in": 90, "out": 60, "quarantined": 10, "duplicate": 20})
-    assert total([one, other]) == Rows.model_validate({"in": 99, "out": 66, "quarantined": 11, "duplicate": 22})
+    assert total([first, other]) == Rows.model_validate({"in": 99, "out": 66, "quarantined": 11, "duplicate": 22})

@@ -1,4 +1,4 @@
-"""What is derived cell by cell: only what is known to stay within its cell."""
+"""A dataset is derived cell by cell only where its rows are known to stay within their cell."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -21,7 +21,7 @@ BY_DAY = PartitionField("event_day", "identity")
 
 
 def cells(contract: Contract, *others: Contract) -> list[Cell]:
-    changed = {one.dataset: one for one in (*others, contract)}
+    changed = {declared.dataset: declared for declared in (*others, contract)}
     return own_cells(Registry({**SHIPPED.contracts, **changed}), contract, D1, D2)
 
 
@@ -53,14 +53,14 @@ def test_an_output_with_more_partitions_than_cells_is_written_at_once() -> None:
 def test_landed_rows_of_most_buckets_are_not_looked_for() -> None:
     heal = partial(Run, "id", "core.plays", "k", D1, D1, 1, (), "1.0.0", "test", datetime(2026, 3, 5, tzinfo=UTC))
     plays = SHIPPED.get("core.plays")
-    found = {count: few_buckets(plays, heal(buckets=tuple(range(count)))) for count in (0, 1, 3, 4, 8)}
-    assert found == {0: True, 1: True, 3: True, 4: False, 8: False}
+    are_few = {count: few_buckets(plays, heal(buckets=tuple(range(count)))) for count in (0, 1, 3, 4, 8)}
+    assert are_few == {0: True, 1: True, 3: True, 4: False, 8: False}
     assert not few_buckets(plays, heal())
     assert not few_buckets(LABELS, heal(buckets=(1,)))
 
 
 def test_inputs_of_which_days_are_in_other_buckets_are_read_at_once() -> None:
-    pins = [InputPin(one.dataset, 1, 1, None, {D1: 1}, buckets=8) for one in LABELS.inputs]
+    pins = [InputPin(spec.dataset, 1, 1, None, {D1: 1}, buckets=8) for spec in LABELS.inputs]
     assert reads_own_buckets(SHIPPED, LABELS, pins)
     assert not reads_own_buckets(SHIPPED, LABELS, [pins[0], replace(pins[1], buckets=16)])
     assert not reads_own_buckets(SHIPPED, LABELS, [pins[0], replace(pins[1], buckets=None)])

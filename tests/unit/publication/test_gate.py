@@ -1,4 +1,4 @@
-"""Rows that repeat others are known once a day was derived: those beyond the usual share make no day complete."""
+"""Repeated rows are known once a day was derived; repeats beyond the usual share make no day complete."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -58,8 +58,8 @@ def publish(lake: Lake, distinct: int, repeats: int, *, day: date) -> None:
 
 
 def reason(lake: Lake, day: date = D1) -> str:
-    found = Validity(lake).status(RAW, day).reason
-    return found.detail if found else ""
+    cause = Validity(lake).status(RAW, day).reason
+    return cause.detail if cause else ""
 
 
 def test_a_day_that_was_delivered_twice_is_short_and_its_branch_goes(lake: Lake) -> None:

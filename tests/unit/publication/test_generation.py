@@ -1,4 +1,4 @@
-"""Generations: a day's rises where it is made of other input than it had, and by nothing else."""
+"""Generations: the generation of a day rises only where the day is made from other input than before."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -77,7 +77,7 @@ def test_a_day_that_this_one_does_not_read_keeps_it() -> None:
     assert next_generation(run({D0: 2, D1: 1, D2: 1}), before=with_other) == 4
 
 
-def test_a_heal_that_changes_no_row_keeps_it_and_one_that_changes_some_does_not() -> None:
+def test_a_heal_keeps_it_only_where_it_changes_no_row() -> None:
     assert next_generation(run({D1: 2, D2: 1}), rewritten=()) == 4
     assert next_generation(run({D1: 2, D2: 1}), rewritten=(3,)) == 5
 

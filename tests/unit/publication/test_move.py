@@ -39,7 +39,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def nothing_to_audit(_: int) -> tuple[Verdict, ...]:
-    """Audits that look across days: none here."""
+    """Return no verdicts: no audit looks across days here."""
     return ()
 
 
@@ -50,9 +50,9 @@ def publish(lake: Lake, run: Run) -> None:
 
 
 def newest(lake: Lake, dataset: str, day: object) -> Publication:
-    found = history(lake, dataset).newest(day)  # type: ignore[arg-type]
-    assert found is not None
-    return found
+    publication = history(lake, dataset).newest(day)  # type: ignore[arg-type]
+    assert publication is not None
+    return publication
 
 
 def test_a_change_reaches_main_by_moving_the_pointer(lake: Lake) -> None:
@@ -85,7 +85,7 @@ def test_a_change_is_replayed_where_main_moved_in_another_day(lake: Lake) -> Non
     assert audited_again == [published.snapshot_id]
 
 
-def test_a_heal_is_refused_where_something_unknown_changed_another_bucket_of_its_day(lake: Lake) -> None:
+def test_a_heal_is_refused_after_an_unknown_change_of_another_bucket(lake: Lake) -> None:
     publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "a"), core_play(D1, "b", profile_bucket=1)]))
     healed = prepare(lake, PLAYS, D1, [core_play(D1, "healed")], buckets=(0,))
     table = lake.table(PLAYS)
@@ -136,7 +136,7 @@ def test_only_what_was_audited_is_published_whoever_writes_to_the_branch(lake: L
     assert ids(lake, PLAYS, "play_id") == []
 
 
-def test_a_branch_that_another_process_writes_to_between_two_tries_is_not_published(
+def test_a_branch_that_is_written_between_two_tries_is_not_published(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, swap = prepare(lake, PLAYS, D1, [core_play(D1, "audited")]), refs.publish_snapshot
@@ -152,14 +152,14 @@ def test_a_branch_that_another_process_writes_to_between_two_tries_is_not_publis
     assert ids(lake, PLAYS, "play_id") == []
 
 
-def test_a_publication_of_the_same_day_is_in_the_way_even_if_it_changed_no_row(lake: Lake) -> None:
+def test_a_publication_of_the_same_day_conflicts_even_if_it_changed_no_row(lake: Lake) -> None:
     ours, theirs = prepare(lake, PLAYS, D1, []), prepare(lake, PLAYS, D1, [])
     publish(lake, theirs)
     with pytest.raises(StaleInputsError, match=theirs.publication_id):
         move_to_main(lake, ours, nothing_to_audit)
 
 
-def test_a_run_that_read_older_inputs_than_what_it_would_replace_is_refused(lake: Lake) -> None:
+def test_a_run_that_read_older_inputs_than_the_published_day_is_refused(lake: Lake) -> None:
     land(lake, "raw.plays", [raw_play(D1)])
     old = pin(lake, "raw.plays", {D1: 1})
     land(lake, "raw.plays", [raw_play(D1, "p2")], seq=2)
@@ -169,7 +169,7 @@ def test_a_run_that_read_older_inputs_than_what_it_would_replace_is_refused(lake
         move_to_main(lake, prepare(lake, PLAYS, D1, [core_play(D1)], pins=(old,)), nothing_to_audit)
 
 
-def test_main_that_moves_between_look_and_commit_is_seen_and_the_change_replayed(
+def test_a_change_is_replayed_where_main_moves_between_look_and_commit(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from matinee.publication import move as module

@@ -1,4 +1,4 @@
-"""Publishing where days were withdrawn, or `main` was set back: what a run began with is not undone by it."""
+"""Publishing after a withdrawal, or after `main` was set back: a run does not undo what came after it began."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_what_was_published_and_set_back_is_not_published_by_a_retry(lake: Lake)
         move_to_main(lake, ours, nothing_to_audit)
 
 
-def test_a_withdrawal_that_only_the_ledger_has_is_not_undone_by_a_restatement(lake: Lake) -> None:
+def test_a_restatement_does_not_undo_a_withdrawal_that_only_the_ledger_has(lake: Lake) -> None:
     publish(lake, prepare(lake, PLAYS, D1, [core_play(D1, "old")], generation=1))
     ours = prepare(lake, PLAYS, D1, [core_play(D1, "new")], generation=2)
     old = newest(lake, PLAYS, D1)

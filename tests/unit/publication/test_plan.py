@@ -39,7 +39,7 @@ def publish(lake: Lake, generation: int) -> None:
 
 
 def race(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """Publish the plays again between the look at their rows and the look at their generations, some times."""
+    """Publish the plays again between the look at their rows and the look at their generations, so many times."""
     raced: list[int] = []
 
     def look(lake: Lake) -> Validity:
@@ -51,7 +51,7 @@ def race(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(planning, "Validity", look)
 
 
-def test_an_input_that_is_published_while_a_run_is_planned_is_pinned_as_it_is_read(
+def test_an_input_published_during_planning_is_pinned_as_it_is_read(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     race(monkeypatch, 1)

@@ -1,4 +1,4 @@
-"""What no run is planned for: each refusal names its cause, and leaves no branch and no pin."""
+"""Refusals of planning: each refusal names its cause, and leaves no branch and no pin."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -100,7 +100,7 @@ def outcomes(lake: Lake, *read: object) -> None:
     publish(lake, OUTCOMES, D1, pins=(pin(lake, ATTRIBUTIONS, dict.fromkeys(read, 1)),))  # type: ignore[arg-type]
 
 
-def test_a_day_made_with_an_optional_day_that_is_not_valid_now_is_not_healed(lake: Lake) -> None:
+def test_a_day_made_with_an_optional_day_that_is_now_invalid_is_not_healed(lake: Lake) -> None:
     outcomes(lake, D1, D2)
     withdraw_newest(lake, ATTRIBUTIONS, D2)
     words = r"was made with core\.play_attributions 2026-03-02, which is not valid now"
@@ -121,7 +121,7 @@ def test_a_run_publishes_the_days_before_its_key_that_its_key_touches(lake: Lake
 
 
 @pytest.mark.parametrize("dataset", [OUTCOMES, ATTRIBUTIONS])
-def test_an_earlier_day_that_was_withdrawn_or_lacks_its_optional_part_stays(lake: Lake, dataset: str) -> None:
+def test_an_earlier_day_that_was_withdrawn_or_lacks_an_input_is_left_out(lake: Lake, dataset: str) -> None:
     outcomes(lake, D1, D2)
     withdraw_newest(lake, dataset, D1)
     assert plan(lake, RunRequest(OUTCOMES, D2, D2)).run.first_day == D2
@@ -130,5 +130,5 @@ def test_an_earlier_day_that_was_withdrawn_or_lacks_its_optional_part_stays(lake
 def test_labels_are_as_of_the_end_of_the_last_valid_day_that_is_read_ahead(lake: Lake) -> None:
     outcomes(lake)
     ends = {key: plan(lake, RunRequest(OUTCOMES, key, key)).run.as_of for key in (D1, D2)}
-    # The first day reads the second ahead, the second one a third that is not there.
+    # The first day reads the second ahead, the second reads a third, which is not there.
     assert {key: str(as_of)[:10] for key, as_of in ends.items()} == {D1: "2026-03-03", D2: "2026-03-03"}

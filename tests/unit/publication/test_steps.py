@@ -1,4 +1,4 @@
-"""Steps that begin where another ended: what is not there, or was judged, is told and changes nothing."""
+"""Steps that follow another step: where its output is missing or was judged, they say so and change nothing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def published(lake: Lake) -> Run:
 
 
 def states(lake: Lake, run: Run) -> set[State]:
-    return {one.state for one in history(lake, PLAYS).find(run.publication_id)}
+    return {publication.state for publication in history(lake, PLAYS).find(run.publication_id)}
 
 
 def references(lake: Lake) -> set[str]:
@@ -76,7 +76,7 @@ def test_what_was_never_prepared_is_not_published(lake: Lake) -> None:
 
 def test_what_was_abandoned_is_not_published(lake: Lake) -> None:
     run = prepared(lake)
-    record(lake, [abandoned(one, "an audit failed") for one in history(lake, PLAYS).all()])
+    record(lake, [abandoned(publication, "an audit failed") for publication in history(lake, PLAYS).all()])
     with pytest.raises(UsageError, match="was not prepared"):
         publish(lake.settings, PLAYS, run.publication_id)
     assert ids(lake, PLAYS, "play_id") == []

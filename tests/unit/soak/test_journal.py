@@ -1,4 +1,4 @@
-"""The soak's journals: what a worker came to is counted also where it was killed, and a running turn is known."""
+"""The soak's journals count what a worker did, even if it was killed, and tell whether a turn is running."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from matinee.errors import CommitConflictError, StaleInputsError
 
 
 class Loser:
-    """A worker that loses a race, gets over it, and then meets a publication in its way."""
+    """A worker that commits, handles a lost race, and then fails because a day has changed."""
 
     def turn(self, turn: Turn) -> None:
         turn.commits += 1
@@ -25,18 +25,18 @@ class Broken:
 
 
 def tally(journal: Journal) -> Tally:
-    found = Tally()
+    total = Tally()
     for line in journal.lines():
-        found.add(line)
-    return found
+        total.add(line)
+    return total
 
 
-def test_errors_are_counted_where_they_are_met_and_an_expected_one_only_ends_the_turn(tmp_path: Path) -> None:
+def test_errors_are_counted_and_an_expected_error_only_ends_the_turn(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "loser.jsonl")
     take(Loser(), journal)
-    found = tally(journal)
-    assert (found.turns, found.commits, found.conflicts, found.refusals) == (1, 1, 1, 1)
-    assert found.unfinished == {"StaleInputsError": 1}
+    total = tally(journal)
+    assert (total.turns, total.commits, total.conflicts, total.refusals) == (1, 1, 1, 1)
+    assert total.unfinished == {"StaleInputsError": 1}
     assert journal.lines()[-1]["trace"] is None
 
 

@@ -1,4 +1,4 @@
-"""The soak's reader finds what it is there to find: each way in which a broken protocol shows on `main`."""
+"""The soak's reader finds each kind of violation that a broken protocol leaves on `main`."""
 
 import json
 from collections.abc import Iterator
@@ -77,8 +77,8 @@ def publish(lake: Lake, run: Run) -> None:
     refs.publish_snapshot(table, refs.head(table, run.branch), expected=refs.head(table))
 
 
-def found(witness: Witness) -> set[tuple[str, str]]:
-    return {(one.invariant, one.dataset) for one in witness.look()}
+def violations(witness: Witness) -> set[tuple[str, str]]:
+    return {(violation.invariant, violation.dataset) for violation in witness.look()}
 
 
 @pytest.fixture
@@ -91,28 +91,28 @@ def witness(lake: Lake) -> Iterator[Witness]:
 
 def test_a_row_that_is_there_twice_is_doubled(lake: Lake, witness: Witness) -> None:
     publish(lake, ready(lake, D1, [core_play(D1), core_play(D1)]))
-    assert found(witness) == {("doubled", PLAYS)}
+    assert violations(witness) == {("doubled", PLAYS)}
 
 
 def test_a_row_that_its_publication_had_read_and_has_not_is_lost(lake: Lake, witness: Witness) -> None:
     publish(lake, ready(lake, D1, []))
-    assert found(witness) == {("lost", PLAYS)}
+    assert violations(witness) == {("lost", PLAYS)}
 
 
 def test_a_row_that_nobody_landed_is_invented(lake: Lake, witness: Witness) -> None:
     publish(lake, ready(lake, D1, [core_play(D1), core_play(D1, "new")]))
-    assert found(witness) == {("invented", PLAYS)}
+    assert violations(witness) == {("invented", PLAYS)}
 
 
 def test_a_publication_that_was_never_judged_is_unaudited(lake: Lake, witness: Witness) -> None:
     publish(lake, ready(lake, D1, [core_play(D1)], passed=False))
-    assert found(witness) == {("unaudited", PLAYS)}
+    assert violations(witness) == {("unaudited", PLAYS)}
 
 
 def test_a_commit_that_is_no_publication_is_unaudited(lake: Lake, witness: Witness) -> None:
     table = lake.table(PLAYS)
     table.append(arrow(table, [core_play(D1)]))
-    assert found(witness) == {("unaudited", PLAYS), ("doubled", PLAYS)}
+    assert violations(witness) == {("unaudited", PLAYS), ("doubled", PLAYS)}
 
 
 def test_rows_that_were_written_after_the_audit_are_unaudited(lake: Lake, witness: Witness) -> None:
@@ -120,63 +120,61 @@ def test_rows_that_were_written_after_the_audit_are_unaudited(lake: Lake, witnes
     table = lake.table(PLAYS)
     table.append(arrow(table, [core_play(D1)]), branch=run.branch, snapshot_properties=run.to_summary())
     publish(lake, run)
-    assert ("unaudited", PLAYS) in found(witness)
+    assert ("unaudited", PLAYS) in violations(witness)
 
 
-def test_a_swap_that_does_not_look_what_main_is_loses_the_other_writers_rows(
-    lake: Lake, witness: Witness, tmp_path: Path
-) -> None:
+def test_a_swap_that_ignores_the_head_of_main_loses_other_rows(lake: Lake, witness: Witness, tmp_path: Path) -> None:
     land(lake, tmp_path / "plays-3.jsonl", D1, "late")
     first = ready(lake, D1, [core_play(D1), core_play(D1, "late")], read_up_to=3)
     second = ready(lake, D2, [core_play(D2, "p2")])
     publish(lake, first)
     recover(lake, PLAYS)
-    assert found(witness) == set()
+    assert violations(witness) == set()
     table = lake.table(PLAYS)
     refs.move_branch(table, "main", refs.head(table, second.branch), expected=refs.head(table))
-    assert found(witness) == {("lost", PLAYS)}
+    assert violations(witness) == {("lost", PLAYS)}
 
 
 def test_a_ledger_that_is_written_before_main_moves_is_ahead(lake: Lake, witness: Witness) -> None:
     run = ready(lake, D1, [core_play(D1)])
     table = lake.table(PLAYS)
     head = refs.head(table, run.branch)
-    [note] = [one for (of, _), one in recorded(lake, PLAYS).items() if of == run.publication_id]
+    [note] = [row for (of, _), row in recorded(lake, PLAYS).items() if of == run.publication_id]
     sequence = table.metadata.snapshot_by_id(head).sequence_number
     record(lake, [note.as_published(head, sequence, PLANNED + NOON)])
-    found(witness)
-    assert ("ahead", PLAYS) in found(witness)
+    violations(witness)
+    assert ("ahead", PLAYS) in violations(witness)
 
 
 def test_a_landing_whose_rows_are_gone_is_lost(lake: Lake, witness: Witness) -> None:
     lake.table(RAW).delete("landing_seq = 1")
-    assert found(witness) == {("lost", RAW)}
+    assert violations(witness) == {("lost", RAW)}
 
 
 def test_rows_that_were_read_and_are_in_no_count_are_unaccounted(lake: Lake, witness: Witness) -> None:
     publish(lake, ready(lake, D1, [core_play(D1)], read=2))
-    assert ("unaccounted", PLAYS) in found(witness)
+    assert ("unaccounted", PLAYS) in violations(witness)
 
 
 def test_a_generation_that_is_lower_than_before_has_fallen(lake: Lake, witness: Witness) -> None:
     publish(lake, ready(lake, D1, [core_play(D1)], generation=3))
-    assert found(witness) == set()
+    assert violations(witness) == set()
     publish(lake, ready(lake, D1, [core_play(D1)], generation=2))
-    assert found(witness) == {("fallen", PLAYS)}
+    assert violations(witness) == {("fallen", PLAYS)}
 
 
-def test_main_that_was_set_back_by_nobody_who_said_so_is_behind_the_ledger(lake: Lake, witness: Witness) -> None:
+def test_main_that_was_set_back_without_a_note_is_behind_the_ledger(lake: Lake, witness: Witness) -> None:
     table = lake.table(PLAYS)
     before = refs.head(table)
     publish(lake, ready(lake, D1, [core_play(D1)]))
     recover(lake, PLAYS)
-    assert found(witness) == set()
+    assert violations(witness) == set()
     table = lake.table(PLAYS)
     refs.move_branch(table, "main", before, expected=refs.head(table))
-    assert ("ahead", PLAYS) in found(witness)
+    assert ("ahead", PLAYS) in violations(witness)
 
 
-def test_a_day_that_is_valid_though_main_was_set_back_behind_its_publication_is_ahead(
+def test_a_day_that_is_still_valid_after_main_was_set_back_is_ahead(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = lake.table(PLAYS)
@@ -189,19 +187,17 @@ def test_a_day_that_is_valid_though_main_was_set_back_behind_its_publication_is_
     told.write("set_back", dataset=PLAYS, publication=run.publication_id)
     table = lake.table(PLAYS)
     refs.move_branch(table, "main", before, expected=refs.head(table))
-    assert found(Witness(lake, tmp_path)) == set()
+    assert violations(Witness(lake, tmp_path)) == set()
     monkeypatch.setattr(outside, "_set_back", lambda *_: set())
-    assert found(Witness(lake, tmp_path)) == {("ahead", PLAYS)}
+    assert violations(Witness(lake, tmp_path)) == {("ahead", PLAYS)}
 
 
-def test_of_a_file_that_was_replaced_the_version_counts_that_was_landed(
-    lake: Lake, witness: Witness, tmp_path: Path
-) -> None:
+def test_the_landed_version_of_a_replaced_file_counts(lake: Lake, witness: Witness, tmp_path: Path) -> None:
     path = tmp_path / "plays-3.jsonl"
     land(lake, path, D1, "late")
     path.write_text(path.read_text().replace("late", "other"))
-    assert found(Witness(lake, tmp_path)) == {("lost", RAW), ("doubled", RAW)}
+    assert violations(Witness(lake, tmp_path)) == {("lost", RAW), ("doubled", RAW)}
     versions = tmp_path / "versions"
     versions.mkdir()
     (versions / f"{path.name:0<16}").write_text(path.read_text().replace("other", "late"))
-    assert found(Witness(lake, tmp_path)) == set()
+    assert violations(Witness(lake, tmp_path)) == set()

@@ -1,4 +1,4 @@
-"""The launcher of the embedded stack: what it checks, what it sets, and whom it stops."""
+"""The launcher of the embedded stack: what it checks, what it sets, and which processes it stops."""
 
 import socket
 import subprocess
@@ -32,9 +32,9 @@ time.sleep(60)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    found = load_settings(home=tmp_path / "home")
-    found.run_dir.mkdir(parents=True)
-    return found
+    loaded = load_settings(home=tmp_path / "home")
+    loaded.run_dir.mkdir(parents=True)
+    return loaded
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_process_that_got_the_pid_later_is_never_taken_for_ours(settings: Sett
 
 
 def test_the_status_names_every_component_also_where_none_runs(settings: Settings) -> None:
-    assert {found.name: found.pid for found in status(settings)} == dict.fromkeys(
+    assert {component.name: component.pid for component in status(settings)} == dict.fromkeys(
         (
             "spark-connect-server",
             "airflow-api-server",

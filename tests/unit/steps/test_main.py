@@ -65,7 +65,7 @@ def test_the_entry_point_of_the_last_release_runs_its_step(step: str) -> None:
     assert helped.startswith(f"usage: step.py {step} ")
 
 
-def test_a_step_that_another_package_registers_gets_what_its_parameters_ask_for(
+def test_a_step_of_another_package_gets_the_arguments_of_its_parameters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def route(_: Settings, from_: Annotated[Sequence[str], "which files"], route_id: str | None = None) -> Report:

@@ -1,4 +1,4 @@
-"""Errors of the catalog and the storage: what may pass is tried again, what will not goes through."""
+"""Errors of the catalog and the storage: an error that may pass is retryable, any other is raised as it is."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -77,8 +77,8 @@ def test_a_field_that_is_packed_is_text_in_its_row_and_keeps_its_order(tmp_path:
 def test_an_empty_text_is_null_in_its_row(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     REGISTER.append(lake, [STREAMED])
-    [row], [found] = read_rows(lake, "ops.landings"), REGISTER.rows(lake)
-    assert (row["batch_id"], found.batch_id, found.through) == (None, "", {})
+    [row], [landing] = read_rows(lake, "ops.landings"), REGISTER.rows(lake)
+    assert (row["batch_id"], landing.batch_id, landing.through) == (None, "", {})
 
 
 def test_rows_of_some_columns_have_those_alone(tmp_path: Path) -> None:
@@ -106,9 +106,9 @@ def test_rows_of_some_columns_have_those_alone(tmp_path: Path) -> None:
 def test_a_summary_tells_of_a_landing_as_earlier_versions_did(landing: Landing, told: str) -> None:
     summary: Mapping[str, str] = landing.to_summary()
     assert summary["matinee.landing"] == told
-    found = Landing.from_summary(summary, 5)
-    assert found.to_summary() == summary
-    assert (found.received_ts, found.snapshot_id, found.unknown_fields) == (AT, 5, landing.unknown_fields)
+    restored = Landing.from_summary(summary, 5)
+    assert restored.to_summary() == summary
+    assert (restored.received_ts, restored.snapshot_id, restored.unknown_fields) == (AT, 5, landing.unknown_fields)
 
 
 def test_a_batch_comes_back_as_it_was_noted_also_by_earlier_versions() -> None:
@@ -122,7 +122,7 @@ def test_a_batch_comes_back_as_it_was_noted_also_by_earlier_versions() -> None:
     assert (older.unknown_fields, older.identity, older.received_ts) == ({"a": 2}, "", AT)
 
 
-def test_a_summary_tells_of_a_run_and_of_a_withdrawal_as_earlier_versions_did() -> None:
+def test_a_run_and_a_withdrawal_are_written_as_earlier_versions_did() -> None:
     at = "2026-03-01T01:02:03.000004+00:00"
     assert RUN.to_summary() == {
         "matinee.publication-id": "p1",
@@ -138,7 +138,7 @@ def test_a_summary_tells_of_a_run_and_of_a_withdrawal_as_earlier_versions_did() 
     assert (Run.from_summary(RUN.to_summary()), Withdrawal.from_summary(word.to_summary(), AT)) == (RUN, word)
 
 
-def test_a_row_of_the_ledger_comes_back_also_where_an_earlier_version_wrote_less() -> None:
+def test_a_ledger_row_of_an_earlier_version_with_fewer_values_is_read() -> None:
     prepared = Publication(RUN, D1, State.PREPARED, 1, AT, 7, changed=(1,), stamps={None: "5f" * 8, 3: ""})
     assert from_row(to_row(prepared)) == prepared
     days = '"first_day": "2026-03-01", "last_day": "2026-03-01", "planned_ts": "2026-03-01"'
@@ -149,7 +149,7 @@ def test_a_row_of_the_ledger_comes_back_also_where_an_earlier_version_wrote_less
     assert (older.rows.read, older.run.pins) == (0, (InputPin("raw.plays", 5, 6, 7, {}),))
 
 
-def test_a_summary_tells_of_the_progress_of_a_live_table_as_earlier_versions_did() -> None:
+def test_the_progress_of_a_live_table_is_written_as_earlier_versions_did() -> None:
     done = Progress({"raw.plays": 3}, {"raw.plays": 2}, AT, D1, ("1.0.0", "test"))
     told = (
         '{"as_of":"2026-03-01T01:02:03.000004+00:00","expired":"2026-03-01","made_by":["1.0.0","test"],'

@@ -1,4 +1,4 @@
-"""Commits of data files: what is to be removed is found in whichever manifest it stands."""
+"""Commits of data files: a file is removed whichever manifest lists it."""
 
 import time
 from collections.abc import Callable

@@ -20,10 +20,10 @@ def test_an_instant_beyond_the_calendar_is_its_first_or_last_one(tmp_path: Path,
     table = make_lake(tmp_path).ensure("raw.plays")
     number = table.schema().find_field("received_ts").field_id
     file = SimpleNamespace(upper_bounds={number: to_bytes(TimestamptzType(), micros)})
-    found = upper_instant(table, cast(Any, file), "received_ts")
-    assert found == instant_of(micros)
-    assert found is not None
-    assert found.year == year
+    instant = upper_instant(table, cast(Any, file), "received_ts")
+    assert instant == instant_of(micros)
+    assert instant is not None
+    assert instant.year == year
 
 
 def test_a_day_beyond_the_calendar_is_its_last_one(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ RAW = "raw.plays"
 @pytest.fixture(autouse=True)
 def seen(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, ...]]:
     """No lake was seen by this process."""
-    found = set[tuple[str, ...]]()
-    monkeypatch.setattr(lake_format, "_seen", found)
-    return found
+    lakes = set[tuple[str, ...]]()
+    monkeypatch.setattr(lake_format, "_seen", lakes)
+    return lakes
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def older(lake: Lake) -> Lake:
-    """A lake without `ops.lake`, as versions before it left theirs."""
+    """A lake without `ops.lake`, as older versions made lakes."""
     forget(lake)
     return make_lake(lake.settings.home)
 

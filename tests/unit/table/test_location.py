@@ -35,7 +35,7 @@ def copied(tmp_path: Path) -> Lake:
 
 
 def state(lake: Lake) -> dict[str, str]:
-    """Return the files of the original, each with how it begins."""
+    """Return the files of the original, each with its first bytes."""
     home = lake.settings.home.parent / "original"
     files = sorted(path for path in (home / "warehouse").rglob("*") if path.is_file())
     return {str(path.relative_to(home)): path.read_bytes().hex()[:64] for path in files}
@@ -83,9 +83,9 @@ def test_a_copied_lake_is_read_with_a_warning(copied: Lake, caplog: pytest.LogCa
 
 
 def test_the_doctor_tells_of_a_copied_lake(copied: Lake) -> None:
-    found = doctor._checked("location", doctor.CHECKS["location"], copied.settings)
-    assert found["state"] == "failed"
-    assert "matinee lake relocate" in str(found["next"])
+    row = doctor._checked("location", doctor.CHECKS["location"], copied.settings)
+    assert row["state"] == "failed"
+    assert "matinee lake relocate" in str(row["next"])
 
 
 def test_a_lake_behind_a_link_is_the_same_lake(tmp_path: Path) -> None:

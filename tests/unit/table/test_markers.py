@@ -31,7 +31,7 @@ def test_a_landed_file_is_no_marker() -> None:
     assert markers.name_in(landing({}).to_summary()) is None
 
 
-def test_expiry_refuses_a_table_with_a_marker_that_no_installed_system_knows(tmp_path: Path) -> None:
+def test_expiry_refuses_a_table_with_a_marker_of_no_installed_system(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     table = lake.ensure("raw.plays")
     refs.create_tag(table, f"{names.MARKER}served", refs.head(table))

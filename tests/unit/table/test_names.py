@@ -1,4 +1,4 @@
-"""Names of branches and tags: what expiry, clean-up and readers go by is written once."""
+"""Prefixes of branches and tags: one module alone writes them, for expiry, clean-up and readers."""
 
 import ast
 import re
@@ -25,4 +25,4 @@ def is_text(node: ast.AST) -> bool:
 
 
 def test_no_prefix_begins_another() -> None:
-    assert [(one, other) for one in PREFIXES for other in PREFIXES - {one} if one.startswith(other)] == []
+    assert [(prefix, other) for prefix in PREFIXES for other in PREFIXES - {prefix} if prefix.startswith(other)] == []

@@ -1,4 +1,4 @@
-"""One look at the lake loads each table once; whoever must see what has come since asks anew."""
+"""One look at the lake loads each table once; later commits are seen by the next look."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_what_comes_after_a_look_is_seen_by_the_next_one(lake: Lake) -> None:
     before = refs.head(look.table(PLAYS))
     after = append(lake)
     assert refs.head(look.table(PLAYS)) == before
-    assert refs.head(look.anew().table(PLAYS)) == refs.head(lake.one_look().table(PLAYS)) == after
+    assert refs.head(look.reloaded().table(PLAYS)) == refs.head(lake.one_look().table(PLAYS)) == after
 
 
 def test_a_tag_that_is_put_in_a_look_leaves_what_others_committed_since(lake: Lake) -> None:
@@ -62,7 +62,7 @@ def test_a_tag_that_is_put_in_a_look_leaves_what_others_committed_since(lake: La
     ],
     ids=["a branch", "a tag", "a tag wherever it was", "a removal"],
 )
-def test_a_change_of_a_reference_loads_its_table_once_and_knows_what_it_made(
+def test_a_reference_change_loads_the_table_once_and_knows_the_result(
     lake: Lake, change: Callable[[Table], Table]
 ) -> None:
     table = lake.table(PLAYS)

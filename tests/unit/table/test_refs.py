@@ -59,7 +59,7 @@ def _move(table: Table, written: int, base: int) -> Table:
 
 
 @pytest.mark.parametrize("move", [_publish, _move])
-def test_a_row_that_another_writer_committed_between_load_and_commit_survives(
+def test_a_row_that_another_commits_between_load_and_commit_survives(
     lake: Lake, move: Callable[[Table, int, int], Table]
 ) -> None:
     table = lake.table(PLAYS)
@@ -212,7 +212,7 @@ def test_a_reference_that_is_not_there_is_named(lake: Lake) -> None:
 
 
 def test_pyiceberg_alone_would_have_dropped_the_other_row(lake: Lake) -> None:
-    """The trap that `refs` exists for: tag first, then main, commits on a stale table and loses a row."""
+    """PyIceberg sets a tag and then `main` on a stale table and loses a row; `refs` exists to prevent this."""
     table = lake.table(PLAYS)
     refs.create_branch(table, "work", refs.head(table))
     written = append(lake, "ours", "work")

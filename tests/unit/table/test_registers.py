@@ -1,4 +1,4 @@
-"""Registers are gathered: few files, the same rows, and none that is appended meanwhile is lost."""
+"""Gathering leaves a register with few files and the same rows, and loses no row that is appended meanwhile."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gather few files, but not with each append."""
+    """Gather few files already, but only where a test asks for it, not with each append."""
     monkeypatch.setattr(registers, "MANY", FEW)
     monkeypatch.setattr(registers, "_keep_small", lambda *_: None)
 
@@ -170,7 +170,7 @@ def test_what_nobody_has_read_for_an_hour_expires_with_an_append(lake: Lake, mon
     last = snapshots_of(lake)[-1]
     later(monkeypatch, registers.GRACE)
     append(lake, 4)
-    # The one before has been the newest until now: somebody may have begun to read it.
+    # The snapshot before was the newest until now: somebody may have begun to read it.
     assert snapshots_of(lake) == [last, refs.head(lake.table(COMPACTIONS))]
     assert rows_of(lake) == [0, 1, 2, 3, 4]
 
@@ -229,16 +229,18 @@ def test_rows_stand_though_another_process_removes_the_same(lake: Lake, monkeypa
 
 
 def stored(lake: Lake) -> set[str]:
-    """The files of the register on the disk, but for the metadata files, of which the catalog keeps so many."""
-    found = Path(lake.location(COMPACTIONS).removeprefix("file://")).rglob("*")
-    return {str(path) for path in found if path.is_file() and not path.name.endswith(".metadata.json")}
+    """The files of the register on the disk, without metadata files, of which the catalog keeps some."""
+    paths = Path(lake.location(COMPACTIONS).removeprefix("file://")).rglob("*")
+    return {str(path) for path in paths if path.is_file() and not path.name.endswith(".metadata.json")}
 
 
 def known(lake: Lake) -> set[str]:
     """The files that the register's snapshots lead to."""
-    table, found = lake.table(COMPACTIONS), set[str]()
+    table, paths = lake.table(COMPACTIONS), set[str]()
     for snapshot in table.metadata.snapshots:
         manifests = snapshot.manifests(table.io)
-        data = (entry.data_file.file_path for one in manifests for entry in one.fetch_manifest_entry(table.io))
-        found |= {snapshot.manifest_list, *(one.manifest_path for one in manifests), *data}
-    return {path.removeprefix("file://") for path in found}
+        data = (
+            entry.data_file.file_path for manifest in manifests for entry in manifest.fetch_manifest_entry(table.io)
+        )
+        paths |= {snapshot.manifest_list, *(manifest.manifest_path for manifest in manifests), *data}
+    return {path.removeprefix("file://") for path in paths}

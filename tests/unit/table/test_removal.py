@@ -1,4 +1,4 @@
-"""Removal of snapshots: what is gone or named by the time of the commit stays out of it, and is no failure."""
+"""Removal of snapshots: a snapshot that is gone or named when the commit is made is passed over."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def commit(lake: Lake, *names: str) -> list[int]:
-    """Commit a play of its own for each name; return the snapshots."""
+    """Commit one play for each name; return the snapshots."""
     made = []
     for name in names:
         table = lake.ensure(PLAYS)
@@ -31,7 +31,7 @@ def commit(lake: Lake, *names: str) -> list[int]:
 
 
 def kept(table: Table, *snapshot_ids: int) -> list[bool]:
-    return [table.metadata.snapshot_by_id(one) is not None for one in snapshot_ids]
+    return [table.metadata.snapshot_by_id(snapshot_id) is not None for snapshot_id in snapshot_ids]
 
 
 def test_a_snapshot_that_was_tagged_meanwhile_stays_and_others_go(lake: Lake) -> None:

@@ -66,5 +66,5 @@ def test_no_table_has_side_files_below_it_and_no_backup_names_them(lake: Lake) -
         lake.ensure(dataset)
     side_files.write(lake, NAME, b"content")
     tables = take(lake, stamp()).tables
-    assert {one.dataset for one in tables} == {"ops.lake", "ops.publications", "core.plays"}
-    assert not [one for one in tables if is_below(str(where(lake)), one.location)]
+    assert {table.dataset for table in tables} == {"ops.lake", "ops.publications", "core.plays"}
+    assert not [table for table in tables if is_below(str(where(lake)), table.location)]

@@ -1,4 +1,4 @@
-"""Proof by column statistics: only what no row can break is taken as kept."""
+"""Proof by column statistics: a check is proven only where no row of the files can break it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ Written = Callable[..., tuple[Lake, Table, list[DataFile]]]
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    """Return a lake with core.plays, and the description of files with the rows given: one file a list of rows."""
+    """Return a function that writes one file for each list of rows; it returns the lake, core.plays and the files."""
 
     def write(
         *parts: list[dict[str, object]], properties: dict[str, str] | None = None
@@ -50,9 +50,9 @@ def test_columns_without_nulls_and_within_their_range_are_proven(written: Writte
 
 
 def test_one_file_with_a_value_out_of_range_leaves_the_check_to_the_scan(written: Written) -> None:
-    found = proven(*written([core_play(D1)], [core_play(D1, "p2", duration_ms=-1)]))
-    assert "range_duration_ms" not in found
-    assert "null_play_id" in found
+    checks = proven(*written([core_play(D1)], [core_play(D1, "p2", duration_ms=-1)]))
+    assert "range_duration_ms" not in checks
+    assert "null_play_id" in checks
 
 
 def test_a_column_of_nulls_only_is_within_its_range(written: Written) -> None:
@@ -64,5 +64,5 @@ def test_a_file_without_statistics_proves_nothing(written: Written) -> None:
 
 
 def test_what_repeats_or_is_enumerated_is_never_proven(written: Written) -> None:
-    found = proven(*written([core_play(D1)]))
-    assert not {name for name in found if not name.startswith(("null_", "range_"))}
+    checks = proven(*written([core_play(D1)]))
+    assert not {name for name in checks if not name.startswith(("null_", "range_"))}

@@ -94,9 +94,9 @@ def test_a_branch_that_is_gone_already_hides_no_error(lake: Lake) -> None:
 def test_a_holder_whose_lease_another_took_moves_nothing(lake: Lake) -> None:
     def lose(branch: str) -> None:
         append(lake, "ours", branch)
-        found = store_of(lake).read(lease.key)
-        assert found is not None
-        store_of(lake).write(lease.key, replace(found, holder="theirs", number=found.number + 1))
+        entry = store_of(lake).read(lease.key)
+        assert entry is not None
+        store_of(lake).write(lease.key, replace(entry, holder="theirs", number=entry.number + 1))
 
     pin = head(lake)
     with hold(lake, PLAYS, "work", "ours") as lease, pytest.raises(LeaseLostError, match="is another's by now"):

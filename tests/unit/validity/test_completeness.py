@@ -46,14 +46,14 @@ def reason(lake: Lake, day: date = DAY) -> Reason | None:
 
 
 def why(lake: Lake, day: date = DAY) -> tuple[str, str]:
-    found = reason(lake, day)
-    assert found is not None
-    return found.kind, found.detail
+    cause = reason(lake, day)
+    assert cause is not None
+    return cause.kind, cause.detail
 
 
 @pytest.mark.parametrize("weeks", [range(1, 9), (1, 2, 3, 4), (2, 3, 7, 8), (5, 6, 7, 8), (1, 4, 5, 6, 8)], ids=str)
 @pytest.mark.parametrize("growth", [-0.05, -0.03, -0.01, 0.0, 0.01, 0.03, 0.05])
-def test_under_growth_nine_tenths_of_a_day_are_short_and_97_in_100_are_complete(
+def test_under_growth_90_percent_of_a_day_are_short_and_97_are_complete(
     growth: float, weeks: range | tuple[int, ...]
 ) -> None:
     whole = 10_000
@@ -66,7 +66,7 @@ def test_one_bad_week_moves_no_expectation() -> None:
     assert expected_by_weeks({1: 1000, 2: 1000, 3: 9000, 4: 1000, 5: 0}) == 1000
 
 
-def test_without_a_manifest_four_closed_same_weekdays_say_how_many_rows_to_expect(lake: Lake) -> None:
+def test_without_a_manifest_four_closed_weeks_say_how_many_rows_to_expect(lake: Lake) -> None:
     land_history(lake, *weeks_before(DAY, 1, 2, 3, 4))
     land_rows(lake, DAY, 18, seq=2, received=OVER)
     assert why(lake) == ("short", "short: 18 of 20 rows (90%, by 4 earlier same weekdays)")
@@ -74,15 +74,15 @@ def test_without_a_manifest_four_closed_same_weekdays_say_how_many_rows_to_expec
     assert reason(lake) is None
 
 
-def test_with_three_comparable_days_the_day_stays_open_and_is_closed_by_hand(lake: Lake) -> None:
+def test_with_three_comparable_days_the_day_stays_open_for_a_person(lake: Lake) -> None:
     land_history(lake, *weeks_before(DAY, 1, 2, 3))
     land_rows(lake, DAY, 20, seq=2, received=OVER)
     kind, detail = why(lake)
     assert kind == "open"
     assert "insufficient history, 3 of the 4 comparable days" in detail
-    found = reason(lake)
-    assert found is not None
-    assert f"`matinee ingest raw.plays --close-through {DAY}`" in found.next_step
+    cause = reason(lake)
+    assert cause is not None
+    assert f"`matinee ingest raw.plays --close-through {DAY}`" in cause.next_step
 
 
 def test_days_that_are_neither_closed_nor_published_are_no_history(lake: Lake) -> None:

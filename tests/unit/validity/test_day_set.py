@@ -1,4 +1,4 @@
-"""Sets of days as arrays hold what sets of dates do."""
+"""A `DaySet` holds the same days as a set of dates."""
 
 from datetime import date, timedelta
 

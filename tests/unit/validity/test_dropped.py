@@ -1,4 +1,4 @@
-"""Days that were dropped are not owed: no VTTS waits for them, nothing is said to be missing, what read them holds."""
+"""Dropped days are not owed: no VTTS waits for them, none is said to be missing, and days that read them stay valid."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -52,9 +52,7 @@ def test_nothing_is_owed_before_the_first_day_that_is_left(lake: Lake) -> None:
     assert validity.vtts(PLAYS).vtts == end_of(D3)
 
 
-def test_a_drop_is_no_change_from_outside_and_no_manifest_is_read_to_see_that(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_drop_is_no_change_from_outside_and_reads_no_manifest(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(lake, PLAYS, D2)
 
     def read(*arguments: object, **options: object) -> None:
@@ -83,7 +81,7 @@ def test_what_was_made_from_a_landed_day_that_was_dropped_stays_valid(lake: Lake
     assert validity.vtts(PLAYS).vtts == end_of(D3)
 
 
-def test_what_was_made_from_a_day_that_was_withdrawn_does_not_become_valid_by_its_drop(lake: Lake) -> None:
+def test_a_reader_of_a_withdrawn_day_does_not_become_valid_by_its_drop(lake: Lake) -> None:
     newest = history(lake, PLAYS).newest(D2)
     assert newest is not None
     withdraw(lake, newest, "doubled starts")
@@ -98,7 +96,7 @@ def test_rows_that_land_late_in_a_dropped_day_make_nothing_stale(lake: Lake) -> 
     land(lake, RAW, [raw_play(D1, "late")], seq=2, close=False)
     assert list(stale_days(lake)) == []
     land(lake, RAW, [raw_play(D2, "late")], seq=3, close=False)
-    assert [(one.dataset, one.day) for one in stale_days(lake)] == [(PLAYS, D2)]
+    assert [(stale_day.dataset, stale_day.day) for stale_day in stale_days(lake)] == [(PLAYS, D2)]
 
 
 @pytest.mark.parametrize("heal", [True, False])
@@ -114,7 +112,7 @@ def test_a_day_that_was_dropped_or_reads_one_is_not_derived_again(lake: Lake, dr
 def test_what_reads_back_begins_as_much_later(lake: Lake) -> None:
     drop(lake, IMPRESSIONS, D2)
     validity = Validity(lake)
-    # Attributions read impressions of the day before, outcomes none; neither can be mended where attributions cannot.
+    # Attributions read impressions of the day before, outcomes do not; but no outcomes are owed without attributions.
     firsts = [validity.derivable_from(lake.registry.get(dataset)) for dataset in (ATTRIBUTIONS, OUTCOMES)]
     assert firsts == [D3, D2]
     assert [validity.owed_from(dataset) for dataset in (IMPRESSIONS, ATTRIBUTIONS, OUTCOMES)] == [D2, D3, D3]

@@ -29,8 +29,8 @@ def manifest(day: date, rows: int = 1, *, closed: bool = True, dataset: str = RA
 
 
 def said(*manifests: Manifest) -> Declared:
-    """What holds of declarations, each of which was made after the one before it."""
-    rows = [one._replace(landing_seq=number)._asdict() for number, one in enumerate(manifests)]
+    """Return what holds of declarations that were made in this order."""
+    rows = [declaration._replace(landing_seq=number)._asdict() for number, declaration in enumerate(manifests)]
     form = pa.schema([("expected_distinct", pa.int64()), ("file", pa.string())])
     table = pa.Table.from_pylist(rows)
     for field in form:
@@ -65,30 +65,30 @@ def test_a_lake_is_valid_from_its_first_closed_day(lake: Lake) -> None:
 
 
 def test_of_several_declarations_of_a_day_the_last_one_holds() -> None:
-    found = said(manifest(D1, 1), manifest(D1, 2), manifest(D2, 3), manifest(D1, dataset=BEGIN))
-    assert {key: one.expected_rows for key, one in found.items()} == {(RAW, D1): 2, (RAW, D2): 3}
+    declarations = said(manifest(D1, 1), manifest(D1, 2), manifest(D2, 3), manifest(D1, dataset=BEGIN))
+    assert {key: declaration.expected_rows for key, declaration in declarations.items()} == {(RAW, D1): 2, (RAW, D2): 3}
 
 
 def test_a_day_is_asked_for_by_dataset_and_day() -> None:
-    found = said(manifest(D1, 1), manifest(D2, 2, dataset=OTHER))
-    assert ((RAW, D1) in found, (RAW, D2) in found, (OTHER, D2) in found, ("raw.x", D1) in found) == (True, False) * 2
-    assert (set(found), len(found)) == ({(RAW, D1), (OTHER, D2)}, 2)
+    known = said(manifest(D1, 1), manifest(D2, 2, dataset=OTHER))
+    assert ((RAW, D1) in known, (RAW, D2) in known, (OTHER, D2) in known, ("raw.x", D1) in known) == (True, False) * 2
+    assert (set(known), len(known)) == ({(RAW, D1), (OTHER, D2)}, 2)
 
 
 def test_rows_of_days_tell_open_days_and_other_counts_apart() -> None:
     distinct = manifest(D3)._replace(expected_distinct=1)
-    found = said(manifest(D1, 7), manifest(D2, 8, closed=False), distinct)
+    declarations = said(manifest(D1, 7), manifest(D2, 8, closed=False), distinct)
     days = np.array([D3, D1, D2, date(2026, 1, 1)], "datetime64[D]")
-    assert found.rows_of(RAW, days).tolist()[:3] == [math.inf, 7, -math.inf]
-    assert np.isnan([*found.rows_of(RAW, days[3:]), *found.rows_of(OTHER, days)]).all()
-    assert (found.closed_days(RAW), found.closed_days(OTHER)) == ({D1, D3}, set())
+    assert declarations.rows_of(RAW, days).tolist()[:3] == [math.inf, 7, -math.inf]
+    assert np.isnan([*declarations.rows_of(RAW, days[3:]), *declarations.rows_of(OTHER, days)]).all()
+    assert (declarations.closed_days(RAW), declarations.closed_days(OTHER)) == ({D1, D3}, set())
 
 
 def test_what_a_file_has_declared_is_told_whether_it_holds_or_not() -> None:
     first, second = manifest(D1, 1)._replace(file="a"), manifest(D1, 2)._replace(file="b")
-    found = said(first, second, manifest(D2))
-    assert [one.expected_rows for one in found.of_file("a", above=-1)] == [1]
-    assert found.of_file("b", above=1) == found.of_file("c", above=-1) == Declared().of_file("a", above=-1) == []
+    known = said(first, second, manifest(D2))
+    assert [declaration.expected_rows for declaration in known.of_file("a", above=-1)] == [1]
+    assert known.of_file("b", above=1) == known.of_file("c", above=-1) == Declared().of_file("a", above=-1) == []
 
 
 def test_a_declaration_has_a_number_above_those_before_it(lake: Lake) -> None:

@@ -57,8 +57,8 @@ def test_days_that_are_all_mature_are_so_to_the_end_of_the_last(lake: Lake) -> N
 
 def test_a_dataset_that_reads_nothing_ahead_has_no_maturity(lake: Lake) -> None:
     move_to_main(lake, prepare(lake, "core.play_attributions", D1, []), lambda _: ())
-    found = Validity(lake).vtts("core.play_attributions")
-    assert (found.vtts, found.mature_through) == (end_of(D1), None)
+    vtts = Validity(lake).vtts("core.play_attributions")
+    assert (vtts.vtts, vtts.mature_through) == (end_of(D1), None)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rows that change outside the protocol cost a day its validity: what is gone, what is new, what is another."""
+"""A day with rows that changed outside the protocol is not valid: rows that are gone, new or different."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +49,7 @@ def delete(lake: Lake, dataset: str, day: date, play_id: str) -> int:
 
 
 def forget(lake: Lake) -> None:
-    """Expire all that `main` was before, as after many days."""
+    """Expire all earlier snapshots of `main`, as after many days."""
     table = lake.table(PLAYS)
     for name, ref in list(table.metadata.refs.items()):
         if name != refs.MAIN:
@@ -63,7 +63,7 @@ def why(lake: Lake, dataset: str, day: date) -> Reason:
     return reason
 
 
-def test_a_published_day_that_lost_rows_is_thinned_and_both_counts_are_named(lake: Lake) -> None:
+def test_a_published_day_that_lost_rows_is_thinned_and_names_both_counts(lake: Lake) -> None:
     commit = delete(lake, PLAYS, D1, "p0")
     reason = why(lake, PLAYS, D1)
     identity = history(lake, PLAYS).by_day[D1][0].publication_id
@@ -72,7 +72,7 @@ def test_a_published_day_that_lost_rows_is_thinned_and_both_counts_are_named(lak
         f"thinned: main holds 19 rows, {identity} wrote 20; "
         f"snapshot {commit} is neither a publication nor a proven compaction"
     )
-    assert reason.next_step == "`matinee run core.plays --key 2026-03-01` derives it anew."
+    assert reason.next_step == "`matinee run core.plays --key 2026-03-01` derives it again."
     assert Validity(lake).status(PLAYS, D2).valid
     assert Validity(lake).vtts(PLAYS).vtts is None
 
@@ -92,7 +92,7 @@ def test_a_row_that_became_another_is_seen_though_the_counts_agree(lake: Lake) -
 
 
 @pytest.mark.parametrize(("compact", "valid"), [(rearrange, True), (rewrite, False)])
-def test_files_that_were_rearranged_leave_a_day_valid_only_where_that_is_proven(
+def test_rearranged_files_leave_a_day_valid_only_with_a_proof(
     lake: Lake, compact: Callable[..., object], valid: bool
 ) -> None:
     main = refs.head(lake.table(PLAYS))
@@ -114,7 +114,7 @@ def test_the_counts_still_tell_when_the_commit_has_expired(lake: Lake) -> None:
     assert Validity(lake).status(PLAYS, D2).valid
 
 
-def test_publishing_the_day_anew_restores_it_and_what_was_built_on_it(lake: Lake) -> None:
+def test_publishing_the_day_again_makes_it_and_its_readers_valid(lake: Lake) -> None:
     pins = (pin(lake, PLAYS, {D1: 1}), pin(lake, "core.impressions", {}))
     move_to_main(lake, prepare(lake, ATTRIBUTIONS, D1, [], pins=pins), lambda _: ())
     delete(lake, PLAYS, D1, "p0")
@@ -154,7 +154,7 @@ def test_a_day_that_was_made_from_more_rows_than_are_left_is_thinned(lake: Lake)
     assert Validity(lake).status(PLAYS, D1).valid
 
 
-def test_a_landed_day_that_lost_too_many_rows_is_thinned_and_not_waited_for(lake: Lake) -> None:
+def test_a_landed_day_that_lost_too_many_rows_is_thinned_not_waited_for(lake: Lake) -> None:
     for number in range(5):
         delete(lake, RAW, D1, f"p{number}")
     reason = why(lake, PLAYS, D1).root
@@ -170,7 +170,7 @@ def test_late_rows_of_a_landed_day_are_no_change_from_outside(lake: Lake) -> Non
     assert Validity(lake).status(PLAYS, D1).valid
 
 
-def test_a_look_that_is_older_than_a_publication_does_not_miss_what_it_read(lake: Lake) -> None:
+def test_a_look_older_than_a_publication_does_not_miss_the_rows_it_read(lake: Lake) -> None:
     look = Validity(lake)
     look.landed(RAW)
     land(lake, RAW, [raw_play(D1, "late")], seq=2, close=False)
@@ -179,7 +179,7 @@ def test_a_look_that_is_older_than_a_publication_does_not_miss_what_it_read(lake
     assert Validity(lake).status(PLAYS, D1).generation == 2
 
 
-def test_what_changed_outside_is_withdrawn_before_the_commit_that_shows_it_expires(lake: Lake) -> None:
+def test_a_day_that_changed_outside_is_withdrawn_before_the_commit_expires(lake: Lake) -> None:
     delete(lake, PLAYS, D1, "p0")
     recover_all(lake.settings)
     reason = why(lake, PLAYS, D1)
@@ -213,7 +213,7 @@ def test_main_that_was_set_back_is_seen_though_the_counts_agree(lake: Lake) -> N
     assert Validity(lake).vtts(PLAYS).vtts is None
 
 
-def test_a_day_that_was_set_back_is_valid_again_once_it_is_published_anew(lake: Lake) -> None:
+def test_a_day_that_was_set_back_is_valid_once_it_is_published_again(lake: Lake) -> None:
     before = refs.head(lake.table(PLAYS))
     publish(lake, D1, generation=2)
     recover(lake, PLAYS)

@@ -1,4 +1,4 @@
-"""Plain days are valid days: where a day is not what it seems, it is judged in full, with the same result."""
+"""Plain days are valid; a day that is not plain is judged in full, and both ways have the same result."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,16 +49,16 @@ def judged(lake: Lake, *, plain: bool) -> list[object]:
 
 
 def withdrawn(lake: Lake) -> None:
-    found = history(lake, PLAYS).newest(D2)
-    assert found
-    withdraw(lake, found, "bad")
+    newest = history(lake, PLAYS).newest(D2)
+    assert newest
+    withdraw(lake, newest, "bad")
 
 
 def failed(lake: Lake) -> None:
-    found = history(lake, PLAYS).newest(D2)
-    assert found
+    newest = history(lake, PLAYS).newest(D2)
+    assert newest
     verdicts = (Verdict(audit="a", severity="blocking", verdict="fail"),)
-    record(lake, [replace(found, state=State.PUBLISHED, verdicts=verdicts)])
+    record(lake, [replace(newest, state=State.PUBLISHED, verdicts=verdicts)])
 
 
 def more_declared(lake: Lake) -> None:
@@ -105,9 +105,9 @@ def test_late_days_are_the_same_by_columns_and_in_full(
     lake: Lake, change: Callable[[Lake], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(lake)
-    found = list(stale_days(lake))
+    by_columns = list(stale_days(lake))
     monkeypatch.setattr(late, "fresh_days", lambda *_: frozenset())
-    assert found == list(stale_days(lake))
+    assert by_columns == list(stale_days(lake))
 
 
 def test_days_of_which_all_is_well_are_plain(lake: Lake) -> None:

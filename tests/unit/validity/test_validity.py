@@ -1,4 +1,4 @@
-"""Validity is earned, computed from the ledger, and can be withdrawn; VTTS is its unbroken prefix."""
+"""Validity is computed from the ledger and can be withdrawn; VTTS is the end of the unbroken run of valid days."""
 
 from datetime import date
 from pathlib import Path
@@ -36,7 +36,7 @@ def why(lake: Lake, dataset: str, day: date) -> str:
 
 
 def nothing_to_audit(_: int) -> tuple[Verdict, ...]:
-    """Audits that look across days: none here."""
+    """Return no verdicts: no audit looks across days here."""
     return ()
 
 
@@ -157,10 +157,10 @@ def test_vtts_is_the_end_of_the_unbroken_run_of_valid_days(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day) for day in (D1, D2, D3)])
     publish(lake, D1)
     publish(lake, D3)
-    found = Validity(lake).vtts(PLAYS)
-    assert found.vtts == end_of(D1)
-    assert found.held_by is not None
-    assert found.held_by.day == D2
+    vtts = Validity(lake).vtts(PLAYS)
+    assert vtts.vtts == end_of(D1)
+    assert vtts.held_by is not None
+    assert vtts.held_by.day == D2
 
 
 def test_a_lake_without_a_closed_day_has_no_vtts(lake: Lake) -> None:
@@ -192,4 +192,4 @@ def test_an_input_that_the_contract_has_named_only_since_was_not_read(lake: Lake
     run = prepare(lake, "core.play_attributions", D1, [], pins=(pin(lake, PLAYS, {D1: 1}),))
     move_to_main(lake, run, nothing_to_audit)
     assert status(lake, "core.play_attributions", D1).valid
-    assert [one.dataset for one in stale_days(lake)] == [PLAYS]
+    assert [stale_day.dataset for stale_day in stale_days(lake)] == [PLAYS]

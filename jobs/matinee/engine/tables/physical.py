@@ -1,4 +1,4 @@
-"""What data files are called by and hold, for engines that read files and know no table."""
+"""The names and types of columns in data files, for engines that read files and know no table."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _FIELD_ID = b"PARQUET:field_id"
 
-#: By the table's column: what a file calls it; a column is missing that the table got after the file was written.
+#: A file's name of each table column; columns are missing that the table got after the file was written.
 Names = Mapping[str, str]
 
 
@@ -30,7 +30,7 @@ def why_unwritable(table: "Table") -> str | None:
 
 
 def why_unreadable(tasks: Iterable["FileScanTask"]) -> str | None:
-    """Return why rows cannot be had from the files alone, or None where they can."""
+    """Return why rows cannot be read from the files alone, or None where they can."""
     from pyiceberg.manifest import FileFormat
 
     for task in tasks:
@@ -42,10 +42,10 @@ def why_unreadable(tasks: Iterable["FileScanTask"]) -> str | None:
 
 
 def by_names(table: "Table", paths: Iterable[str]) -> list[tuple[Names, list[str]]]:
-    """Group files by what they call their columns and hold them as; each group can be read at once.
+    """Group files by the names and types of their columns; each group can be read at once.
 
-    Writers hold equal rows differently: of text some note that it is Arrow's large text, and engines read no such file
-    together with one that does not.
+    Writers store equal rows differently: some mark text as Arrow's large text, and engines cannot read a file with the
+    mark together with a file without it.
 
     Raises:
         ConservationError: a file is gone.
@@ -68,7 +68,7 @@ def _arrow_schema(table: "Table", path: str) -> "pa.Schema":
         with table.io.new_input(path).open() as stream:
             return pq.read_schema(stream)
     except FileNotFoundError as error:
-        # Sail takes a file that is not there for one without rows.
+        # Sail reads a missing file as a file without rows.
         raise ConservationError(
             f"A data file of {'.'.join(table.name())} is gone: {path}.",
             next_step="Restore it, or run again the publication that wrote it.",

@@ -1,4 +1,4 @@
-"""The tables of a step, by the engine of the settings, or by Spark where that engine cannot read them right."""
+"""The tables of a step, by the engine of the settings, or by Spark where that engine cannot read them correctly."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class Tables(Protocol):
     ) -> None:
         """Replace a slice of a branch by the rows of the frames, in ONE commit that carries the properties.
 
-        Each frame comes with the cell that its rows are of, None where they are of several.
+        Each frame comes with the cell of its rows, None where the rows are of several cells.
         """
 
 
@@ -51,19 +51,19 @@ class Tables(Protocol):
 def open_tables(
     lake: Lake, wanted: Iterable[Slice], output: str | None = None
 ) -> Iterator[tuple[SparkSession, Tables]]:
-    """Open a session of the engine that reads the slices and writes the output right; yield it and its tables.
+    """Open a session of the engine that reads the slices and writes the output correctly; yield it and its tables.
 
-    All that is read is read of one look at the lake: it is pinned.
+    All reads use one look at the lake: their snapshots are pinned.
 
     Raises:
         EngineUnavailableError, EngineFailedError, EnvironmentNotReadyError: see `engine.session`.
     """
     lake = lake.one_look()
     if lake.settings.engine == "sail":
-        planned = {one: _planned(lake, one) for one in wanted}
+        planned = {part: _planned(lake, part) for part in wanted}
         reason = _why_not_sail(lake, planned, output)
         if reason is None:
-            files = {one: [task.file for task in tasks] for one, tasks in planned.items()}
+            files = {part: [task.file for task in tasks] for part, tasks in planned.items()}
             with sail_session(lake.settings) as session:
                 yield session, FileTables(session, lake, files)
             return
@@ -81,10 +81,10 @@ def _planned(lake: Lake, wanted: Slice) -> list["FileScanTask"]:
 def _why_not_sail(lake: Lake, planned: Mapping[Slice, Sequence["FileScanTask"]], output: str | None) -> str | None:
     if under_spark_submit():
         return "this process is a Spark driver"
-    for one, tasks in planned.items():
-        reason = why_unlocatable(lake.table(one.dataset)) or why_unreadable(tasks)
+    for part, tasks in planned.items():
+        reason = why_unlocatable(lake.table(part.dataset)) or why_unreadable(tasks)
         if reason is not None:
-            return f"{one.dataset}: {reason}"
+            return f"{part.dataset}: {reason}"
     table = lake.table(output) if output else None
     reason = (why_unlocatable(table) or why_unwritable(table)) if table else None
     return f"{output}: {reason}" if reason else None

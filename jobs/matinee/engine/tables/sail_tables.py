@@ -35,13 +35,13 @@ class FileTables:
         """Read the days of a range at a pinned snapshot: the table's columns, from exactly the files of those days."""
         table = self._lake.table(wanted.dataset)
         day_column = self._lake.registry.get(wanted.dataset).day_column or ""
-        planned = next(files for one, files in self._planned.items() if one.covers(wanted))
+        planned = next(files for part, files in self._planned.items() if part.covers(wanted))
         paths = [file.file_path for file in files_of(table, day_column, planned, wanted)]
         if not paths:
             return self._session.createDataFrame([], _ddl(table))
         parts = [
-            self._session.read.parquet(*map(_address, found)).select(*_columns(table, names))
-            for names, found in by_names(table, paths)
+            self._session.read.parquet(*map(_address, group)).select(*_columns(table, names))
+            for names, group in by_names(table, paths)
         ]
         return reduce(DataFrame.unionByName, parts)
 
@@ -55,14 +55,14 @@ class FileTables:
         """Replace a slice of a branch by the rows of the frames, in ONE commit that carries the properties.
 
         Args:
-            frames: each with the cell that its rows are of, None where they are of several; written one by one.
+            frames: each with the cell of its rows, None where the rows are of several cells; written one by one.
             branch: where to commit; it must be at the slice's snapshot.
             replaced: the days and buckets whose rows are replaced.
             properties: of the commit.
 
         Raises:
-            ConservationError: a required column has nulls, rows are of other days or cells, or what was written is not
-                found; nothing was committed.
+            ConservationError: a required column has nulls, rows are of other days or cells, or written files are
+                missing; nothing was committed.
             CommitConflictError: the branch moved meanwhile; nothing was committed.
         """
         table = self._lake.table(replaced.dataset)
@@ -71,7 +71,7 @@ class FileTables:
             folder = f"{stage}/part-{number}"
             self._stage(table, frame, folder, partition_columns(table) if cell is None else [])
             cells |= dict.fromkeys(staged_files(table, folder), cell) if cell else {}
-        commit_staged(self._lake.anew(), branch, replaced, staged_files(table, stage), properties, cells)
+        commit_staged(self._lake.reloaded(), branch, replaced, staged_files(table, stage), properties, cells)
 
     def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
         # A folder's column is not in its files, so the folders get columns of their own.

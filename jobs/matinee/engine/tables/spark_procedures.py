@@ -41,9 +41,9 @@ def remove_orphan_files(spark: SparkSession, settings: Settings, dataset: str, o
 
 
 def whole_row_hash(frame: DataFrame) -> Column:
-    """Return the 64-bit hash of a row; which columns are null is part of it: the function itself skips nulls.
+    """Return the 64-bit hash of a row, which covers which columns are null: Spark's function itself skips nulls.
 
-    So are what is null within lists and structs, and where lists end.
+    The hash also covers nulls within lists and structs, and the lengths of lists.
     """
     inside = [part for field in frame.schema for part in _inside(F.col(field.name), field.dataType)]
     return F.xxhash64(*frame.columns, *(F.col(name).isNull() for name in frame.columns), *inside)
@@ -66,12 +66,12 @@ def _inside(value: Column, kind: DataType) -> list[Column]:
 
 
 def row_hash(frame: DataFrame) -> tuple[int, str]:
-    """Return the number of rows and a hash of their multiset: equal for any order and any files, doubles counted."""
+    """Return the number of rows and a hash of their multiset: equal for any order and any files; duplicates count."""
     return row_hashes(frame, None)[None]
 
 
 def row_hashes(frame: DataFrame, column: str | None) -> dict[int | None, tuple[int, str]]:
-    """Return the same for each value of an integer column; without one, of the whole frame under None.
+    """Return `row_hash` for each value of an integer column; without a column, of the whole frame under None.
 
     The sum of 64-bit row hashes is kept exactly, as a decimal: no two changes cancel, and sums of parts add up.
     """

@@ -16,7 +16,7 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import Cell, Slice
 
-#: What Iceberg's errors say where another commit was first, or an expiry took the snapshot that was read.
+#: Texts in Iceberg's errors where another commit was first, or expiry removed the snapshot that was read.
 _CONFLICTS = (
     "iceberg.exceptions.ValidationException",
     "iceberg.exceptions.CommitFailedException",
@@ -56,7 +56,7 @@ def append(
     *,
     spread: bool = False,
 ) -> None:
-    """Append rows to a branch in ONE commit that carries the properties; no rows are a commit as well.
+    """Append rows to a branch in ONE commit that carries the properties; without rows there is a commit, too.
 
     Args:
         frame: the table's columns.
@@ -84,14 +84,14 @@ def update(
     days: Iterable[date],
     properties: Mapping[str, str],
 ) -> None:
-    """Replace rows of a branch of a table by those of the same key, in ONE commit that carries the properties.
+    """Replace rows of a branch of a table by rows of the same key, in ONE commit that carries the properties.
 
     Args:
         rows: the contract's columns; the table has every key, none twice.
         settings: which lake.
         contract: of the table.
         branch: where.
-        days: all days that the rows are of: no other one is read.
+        days: all days of the rows: no other day is read.
         properties: of the commit's summary.
     """
     session, view = rows.sparkSession, f"rows_of_{contract.name}"
@@ -116,7 +116,7 @@ def replace_days(
 ) -> None:
     """Replace the days of a range of a branch by rows, if any, in ONE commit that carries the properties.
 
-    A DELETE of whole files would not carry them.
+    A DELETE of whole files would not carry the properties.
     """
     writer = rows.select(*contract.column_names).writeTo(full_name(settings, contract.dataset, branch))
     for name, value in properties.items():
@@ -139,7 +139,7 @@ def commit_properties(session: SparkSession, properties: Mapping[str, str]) -> I
 
 @contextmanager
 def conflicts(dataset: str) -> Iterator[None]:
-    """Turn what Spark says where another commit came between into an error of ours.
+    """Turn Spark's errors where another commit came between into Matinee's error.
 
     Raises:
         CommitConflictError: another commit changed what was read or replaced; nothing was changed.
@@ -160,7 +160,7 @@ class CatalogTables:
     """Tables by Spark's own catalog."""
 
     engine: Engine = "spark"
-    #: A job costs Spark more than what a smaller one saves: the range is derived at once.
+    #: Another job costs Spark more than smaller jobs save: the range is derived at once.
     cell_rows: int | None = None
 
     def __init__(self, session: SparkSession, lake: Lake) -> None:
@@ -175,8 +175,8 @@ class CatalogTables:
         refs.require(self._lake.table(wanted.dataset), wanted.snapshot_id)
         contract = self._lake.registry.get(wanted.dataset)
         days = (contract.day_column or "", wanted.first, wanted.last)
-        found = read(self._session, self._lake.settings, wanted.dataset, wanted.snapshot_id, *days)
-        return found if wanted.buckets is None else found.where(F.col(contract.cells.column).isin(*wanted.buckets))
+        frame = read(self._session, self._lake.settings, wanted.dataset, wanted.snapshot_id, *days)
+        return frame if wanted.buckets is None else frame.where(F.col(contract.cells.column).isin(*wanted.buckets))
 
     def overwrite(
         self,

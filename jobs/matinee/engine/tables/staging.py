@@ -1,6 +1,6 @@
 """Staged files: Parquet that an engine without a catalog wrote below a table's location, committed here.
 
-Such files carry no field ids; the table's name mapping gives them, and evolution keeps the mapping true. Files that
+Such files carry no field ids; the table's name mapping gives them, and evolution keeps the mapping correct. Files that
 were staged and never committed belong to no snapshot: orphan clean-up removes them.
 """
 
@@ -34,7 +34,7 @@ def partition_columns(table: "Table") -> list[str]:
     """Return the columns whose values are the table's partitions, in the order of its partitioning.
 
     Raises:
-        UsageError: it is partitioned by a function of a column, which staged files cannot state.
+        UsageError: the table is partitioned by a function of a column, which staged files cannot state.
     """
     schema, fields = table.schema(), table.spec().fields
     if any(str(field.transform) != "identity" for field in fields):
@@ -54,7 +54,7 @@ def commit_staged(
     properties: Mapping[str, str],
     cells: Mapping[str, Cell] | None = None,
 ) -> None:
-    """Replace a slice of a branch by what was staged, in ONE commit that carries the properties.
+    """Replace a slice of a branch by staged files, in ONE commit that carries the properties.
 
     Args:
         lake: the lake.
@@ -62,12 +62,12 @@ def commit_staged(
         replaced: the days and buckets that are replaced.
         paths: the staged files.
         properties: of the commit.
-        cells: the one cell that a file's rows were derived for, by path, where it was one.
+        cells: by path, the cell that a file's rows were derived for, where that was a single cell.
 
     Raises:
         ConservationError: a staged file has nulls in a required column, or rows of several partitions, of other days or
             of other cells, or cannot be read.
-        CommitConflictError: the branch moved meanwhile, or other commits to the table came between each of many tries.
+        CommitConflictError: the branch moved meanwhile, or other commits to the table came first in every try.
     """
     day_column = lake.registry.get(replaced.dataset).day_column or ""
     table = lake.table(replaced.dataset)
@@ -94,7 +94,7 @@ def _conflict(branch: str, replaced: Slice, cause: str) -> CommitConflictError:
 
 
 def _map_names(table: "Table") -> None:
-    """Give a table the mapping from names to field ids that files without ids are read by; evolution keeps it."""
+    """Give a table the mapping from names to field ids by which files without ids are read; evolution keeps it."""
     from pyiceberg.table import TableProperties
     from pyiceberg.table.name_mapping import create_mapping_from_schema
 
@@ -124,7 +124,7 @@ def _data_files(table: "Table", paths: Iterable[str]) -> list["DataFile"]:
 
 
 def _nullable(metadata: "TableMetadata") -> "TableMetadata":
-    # Engines declare derived columns nullable; whether a required one has nulls, the footers tell exactly.
+    # Engines declare derived columns nullable; the footers tell exactly whether a required column has nulls.
     from pyiceberg.schema import Schema
 
     schema = metadata.schema()
@@ -139,8 +139,8 @@ def staged_files(table: "Table", stage: str) -> list[str]:
 
     io = PyArrowFileIO(table.io.properties)
     scheme, netloc, path = io.parse_location(stage, table.io.properties)
-    found = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
-    return sorted(f"{stage}{file.path.removeprefix(path)}" for file in found if file.path.endswith(".parquet"))
+    listed = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
+    return sorted(f"{stage}{file.path.removeprefix(path)}" for file in listed if file.path.endswith(".parquet"))
 
 
 def _refuse_others(table: "Table", files: list["DataFile"], day_column: str, replaced: Slice) -> None:
@@ -162,10 +162,10 @@ def _refuse_other_cells(table: "Table", files: list["DataFile"], day_column: str
         meant = cells.get(file.file_path)
         if meant is None:
             continue
-        found = (file_day(table, file, day_column), file_bucket(table, file))
-        if found != (meant.day, meant.bucket):
+        actual = (file_day(table, file, day_column), file_bucket(table, file))
+        if actual != (meant.day, meant.bucket):
             raise ConservationError(
-                f"Rows of {found[0]}, bucket {found[1]}, were derived for {meant.day}, bucket {meant.bucket}.",
+                f"Rows of {actual[0]}, bucket {actual[1]}, were derived for {meant.day}, bucket {meant.bucket}.",
                 next_step="Correct the transform; nothing was committed.",
                 facts={"table": ".".join(table.name()), "file": file.file_path},
             )

@@ -6,10 +6,10 @@ the calendar, where windows around the event have no days), `received_in_future`
 `event_in_future` (more than a day after it was received), `before_earliest_event`; for each field
 `out_of_range_<field>` (below its minimum: the reason that the contract names, if any), `not_allowed_<field>`.
 
-Strict means that nothing is converted but a whole number for a double: "1" is no number and 1.0 no whole one. A list or
-struct has the wrong type where one of its items or fields has, or lacks a value that is required. A text
-with half a surrogate pair is none: of different ones the engine would make the same. Times are ISO 8601 texts with an
-offset; digits beyond the microsecond are cut. Parquet rows take the same way, as JSON.
+Strict means that nothing is converted except a whole number to a double: "1" is no number and 1.0 no whole number. A
+list or struct has the wrong type if one of its items or fields has the wrong type, or lacks a required value. A text
+with half a surrogate pair is no text: the engine would make the same text of different halves. Times are ISO 8601 texts
+with an offset; digits beyond the microsecond are cut. Parquet rows are judged in the same way, as JSON.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ from matinee.landing.parsing.values import DAY_US, Value, micros, unknown_within
 
 #: Columns that landing itself fills beside the day, whatever a row has under these names.
 OWN_COLUMNS = frozenset({"landing_seq", "file"})
-#: How far a producer's clock may be ahead of the landing: what it says of when it received an event is not later.
+#: How far a producer's clock may be ahead of the landing: a stated received time may not be later than that.
 AHEAD = timedelta(minutes=10)
 AHEAD_US = AHEAD // timedelta(microseconds=1)
 
@@ -71,28 +71,28 @@ class Judge:
             is_open: its writer may not have ended it.
         """
         text = _text(line)
-        found = None if text is None else read_object(text)
-        if found is None:
+        record = None if text is None else read_object(text)
+        if record is None:
             return Judged(_no_object(text, is_open=is_open), None, {RECEIVED: landed})
-        values = {field.name: value_of(field, found.get(field.name)) for field in self._fields}
-        reason = next(self._reasons(found, values, landed), None)
-        unknown = found.keys() - self._names
+        values = {field.name: value_of(field, record.get(field.name)) for field in self._fields}
+        reason = next(self._reasons(record, values, landed), None)
+        unknown = record.keys() - self._names
         for field in self._structs:
-            unknown |= {f"{field.name}.{name}" for name in unknown_within(field, found.get(field.name))}
+            unknown |= {f"{field.name}.{name}" for name in unknown_within(field, record.get(field.name))}
         if values[RECEIVED] is None:
             values[RECEIVED] = landed
         return Judged(reason, sorted(unknown), values)
 
-    def _reasons(self, found: Mapping[str, Json], values: Mapping[str, Value | None], landed: int) -> Iterator[str]:
+    def _reasons(self, record: Mapping[str, Json], values: Mapping[str, Value | None], landed: int) -> Iterator[str]:
         for field in self._fields:
             name, value = field.name, values[field.name]
             if value is None:
-                if found.get(name) is not None:
+                if record.get(name) is not None:
                     yield f"wrong_type_{name}"
                 elif field.required and name != RECEIVED:
                     yield f"missing_{name}"
             elif field.required and isinstance(value, str) and is_blank(value):
-                # An identifier of nothing would make one profile or title of all that have none.
+                # A blank identifier would merge all events that have none into one profile or title.
                 yield f"blank_{name}"
         yield from self._reasons_of_time(values, landed)
         for field in self._bounded:
@@ -113,7 +113,7 @@ class Judge:
 
 @cache
 def judge_of(contract: Contract) -> Judge:
-    """Return the judge of a contract's rows: one a process."""
+    """Return the judge of a contract's rows: one for each process."""
     return Judge(contract)
 
 

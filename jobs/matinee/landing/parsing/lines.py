@@ -1,4 +1,4 @@
-"""Lines of landing files and records of streams as parsed rows: compiled code for all that it can prove."""
+"""Lines of landing files and records of streams as parsed rows: compiled code parses all that it can prove good."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from matinee.landing.parsing.strict import prover_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: The lines of a batch, and its bytes where it is more than one line: they have to fit memory a few times over.
+#: The most lines of a batch, and its most bytes if it has several lines: it has to fit memory a few times over.
 BATCH_LINES, BATCH_BYTES = 1 << 14, 1 << 26
 
 

@@ -26,8 +26,8 @@ class Proven:
 
     Attributes:
         is_good: whether each row has the shape that the contract wants.
-        columns: of the contract's fields, one value a row; of a row that is not proven any.
-        unknown: of the rows that have some, by their place, the names that the contract lacks.
+        columns: the contract's fields, one value a row; any value for a row that is not proven.
+        unknown: the names that the contract lacks, by the place of their row; only rows that have such names.
     """
 
     is_good: Flags
@@ -107,14 +107,14 @@ def put_together(
     judged = {
         place: judge.judge(text, int(landed[place]), is_open=bool(is_open[place])) for place, text in texts.items()
     }
-    bad = {place: one.reason for place, one in judged.items() if one.reason is not None}
-    found = {name: about[name] for name in ("file", "line", "landed_ts")}
-    found["reason"] = _sparse(bad, about.num_rows)
-    found["payload"] = _sparse({place: texts[place].decode(errors="replace") for place in bad}, about.num_rows)
-    found["unknown"] = _unknown(proven, judged, about.num_rows)
-    found |= _replaced(columns, judged)
-    found[contract.day_column or ""] = found[contract.event_time].cast(pa.date32())
-    return pa.record_batch({name: found[name] for name in parsed_schema(contract).names})
+    bad = {place: row.reason for place, row in judged.items() if row.reason is not None}
+    parsed = {name: about[name] for name in ("file", "line", "landed_ts")}
+    parsed["reason"] = _sparse(bad, about.num_rows)
+    parsed["payload"] = _sparse({place: texts[place].decode(errors="replace") for place in bad}, about.num_rows)
+    parsed["unknown"] = _unknown(proven, judged, about.num_rows)
+    parsed |= _replaced(columns, judged)
+    parsed[contract.day_column or ""] = parsed[contract.event_time].cast(pa.date32())
+    return pa.record_batch({name: parsed[name] for name in parsed_schema(contract).names})
 
 
 def _replaced(columns: "Mapping[str, pa.Array]", judged: Mapping[int, Judged]) -> "Mapping[str, pa.Array]":
@@ -125,19 +125,19 @@ def _replaced(columns: "Mapping[str, pa.Array]", judged: Mapping[int, Judged]) -
         return columns
     judged_places, order = np.array([*judged]), np.arange(len(columns[RECEIVED]))
     order[judged_places] = len(order) + np.arange(len(judged))
-    places, taken, found = pa.array(judged_places), pa.array(order), {}
+    places, taken, replaced = pa.array(judged_places), pa.array(order), {}
     for name, column in columns.items():
         is_dictionary = isinstance(column, pa.DictionaryArray)
         proven = column.take(places).dictionary_decode() if is_dictionary else column.take(places)
-        values = pa.array([one.values.get(name) for one in judged.values()], proven.type)
-        # Mostly they are what was proven, in all but the rows that could not be read.
+        values = pa.array([row.values.get(name) for row in judged.values()], proven.type)
+        # Mostly the judged values equal the proven ones, except in rows that could not be read.
         if values.equals(proven):
-            found[name] = column
+            replaced[name] = column
         elif is_dictionary:
-            found[name] = pa.concat_arrays([column.dictionary_decode(), values]).take(taken).dictionary_encode()
+            replaced[name] = pa.concat_arrays([column.dictionary_decode(), values]).take(taken).dictionary_encode()
         else:
-            found[name] = pa.concat_arrays([column, values]).take(taken)
-    return found
+            replaced[name] = pa.concat_arrays([column, values]).take(taken)
+    return replaced
 
 
 def _sparse(texts: Mapping[int, str], count: int) -> "pa.Array":
@@ -153,9 +153,9 @@ def _unknown(proven: Proven, judged: Mapping[int, Judged], count: int) -> "pa.Ar
 
     if not judged and not proven.unknown:
         return pa.ListArray.from_arrays(np.zeros(count + 1, np.int32), pa.array([], pa.string()))
-    found: list[list[str] | None] = [[]] * count
+    unknown: list[list[str] | None] = [[]] * count
     for place, names in proven.unknown.items():
-        found[place] = names
-    for place, one in judged.items():
-        found[place] = one.unknown
-    return pa.array(found, pa.list_(pa.string()))
+        unknown[place] = names
+    for place, row in judged.items():
+        unknown[place] = row.unknown
+    return pa.array(unknown, pa.list_(pa.string()))

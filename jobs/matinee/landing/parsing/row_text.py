@@ -41,7 +41,7 @@ def _object(names: Sequence[str], values: Sequence[str | None]) -> str:
 
 def _quoted(text: str) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'  # Most texts are; to translate them takes ten times as long.
+        return f'"{text}"'  # Most texts need no escapes; to translate them takes ten times as long.
     return f'"{text.translate(_ESCAPES)}"'
 
 
@@ -61,9 +61,9 @@ def _json(column: "pa.Array") -> list[str | None]:
         texts = [_object(names, values) for values in _rows(fields, len(column))]
         return [text if is_there else None for text, is_there in zip(texts, column.is_valid().to_pylist(), strict=True)]
     if kinds.is_map(kind):
-        return [None if one.values is None else _map(one.values) for one in column]
+        return [None if scalar.values is None else _map(scalar.values) for scalar in column]
     if kinds.is_nested(kind):
-        return [None if one.values is None else _list(one.values) for one in column]
+        return [None if scalar.values is None else _list(scalar.values) for scalar in column]
     return _plain(column)
 
 
@@ -101,7 +101,7 @@ def _plain(column: "pa.Array") -> list[str | None]:
 
 
 def _readable(column: "pa.Array") -> Sequence[object]:
-    """Return values as objects of Python; PyArrow needs pandas for nanoseconds, and may be without."""
+    """Return values as objects of Python; PyArrow needs pandas for nanoseconds, which may not be installed."""
     import pyarrow as pa
     import pyarrow.types as kinds
 
@@ -117,7 +117,7 @@ def _readable(column: "pa.Array") -> Sequence[object]:
 
 
 def _object_or_ticks(value: "pa.Scalar") -> object:
-    """Return a day, time or length as Python's object; what is beyond Python's as its number."""
+    """Return a day, time or length as Python's object; a value beyond the range of Python's objects as its number."""
     try:
         return value.as_py()
     except (OverflowError, ValueError):
@@ -135,9 +135,9 @@ def _instants(column: "pa.Array") -> list[str | None]:
 
     ticks = column.cast(pa.int64()).to_pylist()
     scale = _NANOSECONDS[column.type.unit]
-    # What lies beyond the calendar is no time to anybody.
+    # Times beyond the calendar are clipped: they are read as no time all the same.
     micros = (None if tick is None else max(-(1 << 62), min(tick * scale // 1000, 1 << 62)) for tick in ticks)
-    return [None if one is None else f'"{np.datetime64(one, "us")}Z"' for one in micros]
+    return [None if instant is None else f'"{np.datetime64(instant, "us")}Z"' for instant in micros]
 
 
 def holds_bytes(kind: "pa.DataType") -> bool:

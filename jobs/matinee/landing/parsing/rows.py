@@ -1,6 +1,6 @@
 """Rows of Parquet as parsed rows: columns that hold what the contract wants are taken whole, all else as JSON text.
 
-What is no column of the contract's type, or a value that may break a rule, is judged as the JSON that it would be.
+A column of another type than the contract's, or a value that may break a rule, is judged as JSON.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NONCHARACTER = "\ufdd0"
-#: The years 1000 to 2999, in days since 1970: others are the judge's.
+#: The years 1000 to 2999, in days since 1970: other years are left to the judge.
 _FIRST_DAY, _END_DAY = -354_285, 376_200
 _A_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
@@ -49,9 +49,9 @@ def parse_numbered_rows(contract: Contract, about: "pa.RecordBatch", rows: "pa.R
         try:
             return row_texts(rows.take(list(places)))
         except pa.ArrowNotImplementedError:
-            # Views of text cannot be taken out of their column yet.
-            found = row_texts(rows)
-            return [found[place] for place in places]
+            # PyArrow cannot take values out of columns of text views yet.
+            all_texts = row_texts(rows)
+            return [all_texts[place] for place in places]
 
     return put_together(contract, about, _proven(contract, rows), texts)
 
@@ -60,7 +60,7 @@ def _proven(contract: Contract, rows: "pa.RecordBatch") -> Proven:
     import pyarrow as pa
 
     names = rows.schema.names
-    # Of a name that stands twice, both values would be one field's.
+    # A name that occurs twice would give one field two values.
     good = np.full(rows.num_rows, len(set(names)) == len(names))
     columns = {}
     for field in landed_fields(contract):
@@ -104,20 +104,20 @@ def _taken(field: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
     if kinds.is_dictionary(column.type):
         return _taken_once(field, column)
     kind = column.type
-    found = pa.nulls(len(column), arrow_type_of(field))
+    typed = pa.nulls(len(column), arrow_type_of(field))
     if field.items and is_list_of_scalars(field) and _is_list(kind):
         return _taken_lists(field.items, column)
     if holds_bytes(kind) and field.type in {"string", "timestamptz", "date"}:
-        found = _texts(column) if field.type == "string" else times(_texts(column), field.type)
+        typed = _texts(column) if field.type == "string" else times(_texts(column), field.type)
     elif field.type == "timestamptz" and kinds.is_timestamp(kind):
-        found = _instants(column)
+        typed = _instants(column)
     elif field.type in {"int", "long"} and kinds.is_integer(kind):
-        found = _cast(column, arrow_type(field.type))
+        typed = _cast(column, arrow_type(field.type))
     elif field.type == "double" and (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)):
-        found = _reals(column)
+        typed = _reals(column)
     elif (field.type == "boolean" and kinds.is_boolean(kind)) or (field.type == "date" and kinds.is_date32(kind)):
-        found = column
-    return found, flags(column.is_null()) | flags(found.is_valid())
+        typed = column
+    return typed, flags(column.is_null()) | flags(typed.is_valid())
 
 
 def _is_list(kind: "pa.DataType") -> bool:
@@ -127,7 +127,7 @@ def _is_list(kind: "pa.DataType") -> bool:
 
 
 def _taken_lists(items: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
-    """Return what `_taken` does of lists: a list is surely right where each of its items is."""
+    """Return what `_taken` returns, for lists: a list is surely right if each of its items is."""
     import pyarrow as pa
 
     taken, are_right = _taken(items, _stored(column.flatten()))
@@ -141,13 +141,13 @@ def _taken_lists(items: Column, column: "pa.Array") -> "tuple[pa.Array, Flags]":
 
 
 def _taken_once(field: Column, column: "pa.DictionaryArray") -> "tuple[pa.Array, Flags]":
-    """Return what `_taken` does of texts that repeat: each is judged once, and a column of texts stays a dictionary."""
+    """Return what `_taken` returns, for repeated texts: each is judged once; a column of texts stays a dictionary."""
     import pyarrow as pa
 
     texts, are_right = _taken(field, column.dictionary)
     if field.type != "string" or column.dictionary.null_count or not are_right.all():
-        found, is_right = _taken(field, column.dictionary_decode())
-        return found.dictionary_encode() if field.type == "string" else found, is_right
+        typed, is_right = _taken(field, column.dictionary_decode())
+        return typed.dictionary_encode() if field.type == "string" else typed, is_right
     indices = column.indices.cast(pa.int32())
     return pa.DictionaryArray.from_arrays(indices, texts), np.ones(len(column), bool)
 
@@ -158,7 +158,7 @@ def _cast(column: "pa.Array", kind: "pa.DataType") -> "pa.Array":
     try:
         return column.cast(kind)
     except pa.ArrowInvalid:
-        # One value that does not fit: the judge finds which.
+        # A value does not fit: the judge finds which.
         return pa.nulls(len(column), kind)
 
 
@@ -170,7 +170,7 @@ def _texts(column: "pa.Array") -> "pa.Array":
     try:
         texts = content.cast(pa.string())
     except pa.ArrowInvalid:
-        texts = pa.array([None if one is None else text_of(one) for one in content.to_pylist()], pa.string())
+        texts = pa.array([None if value is None else text_of(value) for value in content.to_pylist()], pa.string())
     if not _may_be_odd(texts):
         return texts
     is_odd = pc.or_(pc.match_substring(texts, _NONCHARACTER), pc.greater(pc.binary_length(texts), MAX_TEXT))
@@ -191,7 +191,7 @@ def _reals(column: "pa.Array") -> "pa.Array":
     import pyarrow.types as kinds
 
     if kinds.is_float32(column.type) or kinds.is_decimal(column.type):
-        # By their text: 0.1 is to stay 0.1.
+        # The cast goes by way of text: 0.1 is to stay 0.1.
         column = column.cast(pa.string())
     reals = column.cast(pa.float64(), safe=False)
     # Minus zero is zero.
@@ -210,10 +210,10 @@ def _instants(column: "pa.Array") -> "pa.Array":
 
 
 def _may_repeat_names(kind: "pa.DataType") -> bool:
-    """Whether an object of a value of a type may have a name twice."""
+    """Whether a value of a type may hold an object that has a name twice."""
     import pyarrow.types as kinds
 
     inner = [kind.field(number) for number in range(kind.num_fields)]
-    if kinds.is_struct(kind) and len({one.name for one in inner}) < len(inner):
+    if kinds.is_struct(kind) and len({field.name for field in inner}) < len(inner):
         return True
-    return kinds.is_map(kind) or kinds.is_union(kind) or any(_may_repeat_names(one.type) for one in inner)
+    return kinds.is_map(kind) or kinds.is_union(kind) or any(_may_repeat_names(field.type) for field in inner)

@@ -1,4 +1,4 @@
-"""The rules of a contract over whole columns: which rows surely keep them. What may break one is the judge's.
+"""The rules of a contract over whole columns: which rows surely keep them. Other rows are left to the judge.
 
 Columns are Arrow arrays of the types of `arrow_type`; flags are arrays of booleans, one a row.
 """
@@ -24,7 +24,7 @@ Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 _MONTH_AND_DAY = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
 )
-# A leap year is one of four, but for full centuries: those are the judge's.
+# Every fourth year is a leap year; full centuries are left to the judge.
 _LEAP_DAY = r"\d\d(?:0[48]|[2468][048]|[13579][26])-02-29"
 _DATE = rf"^(?:[12]\d{{3}}-{_MONTH_AND_DAY}|[12]{_LEAP_DAY[2:]})"
 _CLOCK = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-7]):?[0-5]\d)$"
@@ -60,16 +60,16 @@ def arrow_type(kind: str) -> "pa.DataType":
 
 
 def lengths(lists: "pa.Array") -> Numbers:
-    """Return how many items lists have; those that are null have none."""
+    """Return how many items lists have; null lists have none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found: Numbers = pc.list_value_length(lists).fill_null(0).cast(pa.int64()).to_numpy()
-    return found
+    counts: Numbers = pc.list_value_length(lists).fill_null(0).cast(pa.int64()).to_numpy()
+    return counts
 
 
 def listed(lists: "pa.Array", items: "pa.Array") -> "pa.Array":
-    """Return lists with other items: as many as they have."""
+    """Return lists with other items, as many in each list as before."""
     import pyarrow as pa
 
     offsets = np.append([0], np.cumsum(lengths(lists))).astype(np.int32)
@@ -78,12 +78,12 @@ def listed(lists: "pa.Array", items: "pa.Array") -> "pa.Array":
 
 
 def drop_wrong(lists: "pa.Array", are_right: Flags, good: Flags) -> None:
-    """Take out the rows of whose list an item is not right.
+    """Clear the flag of each row whose list has an item that is not right.
 
     Args:
         lists: one a row.
-        are_right: of the items of all lists, one behind the other, whether each is.
-        good: of the rows.
+        are_right: for the items of all lists, in order, whether each is right.
+        good: the flags of the rows, changed in place.
     """
     if not are_right.all():
         good[np.repeat(np.arange(len(lists)), lengths(lists))[~are_right]] = False
@@ -91,8 +91,8 @@ def drop_wrong(lists: "pa.Array", are_right: Flags, good: Flags) -> None:
 
 def flags(values: "pa.Array") -> Flags:
     """Return booleans as flags; null is false."""
-    found: Flags = values.fill_null(False).to_numpy(zero_copy_only=False)
-    return found
+    booleans: Flags = values.fill_null(False).to_numpy(zero_copy_only=False)
+    return booleans
 
 
 def times(texts: "pa.Array", kind: str) -> "pa.Array":
@@ -104,8 +104,8 @@ def times(texts: "pa.Array", kind: str) -> "pa.Array":
         plain = _are_plain(texts)
         others = pa.array(~plain)
         with suppress(pa.ArrowInvalid):
-            found = (pc.if_else(others, None, texts) if not plain.all() else texts).cast(arrow_type(kind))
-            return pc.replace_with_mask(found, others, _matched(texts.filter(others), kind))
+            instants = (pc.if_else(others, None, texts) if not plain.all() else texts).cast(arrow_type(kind))
+            return pc.replace_with_mask(instants, others, _matched(texts.filter(others), kind))
     return _matched(texts, kind)
 
 
@@ -158,7 +158,7 @@ def keeps(contract: Contract, columns: "Mapping[str, pa.Array]", landed: Numbers
         if isinstance(column, pa.DictionaryArray):
             kept = np.ones(len(column.dictionary), bool)
             _drop_broken(field, column.dictionary, kept)
-            # The index of a null is none.
+            # A null has no index.
             good &= np.append(kept, True)[column.indices.fill_null(len(kept)).to_numpy()]
         else:
             _drop_broken(field, column, good)
@@ -175,7 +175,7 @@ def _times_keep(contract: Contract, columns: "Mapping[str, pa.Array]", landed: N
 
 
 def _drop_broken(field: Column, column: "pa.Array", good: Flags) -> None:
-    """Take out the rows whose value is blank, out of range or not allowed."""
+    """Clear the flags of the rows whose value is blank, out of range or not allowed."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -192,12 +192,12 @@ def _drop_broken(field: Column, column: "pa.Array", good: Flags) -> None:
 def _micros(times: "pa.Array") -> Numbers:
     import pyarrow as pa
 
-    found: Numbers = times.cast(pa.int64()).fill_null(0).to_numpy()
-    return found
+    ticks: Numbers = times.cast(pa.int64()).fill_null(0).to_numpy()
+    return ticks
 
 
 def _is_written(texts: "pa.Array") -> Flags:
-    """Return which texts begin with what is no white space, nor an end of line of Unicode (C2 85, E2 80 A8, A9)."""
+    """Return which texts begin neither with white space nor with an end of line of Unicode (C2 85, E2 80 A8, A9)."""
     _, ends, content = texts.buffers()
     offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     if not content or not content.size:

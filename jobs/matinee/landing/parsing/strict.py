@@ -1,8 +1,8 @@
-"""The fast way of lines: columns of those that compiled code proves good; nothing is said of the others.
+"""The fast path of lines: columns of the lines that compiled code proves good; other lines are left to the judge.
 
 What is proven of a line: it is one JSON object, UTF-8 and without half a surrogate pair; no name stands twice in an
-object at any depth; its fields have the types of the contract. The decoder passes over repeated and unknown names: they
-show in the number of quotes, of which a name has two and a text two.
+object at any depth; its fields have the types of the contract. The decoder ignores repeated and unknown names: the
+number of quotes shows them, as each name and each text has two.
 """
 
 import re
@@ -22,13 +22,13 @@ from matinee.landing.parsing.rules import Flags, Numbers, arrow_type, arrow_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Lines that are decoded at a time: what is made of them stays in the processor's cache.
+#: Lines that are decoded at a time: their decoded rows stay in the processor's cache.
 PIECE = 1024
-#: Longer lines (bytes) and those with more brackets are never proven: limits of lengths and depths are the judge's.
+#: Longer lines (bytes) and those with more brackets are never proven: the judge checks the limits of length and depth.
 MAX_BYTES, MAX_BRACKETS = 1 << 14, 100
 _LONG, _LONG_NUMBER = 1000, re.compile(rb"[-+.0-9eE]{1001}")
 _NONCHARACTER = "\ufdd0".encode()
-# What a field has that its line lacks. Lines that have it are never proven.
+# The value of a field that its line lacks. Lines that hold this value themselves are never proven.
 _NO_TEXT, _NO_NUMBER, _NO_REAL, _NO_FLAG = "\ufdd0", -(1 << 63), float("nan"), 2
 _ABSENT = {"string": _NO_TEXT, "int64": _NO_NUMBER, "int8": _NO_FLAG}
 _INT, _LONG_INT = (-(1 << 31), (1 << 31) - 1), (_NO_NUMBER + 1, (1 << 63) - 1)
@@ -51,9 +51,9 @@ class Prover:
             rename={name: field.name for name, field in own.items()},
             gc=False,
         )
-        # Asked for by name in a variable, an attribute takes three times as long.
+        # To read an attribute whose name is in a variable takes three times as long.
         self._values = [eval(f"lambda rows: [row.{name} for row in rows]") for name in own]  # noqa: S307 - names of our own
-        # A line that cannot be decoded has nulls: for fields that it lacks, each column would be copied.
+        # A line that cannot be decoded gets nulls: with absent fields, each column would be copied.
         self._decode, self._nothing = msgspec.json.Decoder(row).decode, row(*(None for _ in own))
         self._decode_any = msgspec.json.Decoder().decode
 
@@ -63,8 +63,8 @@ class Prover:
         decoded, failed, told_apart, quotes = self._columns(lines, names)
         good = np.ones(len(lines), bool)
         good[failed] = False
-        for field, found in zip(self._fields, decoded, strict=True):
-            columns[field.name] = _typed(field, found if within(field) else _present(found, names), good)
+        for field, column in zip(self._fields, decoded, strict=True):
+            columns[field.name] = _typed(field, column if within(field) else _present(column, names), good)
         proven = Proven(good, columns, {})
         for number in np.flatnonzero(good & _is_doubtful(lines, names, [*failed, *told_apart], quotes)).tolist():
             unknown = self._unknown(lines[number], 2 * int(names[number]))
@@ -77,7 +77,7 @@ class Prover:
     def _columns(self, lines: Sequence[bytes], names: Numbers) -> "tuple[list[pa.Array], list[int], list[int], int]":
         """Return the fields of lines as columns, which lines cannot be decoded, which are odd, and all their quotes.
 
-        Names and texts of lists are added to those of the lines.
+        The names and texts of lists and structs are added to `names`.
         """
         import pyarrow as pa
 
@@ -87,16 +87,16 @@ class Prover:
             piece = lines[first : first + PIECE]
             content = b"".join(piece)
             quotes += int(np.count_nonzero(np.frombuffer(content, np.uint8) == ord('"')))
-            # They may hold an escape, or what stands for no text.
+            # These lines may hold an escape, or the mark of no text.
             if b"\\" in content or (_NONCHARACTER[:1] in content and _NONCHARACTER in content):
                 odd += [place for place, line in enumerate(piece, first) if b"\\" in line or _NONCHARACTER in line]
             if max(map(len, piece)) > _LONG:
                 piece = [line if _is_short(line) else b"" for line in piece]
             rows = self._decoded(piece, first, failed)
-            found = [values(rows) for values in self._values]
+            field_values = [values(rows) for values in self._values]
             for place in self._nested:
-                names[first : first + len(piece)] += _in_nested(self._fields[place], found[place])
-            pieces.append([_array(field, values) for field, values in zip(self._fields, found, strict=True)])
+                names[first : first + len(piece)] += _in_nested(self._fields[place], field_values[place])
+            pieces.append([_array(field, values) for field, values in zip(self._fields, field_values, strict=True)])
         return [pa.concat_arrays(arrays) for arrays in zip(*pieces, strict=True)], failed, odd, quotes
 
     def _decoded(self, lines: Sequence[bytes], first: int, failed: list[int]) -> list[Any]:
@@ -134,7 +134,7 @@ def prover_of(contract: Contract) -> Prover:
 
 
 def _decoded_as(field: Column) -> tuple[Any, Any]:
-    """Return the type that a field is decoded as, and what it has where a line lacks it."""
+    """Return the type that a field is decoded as, and its value if a line lacks it."""
     kind = _kind_of(field)
     if field.type in {"boolean", "list", "struct"}:
         return kind | None | msgspec.UnsetType, msgspec.UNSET
@@ -143,7 +143,7 @@ def _decoded_as(field: Column) -> tuple[Any, Any]:
 
 def _kind_of(column: Column) -> Any:  # noqa: ANN401 - a type
     if within(column) and not is_list_of_scalars(column):
-        return type(None)  # Anything else is the judge's.
+        return type(None)  # Other values are left to the judge.
     if column.items:
         item = _kind_of(column.items)
         return list[item if column.items.required else item | None]  # type: ignore[misc]
@@ -172,44 +172,44 @@ def _array(field: Column, values: list[Any]) -> "pa.Array":
     return pa.array(values, known.get(field.type, pa.string()))
 
 
-def _present(found: "pa.Array", names: Numbers) -> "pa.Array":
-    """Return a decoded column with null where a line lacks the field; add its names and texts to those of the lines."""
+def _present(column: "pa.Array", names: Numbers) -> "pa.Array":
+    """Return a decoded column with null where a line lacks the field; add its names and texts to `names`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_text = pa.types.is_string(found.type)
-    absent = pc.is_nan(found) if pa.types.is_floating(found.type) else pc.equal(found, _ABSENT[str(found.type)])
-    if absent.true_count == len(found):
-        return pa.nulls(len(found), found.type)
+    is_text = pa.types.is_string(column.type)
+    absent = pc.is_nan(column) if pa.types.is_floating(column.type) else pc.equal(column, _ABSENT[str(column.type)])
+    if absent.true_count == len(column):
+        return pa.nulls(len(column), column.type)
     names += 1 + is_text
     if absent.true_count:
         names -= flags(absent) * np.int64(1 + is_text)
-        found_or_null = pc.if_else(pc.fill_null(absent, False), None, found)
+        present = pc.if_else(pc.fill_null(absent, False), None, column)
     else:
-        found_or_null = found
-    if is_text and found.null_count:
-        names -= flags(found.is_null())
-    return found_or_null
+        present = column
+    if is_text and column.null_count:
+        names -= flags(column.is_null())
+    return present
 
 
-def _typed(field: Column, found: "pa.Array", good: Flags) -> "pa.Array":
-    """Return a column by its contract's type; take out the lines whose value may be none of that type."""
+def _typed(field: Column, column: "pa.Array", good: Flags) -> "pa.Array":
+    """Return a column by its contract's type; clear the flags of lines whose value may not be of that type."""
     import pyarrow.compute as pc
 
     if within(field) and not is_list_of_scalars(field):
-        return found
+        return column
     if field.items:
-        items = found.flatten()
+        items = column.flatten()
         are_right = np.ones(len(items), bool)
         typed = _typed(field.items, items, are_right)
-        drop_wrong(found, are_right, good)
-        return listed(found, typed)
-    if field.type in {"timestamptz", "date"} and found.null_count < len(found):
-        typed = times(found, field.type)
-        if typed.null_count > found.null_count:
-            good &= flags(pc.equal(found.is_null(), typed.is_null()))
+        drop_wrong(column, are_right, good)
+        return listed(column, typed)
+    if field.type in {"timestamptz", "date"} and column.null_count < len(column):
+        typed = times(column, field.type)
+        if typed.null_count > column.null_count:
+            good &= flags(pc.equal(column.is_null(), typed.is_null()))
         return typed
-    return pc.add(found, 0.0) if field.type == "double" else found.cast(arrow_type(field.type))
+    return pc.add(column, 0.0) if field.type == "double" else column.cast(arrow_type(field.type))
 
 
 def _is_short(line: bytes) -> bool:
@@ -224,7 +224,7 @@ def _is_doubtful(lines: Sequence[bytes], names: Numbers, apart: Sequence[int], q
     plain: Flags = np.ones(len(lines), bool)
     plain[list(apart)] = False
     left = quotes - sum(lines[place].count(b'"') for place in {*apart})
-    # No other line has fewer quotes than its fields need: where all together have as many, each has.
+    # No other line has fewer quotes than its fields need: if the total is right, each line's number is.
     doubtful: Flags = ~plain
     if left != 2 * names[plain].sum():
         doubtful |= np.fromiter((line.count(b'"') for line in lines), np.int64, len(lines)) != 2 * names
@@ -232,7 +232,7 @@ def _is_doubtful(lines: Sequence[bytes], names: Numbers, apart: Sequence[int], q
 
 
 def _quotes(line: bytes) -> int | None:
-    """Return how many quotes a line has that are no part of a text; None: it may have what stands for no text."""
+    """Return how many quotes a line has that are no part of a text; None: it may hold the mark of no text."""
     if _NONCHARACTER in line:
         return None
     if b"\\" in line:
@@ -245,9 +245,9 @@ def _quotes(line: bytes) -> int | None:
 def _texts(value: Any) -> int:  # noqa: ANN401 - an object or array, as it was decoded
     """Return how many names and texts an object or array has, at any depth."""
     count, values = (len(value), value.values()) if isinstance(value, dict) else (0, value)
-    for one in values:
-        if isinstance(one, str):
+    for inner in values:
+        if isinstance(inner, str):
             count += 1
-        elif isinstance(one, dict | list):
-            count += _texts(one)
+        elif isinstance(inner, dict | list):
+            count += _texts(inner)
     return count

@@ -12,19 +12,19 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any, NoReturn, TypeAlias
 
-#: Stands where no characters do: noncharacters, which no producer sends, around words.
+#: The mark of what is no text: noncharacters, which no producer sends, around words.
 NO_TEXT = "\ufdd0no text\ufdd0"
 #: The longest line (bytes), text and name (characters), the most digits of a number, the deepest object or array.
 MAX_LINE, MAX_TEXT, MAX_NAME, MAX_DIGITS, MAX_DEPTH = 1 << 27, 20_000_000, 50_000, 1000, 999
 _HALF = re.compile("[\ud800-\udfff]")
-# Java's `^\s*$`: a last end of line may follow, of those that Unicode knows.
+# Java's `^\s*$`: one end of line may follow, also one of Unicode's.
 _BLANK = re.compile("[ \t\n\x0b\f\r]*[\x85\u2028\u2029]?\\Z")
 _NO_DIGITS = re.compile(r"[^0-9]")
 _DEEPER = Lock()
 
 
 class Number(str):
-    """A JSON number as it was written: that decides what it can be."""
+    """A JSON number as it was written: the notation decides which types it can have."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ def read_object(text: str) -> dict[str, Json] | None:
 
 def is_blank(text: str) -> bool:
     """Whether a text is white space and nothing else."""
-    # Most texts are not, and Python's own look is the faster one; what it takes for white space is more than Java's.
+    # Most texts are not blank, and `isspace` is faster; it takes more characters for white space than Java does.
     return not text or (text.isspace() and _BLANK.match(text) is not None)
 
 
@@ -68,7 +68,7 @@ def has_half(text: str) -> bool:
 
 
 def _read_deep(decoder: json.JSONDecoder, text: str) -> Json:
-    # The reader calls itself for each level: how deep a line may be must not depend on who asks.
+    # The decoder calls itself for each level: how deep a line may be must not depend on the caller's depth.
     with _DEEPER:
         before = sys.getrecursionlimit()
         sys.setrecursionlimit(before + 2 * MAX_DEPTH)
@@ -86,12 +86,12 @@ def _is_within_limits(text: str, value: Json) -> bool:
         return True
     depth, level = 0, [value]
     while level:
-        texts = [one for one in level if isinstance(one, str)]
-        names = [name for one in level if isinstance(one, dict) for name in one]
+        texts = [node for node in level if isinstance(node, str)]
+        names = [name for node in level if isinstance(node, dict) for name in node]
         if max(map(len, texts), default=0) > MAX_TEXT or max(map(len, names), default=0) > MAX_NAME:
             return False
-        depth += any(isinstance(one, dict | list) for one in level)
-        level = [inner for one in level for inner in _inner(one)]
+        depth += any(isinstance(node, dict | list) for node in level)
+        level = [inner for node in level for inner in _inner(node)]
     return depth <= MAX_DEPTH
 
 
@@ -108,14 +108,14 @@ def _number(text: str) -> Number:
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError(pairs)
-    return found
+    return members
 
 
 def _marked(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    # Different halves are the same name to the engine, so to everybody.
+    # Names that differ only in halves are one name to the engine, so they are one name here, too.
     return _object([(_HALF.sub(NO_TEXT, name), value) for name, value in pairs])
 
 

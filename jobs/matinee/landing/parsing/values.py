@@ -1,4 +1,4 @@
-"""The value of a field: what its JSON can be by the type of its column, strictly, or none.
+"""The value of a field: its JSON value, strictly converted by the type of its column, or none.
 
 Texts are `str`, whole numbers and instants (microseconds since 1970, UTC) and days (since 1970) `int`, others `float`.
 Lists are lists of them, structs dictionaries; null is None.
@@ -28,42 +28,42 @@ _BITS = {"int": 31, "long": 63}
 _MAX_OFFSET = 18 * 60
 
 
-def value_of(column: Column, found: Json) -> Value | None:
-    """Return the value of a field by its column; None: it has none of that type."""
+def value_of(column: Column, json_value: Json) -> Value | None:
+    """Return the value of a field by its column; None: the JSON value is null, or not of the column's type."""
     kind = column.type
-    if type(found) is str:
+    if type(json_value) is str:
         if kind == "string":
-            return None if has_half(found) else found
+            return None if has_half(json_value) else json_value
         if kind == "timestamptz":
-            return _instant(found)
-        return _day(found) if kind == "date" else None
-    if isinstance(found, Number):
-        return _real(found) if kind == "double" else _whole(kind, found)
-    if isinstance(found, list) and column.items:
-        return _all_right([(column.items, item) for item in found])
-    if isinstance(found, dict) and column.fields:
-        values = _all_right([(field, found.get(field.name)) for field in column.fields])
+            return _instant(json_value)
+        return _day(json_value) if kind == "date" else None
+    if isinstance(json_value, Number):
+        return _real(json_value) if kind == "double" else _whole(kind, json_value)
+    if isinstance(json_value, list) and column.items:
+        return _all_right([(column.items, item) for item in json_value])
+    if isinstance(json_value, dict) and column.fields:
+        values = _all_right([(field, json_value.get(field.name)) for field in column.fields])
         return None if values is None else dict(zip((field.name for field in column.fields), values, strict=True))
-    return found if isinstance(found, bool) and kind == "boolean" else None
+    return json_value if isinstance(json_value, bool) and kind == "boolean" else None
 
 
-def unknown_within(column: Column, found: Json) -> Iterator[str]:
-    """Yield the names within a value that its column lacks, each behind the names that lead to it: `address.zip`."""
-    if isinstance(found, list) and column.items:
-        for item in found:
+def unknown_within(column: Column, json_value: Json) -> Iterator[str]:
+    """Yield the names within a value that its column lacks, each as a path: `address.zip`."""
+    if isinstance(json_value, list) and column.items:
+        for item in json_value:
             yield from unknown_within(column.items, item)
-    if isinstance(found, dict) and column.fields:
-        yield from found.keys() - {field.name for field in column.fields}
+    if isinstance(json_value, dict) and column.fields:
+        yield from json_value.keys() - {field.name for field in column.fields}
         for field in column.fields:
-            yield from (f"{field.name}.{name}" for name in unknown_within(field, found.get(field.name)))
+            yield from (f"{field.name}.{name}" for name in unknown_within(field, json_value.get(field.name)))
 
 
 def _all_right(held: list[tuple[Column, Json]]) -> list[Value | None] | None:
-    """Return the values that are within another one; None: one of them is wrong, or null and may not be."""
-    values = [value_of(column, found) for column, found in held]
+    """Return the inner values of a list or struct; None: one is wrong, or null where its column is required."""
+    values = [value_of(column, json_value) for column, json_value in held]
     is_right = all(
-        value is not None or (found is None and not column.required)
-        for (column, found), value in zip(held, values, strict=True)
+        value is not None or (json_value is None and not column.required)
+        for (column, json_value), value in zip(held, values, strict=True)
     )
     return values if is_right else None
 
@@ -74,7 +74,7 @@ def micros(moment: datetime) -> int:
 
 
 def _whole(kind: str, text: str) -> int | None:
-    # 19 digits and a sign: what is longer has more bits, and costs time to read.
+    # 19 digits and a sign: a longer number has more bits, and costs time to read.
     if kind not in _BITS or len(text) > 20 or not text.removeprefix("-").isdigit():
         return None
     number, bits = int(text), _BITS[kind]
@@ -107,7 +107,7 @@ def _day(text: str) -> int | None:
 
 
 def _days(year: int, month: int, day: int) -> int | None:
-    # Python's calendar begins with the year 1; the year 0 is as the year 400.
+    # Python's calendar begins with the year 1; the year 0 has the calendar of the year 400.
     try:
         first = date(year or 400, month, day).toordinal() - _EPOCH.toordinal()
     except ValueError:

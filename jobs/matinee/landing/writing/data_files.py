@@ -1,4 +1,4 @@
-"""Data files of a batch: rows that were judged, split as the tables' partitions are; no snapshot names them yet."""
+"""Data files of a batch: judged rows, split by the partitions of their table; no snapshot names the files yet."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from matinee.sources.files.scan import filesystem
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Rows are sorted where they are of more parts than this.
+#: Rows of more partitions than this are sorted.
 FEW_PARTS = 8
 
 
@@ -27,7 +27,7 @@ class Target:
     Attributes:
         schema: its columns, each with its field id.
         folder: where its data files go.
-        parts: its columns of whose values, or days for an instant, a data file has one each.
+        parts: its partition columns: a data file has one value of each, of an instant one day.
     """
 
     schema: "pa.Schema"
@@ -64,7 +64,10 @@ def _decoded(table: "pa.Table") -> "pa.Table":
     """Return rows without dictionaries."""
     import pyarrow as pa
 
-    fields = [one.with_type(one.type.value_type) if pa.types.is_dictionary(one.type) else one for one in table.schema]
+    fields = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
+    ]
     return table.cast(pa.schema(fields))
 
 
@@ -74,7 +77,7 @@ def _quarantined(contract: Contract, bad: "pa.Table") -> "pa.Table":
 
     received, landed = bad[RECEIVED], bad["landed_ts"]
     first = pa.scalar(start_of(FIRST_DAY), received.type)
-    # Outside the calendar nobody could read the row; a time after its landing is none at which it was received.
+    # A time outside the calendar makes the row unreadable; a time after the landing cannot be when it was received.
     can_be = pc.and_(pc.greater_equal(received, first), pc.less_equal(received, pc.add(landed, pa.scalar(AHEAD))))
     dataset = pa.repeat(pa.scalar(contract.dataset), bad.num_rows)
     known = pc.if_else(pc.fill_null(can_be, False), received, landed)
@@ -83,14 +86,14 @@ def _quarantined(contract: Contract, bad: "pa.Table") -> "pa.Table":
 
 
 def _files(settings: Settings, target: Target, rows: "pa.Table", wanted: "pa.ChunkedArray") -> Iterator[str]:
-    """Write the wanted rows to data files, one for each of the target's parts, and yield where they are."""
+    """Write the wanted rows to data files, one for each of the target's partitions, and yield their paths."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = target.schema
     for place, column in enumerate(schema):
         if pa.types.is_large_string(column.type):
-            # Texts are written from what they are here in, also where each stands once for many rows.
+            # Texts are written in the form that they have here, which may be a dictionary.
             schema = schema.set(place, column.with_type(rows.schema.field(column.name).type))
     for piece in _split(rows.select(target.schema.names), target.parts, wanted):
         path = f"{target.folder}/{uuid.uuid4().hex}.parquet"
@@ -109,24 +112,24 @@ def _files(settings: Settings, target: Target, rows: "pa.Table", wanted: "pa.Chu
 
 
 def _split(rows: "pa.Table", by: tuple[str, ...], wanted: "pa.ChunkedArray") -> Iterator["pa.Table"]:
-    """Yield the wanted rows of each combination of values, days for instants; in their order."""
+    """Yield the wanted rows of each combination of values (of instants: days); the rows keep their order."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     keys = pa.repeat(pa.scalar(0, pa.int64()), rows.num_rows)
     for name in by:
-        # Rows without a value are a part of their own.
+        # Rows without a value are a partition of their own.
         codes = pc.dictionary_encode(_values(rows[name]), null_encoding="encode")
         keys = pc.add(pc.multiply(keys, len(codes.dictionary)), codes.indices.cast(pa.int64()))
     keys = pc.if_else(wanted.combine_chunks(), keys, None)
-    found = sorted(keys.unique().drop_null().to_pylist())
-    if len(found) == 1 and not keys.null_count:
+    part_keys = sorted(keys.unique().drop_null().to_pylist())
+    if len(part_keys) == 1 and not keys.null_count:
         yield rows
-    elif len(found) <= FEW_PARTS:
-        # Rows of a part mostly follow each other: to copy them so takes half of what a sort does.
-        yield from (rows.filter(pc.equal(keys, one)) for one in found)
+    elif len(part_keys) <= FEW_PARTS:
+        # Rows of a partition mostly follow each other: such copies take half the time of a sort.
+        yield from (rows.filter(pc.equal(keys, key)) for key in part_keys)
     else:
-        order = pc.sort_indices(keys)[: rows.num_rows - keys.null_count]  # Those that are not wanted come last.
+        order = pc.sort_indices(keys)[: rows.num_rows - keys.null_count]  # Unwanted rows come last.
         in_order, first = rows.take(order), 0
         for end in pc.run_end_encode(keys.take(order), run_end_type=pa.int64()).run_ends.to_pylist():
             yield in_order.slice(first, end - first)
@@ -134,7 +137,7 @@ def _split(rows: "pa.Table", by: tuple[str, ...], wanted: "pa.ChunkedArray") -> 
 
 
 def _values(column: "pa.ChunkedArray") -> "pa.Array":
-    """Return the values that parts have one each of: of instants their days since 1970, which Arrow is slow to find."""
+    """Return the values that rows are split by: of instants their days since 1970, which Arrow computes slowly."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type):

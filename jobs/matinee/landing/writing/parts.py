@@ -1,7 +1,7 @@
 """Parts of a batch: files are read, judged and written as data files that no snapshot names yet.
 
-A part is worked on by a process that knows neither the catalog nor an engine; what it returns is small. A file that is
-refused leaves no row in any data file; the others of its part are not touched by that.
+The process that writes a part knows neither the catalog nor an engine, and returns little. A refused file leaves no row
+in any data file; the other files of its part are landed all the same.
 """
 
 from collections import Counter
@@ -31,14 +31,14 @@ Numbered: TypeAlias = tuple[int, LandingFile]
 
 #: So many rows are gathered before they are written.
 ROWS_WRITTEN = 500_000
-#: Files of so many bytes or fewer are judged together, so many at a time: as many as together are one block of lines.
+#: Files of so many bytes or fewer are judged together: so many at a time, and no more than one block of lines.
 SMALL_BYTES = {Kind.TEXT: 1 << 17, Kind.GZIPPED: 1 << 13}
 FILES_TOGETHER = 50
-#: How many times as large as a file its content is at most.
+#: The content of a file is at most so many times as large as the file.
 _INFLATED = {Kind.TEXT: 1, Kind.GZIPPED: 1032}
-#: Reasons come first and are fewer; the rest is left to unknown fields, which a broken producer can make endless.
+#: A landing counts so many names: its few reasons, then unknown fields; a broken producer can send any number.
 NAMES_COUNTED = 200
-#: What reading and judging an odd file may raise that nobody has thought of.
+#: Unforeseen errors that reading and judging an odd file may raise.
 _ODD = (ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError, MemoryError)
 
 
@@ -56,7 +56,7 @@ class Part:
 
 @dataclass
 class Written:
-    """What came of it: the landings, the data files of each table, and the files that were refused."""
+    """The result of a part: the landings, the data files of each table, and the files that were refused."""
 
     landings: list[Landing] = field(default_factory=list)
     good: list[str] = field(default_factory=list)
@@ -111,7 +111,7 @@ def _rows_of_file(part: Part, numbered: Numbered, written: Written) -> "list[pa.
             tables.append(_placed(table, [(number, file)], [table.num_rows]))
             rows += table.num_rows
             if is_alone and rows >= ROWS_WRITTEN:
-                # The rows of a large file are written as they come: where it is refused then, nobody names them.
+                # The rows of a large file are written at once: if it is refused later, no snapshot names them.
                 _write(part, tables, written)
                 tables, rows = [], 0
     except LandingRefusedError as error:
@@ -139,7 +139,7 @@ def _rows_of_small(part: Part, files: Sequence[Numbered], written: Written) -> "
         about = about_files([(file.file, len(block.lines), block.is_open) for (_, file), block in read], part.landed_at)
         table = parse_records(part.contract, about, lines)
     except (OSError, *_ODD):
-        # Which of them is odd is seen where each is judged by itself.
+        # The odd file shows when each file is judged by itself.
         return [table for numbered in files for table in _rows_of_file(part, numbered, written)]
     if table.num_rows != len(lines):
         raise _lost(read[0][0][1], len(lines), table.num_rows)
@@ -168,12 +168,12 @@ def _judged(part: Part, file: LandingFile) -> Iterator["pa.Table"]:
         else:
             for block in read_blocks(part.settings, file):
                 last = block.first + len(block.lines) - 1
-                found = parse_lines(
+                table = parse_lines(
                     part.contract, file.file, block.lines, block.first, part.landed_at, last if block.is_open else None
                 )
-                if found.num_rows != len(block.lines):
-                    raise _lost(file, len(block.lines), found.num_rows)
-                yield found
+                if table.num_rows != len(block.lines):
+                    raise _lost(file, len(block.lines), table.num_rows)
+                yield table
     except OSError as error:
         raise changed(file.file) from error
     except _ODD as error:
@@ -197,7 +197,7 @@ class _Tally:
 
     def landing(self, part: Part, number: int, file: LandingFile) -> Landing:
         bad = self.reasons.total()
-        named = sorted(self.unknown.items(), key=lambda one: (-one[1], one[0]))[: NAMES_COUNTED - len(self.reasons)]
+        named = sorted(self.unknown.items(), key=lambda pair: (-pair[1], pair[0]))[: NAMES_COUNTED - len(self.reasons)]
         return Landing(
             dataset=part.contract.dataset,
             file=file.file,
@@ -214,11 +214,11 @@ class _Tally:
 
 
 def _counted(values: "pa.ChunkedArray") -> Counter[str]:
-    return Counter({str(one["values"]): int(one["counts"]) for one in values.value_counts().to_pylist()})
+    return Counter({str(entry["values"]): int(entry["counts"]) for entry in values.value_counts().to_pylist()})
 
 
 def _placed(table: "pa.Table", files: Sequence[Numbered], counts: Sequence[int]) -> "pa.Table":
-    """Return rows of files, so many of each, with its landing number, and with its name once for all of its rows."""
+    """Return rows of files, so many of each, with the file's landing number, and its name as a dictionary."""
     import pyarrow as pa
 
     places = np.repeat(np.arange(len(files), dtype=np.int32), counts)

@@ -1,6 +1,6 @@
-"""What the process imports that workers are forked from: each of them would import it for itself.
+"""The imports of the process that workers are forked from: else each worker would import the modules itself.
 
-It imports and does nothing else: processes are forked from the same one that have other work.
+This module imports and does nothing else: processes with other work are forked from the same process.
 """
 
 # PyArrow imports dateutil and masked arrays with the first list that it is given.

@@ -1,6 +1,6 @@
-"""Workers: who writes the parts of a batch: this process, processes beside it, or on a cluster the tasks of the engine.
+"""The workers that write the parts of a batch: this process, processes beside it, or tasks of the engine on a cluster.
 
-The code is the same everywhere, and only what it returns comes back: no row goes through this process.
+The code is the same everywhere. Workers return landings and paths: no row goes through this process.
 """
 
 import multiprocessing
@@ -36,7 +36,7 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
     workers = min(settings.spark_cores, len(parts))
     if workers < 2:
         return _together(map(write_part, parts))
-    # They are forked from a process that has read the code, and nothing else, once.
+    # Workers are forked from a process that has imported the code once, and done nothing else.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["matinee.landing.writing.worker_imports"])
     try:
@@ -51,13 +51,13 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
 
 
 def _together(parts: Iterable[Written]) -> Written:
-    found = Written()
-    for one in parts:
-        found.landings += one.landings
-        found.good += one.good
-        found.bad += one.bad
-        found.refused += one.refused
-    return found
+    written = Written()
+    for part in parts:
+        written.landings += part.landings
+        written.good += part.good
+        written.bad += part.bad
+        written.refused += part.refused
+    return written
 
 
 def _by_engine(settings: Settings, parts: Sequence[Part]) -> list[Written]:
@@ -87,7 +87,7 @@ def _write(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
 
 
 def _begin() -> None:
-    """Begin a worker. It ends when the process that it works for dies: nobody else would end it."""
+    """Start a worker. It ends when its parent process dies: nothing else would end it."""
     leave_out()
     parent = multiprocessing.parent_process()
 

@@ -1,6 +1,6 @@
 """Landed manifests: a line `{"dataset", "day", "expected_rows", "closed"}` for each day of a raw dataset.
 
-A line may have `expected_distinct`, too: how many of the rows repeat no other.
+A line may have `expected_distinct`, too: how many distinct rows there are.
 """
 
 from collections.abc import Collection
@@ -40,18 +40,18 @@ class _Line(BaseModel):
 def read_manifests(
     lines: Collection[bytes], *, file: str, datasets: Collection[str], received_ts: datetime
 ) -> list[Manifest]:
-    """Return what a manifest declares; blank lines say nothing.
+    """Return what a manifest declares; blank lines are skipped.
 
     Args:
         lines: of the file, without their ends.
         file: where they stand.
-        datasets: those of which days can be declared.
+        datasets: those whose days can be declared.
         received_ts: when the manifest was landed.
 
     Raises:
         LandingRefusedError: a line is not a declaration; names file and line.
     """
-    found = []
+    declarations = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -63,8 +63,8 @@ def read_manifests(
             raise _refused(file, number, f"{field}: {problem['msg']}" if field else problem["msg"]) from error
         if declared.dataset not in datasets:
             raise _refused(file, number, f"dataset: '{declared.dataset}' is none of {', '.join(datasets)}")
-        found.append(Manifest(**vars(declared), file=file, received_ts=received_ts))
-    return found
+        declarations.append(Manifest(**vars(declared), file=file, received_ts=received_ts))
+    return declarations
 
 
 def _refused(file: str, line: int, why: str) -> LandingRefusedError:

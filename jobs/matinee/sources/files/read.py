@@ -1,9 +1,9 @@
-"""Reading landing files: blocks of lines or of rows, never more of a file in memory than one of them.
+"""Reading landing files: blocks of lines or of rows, with never more than one block of a file in memory.
 
-What is read is what was scanned, or the file is refused. A file on this machine gets another identity with each write,
-but not with writes to memory that a process maps to the file. Where its identity is not known yet, or the file is
-elsewhere, a text file is hashed as it is read. A Parquet file is not read from front to back: it is hashed when it was
-read.
+The bytes that are read are those that were scanned, or the file is refused. A file on this machine gets another
+identity with each write, but not with writes to memory that a process maps to the file. Where its identity is not known
+yet, or the file is elsewhere, a text file is hashed as it is read. A Parquet file is not read from front to back: it is
+hashed after it was read.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLOCK_BYTES, BLOCK_ROWS = 16 << 20, 1 << 16
 #: Texts of a Parquet column that take so few bytes each are read as a dictionary.
 _REPEATED_BYTES = 3
-#: Who writes each text into a dictionary once. Where others write a text twice, Arrow gives rows the texts of others.
+#: Writers that put each text into a dictionary once. Of a text that is there twice, Arrow mixes up the rows.
 _WRITE_ONCE = ("parquet-cpp-arrow", "parquet-mr")
 
 
@@ -48,7 +48,7 @@ class Lines:
 
 
 def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
-    """Yield the lines of a text file; a byte order mark at its start is no part of them.
+    """Yield the lines of a text file; a byte order mark at the start of the file is left out.
 
     Raises:
         LandingRefusedError: it is a truncated or damaged gzip, or does not hold the bytes that were scanned any more:
@@ -67,7 +67,7 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
         if size >= block_bytes and lines:
             yield Lines(first, lines)
             first, lines, size = first + len(lines), [], 0
-    # What follows the last end of a line is a line only where it is something.
+    # Bytes after the last end of a line are one more line; no bytes are none.
     is_open = any(held)
     if is_open:
         lines.append(b"".join(held))
@@ -111,7 +111,7 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
 
 
 def _repeated(metadata: "FileMetaData") -> list[str]:
-    """Return the columns of a Parquet file that take so few bytes that their texts stand there once for many rows."""
+    """Return the columns of a Parquet file that take so few bytes that each text must be stored once for many rows."""
     if not (metadata.created_by or "").startswith(_WRITE_ONCE):
         return []
     size: Counter[str] = Counter()
@@ -119,12 +119,12 @@ def _repeated(metadata: "FileMetaData") -> list[str]:
         for column in map(group.column, range(group.num_columns)):
             size[column.path_in_schema] += column.total_uncompressed_size
     few = _REPEATED_BYTES * metadata.num_rows
-    texts = [one for one in metadata.schema if one.physical_type == "BYTE_ARRAY" and one.max_repetition_level == 0]
-    return [one.path for one in texts if str(one.logical_type) == "String" and size[one.path] <= few]
+    texts = [leaf for leaf in metadata.schema if leaf.physical_type == "BYTE_ARRAY" and leaf.max_repetition_level == 0]
+    return [leaf.path for leaf in texts if str(leaf.logical_type) == "String" and size[leaf.path] <= few]
 
 
 def _is_same(settings: Settings, file: LandingFile, known: str, read: BufferedReader | None = None) -> bool:
-    """Whether a file, or the one that was read, holds the bytes that were scanned, and was not written meanwhile."""
+    """Whether a file, or the stream that was read, holds the bytes that were scanned, and was not written meanwhile."""
     files = filesystem(settings, file.file)
     try:
         if not _is_told_by_identity(file):
@@ -132,14 +132,14 @@ def _is_same(settings: Settings, file: LandingFile, known: str, read: BufferedRe
                 stream.seek(0)
                 if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
                     return False
-        # A file that was replaced and brought back holds the same bytes, and others were read.
+        # A file that was replaced and then restored holds the same bytes, though other bytes were read.
         return known in ("", identity(files, file.file, read))
     except OSError:  # It is gone, or goes while it is read.
         return False
 
 
 def _is_told_by_identity(file: LandingFile) -> bool:
-    # An object that was replaced and brought back has the identity that it had.
+    # An object that was replaced and then restored has its earlier identity again.
     return file.identity != "" and is_local(file.file)
 
 
@@ -147,7 +147,7 @@ def changed(file: str) -> FileChangedError:
     """Return the error that a file is not the one that was found or scanned."""
     return FileChangedError(
         f"{file} is refused: it was changed while it was landed.",
-        next_step="Land it again when nobody writes to it; other content belongs into a file of another name.",
+        next_step="Land it again when nobody writes to it; other content belongs in a file of another name.",
         facts={"file": file},
     )
 
@@ -183,7 +183,7 @@ def _read(stream: IO[bytes], digest: "hashlib._Hash | None") -> Iterator[bytes]:
 def _unzipped(file: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the content of a gzip of one or several members, each checked against its own checksum.
 
-    Zeros after a member are padding, as gzip(1) has it: who writes whole blocks fills the last one with them.
+    Zeros after a member are padding, as for gzip(1): writers of whole blocks fill the last block with zeros.
     """
     member = zlib.decompressobj(_GZIP)
     for chunk in chunks:

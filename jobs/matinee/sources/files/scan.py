@@ -1,6 +1,6 @@
-"""Landing files as they lie there: where they are, whose they are, and by what each is known.
+"""Landing files: where they are, which dataset each is for, and how each is identified.
 
-NDJSON (`.jsonl`, `.ndjson`, `.json`), the same gzipped (`.gz` more), and Parquet (`.parquet`); on this machine or
+NDJSON (`.jsonl`, `.ndjson`, `.json`), the same gzipped (`.gz` appended), and Parquet (`.parquet`); on this machine or
 under `s3://`.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TEXT = re.compile(r"\.(jsonl|ndjson|json)(\.gz)?$")
 CHUNK_BYTES = 1 << 20
-#: A file can be written again within one tick of its clock: what is younger than this is read again the next time.
+#: A file can be written again within one tick of its clock: a file younger than this is read again the next time.
 _YOUNG_S = 2.0
 
 
@@ -41,14 +41,14 @@ _BEGINS = {Kind.GZIPPED: b"\x1f\x8b", Kind.PARQUET: b"PAR1"}
 
 @dataclass(frozen=True)
 class Found:
-    """What is to be landed, once whatever its name: a file, or lines that another source has in hand.
+    """Content that is to be landed, once whatever its name: a file, or lines of another source.
 
     Attributes:
         file: its path or URI; of other sources the name that its rows bear, such as the URL of a page.
-        dataset: that it is for.
-        is_named: it was named itself, and not found in a folder or by a pattern: nobody leaves it for later.
+        dataset: the dataset that it is for.
+        is_named: the file was named itself, not found in a folder or by a pattern: it is never left for later.
         identity: changes whenever it is written or replaced, also by the same bytes.
-        content: of other sources: NDJSON.
+        content: NDJSON of another source; None for a file.
     """
 
     file: str
@@ -66,7 +66,7 @@ class LandingFile:
         file: its absolute path, or its URI where it is not on this machine.
         size: bytes.
         sha256: of its bytes as they are, in hexadecimal.
-        identity: see `Found`; empty where it is too young to be known by it.
+        identity: see `Found`; empty if the file is too young to be known by it.
         content: see `Found`.
     """
 
@@ -78,21 +78,21 @@ class LandingFile:
     content: bytes | None = None
 
 
-def in_order(named: Mapping[str, str], found: list[Found]) -> list[Found]:
+def in_order(named: Mapping[str, str], files: list[Found]) -> list[Found]:
     """Return the files that were found at some paths, each once, in the order of `named`, then as they were found."""
     order = list(named.values())
-    # A file that two paths lead to is there once, and as it was named where one of them names it.
-    unique = {(one.file, one.dataset): one for one in sorted(found, key=lambda one: one.is_named)}
-    places = {(one.file, one.dataset): place for place, one in reversed([*enumerate(found)])}
-    return sorted(unique.values(), key=lambda one: (order.index(one.dataset), places[one.file, one.dataset]))
+    # A file that several paths lead to is returned once; if one of the paths names it, it counts as named.
+    unique = {(file.file, file.dataset): file for file in sorted(files, key=lambda file: file.is_named)}
+    places = {(file.file, file.dataset): place for place, file in reversed([*enumerate(files)])}
+    return sorted(unique.values(), key=lambda file: (order.index(file.dataset), places[file.file, file.dataset]))
 
 
 def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, path: str) -> list[Found]:
     """Return the files of a path, a directory or a glob, by name.
 
     A file whose name starts with a word of `named` (word -> dataset) is that dataset's. With a dataset given, single
-    files and globs are taken as they are; of a directory the files that bear its word, or where none does, those that
-    bear no other's. Hidden files (`.` or `_` first) are left alone.
+    files and globs are taken as they are; of a directory, the files that start with the dataset's word, or if none
+    does, the files that start with no word. Hidden files (`.` or `_` first) are skipped.
 
     Raises:
         UsageError: no file is there, or the dataset of a file that was named cannot be told from its name.
@@ -124,15 +124,15 @@ def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, p
 def _seen(files: "AbstractFileSystem", name: str) -> str:
     try:
         return identity(files, name)
-    except OSError:  # Whoever reads it says so.
+    except OSError:  # The read that follows reports the error.
         return ""
 
 
 def _of_directory(named: Mapping[str, str], dataset: str | None, names: list[str]) -> list[tuple[str, str | None]]:
     owned = [(name, _owner(named, name)) for name in names]
     if dataset is None:
-        return [one for one in owned if one[1] is not None]
-    own = [one for one in owned if one[1] == dataset]
+        return [pair for pair in owned if pair[1] is not None]
+    own = [pair for pair in owned if pair[1] == dataset]
     return own or [(name, dataset) for name, owner in owned if owner is None]
 
 
@@ -151,7 +151,7 @@ def _known(owner: str | None, name: str) -> str:
 
 
 def _is_visible(name: str) -> bool:
-    # Spark leaves such files alone as well: they are markers, or still being written.
+    # Spark skips such files, too: they are markers, or still being written.
     return not Path(name).name.startswith((".", "_"))
 
 
@@ -159,7 +159,7 @@ def scan(settings: Settings, file: str) -> LandingFile:
     """Read a file once from end to end.
 
     Raises:
-        LandingRefusedError: it is of an unknown kind or another one than its name says, or cannot be read.
+        LandingRefusedError: it is of an unknown kind, or of another kind than its name says, or cannot be read.
     """
     kind, files, size, digest, head = _kind(file), filesystem(settings, file), 0, hashlib.sha256(), b""
     try:
@@ -182,17 +182,17 @@ def scan(settings: Settings, file: str) -> LandingFile:
 
 
 def identity(files: "AbstractFileSystem", file: str, stream: IO[bytes] | None = None) -> str:
-    """Return what changes whenever a file is written or replaced, also by the same bytes.
+    """Return a text that changes whenever a file is written or replaced, also by the same bytes.
 
-    With a stream it is that of the file on this machine that is open: the path may lead elsewhere for a while, where a
-    folder above it is renamed or a link is set to another one.
+    With a stream, the text is that of the open file on this machine: the path may lead elsewhere for a while, if a
+    folder above it is renamed or a link is set to another folder.
 
     Raises:
-        OSError: it is gone, or cannot be looked at.
+        OSError: the file is gone, or cannot be inspected.
     """
     if is_local(file):
-        found = os.fstat(stream.fileno()) if stream else Path(file).stat()
-        return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+        stats = os.fstat(stream.fileno()) if stream else Path(file).stat()
+        return f"{stats.st_size} {stats.st_mtime_ns} {stats.st_ctime_ns} {stats.st_ino}"
     files.invalidate_cache()
     return str(files.ukey(file))
 
@@ -222,10 +222,10 @@ def _kind(file: str) -> Kind:
         raise refused(file, "its name is not UTF-8", "Rename it.")
     if file.endswith(".parquet"):
         return Kind.PARQUET
-    found = _TEXT.search(file)
-    if found is None:
+    ending = _TEXT.search(file)
+    if ending is None:
         raise refused(file, "its name does not say what it holds", "Name it .jsonl, .jsonl.gz or .parquet.")
-    return Kind.GZIPPED if found[2] else Kind.TEXT
+    return Kind.GZIPPED if ending[2] else Kind.TEXT
 
 
 def refused(file: str, why: str, next_step: str) -> LandingRefusedError:
@@ -243,7 +243,7 @@ def shown(file: str) -> str:
 
 
 def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
-    """Return what reaches a path or URI."""
+    """Return the file system of a path or URI."""
     if is_local(path):
         from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-#: As many records a micro-batch has at most; a stream that lags catches up in batches of this size.
+#: The most records of a micro-batch; a stream that lags catches up in batches of this size.
 BATCH_RECORDS = 100_000
 
 
@@ -26,7 +26,7 @@ def record_stream(spark: SparkSession, servers: str, topics: list[str]) -> DataF
         .option("subscribe", ",".join(topics))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
-        # What a producer took back was never sent; where that is not decided yet, the stream waits.
+        # Records of aborted transactions are not read; the stream waits for open transactions.
         .option("kafka.isolation.level", "read_committed")
         .option("maxOffsetsPerTrigger", str(BATCH_RECORDS))
         .load()
@@ -35,7 +35,7 @@ def record_stream(spark: SparkSession, servers: str, topics: list[str]) -> DataF
         "topic",
         F.concat_ws("/", "topic", "partition").alias("file"),
         F.col("offset").alias("line"),
-        # A record without a value is a blank line, not a row that no table takes.
+        # A record without a value becomes a blank line, as no table takes a row without a payload.
         F.coalesce(F.col("value").cast("string"), F.lit("")).alias("payload"),
         F.col("timestamp").alias("landed_ts"),
     )

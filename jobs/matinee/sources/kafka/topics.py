@@ -1,7 +1,7 @@
-"""The identities of Kafka's topics: a topic that is deleted and made anew keeps its name and gets another one.
+"""The identities of Kafka's topics: a topic that is deleted and created again keeps its name and gets a new identity.
 
-Spark's API over Connect reaches no admin client, and an identity is one request: it is made here, as Kafka's protocol
-says (Metadata, version 10: Kafka 2.8 and later).
+Spark's API over Connect reaches no admin client, and an identity takes one request: this module sends it by Kafka's
+protocol (Metadata, version 10: Kafka 2.8 and later).
 """
 
 import socket
@@ -18,14 +18,14 @@ _NO_IDENTITY = uuid.UUID(int=0)
 
 
 def topic_ids(servers: str, topics: list[str]) -> dict[str, str]:
-    """Return the identity of each topic by its name; of those that are not there, none.
+    """Return the identity of each topic by its name; topics that do not exist are left out.
 
     Args:
         servers: `host:port` of brokers, separated by commas; the first one that answers is asked.
         topics: by name.
 
     Raises:
-        EngineFailedError: none of the brokers answers as one.
+        EngineFailedError: none of the servers answers as a broker.
     """
     causes = []
     for server in servers.split(","):
@@ -49,7 +49,7 @@ def _request(topics: list[str]) -> bytes:
     wanted = b"".join(bytes(16) + _text(name) + b"\0" for name in topics)
     client = b"matinee"
     header = struct.pack(">hhih", _METADATA, _VERSION, 1, len(client)) + client + b"\0"
-    # No topic is made by being asked for; what may be done with it is not asked.
+    # The request creates no topic, and does not ask for permissions.
     body = _number(len(topics) + 1) + wanted + b"\0\0\0" + b"\0"
     return struct.pack(">i", len(header + body)) + header + body
 
@@ -70,10 +70,10 @@ class _Answer:
         self._left = BytesIO(content)
 
     def fixed(self, size: int) -> bytes:
-        found = self._left.read(size)
-        if len(found) != size:
+        content = self._left.read(size)
+        if len(content) != size:
             raise ValueError("the answer is cut off")
-        return found
+        return content
 
     def number(self) -> int:
         value = shift = 0
@@ -98,7 +98,7 @@ class _Answer:
 def _topics(answer: _Answer) -> Iterator[tuple[str, str]]:
     answer.fixed(4)  # The number of the request.
     answer.tags()
-    answer.fixed(4)  # For how long the broker holds us back.
+    answer.fixed(4)  # The throttle time.
     for _ in answer.items():
         answer.fixed(4)
         answer.text()

@@ -129,10 +129,10 @@ def count_days(simulation: Simulation, events: Events, incomplete: Iterable[int]
     np.add.at(broken, (day_of_line[~good], lines.defect[~good]), 1)
     counts = {}
     for place in range(options.days):
-        reasons = Counter({reason: int(found) for reason, found in zip(DEFECTS, broken[place], strict=True) if found})
+        reasons = Counter({reason: int(count) for reason, count in zip(DEFECTS, broken[place], strict=True) if count})
         if cut[place]:
             reasons[INCOMPLETE_LINE] = int(cut[place])
-        numbers = {name: int(found[place]) for name, found in per_day.items()}
+        numbers = {name: int(by_day[place]) for name, by_day in per_day.items()}
         counts[options.first_day + timedelta(days=place)] = DayCounts(**numbers, broken=reasons)
     return counts
 

@@ -1,4 +1,4 @@
-"""What reaches the landing folder of the events: when, how often, in which order, and in which state.
+"""The delivery of events to the landing folder: when, how often, in which order, and in which state.
 
 Broken lines are EXTRA lines, corrupted copies of real ones: every event also lands once in good order, so nothing of
 the truth is lost in transit.

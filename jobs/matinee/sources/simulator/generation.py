@@ -34,7 +34,7 @@ class Events:
     """The distinct events of one dataset and the lines that bring them.
 
     `frame` has the fields of the landing files but `received_ts`; `time_field` is its event time, `typed_field` the
-    one that a line with a wrong type spoils.
+    field that has the wrong type in a line with that defect.
     """
 
     dataset: str
@@ -52,7 +52,7 @@ class Events:
         return columns.to_arrow(self.lines(first))
 
     def lines(self, delivery: Delivery) -> dict[str, Column]:
-        """Return what the lines say: altered copies and defects that a value can show are in it."""
+        """Return the values of the lines, with the altered copies and the defects that a value can show."""
         frame = columns.take(self.frame, delivery.event)
         frame["received_ts"] = Column(Kind.INSTANT, delivery.received, required=False)
         self._alter(frame, delivery.altered)
@@ -107,10 +107,10 @@ class Simulation:
     def truth_event_id(self) -> Array:
         """The id of each play's picked impression, bytes of shape (plays,); empty for an organic play."""
         ids = self.impressions.frame["event_id"].values
-        found = np.zeros(len(self.picks), dtype=ids.dtype)
+        event_ids = np.zeros(len(self.picks), dtype=ids.dtype)
         picked = self.picks != ORGANIC
-        found[picked] = ids[self.picks[picked]]
-        return found
+        event_ids[picked] = ids[self.picks[picked]]
+        return event_ids
 
     @property
     def shared_profile_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Home pages: how much of one a visit sees, and which titles its named rows hold.
+"""Home pages: how much of a page a visit sees, and which titles its named rows hold.
 
 A page is `rows` named rows of `positions` titles. Rows are filled ahead of the visits, per taste, day and refresh, as a
 recommender does it: so the same title comes back to the same profile on later pages, and at times twice on one page.
@@ -21,7 +21,7 @@ NEXT_ROW_IS_SEEN = 0.82
 FIRST_VIEW = 6
 NEXT_POSITION_IS_SEEN = 0.8
 SCROLLS_SIDEWAYS = 0.3
-# One title in so many is new; no multiple of the genres, or all new ones would be of one genre.
+# One title in so many is new; a multiple of the number of genres would make all new titles one genre.
 NEW_EVERY = GENRES + 1
 POPULARITY_EXPONENT = 0.9
 

@@ -66,7 +66,7 @@ def _squeeze(parts: list[Array | bytes], count: int) -> bytes:
 
 
 def _text(column: Column) -> Array:
-    """Return the bare values as bytes of shape (n,); whatever stands for a missing value is some text too."""
+    """Return the bare values as bytes of shape (n,); a missing value is some text, too."""
     values = column.values
     match column.kind:
         case Kind.ID:

@@ -2,7 +2,7 @@
 
 The truth names the PICK and is never recomputed from the events. With `is_last_touch` it says whether the pick was
 also the last time that the profile was shown the title before the play; where it is not, an attribution by last touch
-gives the play to a later impression, and has to. Organic plays are of titles that no home page ever shows. Plays that
+must give the play to a later impression. Organic plays are of titles that no home page ever shows. Plays that
 would start beyond the last day are never emitted, so impressions of the last hours have a few less.
 """
 

@@ -1,4 +1,4 @@
-"""On the path of the embedded scheduler only: what its tasks import is imported once, before it forks them.
+"""On the path of the embedded scheduler only: import the modules of its tasks once, before it forks the tasks.
 
 Airflow imports a module of this name at start-up. The LocalExecutor forks a process for each task, which would spend
 its first seconds on these imports otherwise. None of them opens a connection or starts a thread.

@@ -1,1 +1,1 @@
-"""Catalogs in a database, as this lake needs them of PyIceberg."""
+"""PyIceberg's catalogs in a database, adapted to this lake; the names of retired datasets."""

@@ -10,22 +10,22 @@ FILE = "catalog.db"
 
 
 def share(catalog: "Catalog", file: Path) -> None:
-    """Let several processes work with a catalog's file, also where another file takes its place.
+    """Let several processes work with a catalog's file, even where another file takes its place.
 
-    A catalog is put back by moving a file there. Who has the earlier one open would answer from that, and what is
-    committed to it nobody else would ever see.
+    A restore moves another file there. A process that has the earlier file open would read that file, and nobody else
+    would ever see its commits.
     """
     from sqlalchemy import event, exc, text
 
     engine = catalog.engine  # type: ignore[attr-defined]
 
     def note(_: object, record: Any, *__: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        record.info["file"] = _identity(file)  # Before the file is opened: afterwards it may be another one already.
+        record.info["file"] = _identity(file)  # Before the file is opened: afterwards it may be another file already.
 
     def refuse_replaced(_: object, record: Any, __: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        found = _identity(file)
-        record.info["file"] = record.info.get("file") or found
-        if record.info["file"] != found:
+        current = _identity(file)
+        record.info["file"] = record.info.get("file") or current
+        if record.info["file"] != current:
             raise exc.DisconnectionError  # The pool connects again.
 
     def name_file(context: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own

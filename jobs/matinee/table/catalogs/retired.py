@@ -1,7 +1,7 @@
 """Retired datasets: their tables were dropped, and the catalog gives their names to no other table.
 
 The registers know landed files, declared days and publications by the name of their dataset. Another table of that name
-would pass over files that it never had, and count days as published that it does not hold.
+would skip files that it never landed, and count days as published that it does not hold.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ BEGUN, DONE = "BEGUN", "DONE"
 
 
 class Retirement(NamedTuple):
-    """What the register says of a dataset, or of a live table: a row."""
+    """A row of the register: the retirement of a dataset, or of a live table."""
 
     dataset: str
     state: str
@@ -35,7 +35,7 @@ class Retirement(NamedTuple):
 
 
 def retirements(lake: "Lake") -> dict[str, Retirement]:
-    """Return what was recorded last of each dataset that was retired, by name."""
+    """Return the last record of each retired dataset, by name."""
     if not lake.exists(RETIREMENTS):
         return {}
     return last_by_dataset(lake.table(RETIREMENTS).scan().to_arrow())
@@ -44,28 +44,31 @@ def retirements(lake: "Lake") -> dict[str, Retirement]:
 def gone(lake: "Lake") -> set[str]:
     """Return the names of retired datasets, and of live tables, that have no table any more.
 
-    Their contracts may be declared still: what works on all datasets passes these over, and does the others.
+    Their contracts may still be declared: code that works on all datasets skips these.
     """
     return {name for name in retirements(lake) if not lake.exists(name)}
 
 
 def last_by_dataset(rows: "pa.Table") -> dict[str, Retirement]:
-    """Return the rows of the register that hold, by dataset."""
-    found = sorted((Retirement(**row) for row in rows.to_pylist()), key=lambda one: (one.recorded_ts, one.is_done))
-    return {one.dataset: one for one in found}
+    """Return the last row of the register for each dataset."""
+    ordered = sorted(
+        (Retirement(**row) for row in rows.to_pylist()),
+        key=lambda retirement: (retirement.recorded_ts, retirement.is_done),
+    )
+    return {retirement.dataset: retirement for retirement in ordered}
 
 
 def refuse_retired(lake: "Lake", dataset: str) -> None:
-    """Refuse to make a table of a name that a retired dataset has had, and to land for it.
+    """Refuse to make a table, or to land files, under the name of a retired dataset.
 
     Raises:
         RetiredError: the dataset was retired, or is being retired.
     """
-    found = retirements(lake).get(dataset)
-    if found is not None:
+    retirement = retirements(lake).get(dataset)
+    if retirement is not None:
         raise RetiredError(
-            f"{dataset} was retired by {found.holder} on {found.recorded_ts:%Y-%m-%d} ({found.why}): no table of that "
-            "name is made again.",
+            f"{dataset} was retired by {retirement.holder} on {retirement.recorded_ts:%Y-%m-%d} ({retirement.why}): "
+            "no table of that name is made again.",
             next_step="Remove its folder and its DAG, or give the new dataset another name.",
-            facts={"dataset": dataset, "why": found.why, "holder": found.holder},
+            facts={"dataset": dataset, "why": retirement.why, "holder": retirement.holder},
         )

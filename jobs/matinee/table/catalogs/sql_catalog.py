@@ -1,7 +1,7 @@
-"""PyIceberg's catalog in a database, which parses a metadata file once for as long as it is a table's newest.
+"""PyIceberg's catalog in a database, which parses a metadata file once while it is a table's newest.
 
-Each load and each commit asks the database where that file is. The file itself never changes, a commit writes another:
-what was parsed of it holds for whoever asks next, as for the commit that follows a load.
+Each load and each commit asks the database for the path of that file. The file itself never changes, a commit writes
+another file: the parsed metadata serve later loads, and the commit that follows a load.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from pyiceberg.table.update import TableRequirement, TableUpdate
 class _NeverChanged:
     """Metadata whose parts its copies share.
 
-    PyIceberg copies metadata with all snapshots for each commit and for each look at what a transaction would commit.
-    It never changes a part in place, and of the properties each loaded table has a copy of its own.
+    PyIceberg copies metadata with all snapshots for each commit and each time that a transaction reads them. It never
+    changes a part in place, and each loaded table has its own copy of the properties.
     """
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with other values of some fields, never a deep one."""
+        """Return a copy with other values of some fields, never a deep copy."""
         return super().model_copy(update=update)  # type: ignore[misc, no-any-return]
 
 
@@ -36,14 +36,14 @@ def _never_changed(kind: type[TableMetadataCommonFields]) -> type[TableMetadataC
 
 
 def _own_properties(metadata: TableMetadata) -> TableMetadata:
-    """Return metadata with properties of its own: a loaded table may be given some for one commit."""
+    """Return metadata with their own properties: callers set some on a loaded table for one commit."""
     copied = metadata.model_copy(update={"properties": dict(metadata.properties)})
     copied.__class__ = _never_changed(type(metadata))  # type: ignore[assignment]
     return copied
 
 
 class SqlCatalog(sql.SqlCatalog):
-    """A catalog that knows the newest metadata of the tables that were loaded."""
+    """A catalog that keeps the newest metadata of the loaded tables."""
 
     def __init__(self, name: str, **properties: str) -> None:
         super().__init__(name, **properties)
@@ -52,7 +52,7 @@ class SqlCatalog(sql.SqlCatalog):
     def commit_table(
         self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
     ) -> CommitTableResponse:
-        """Commit, and know what was written."""
+        """Commit, and keep the metadata that were written."""
         done = super().commit_table(table, requirements, updates)
         *namespace, name = table.name()
         self._newest[".".join(namespace), name] = done.metadata_location, _own_properties(done.metadata)

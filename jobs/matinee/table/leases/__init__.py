@@ -1,1 +1,1 @@
-"""Leases: one holder at a time of a named piece of work; who holds, and where that stands."""
+"""Leases: one holder at a time of a named piece of work; the holders, and the store of the leases."""

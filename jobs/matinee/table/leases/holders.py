@@ -1,4 +1,4 @@
-"""Holders of leases: processes, each with a name that no other has; of this machine's it is known who died."""
+"""Holders of leases: processes with unique names; for processes of this machine it is known which have died."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ PAUSE_S = 1.0
 
 @contextmanager
 def hold_patiently(lake: Lake, dataset: str, name: str, patience: timedelta, above: int = 0) -> Iterator[Lease]:
-    """Hold a lease for a block, as this process; wait for who has it. Of one that died on this machine it is taken.
+    """Hold a lease for a block, as this process; wait for its holder, except for a holder that died on this machine.
 
     Args:
         lake: the lake.
@@ -27,7 +27,7 @@ def hold_patiently(lake: Lake, dataset: str, name: str, patience: timedelta, abo
         above: see `hold`.
 
     Raises:
-        LeaseHeldError: it was not free within that time.
+        LeaseHeldError: the lease was not free within that time.
     """
     from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -48,7 +48,7 @@ def _is_gone(holder: str) -> bool:
     if host != socket.gethostname():
         return False
     try:
-        found = psutil.Process(int(process))
-        return found.status() == psutil.STATUS_ZOMBIE or abs(found.create_time() - started) > 1
+        running = psutil.Process(int(process))
+        return running.status() == psutil.STATUS_ZOMBIE or abs(running.create_time() - started) > 1
     except psutil.NoSuchProcess:
         return True

@@ -1,12 +1,12 @@
 """Leases: one holder at a time of a named piece of work, on whatever machine, kept beside the catalog.
 
-Taking, renewing and giving a lease up are compare-and-swaps of one entry (`table.leases.lease_store`); no table gets a
-snapshot for it. Who dies leaves it behind; it can be taken when its time is over. The time is the only clock: it
-decides who works, never what is written. What is written is guarded by the number of the lease, which rises from holder
-to holder: a holder's commits carry it, and one that was overtaken is refused though it has not noticed yet.
+Taking, renewing and giving up a lease are compare-and-swaps of one entry (`table.leases.lease_store`); no table gets a
+snapshot for a lease. A process that dies leaves its lease behind; another can take the lease when its time is over. The
+time decides only who works, never what is written. The number of the lease guards the writes: it rises from holder to
+holder, a holder's commits carry it, and an overtaken holder is refused even before it notices.
 
-Versions before this one kept a lease as a branch `lease_<name>` of a table. One whose time is not over still keeps
-others out.
+Earlier versions kept a lease as a branch `lease_<name>` of a table. Such a branch still keeps others out until its time
+is over.
 """
 
 import logging
@@ -33,9 +33,9 @@ NUMBER = "matinee.lease-number"
 #: In the summary of an older version's lease branch.
 HOLDER, UNTIL = "matinee.lease-holder", "matinee.lease-until"
 TIME = timedelta(minutes=30)
-#: Less than this is left when it is renewed: a third of the time is over.
+#: A lease is renewed when less than this is left: a third of the time is over.
 LEFT = TIME * 2 / 3
-#: Leases whose end this process could not write: of which lake, which lease, its holder, its number.
+#: Leases whose end this process could not write: the lake, the lease, its holder, its number.
 _ENDED: set[tuple[str, str, str, str, int]] = set()
 
 
@@ -48,7 +48,7 @@ class Lease:
         dataset: what the work is about; older versions kept the lease there.
         name: of the work.
         holder: names this process and no other.
-        number: greater than that of every holder before.
+        number: greater than the number of every holder before.
     """
 
     lake: Lake
@@ -59,48 +59,49 @@ class Lease:
 
     @property
     def key(self) -> str:
-        """What the entry is called."""
+        """The name of the entry."""
         return f"{self.dataset}/{self.name}"
 
     def renew(self) -> None:
-        """Hold it for its whole time from now on; it is read each time, and written once a third of that is over.
+        """Hold the lease for its whole time from now on; the entry is written only once a third of the time is over.
 
         Raises:
-            LeaseLostError: it ran out and another took it.
+            LeaseLostError: the lease ran out and another process took it.
         """
         store = store_of(self.lake)
         for _ in range(refs.COMMIT_TRIES):
-            found = store.read(self.key)
-            if found is None or not self._is_ours(found):
+            entry = store.read(self.key)
+            if entry is None or not self._is_ours(entry):
                 break
-            # Where the write loses, a process that works for this one was first.
-            if found.until - stamp() > LEFT or store.write(self.key, replace(found, until=stamp() + TIME)):
+            # Where the write loses, another process that works for this holder was first.
+            if entry.until - stamp() > LEFT or store.write(self.key, replace(entry, until=stamp() + TIME)):
                 return
         raise self._lost("is another's by now")
 
     def give_up(self) -> None:
-        """Let others have it; one that another took meanwhile is left alone.
+        """Give the lease up; a lease that another process took meanwhile is left alone.
 
-        Where that cannot be written (the disk is full), other processes wait until its time is over, this one does not.
+        Where the entry cannot be written (the disk is full), other processes wait until its time is over; this process
+        does not.
         """
         try:
             store = store_of(self.lake)
-            found = store.read(self.key)
-            if found is not None and self._is_ours(found):
-                store.write(self.key, replace(found, holder="", until=stamp()))
+            entry = store.read(self.key)
+            if entry is not None and self._is_ours(entry):
+                store.write(self.key, replace(entry, holder="", until=stamp()))
         except MatineeError as error:
             _ENDED.add(_identity(self.lake, self.key, self.holder, self.number))
-            log.warning("'%s' ends by its time only: %s", self.name, error)
+            log.warning("'%s' ends only when its time is over: %s", self.name, error)
 
     def to_summary(self) -> dict[str, str]:
-        """Return the snapshot properties that say which holder a commit is of."""
+        """Return the snapshot properties that tell the holder of a commit."""
         return {NUMBER: str(self.number)}
 
     def refuse_overtaken(self, table: "Table") -> None:
-        """Refuse to move the `main` that was loaded where a later holder has moved it.
+        """Refuse to move the `main` of a loaded table where a later holder has moved it.
 
         Raises:
-            LeaseLostError: its newest commit under this lease has a greater number.
+            LeaseLostError: the newest commit under this lease has a greater number.
         """
         newest = newest_number(table)
         if newest > self.number:
@@ -137,7 +138,7 @@ def hold(
         above: the lease's number is to be greater than this, also where the entries of all leases were lost.
 
     Raises:
-        LeaseHeldError: another holds it, and its time is not over.
+        LeaseHeldError: another process holds the lease, and its time is not over.
     """
     lease = _take(lake, dataset, name, holder, is_gone, above)
     try:
@@ -149,31 +150,31 @@ def hold(
 def newest_number(table: "Table") -> int:
     """Return the greatest number of a lease that a commit of the table's `main` carries; 0 where none does.
 
-    Each was refused where a greater one was there before, so it is the newest one's. Where that has expired, expiry has
-    left a marker.
+    A commit is refused where `main` has a greater number, so the newest commit has the greatest. Where that commit has
+    expired, expiry has left a marker.
     """
     known = (int(summary[NUMBER]) for _, summary in refs.summaries(table) if NUMBER in summary)
     newest = next(known, None)
     if newest is not None:
         return newest
     tagged = (ref.snapshot_id for name, ref in table.metadata.refs.items() if name.startswith(names.MARKER))
-    return max((int(summary_of(table, one).get(NUMBER, 0)) for one in tagged), default=0)
+    return max((int(summary_of(table, snapshot_id).get(NUMBER, 0)) for snapshot_id in tagged), default=0)
 
 
 def _take(lake: Lake, dataset: str, name: str, holder: str, is_gone: Callable[[str], bool], above: int) -> Lease:
     refuse_older(lake.catalog)
     _refuse_branch(lake, dataset, name, is_gone)
     lease, store = Lease(lake, dataset, name, holder, above + 1), store_of(lake)
-    found = store.read(lease.key)
-    if found is not None:
-        has_ended = _identity(lake, lease.key, found.holder, found.number) in _ENDED
-        if found.holder and found.until > stamp() and not has_ended and not is_gone(found.holder):
-            raise _held(name, found.holder, found.until)
-        lease = replace(lease, number=max(found.number, above) + 1)
-    version = found.version if found is not None else None
+    entry = store.read(lease.key)
+    if entry is not None:
+        has_ended = _identity(lake, lease.key, entry.holder, entry.number) in _ENDED
+        if entry.holder and entry.until > stamp() and not has_ended and not is_gone(entry.holder):
+            raise _held(name, entry.holder, entry.until)
+        lease = replace(lease, number=max(entry.number, above) + 1)
+    version = entry.version if entry is not None else None
     if not store.write(lease.key, Entry(holder, stamp() + TIME, lease.number, version)):
         raise _held(name, "another process", None)
-    # An older catalog that was put back gives numbers again.
+    # After the restore of an older catalog numbers are given again.
     _ENDED.discard(_identity(lake, lease.key, lease.holder, lease.number))
     return lease
 
@@ -183,15 +184,15 @@ def _identity(lake: Lake, key: str, holder: str, number: int) -> tuple[str, str,
 
 
 def _refuse_branch(lake: Lake, dataset: str, name: str, is_gone: Callable[[str], bool]) -> None:
-    """Leave the work to a process of an older version that is at it; remove the branch of one that died."""
+    """Refuse where a process of an older version does the work; remove the branch of a process that died."""
     if not lake.exists(dataset):
         return
     table, branch = lake.table(dataset), f"{names.LEASE}{name}"
     refuse_foreign(table)
-    found = refs.reference(table, branch)
-    if found is None:
+    snapshot_id = refs.reference(table, branch)
+    if snapshot_id is None:
         return
-    summary = summary_of(table, found)
+    summary = summary_of(table, snapshot_id)
     until = datetime.fromisoformat(summary[UNTIL])
     if until > stamp() and not is_gone(summary[HOLDER]):
         raise _held(name, summary[HOLDER], until)
@@ -202,6 +203,6 @@ def _held(name: str, holder: str, until: datetime | None) -> LeaseHeldError:
     ends = f" until {until:%Y-%m-%d %H:%M:%SZ}" if until else ""
     return LeaseHeldError(
         f"'{name}' is held by {holder}{ends}.",
-        next_step="Wait until it is done; one that died is taken over when that time has come.",
+        next_step="Wait until the holder is done; the lease of a dead holder can be taken when its time is over.",
         facts={"holder": holder, "until": until},
     )

@@ -1,6 +1,6 @@
-"""Where leases stand: on AWS an object below the warehouse, else a row of the catalog's own database.
+"""Where leases are stored: on AWS an object below the warehouse, else a row of the catalog's own database.
 
-An entry is written by one compare-and-swap and never removed: its number goes on from where it was.
+An entry is written by one compare-and-swap and never removed: its number only rises.
 """
 
 import json
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 TABLE = "matinee_leases"
 FOLDER = "_leases"
-#: What S3 says where the object is not the one that the condition names, or another write of it is under way.
+#: Error codes of S3 where the object is not the version that the condition names, or another write is under way.
 _OTHERS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"})
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What stands of a lease.
+    """The stored state of a lease.
 
     Attributes:
         holder: names a process; empty: nobody.
         until: when its time is over.
-        number: of the holder; each next one has a greater one.
+        number: of the holder; each next holder has a greater number.
         version: of the entry itself, as the store gives it; None: there is no entry yet.
     """
 
@@ -47,14 +47,14 @@ class LeaseStore(Protocol):
         """Return the entry; None where the lease was never held."""
 
     def write(self, name: str, entry: Entry) -> bool:
-        """Write an entry over the one of its version; False, without a change, where that is gone."""
+        """Replace the entry of the same version; return False, without a change, where that version is gone."""
 
     def entries(self) -> Mapping[str, Entry]:
         """Return the entries of all leases that were ever held, by name."""
 
 
 def store_of(lake: Lake) -> LeaseStore:
-    """Return where the leases of a lake stand."""
+    """Return the store of a lake's leases."""
     if lake.settings.catalog == "aws":
         return LeaseObjects(lake.settings)
     return LeaseRows(lake.catalog.engine, lake.settings.catalog_name)  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ def store_of(lake: Lake) -> LeaseStore:
 
 @dataclass(frozen=True)
 class LeaseRows:
-    """Rows of a table beside those of PyIceberg's catalog; it is made when the first lease is taken."""
+    """Rows of a table beside those of PyIceberg's catalog; the table is made when the first lease is taken."""
 
     engine: "Engine"
     catalog: str
@@ -83,13 +83,13 @@ class LeaseRows:
         wanted = wanted.where(rows.c.catalog_name == self.catalog, condition)
         with catalog_errors():
             try:
-                found = self._all(wanted)
+                fetched = self._all(wanted)
             except (exc.OperationalError, exc.ProgrammingError):
                 if not inspect(self.engine).has_table(TABLE):
                     return {}
-                # Another process has made it since; whatever else is wrong comes again.
-                found = self._all(wanted)
-        return {one[0]: Entry(one[1], datetime.fromisoformat(one[2]), one[3], str(one[4])) for one in found}
+                # Another process has made the table since; any other error is raised again.
+                fetched = self._all(wanted)
+        return {row[0]: Entry(row[1], datetime.fromisoformat(row[2]), row[3], str(row[4])) for row in fetched}
 
     def _all(self, wanted: "Select[Any]") -> Sequence[Any]:
         with self.engine.connect() as connection:
@@ -122,7 +122,7 @@ class LeaseRows:
         try:
             _rows().create(self.engine, checkfirst=True)
         except (exc.OperationalError, exc.ProgrammingError, exc.IntegrityError):
-            # Another process made it between the look and the statement.
+            # Another process made the table between the check and the statement.
             if not inspect(self.engine).has_table(TABLE):
                 raise
 
@@ -148,13 +148,13 @@ class LeaseObjects:
 
         with catalog_errors():
             try:
-                found = self._client().get_object(**self._place(name))
+                response = self._client().get_object(**self._place(name))
             except ClientError as error:
                 if _code(error) not in _OTHERS:
                     raise
                 return None
-            body = json.loads(found["Body"].read())
-        return Entry(body["holder"], datetime.fromisoformat(body["until"]), body["number"], found["ETag"])
+            body = json.loads(response["Body"].read())
+        return Entry(body["holder"], datetime.fromisoformat(body["until"]), body["number"], response["ETag"])
 
     def write(self, name: str, entry: Entry) -> bool:
         from botocore.exceptions import ClientError
@@ -175,7 +175,7 @@ class LeaseObjects:
         prefix = folder["Key"].removesuffix(".json")
         with catalog_errors():
             pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=folder["Bucket"], Prefix=prefix)
-            keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+            keys = [content["Key"] for page in pages for content in page.get("Contents", ())]
         names = [key.removeprefix(prefix).removesuffix(".json") for key in keys]
         return {name: entry for name in names if (entry := self.read(name)) is not None}
 

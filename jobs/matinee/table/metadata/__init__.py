@@ -1,1 +1,1 @@
-"""Metadata files of tables as files: their paths, which of them are there, which may go."""
+"""Metadata files of tables as files: their paths, which of them exist, which may be deleted."""

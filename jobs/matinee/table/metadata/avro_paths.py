@@ -1,7 +1,7 @@
 """Paths in Iceberg's manifests: rewritten in the Avro records themselves, everything else stays as it was written.
 
-PyIceberg and Java write records that differ in their optional fields; whoever reads and writes them again by classes
-loses some. Here a record is walked by the schema in its file's header, and copied but for the fields with paths.
+PyIceberg and Java write records that differ in their optional fields; reading and writing them through classes would
+lose some fields. Here a record is walked by the schema in its file's header, and copied except for the paths.
 """
 
 import json
@@ -71,7 +71,7 @@ def _encoded(value: int) -> bytes:
 
 @dataclass
 class _Walk:
-    """A place in Avro data, and what was copied up to there."""
+    """A position in Avro data, and the copy of the data up to there."""
 
     data: bytes
     at: int
@@ -97,17 +97,17 @@ class _Walk:
 
     def header(self) -> dict[str, bytes]:
         """Read the header's map."""
-        found: dict[str, bytes] = {}
+        entries: dict[str, bytes] = {}
         while count := self.long():
             if count < 0:
                 self.long()
             for _ in range(abs(count)):
                 key = self.take(self.long()).decode()
-                found[key] = self.take(self.long())
-        return found
+                entries[key] = self.take(self.long())
+        return entries
 
     def copy(self, schema: Schema, name: str = "") -> None:
-        """Copy a value; one of a field of this name that is a path, or the length of what lies there, anew."""
+        """Copy the value of a field; replace paths, and the lengths of the files at these paths."""
         if isinstance(schema, list):
             branch = self.long()
             self.out += _encoded(branch)
@@ -120,8 +120,8 @@ class _Walk:
         if kind in self.named and kind != "record" and not isinstance(schema, dict):
             return self.copy(self.named[kind], name)
         if kind == "record":
-            for one in schema["fields"]:
-                self.copy(one["type"], one["name"])
+            for member in schema["fields"]:
+                self.copy(member["type"], member["name"])
         elif kind in ("array", "map"):
             self._copy_blocks(schema, kind)
         elif kind in ("string", "bytes"):
@@ -136,7 +136,7 @@ class _Walk:
     def _copy_blocks(self, schema: Schema, kind: str) -> None:
         while count := self.long():
             if count < 0:
-                self.long()  # Its size, which need not be said again.
+                self.long()  # The size of the block, which the copy leaves out.
             self.out += _encoded(abs(count))
             for _ in range(abs(count)):
                 if kind == "map":

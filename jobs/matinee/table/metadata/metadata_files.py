@@ -2,7 +2,7 @@
 
 Each commit writes a file `<version>-<uuid>.metadata.json`, one version above the file that it replaces, and the catalog
 then moves its pointer there. A file that lost that race, or whose writer died before it, stays beside the others: the
-pointer never went there, and no later file builds on it.
+catalog never pointed to it, and no later file builds on it.
 """
 
 import re
@@ -30,25 +30,25 @@ class MetadataFile:
 
     @property
     def name(self) -> str:
-        """The name, which no other file has, however its path is written."""
+        """The file's name: unique, however the path is written."""
         return name_of(self.path)
 
 
 def name_of(path: str) -> str:
-    """Return the name of the file that a path leads to."""
+    """Return the file name in a path."""
     return path.rpartition("/")[2]
 
 
 def version_of(path: str) -> int:
-    """Return the version that a metadata file is named by; -1 where it is named otherwise."""
-    found = _NAME.fullmatch(name_of(path))
-    return int(found[1]) if found else -1
+    """Return the version in the name of a metadata file; -1 for any other name."""
+    match = _NAME.fullmatch(name_of(path))
+    return int(match[1]) if match else -1
 
 
 def newest(
     catalog: "Catalog", location: str, accept: Callable[[MetadataFile], bool] = lambda _: True
 ) -> list[MetadataFile]:
-    """Return the metadata files of the highest version below a location; more than one, where writers met.
+    """Return the metadata files of the highest version below a location; more than one where writers raced.
 
     Args:
         catalog: says how its storage is reached; its tables are not asked for.
@@ -63,13 +63,13 @@ def newest(
         contents = ((path, read_metadata(catalog, path)) for path in same)
         read = (MetadataFile(path, content) for path, content in contents if content is not None)
         here = (file for file in read if is_below(file.metadata.location, location, links=False))
-        if found := [file for file in here if accept(file)]:
-            return found
+        if accepted := [file for file in here if accept(file)]:
+            return accepted
     return []
 
 
 def read_metadata(catalog: "Catalog", path: str) -> "TableMetadata | None":
-    """Return what a metadata file says; None where it was written in part only, so that no pointer ever went there."""
+    """Return the content of a metadata file; None for a file that was written only in part: no catalog points to it."""
     from pyiceberg.exceptions import ValidationError
     from pyiceberg.io import load_file_io
     from pyiceberg.serializers import FromInputFile
@@ -91,4 +91,4 @@ def _paths(catalog: "Catalog", location: str) -> list[str]:
     scheme, netloc, path = io.parse_location(folder, catalog.properties)
     with catalog_errors():
         listed = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, allow_not_found=True))
-    return [f"{folder}/{found.base_name}" for found in listed if version_of(found.base_name) >= 0]
+    return [f"{folder}/{file.base_name}" for file in listed if version_of(file.base_name) >= 0]

@@ -1,4 +1,4 @@
-"""Old metadata files: a commit deletes the one that it lets go, and none that earlier commits have deleted."""
+"""Old metadata files: a commit deletes the file that it drops from the log, and none that earlier commits deleted."""
 
 from typing import TYPE_CHECKING
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 
 
 def delete_let_go(io: "FileIO", base: "TableMetadata", metadata: "TableMetadata") -> None:
-    """Delete what a commit let go of the log of metadata files: in the place of a catalog's own `_delete_old_metadata`.
+    """Delete the metadata files that a commit dropped from the log, in place of a catalog's `_delete_old_metadata`.
 
-    PyIceberg takes the table as its caller loaded it for what the commit replaced. Where others committed in between,
-    their commits have deleted all files that left the log since, but for the newest of these.
+    PyIceberg assumes that the commit replaced the table as its caller loaded it. Where others committed in between,
+    their commits have deleted all files that left the log since, except the newest of these.
 
     Args:
         io: reaches the files.
@@ -20,7 +20,7 @@ def delete_let_go(io: "FileIO", base: "TableMetadata", metadata: "TableMetadata"
     """
     from pyiceberg.catalog import Catalog
 
-    before, now = ([entry.metadata_file for entry in one.metadata_log] for one in (base, metadata))
+    before, now = ([entry.metadata_file for entry in version.metadata_log] for version in (base, metadata))
     if len(set(now).difference(before)) > 1:
         # After so many commits that none of the files is left, that file goes with the orphan files.
         first = before.index(now[0]) if now[0] in before else 0

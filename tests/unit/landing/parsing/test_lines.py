@@ -1,4 +1,4 @@
-"""Lines of landing files: what lands, and what is bad for which reason; both ways say the same."""
+"""Lines of landing files: which land, and which are bad for which reason; the fast way and the judge agree."""
 
 import json
 import pickle
@@ -55,8 +55,8 @@ def parsed(*lines: bytes, open_line: int | None = None) -> list[dict[str, Any]]:
 
 
 def reasons(*lines: bytes, open_line: int | None = None, contract: Contract = PLAYS) -> list[str | None]:
-    found: list[str | None] = table(*lines, open_line=open_line, contract=contract)["reason"].to_pylist()
-    return found
+    column: list[str | None] = table(*lines, open_line=open_line, contract=contract)["reason"].to_pylist()
+    return column
 
 
 GOOD_PLAYS = [
@@ -228,8 +228,8 @@ def test_what_is_proven_is_what_the_judge_says() -> None:
         [row], judged = parsed(line), judge.judge(line, micros(LANDED))
         assert (row["reason"], row["unknown"]) == (judged.reason, judged.unknown)
         times = {"start_ts", "received_ts"}
-        found = {name: micros(row[name]) if name in times else row[name] for name in judged.values}
-        assert found == judged.values
+        landed = {name: micros(row[name]) if name in times else row[name] for name in judged.values}
+        assert landed == judged.values
 
 
 def test_good_lines_as_producers_write_them_take_the_fast_way() -> None:
@@ -269,7 +269,7 @@ def test_a_bad_row_keeps_what_of_it_is_right() -> None:
     assert (row["received_ts"], row["event_day"], row["unknown"]) == (earlier, date(2026, 3, 1), ["more"])
 
 
-def test_what_is_no_object_has_no_names_and_was_received_when_it_was_landed() -> None:
+def test_a_line_that_is_no_object_is_received_when_it_lands() -> None:
     [row] = parsed(b"[1]")
     assert (row["unknown"], row["received_ts"], row["start_ts"], row["event_day"]) == (None, LANDED, None, None)
 
@@ -280,7 +280,7 @@ def test_a_last_line_without_an_end_is_incomplete_where_it_is_no_object() -> Non
     assert reasons(play(), play(), open_line=2) == [None, None]
 
 
-def test_names_of_half_a_pair_are_counted_under_the_mark_of_what_is_no_text() -> None:
+def test_a_name_with_half_a_surrogate_pair_is_counted_with_a_mark() -> None:
     assert parsed(more(',"note \\ud83c":1'))[0]["unknown"] == [f"note {NO_TEXT}"]
 
 

@@ -1,4 +1,4 @@
-"""Columns that hold lists and structs, of lines and of rows of Parquet: what lands, and what is bad."""
+"""Columns of lists and structs, in lines and in rows of Parquet: which rows land, and which are bad."""
 
 from datetime import UTC, date, datetime
 
@@ -59,7 +59,7 @@ def test_a_list_is_right_where_each_of_its_items_is(reason: str | None, lists: d
 
 def test_a_list_that_stands_twice_is_no_row() -> None:
     twice = [b'"texts":["a"],"texts":[]', b'"texts":[],"texts":["a"]', b'"ints0":[1],"texts":[],"ints0":[]']
-    assert reasons(*(more("," + one.decode()) for one in twice), contract=PLAYS_WITH_LISTS) == ["malformed_json"] * 3
+    assert reasons(*(more("," + text.decode()) for text in twice), contract=PLAYS_WITH_LISTS) == ["malformed_json"] * 3
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_columns_of_lists_say_what_their_rows_say_as_json(columns: dict[str, pa.
     usual = {"texts": pa.array([[""]] * 5), "strings0": pa.array(["x", None, "y", None, "z"])}
     rows = plays(**(usual | columns))
     expected = parse_lines(PLAYS_WITH_LISTS, "f", row_texts(rows), 5, LANDED)
-    found = pa.Table.from_batches([parse_rows(PLAYS_WITH_LISTS, "f", rows, 5, LANDED)])
-    assert found.cast(expected.schema).equals(expected)
+    parsed = pa.Table.from_batches([parse_rows(PLAYS_WITH_LISTS, "f", rows, 5, LANDED)])
+    assert parsed.cast(expected.schema).equals(expected)
 
 
 def test_rows_with_lists_as_producers_write_them_are_taken_whole() -> None:
@@ -104,8 +104,8 @@ def test_rows_with_lists_as_producers_write_them_are_taken_whole() -> None:
     for column in (lists, lists.cast(pa.large_list(pa.large_string())), lists.slice(1, 2)):
         rows = plays(texts=column)
         assert _proven(PLAYS_WITH_LISTS, rows).is_good.all()
-        [found] = pa.Table.from_batches([parse_rows(PLAYS_WITH_LISTS, "f", rows, 1, LANDED)])["texts"].chunks
-        assert found.to_pylist() == column.to_pylist()
+        [chunk] = pa.Table.from_batches([parse_rows(PLAYS_WITH_LISTS, "f", rows, 1, LANDED)])["texts"].chunks
+        assert chunk.to_pylist() == column.to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_rows_with_structs_say_what_they_say_as_json() -> None:
     kind = pa.struct([("country", pa.string()), ("zip", pa.int64())])
     rows = plays(place=pa.array(place, kind), grid=pa.array([[[1], None], [], None, [[2**40]]]))
     expected = parse_lines(PLAYS_WITH_STRUCTS, "f", row_texts(rows), 5, LANDED)
-    found = pa.Table.from_batches([parse_rows(PLAYS_WITH_STRUCTS, "f", rows, 5, LANDED)])
-    assert found.equals(expected)
-    assert found["reason"].to_pylist() == [None, None, "wrong_type_place", None]
-    assert found["place"].to_pylist()[3] == {"country": "FR", "zip": None, "seen": None}
+    parsed = pa.Table.from_batches([parse_rows(PLAYS_WITH_STRUCTS, "f", rows, 5, LANDED)])
+    assert parsed.equals(expected)
+    assert parsed["reason"].to_pylist() == [None, None, "wrong_type_place", None]
+    assert parsed["place"].to_pylist()[3] == {"country": "FR", "zip": None, "seen": None}

@@ -1,4 +1,4 @@
-"""Rows of Parquet: columns that are taken whole say what their rows say as JSON, whatever the physical types."""
+"""Rows of Parquet: whole columns parse to the same as their rows as JSON, whatever the physical types."""
 
 import json
 from datetime import UTC, date, datetime
@@ -35,12 +35,14 @@ def shown(**columns: pa.Array) -> pa.RecordBatch:
 
 
 def texts(kind: pa.DataType) -> pa.Array:
-    return pa.array([None if one is None else one.decode() for one in UTF8_OR_NOT if one in {None, b"", b" "}], kind)
+    return pa.array(
+        [None if text is None else text.decode() for text in UTF8_OR_NOT if text in {None, b"", b" "}], kind
+    )
 
 
 def repeated(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """The same rows, as a file is read whose texts repeat."""
-    columns = [one.dictionary_encode() if pa.types.is_string(one.type) else one for one in rows.columns]
+    """The rows with their texts as dictionaries, as they are read from a file whose texts repeat."""
+    columns = [column.dictionary_encode() if pa.types.is_string(column.type) else column for column in rows.columns]
     return pa.RecordBatch.from_arrays(columns, rows.schema.names)
 
 
@@ -100,14 +102,14 @@ def test_columns_say_what_their_rows_say_as_json(contract: Contract, rows: pa.Re
     lines = row_texts(rows)
     expected = parse_lines(contract, "f", lines, 5, LANDED)
     for same in (rows, repeated(rows)):
-        found = pa.Table.from_batches([parse_rows(contract, "f", same, 5, LANDED)])
-        assert found.cast(expected.schema).equals(expected)
+        parsed = pa.Table.from_batches([parse_rows(contract, "f", same, 5, LANDED)])
+        assert parsed.cast(expected.schema).equals(expected)
 
 
 def test_a_null_among_the_texts_of_a_dictionary_is_no_text() -> None:
     names = pa.DictionaryArray.from_arrays([0, 1, None], pa.array(["a", None]))
-    found = parse_rows(PLAYS, "f", plays(play_id=names), 1, LANDED)
-    assert found["reason"].to_pylist() == [None, "missing_play_id", "missing_play_id"]
+    parsed = parse_rows(PLAYS, "f", plays(play_id=names), 1, LANDED)
+    assert parsed["reason"].to_pylist() == [None, "missing_play_id", "missing_play_id"]
 
 
 def test_a_dictionary_whose_texts_are_judged_stays_a_dictionary() -> None:
@@ -154,7 +156,7 @@ def test_a_row_as_text_leaves_nulls_out_and_says_instants_in_utc() -> None:
 
 
 def test_what_the_parser_before_took_otherwise() -> None:
-    """The engine's own parser of JSON read these as its words say; nothing else is known to differ."""
+    """Each key says how the engine's own JSON parser read the case; no other difference is known."""
     cases = {
         "minus zero, which stayed minus zero": (b'"duration_s":-0e0', None),
         "a thousand digits behind a point, which was a number": (b'"duration_s":0.' + b"3" * 1000, "malformed_json"),
@@ -164,7 +166,7 @@ def test_what_the_parser_before_took_otherwise() -> None:
             PLAYS, "f", [row_texts(plays(ab=pa.nulls(1)))[0][:-1] + b"," + line + b"}"], 1, LANDED
         ).to_pylist()
         assert (row["reason"], str(row["duration_s"])) == (reason, "None" if reason else "0.0")
-    # A column that says that it is text, and is none, had U+FFFD for each byte that is none.
+    # In a text column with bytes that are not UTF-8, the engine's parser put U+FFFD for each such byte.
     broken = pa.array([b"p\xff"]).view(pa.string())
     assert parse_rows(PLAYS, "f", plays(play_id=broken), 1, LANDED)["reason"].to_pylist() == ["wrong_type_play_id"]
 

@@ -1,4 +1,4 @@
-"""What is text, and what is one JSON object: as Python's own reader says, but for what that lets pass."""
+"""What is text, and what is one JSON object: as Python's own reader says, except what RFC 8259 forbids."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from matinee.landing.parsing.text import NO_TEXT, read_object, text_of
 
-#: What escapes are made of, and what looks like one.
+#: Escapes, parts of escapes, and texts that look like them.
 PIECES = st.sampled_from(
     ["\\\\", '\\"', "\\n", "\\ud83d", "\\uDE00", "\\uDBFF", "\\udc00", "\\u0041", "u", "d83d", "x", "é", "\U0001f3ac"]
 )
@@ -18,7 +18,7 @@ TEXTS = st.lists(PIECES, max_size=8).map("".join)
 
 @given(bodies=st.lists(TEXTS, min_size=20, max_size=20))
 @hypothesis_settings(max_examples=30, deadline=None, database=None)
-def test_half_a_pair_in_a_name_is_marked_and_everything_else_is_read_as_it_was(bodies: list[str]) -> None:
+def test_only_half_a_surrogate_pair_in_a_name_is_replaced_by_a_mark(bodies: list[str]) -> None:
     for body in bodies:
         text = json.loads(f'"{body}"')
         assert read_object(f'{{"{body}":["{body}"]}}') == {re.sub("[\ud800-\udfff]", NO_TEXT, text): [text]}

@@ -1,4 +1,4 @@
-"""The fast way and the judge say the same of lines that producers got wrong in every way that we know of."""
+"""The fast way and the judge agree on lines with every fault of producers that we know of."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from matinee.landing.parsing.values import micros
 from matinee.settings import CHECKOUT
 
 IMPRESSIONS, PLAYS = (Registry.load(CHECKOUT / "sql").get(name) for name in ("raw.impressions", "raw.plays"))
-#: Of every type that a column may have, with every rule.
+#: Columns of every type, with every rule.
 OTHERS = [
     Column("count", "long", required=False, doc="", minimum=-5),
     Column("is_new", "boolean", required=True, doc=""),
@@ -41,15 +41,15 @@ def _as_numbers(field: Column) -> pa.DataType:
 def check(contract: Contract, seed: int, count: int) -> None:
     """Compare both ways, row by row, to the bit."""
     judge, mutated = judge_of(contract), list(lines(contract, seed, count))
-    found = parse_lines(contract, "f", mutated, 1, LANDED)
+    parsed = parse_lines(contract, "f", mutated, 1, LANDED)
     judged = [judge.judge(line, micros(LANDED)) for line in mutated]
-    assert found["reason"].to_pylist() == [one.reason for one in judged]
-    assert found["unknown"].to_pylist() == [one.unknown for one in judged]
+    assert parsed["reason"].to_pylist() == [row.reason for row in judged]
+    assert parsed["unknown"].to_pylist() == [row.unknown for row in judged]
     for field in landed_fields(contract):
-        column = found[field.name]
+        column = parsed[field.name]
         values = column.cast(_as_numbers(field))
-        # By their text: minus zero is not zero, and 1.0 not 1.
-        wanted = [repr(one.values.get(field.name)) for one in judged]
+        # The texts are compared, because -0.0 == 0.0 and 1.0 == 1.
+        wanted = [repr(row.values.get(field.name)) for row in judged]
         assert [repr(value) for value in values.to_pylist()] == wanted, field.name
 
 

@@ -1,4 +1,4 @@
-"""Landed rows are split by the values that data files have one each of: each wanted row once, in its order."""
+"""Landed rows are split by their partition values: each wanted row is in one part, in its order."""
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
@@ -14,11 +14,11 @@ ROW = st.tuples(st.integers(0, FEW_PARTS + 4), st.integers(0, 1), st.booleans())
 
 
 def tables(chunks: list[list[tuple[int, int, bool]]]) -> pa.Table:
-    """Rows of a day, an instant, a text and whether they are wanted; those that are not have no values."""
+    """Rows with a number, a day, an instant and a text; rows that are not wanted have only the number."""
     form = pa.schema(
         [("n", pa.int64()), ("day", pa.date32()), ("at", pa.timestamp("us", "UTC")), ("kind", pa.string())]
     )
-    found, number = [form.empty_table()], 0
+    pieces, number = [form.empty_table()], 0
     for chunk in chunks:
         rows = []
         for days, kind, wanted in chunk:
@@ -27,22 +27,22 @@ def tables(chunks: list[list[tuple[int, int, bool]]]) -> pa.Table:
             values = (day, at, str(kind)) if wanted else (None, None, None)
             rows.append(dict(zip(("n", "day", "at", "kind"), (number, *values), strict=True)))
             number += 1
-        found.append(pa.Table.from_pylist(rows, schema=form))
-    return pa.concat_tables(found)
+        pieces.append(pa.Table.from_pylist(rows, schema=form))
+    return pa.concat_tables(pieces)
 
 
 def parts(rows: pa.Table, by: tuple[str, ...]) -> list[list[int]]:
-    """The numbers of the rows of each part, in the order of their first ones."""
+    """The numbers of the rows of each part; the parts are ordered by their first row."""
     return sorted(part["n"].to_pylist() for part in _split(rows, by, rows["day"].is_valid()))
 
 
 def expected(rows: pa.Table, by: tuple[str, ...]) -> list[list[int]]:
-    """The same, by one row after another."""
-    found: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    """The same as `parts`, computed row by row."""
+    numbers: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for row in rows.to_pylist():
         if row["day"] is not None:
-            found[tuple(row["day"] if name == "at" else row[name] for name in by)].append(row["n"])
-    return sorted(found.values())
+            numbers[tuple(row["day"] if name == "at" else row[name] for name in by)].append(row["n"])
+    return sorted(numbers.values())
 
 
 @given(st.lists(st.lists(ROW, max_size=20), max_size=3))

@@ -1,4 +1,4 @@
-"""Small files are judged together: what comes of each is what comes of the file alone."""
+"""Small files are judged together, and each has the same outcome as alone."""
 
 import gzip
 from collections.abc import Sequence
@@ -46,16 +46,18 @@ def part(folder: Path, files: Sequence[Path]) -> Part:
 
 def rows(paths: Sequence[str]) -> list[tuple[object, ...]]:
     read = [pq.ParquetFile(path).read() for path in paths]
-    found = [row for table in read for row in table.cast(plain(table.schema)).to_pylist()]
-    return sorted(tuple(repr(row[name]) for name in sorted(row)) for row in found)
+    records = [row for table in read for row in table.cast(plain(table.schema)).to_pylist()]
+    return sorted(tuple(repr(row[name]) for name in sorted(row)) for row in records)
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([(one.name, pa.int64() if pa.types.is_timestamp(one.type) else one.type) for one in schema])
+    return pa.schema(
+        [(field.name, pa.int64() if pa.types.is_timestamp(field.type) else field.type) for field in schema]
+    )
 
 
 def outcome(written: Written) -> tuple[object, ...]:
-    """What came of a part, whatever its data files are named."""
+    """The landings, the refusals and the rows of a part, without the names of its data files."""
     told = [str(error) for error in written.refused]
     return written.landings, told, rows(written.good), rows(written.bad)
 
@@ -88,7 +90,7 @@ def test_more_files_than_are_judged_together_are_all_landed(tmp_path: Path) -> N
     for number, path in enumerate(paths):
         path.write_bytes(PLAY % number + b"\n")
     written = write_part(part(tmp_path, paths))
-    assert [one.file for one in written.landings] == [str(path) for path in paths]
+    assert [landing.file for landing in written.landings] == [str(path) for path in paths]
     assert len(rows(written.good)) == len(paths)
 
 
@@ -97,7 +99,7 @@ def test_a_small_file_that_is_cut_off_stops_none_beside_it(tmp_path: Path) -> No
     for number, path in enumerate(paths):
         path.write_bytes(gzip.compress(PLAY % number + b"\n")[: -5 if number == 1 else None])
     written = write_part(part(tmp_path, paths))
-    assert [one.file for one in written.landings] == [str(paths[0]), str(paths[2])]
+    assert [landing.file for landing in written.landings] == [str(paths[0]), str(paths[2])]
     assert [error.facts["file"] for error in written.refused] == [str(paths[1])]
     assert_each_alone(tmp_path, paths)
 
@@ -110,13 +112,13 @@ def test_only_the_file_is_refused_that_nobody_can_judge(tmp_path: Path, monkeypa
         judge = getattr(parts, name)
 
         def odd(*given: object, judge: object = judge) -> pa.Table:
-            if any(PLAY % 1 in one for one in given if isinstance(one, list)):
+            if any(PLAY % 1 in argument for argument in given if isinstance(argument, list)):
                 raise OverflowError("an odd number")
             return judge(*given)  # type: ignore[operator]
 
         monkeypatch.setattr(parts, name, odd)
     written = write_part(part(tmp_path, paths))
-    assert [one.file for one in written.landings] == [str(paths[0]), str(paths[2])]
+    assert [landing.file for landing in written.landings] == [str(paths[0]), str(paths[2])]
     assert [error.facts["file"] for error in written.refused] == [str(paths[1])]
     assert len(rows(written.good)) == 2
 
@@ -137,4 +139,4 @@ def test_gzips_that_inflate_beyond_a_block_are_not_held_at_once(
     monkeypatch.setattr(parts, "parse_records", counted)
     written = write_part(part(tmp_path, paths))
     assert max(held) <= BLOCK_BYTES
-    assert [one.file for one in written.landings] == [str(path) for path in paths]
+    assert [landing.file for landing in written.landings] == [str(path) for path in paths]

@@ -17,8 +17,8 @@ def read(*lines: bytes) -> list[Manifest]:
 
 
 def test_a_line_may_say_how_many_rows_repeat_no_other() -> None:
-    [found] = read(GOOD.replace(b'"closed"', b'"expected_distinct":4,"closed"'))
-    assert (found.expected_rows, found.expected_distinct) == (5, 4)
+    [manifest] = read(GOOD.replace(b'"closed"', b'"expected_distinct":4,"closed"'))
+    assert (manifest.expected_rows, manifest.expected_distinct) == (5, 4)
 
 
 def test_each_line_declares_a_day() -> None:

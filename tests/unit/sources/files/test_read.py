@@ -129,7 +129,7 @@ def test_an_unreadable_parquet_file_is_refused(embedded: Settings, tmp_path: Pat
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
 @pytest.mark.parametrize("change", ["replaced", "gone", "broken"])
-def test_a_file_that_is_not_what_was_scanned_any_more_is_refused_as_changed(
+def test_a_file_that_differs_from_the_scanned_file_is_refused_as_changed(
     embedded: Settings, tmp_path: Path, ending: str, change: str
 ) -> None:
     pq.write_table(pa.table({"a": [1]}), tmp_path / "one")
@@ -151,7 +151,7 @@ def test_a_file_that_is_not_what_was_scanned_any_more_is_refused_as_changed(
 
 
 def test_texts_that_repeat_are_read_as_a_dictionary(embedded: Settings, tmp_path: Path) -> None:
-    columns = {"device": ["tv"] * 500, "play_id": [f"play-{one}" for one in range(500)], "notes": [["a"]] * 500}
+    columns = {"device": ["tv"] * 500, "play_id": [f"play-{number}" for number in range(500)], "notes": [["a"]] * 500}
     pq.write_table(pa.table(columns), tmp_path / "plays.parquet")
     file = scan(embedded, str(tmp_path / "plays.parquet"))
     [rows] = read_rows(embedded, file)
@@ -160,9 +160,7 @@ def test_texts_that_repeat_are_read_as_a_dictionary(embedded: Settings, tmp_path
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
-def test_a_file_that_is_known_by_its_identity_is_refused_where_that_changes(
-    embedded: Settings, tmp_path: Path, ending: str
-) -> None:
+def test_a_file_whose_identity_changes_is_refused(embedded: Settings, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"plays.{ending}"
     pq.write_table(pa.table({"a": [1]}), tmp_path / "one")
     content = {"jsonl": TWO_LINES, "jsonl.gz": PACKED, "parquet": (tmp_path / "one").read_bytes()}[ending]
@@ -196,7 +194,7 @@ def test_a_file_of_another_folder_is_not_read_in_the_place_of_the_scanned(
     folders = chain(["other"], repeat("in"))
 
     def open_another(_: LocalFileSystem, name: str, mode: str) -> IO[bytes]:
-        # The link leads to another folder for a moment: no file gets another identity by that.
+        # The link leads to another folder for a moment, which changes the identity of no file.
         return Path(name.replace("current", next(folders))).open(mode)  # type: ignore[return-value]
 
     monkeypatch.setattr(LocalFileSystem, "open", open_another)

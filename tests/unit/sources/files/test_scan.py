@@ -1,4 +1,4 @@
-"""Landing files before a row is read: which are found, and by what each is known."""
+"""Landing files before a row is read: which files a path has, and what identifies a file."""
 
 import hashlib
 import time
@@ -25,16 +25,14 @@ def folder(tmp_path: Path, *names: str) -> Path:
     return tmp_path
 
 
-def found(settings: Settings, dataset: str | None, path: Path | str) -> list[tuple[str, str]]:
+def listed(settings: Settings, dataset: str | None, path: Path | str) -> list[tuple[str, str]]:
     files = in_order(NAMED, find_at(settings, NAMED, dataset, str(path)))
-    return [(one.dataset, Path(one.file).name) for one in files]
+    return [(file.dataset, Path(file.file).name) for file in files]
 
 
-def test_a_directory_gives_each_dataset_its_files_by_name_and_manifests_last(
-    embedded: Settings, tmp_path: Path
-) -> None:
+def test_a_directory_gives_the_files_of_each_dataset_and_manifests_last(embedded: Settings, tmp_path: Path) -> None:
     names = ("manifest-1.json", "plays-1.jsonl", "impressions-2.jsonl", "impressions-1.jsonl", "truth.csv", "_done")
-    assert found(embedded, None, folder(tmp_path, *names)) == [
+    assert listed(embedded, None, folder(tmp_path, *names)) == [
         ("raw.impressions", "impressions-1.jsonl"),
         ("raw.impressions", "impressions-2.jsonl"),
         ("raw.plays", "plays-1.jsonl"),
@@ -44,29 +42,27 @@ def test_a_directory_gives_each_dataset_its_files_by_name_and_manifests_last(
 
 def test_a_directory_for_one_dataset_gives_the_files_that_bear_its_word(embedded: Settings, tmp_path: Path) -> None:
     path = folder(tmp_path, "plays-1.jsonl", "impressions-1.jsonl", "counts.json", "manifest-1.json")
-    assert found(embedded, "raw.plays", path) == [("raw.plays", "plays-1.jsonl")]
+    assert listed(embedded, "raw.plays", path) == [("raw.plays", "plays-1.jsonl")]
 
 
-def test_a_directory_without_the_datasets_word_gives_all_but_those_of_others(
-    embedded: Settings, tmp_path: Path
-) -> None:
+def test_a_directory_without_the_datasets_word_gives_all_unnamed_files(embedded: Settings, tmp_path: Path) -> None:
     path = folder(tmp_path, "part-1.jsonl", "part-0.jsonl", "impressions-1.jsonl", ".part.jsonl", "_part.jsonl")
-    assert found(embedded, "raw.plays", path) == [("raw.plays", "part-0.jsonl"), ("raw.plays", "part-1.jsonl")]
+    assert listed(embedded, "raw.plays", path) == [("raw.plays", "part-0.jsonl"), ("raw.plays", "part-1.jsonl")]
 
 
 def test_a_glob_gives_its_files_by_name(embedded: Settings, tmp_path: Path) -> None:
     path = folder(tmp_path, "plays-2.jsonl", "plays-1.jsonl", "plays-3.csv")
-    assert found(embedded, None, f"{path}/*.jsonl") == [("raw.plays", "plays-1.jsonl"), ("raw.plays", "plays-2.jsonl")]
+    assert listed(embedded, None, f"{path}/*.jsonl") == [("raw.plays", "plays-1.jsonl"), ("raw.plays", "plays-2.jsonl")]
 
 
 def test_a_name_with_brackets_is_a_file_and_no_pattern(embedded: Settings, tmp_path: Path) -> None:
     path = folder(tmp_path, "plays[1].jsonl") / "plays[1].jsonl"
-    assert found(embedded, None, path) == [("raw.plays", "plays[1].jsonl")]
+    assert listed(embedded, None, path) == [("raw.plays", "plays[1].jsonl")]
 
 
 def test_a_file_that_two_paths_name_is_found_once(embedded: Settings, tmp_path: Path) -> None:
     path = folder(tmp_path, "plays-1.jsonl")
-    twice = [one for name in (path, path / "plays-1.jsonl") for one in find_at(embedded, NAMED, None, str(name))]
+    twice = [file for name in (path, path / "plays-1.jsonl") for file in find_at(embedded, NAMED, None, str(name))]
     assert (len(twice), len(in_order(NAMED, twice))) == (2, 1)
 
 
@@ -83,19 +79,17 @@ def test_a_file_whose_name_tells_no_dataset_needs_one(embedded: Settings, tmp_pa
         find_at(embedded, NAMED, None, str(path))
 
 
-def test_a_file_is_known_by_its_bytes_and_once_it_is_not_young_by_what_lies_there(
-    embedded: Settings, tmp_path: Path
-) -> None:
+def test_a_file_is_known_by_its_bytes_and_later_by_its_identity(embedded: Settings, tmp_path: Path) -> None:
     path = tmp_path / "plays.jsonl"
     path.write_bytes(TWO_LINES)
     seen = scan(embedded, str(path))
     assert (seen.sha256, seen.size) == (hashlib.sha256(TWO_LINES).hexdigest(), len(TWO_LINES))
     assert seen.identity == ""
     time.sleep(2.1)
-    [found] = find_at(embedded, NAMED, None, str(path))
-    assert scan(embedded, str(path)).identity == found.identity != ""
+    [file] = find_at(embedded, NAMED, None, str(path))
+    assert scan(embedded, str(path)).identity == file.identity != ""
     path.touch()
-    assert find_at(embedded, NAMED, None, str(path))[0].identity != found.identity
+    assert find_at(embedded, NAMED, None, str(path))[0].identity != file.identity
 
 
 def test_a_file_of_an_unknown_kind_is_refused(embedded: Settings, tmp_path: Path) -> None:
@@ -105,6 +99,6 @@ def test_a_file_of_an_unknown_kind_is_refused(embedded: Settings, tmp_path: Path
 
 
 def test_an_address_that_nothing_here_reads_is_refused(embedded: Settings) -> None:
-    for look in (lambda file: found(embedded, None, file), lambda file: scan(embedded, file)):
+    for look in (lambda file: listed(embedded, None, file), lambda file: scan(embedded, file)):
         with pytest.raises(LandingRefusedError, match=r"plays\.json is refused whole: it cannot be reached .*https"):
             look("https://api.example/plays.json")

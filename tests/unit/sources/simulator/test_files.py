@@ -94,9 +94,9 @@ def test_the_counts_of_each_file_are_those_of_its_lines(landing: SimulationSumma
 @pytest.mark.parametrize("name", ["impressions", "plays"])
 def test_broken_lines_are_counted_by_their_reason(landing: SimulationSummary, name: str) -> None:
     files = landing.folder.glob(f"{name}-*.jsonl")
-    found = Counter(why for file in files for line in lines_of(file) if (why := reason(name, line)))
-    assert found == landing.datasets[f"raw.{name}"].total.broken
-    assert len(found) == (6 if name == "impressions" else 7)
+    broken = Counter(why for file in files for line in lines_of(file) if (why := reason(name, line)))
+    assert broken == landing.datasets[f"raw.{name}"].total.broken
+    assert len(broken) == (6 if name == "impressions" else 7)
 
 
 @pytest.mark.parametrize("name", ["impressions", "plays"])

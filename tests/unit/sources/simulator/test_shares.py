@@ -133,7 +133,7 @@ def test_some_devices_countries_and_durations_are_unknown(simulation: Simulation
         assert 0 < (simulation.plays.frame[name].values == NULL).mean() < 0.1
 
 
-def test_the_events_in_memory_have_the_fields_and_types_of_the_landing_files(simulation: Simulation) -> None:
+def test_events_in_memory_have_the_fields_and_types_of_landing_files(simulation: Simulation) -> None:
     impressions, plays = simulation.impressions.to_arrow(), simulation.plays.to_arrow()
     assert len(impressions) == len(simulation.impressions)
     assert len(plays) == len(simulation.plays)

@@ -30,10 +30,10 @@ def rows(simulation: Simulation, dataset: str) -> list[dict[str, Any]]:
 
 def touches(simulation: Simulation) -> dict[tuple[bytes, bytes], list[tuple[int, bytes]]]:
     """All (event_ts, event_id) of a (profile, title), in order."""
-    found = defaultdict(list)
+    impressions = defaultdict(list)
     for shown in rows(simulation, "impressions"):
-        found[shown["profile_id"], shown["title_id"]].append((shown["event_ts"], shown["event_id"]))
-    return {key: sorted(times) for key, times in found.items()}
+        impressions[shown["profile_id"], shown["title_id"]].append((shown["event_ts"], shown["event_id"]))
+    return {key: sorted(times) for key, times in impressions.items()}
 
 
 def last_touch(times: list[tuple[int, bytes]], start: int) -> bytes:
@@ -71,11 +71,11 @@ def test_an_organic_play_has_no_impression_within_the_window(small: Simulation) 
 def test_the_last_touch_flag_is_what_brute_force_finds(seed: int) -> None:
     simulation = generate(replace(SMALL, seed=seed))
     shown = touches(simulation)
-    found = [
+    last_touches = [
         last_touch(shown.get((p["profile_id"], p["title_id"]), []), p["start_ts"]) for p in rows(simulation, "plays")
     ]
     picked = simulation.picks >= 0
-    is_last = (np.array(found) == simulation.truth_event_id) & picked
+    is_last = (np.array(last_touches) == simulation.truth_event_id) & picked
     assert (is_last == simulation.is_last_touch).all()
     assert (picked & ~is_last).sum() > 0
 

@@ -1,4 +1,4 @@
-"""The embedded catalog is put back while a process has it open: what is answered and committed is the lake's."""
+"""A process that has the embedded catalog open reads and writes the catalog that is put back in its place."""
 
 import sqlite3
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def put_back(tmp_path: Path, lake: Lake) -> Callable[[], None]:
-    """Save the catalog as it is; whoever calls what this returns moves it back there."""
+    """Save the catalog; return a function that puts the saved catalog back."""
     save_catalog(lake.settings, tmp_path / "saved")
     return partial(lost_catalogs.put_back, lake.settings, tmp_path / "saved")
 
@@ -47,9 +47,7 @@ def test_what_is_committed_after_a_catalog_was_put_back_stays(lake: Lake, put_ba
     assert days(make_lake(lake.settings.home)) == {D1, D2}
 
 
-def test_a_catalog_that_is_put_back_while_a_process_connects_is_the_one_that_it_sees(
-    lake: Lake, put_back: Callable[[], None]
-) -> None:
+def test_a_process_sees_a_catalog_that_is_put_back_while_it_connects(lake: Lake, put_back: Callable[[], None]) -> None:
     close_days(lake, "raw.plays", {D2: 0})
     engine = lake.catalog.engine  # type: ignore[attr-defined]
     engine.dispose()

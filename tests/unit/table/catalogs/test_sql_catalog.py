@@ -1,4 +1,4 @@
-"""The catalog parses a metadata file once, and shows each commit as soon as it is there."""
+"""The catalog parses a metadata file once, and shows each commit at once."""
 
 from pathlib import Path
 
@@ -23,15 +23,15 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The metadata files that are parsed, of whichever tables."""
-    found, parse = list[str](), FromInputFile.table_metadata
+    """The metadata files that are parsed, of all tables."""
+    locations, parse = list[str](), FromInputFile.table_metadata
 
     def noted(file: InputFile, **how: object) -> TableMetadata:
-        found.append(file.location)
+        locations.append(file.location)
         return parse(file, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FromInputFile, "table_metadata", staticmethod(noted))
-    return found
+    return locations
 
 
 def compaction(snapshot_id: int) -> Compaction:

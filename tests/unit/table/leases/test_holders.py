@@ -1,4 +1,4 @@
-"""Holders of leases: who died on this machine is known to have died, of others nothing is known."""
+"""Holders of leases: a holder that died on this machine is known to be gone; of other machines nothing is known."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ def test_this_process_is_not_gone() -> None:
     assert not _is_gone(_me())
 
 
-def test_a_process_that_ended_is_gone_and_so_is_one_whose_number_was_taken_again() -> None:
+def test_a_process_that_ended_or_whose_number_was_taken_again_is_gone() -> None:
     started = psutil.Process().create_time()
     assert _is_gone(f"{socket.gethostname()}/{os.getpid()}/{started - 60:.2f}")
     assert _is_gone(f"{socket.gethostname()}/999999999/1.00")
@@ -71,7 +71,7 @@ def test_who_could_not_give_it_up_has_it_again_at_once(tmp_path: Path) -> None:
             pass
 
 
-def test_who_could_not_give_up_the_lease_of_one_lake_waits_for_that_of_another(tmp_path: Path) -> None:
+def test_who_kept_the_lease_of_one_lake_waits_for_the_lease_of_another(tmp_path: Path) -> None:
     lake, other = (Lake.open(load_settings(home=tmp_path / name, catalog="embedded")) for name in ("one", "other"))
     with ExitStack() as ended:
         ended.enter_context(hold_patiently(lake, "raw.plays", "landing", timedelta(0)))

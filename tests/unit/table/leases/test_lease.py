@@ -1,4 +1,4 @@
-"""Leases: one holder at a time; one that died is taken over in time; one that was overtaken commits nothing."""
+"""Leases: one holder at a time; a dead holder is replaced when its time is over; a replaced holder commits nothing."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ def lake(any_catalog: Settings) -> Lake:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    """Let some time go by, for leases."""
+    """Return a function that moves the clock of leases forward."""
 
     def wait(time: timedelta) -> datetime:
         now = stamp() + time
@@ -46,9 +46,9 @@ OVER = leases.TIME + timedelta(seconds=1)
 
 
 def entry(lake: Lake, name: str = "work") -> Entry:
-    found = store_of(lake).read(f"{TABLE}/{name}")
-    assert found is not None
-    return found
+    stored = store_of(lake).read(f"{TABLE}/{name}")
+    assert stored is not None
+    return stored
 
 
 def test_a_second_holder_is_told_who_holds_it(lake: Lake) -> None:
@@ -98,7 +98,7 @@ def test_who_died_is_replaced_when_the_time_is_over(lake: Lake, later: Later, mo
         assert (lease.holder, lease.number) == ("next", 2)
 
 
-def test_who_lost_it_cannot_renew_it_and_does_not_take_it_from_the_new_holder(lake: Lake, later: Later) -> None:
+def test_who_lost_a_lease_can_neither_renew_it_nor_end_the_new_one(lake: Lake, later: Later) -> None:
     with hold(lake, TABLE, "work", "slow") as lost:
         later(OVER)
         with hold(lake, TABLE, "work", "next"):
@@ -197,12 +197,12 @@ def test_it_is_written_only_when_a_third_of_its_time_is_over(lake: Lake, later: 
 
 
 def older_lease(lake: Lake, until: datetime) -> None:
-    """What an older version's holder leaves on its table."""
+    """Commit the branch that a holder of an older version leaves on its table."""
     properties = {leases.HOLDER: "older", leases.UNTIL: until.isoformat()}
     replace_files(lake.ensure(TABLE), f"{names.LEASE}work", [], [], properties)
 
 
-def test_a_holder_of_an_older_version_keeps_others_out_while_its_time_is_not_over(tmp_path: Path) -> None:
+def test_a_holder_of_an_older_version_keeps_others_out_for_its_time(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     older_lease(lake, stamp() + timedelta(minutes=1))
     with pytest.raises(LeaseHeldError, match="held by older until"), hold(lake, TABLE, "work", "one"):

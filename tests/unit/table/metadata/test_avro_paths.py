@@ -1,4 +1,4 @@
-"""Paths in manifests: other paths, and not a byte else."""
+"""Manifests are rewritten with other paths; every other value stays as it was."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ def described(manifest: ManifestFile, table: Table, path: str) -> list[str]:
     """Return every value of every entry, with a word in place of the path."""
     entries = manifest.fetch_manifest_entry(table.io, discard_deleted=False)
     rows = ([entry.status, entry.snapshot_id, entry.sequence_number, *entry.data_file._data] for entry in entries)
-    plain = ([dict(one) if isinstance(one, Mapping) else one for one in row] for row in rows)
+    plain = ([dict(value) if isinstance(value, Mapping) else value for value in row] for row in rows)
     return [repr(row).replace(path, "HERE") for row in plain]
 
 
@@ -44,13 +44,15 @@ def test_a_list_and_its_manifests_say_the_same_of_other_paths(table: Table) -> N
     assert snapshot is not None
     [manifest] = snapshot.manifests(table.io)
     old, new = table.location(), "s3://a-much-longer-bucket-name-than-the-folder-was/" + "x" * 200
-    written = put(table, "m.avro", rewrite(read(table, manifest.manifest_path), lambda one: one.replace(old, new), {}))
+    written = put(
+        table, "m.avro", rewrite(read(table, manifest.manifest_path), lambda path: path.replace(old, new), {})
+    )
     size = len(table.io.new_input(written))
     lists = rewrite(read(table, snapshot.manifest_list), lambda _: written, {written: size})
     [moved] = read_manifest_list(table.io.new_input(put(table, "l.avro", lists)))
     assert (moved.manifest_path, moved.manifest_length) == (written, size)
     assert described(moved, table, new) == described(manifest, table, old)
-    assert any("HERE" in one for one in described(moved, table, new))
+    assert any("HERE" in text for text in described(moved, table, new))
 
 
 def test_a_codec_that_is_not_known_is_refused() -> None:

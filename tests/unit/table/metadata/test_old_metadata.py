@@ -1,4 +1,4 @@
-"""Commits of every kind let the oldest metadata files of a table go: they would pile up, hundreds a day."""
+"""Commits of every kind remove the oldest metadata files of a table, which would grow by hundreds a day."""
 
 import logging
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_a_commit_onto_what_others_replaced_deletes_nothing_twice(
 
 
 def keeping(home: Path, versions: int) -> Lake:
-    """A lake whose table keeps so many earlier metadata files."""
+    """Return a lake whose table keeps this number of earlier metadata files."""
     lake = make_lake(home)
     with lake.ensure(PLAYS).transaction() as change:
         change.set_properties({"write.metadata.previous-versions-max": str(versions)})
