@@ -42,7 +42,7 @@ def refuse_unknown(table: "Table") -> None:
     if unknown:
         raise EnvironmentNotReadyError(
             f"No installed package knows what {', '.join(unknown)} of {'.'.join(table.name())} are for.",
-            next_step="Install the package that wrote them (`make env` updates an old environment to date).",
+            next_step="Install the package that wrote them (`make env` updates an old environment).",
             facts={"table": ".".join(table.name()), "tags": unknown},
         )
 
