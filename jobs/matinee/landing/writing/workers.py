@@ -33,21 +33,26 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
     """
     if settings.task_mode != "connect":
         return _together(_by_engine(settings, parts))
-    workers = min(settings.spark_cores, len(parts))
-    if workers < 2:
+    others = min(settings.spark_cores, len(parts)) - 1
+    if not others:
         return _together(map(write_part, parts))
     # Workers are forked from a process that has imported the code once, and done nothing else.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["matinee.landing.writing.worker_imports"])
+    pool = ProcessPoolExecutor(others, context, _begin)
     try:
-        with ProcessPoolExecutor(workers, context, _begin) as pool:
-            return _together(pool.map(write_part, parts))
+        given = [pool.submit(write_part, part) for part in parts]
+        # This process writes from the end what no worker has begun: a worker more would import the code once more.
+        own = {number: write_part(parts[number]) for number in reversed(range(len(parts))) if given[number].cancel()}
+        return _together(own[number] if number in own else given[number].result() for number in range(len(parts)))
     except BrokenProcessPool as error:
         raise EngineFailedError(
-            f"One of the {workers} processes that wrote landed rows died: perhaps memory ran out.",
+            "A process that wrote landed rows died: perhaps memory ran out.",
             next_step="Land again; where that recurs, lower MATINEE_SPARK_CORES or give the machine more memory.",
-            facts={"workers": workers, "parts": len(parts)},
+            facts={"workers": others + 1, "parts": len(parts)},
         ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _together(parts: Iterable[Written]) -> Written:
