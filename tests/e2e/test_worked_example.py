@@ -1,4 +1,4 @@
-"""The README's worked example in a copy of the checkout: files alone, backfilled by the real Airflow."""
+"""The worked example of sql/README.md in a copy of the checkout: files alone, backfilled by the real Airflow."""
 
 import json
 import os

@@ -24,7 +24,7 @@ LATE = timedelta(hours=23, minutes=50)
 
 
 def example(tmp_path: Path, waits_for: str = "valid") -> Settings:
-    """Settings of a lake with the README's dataset; no JVM."""
+    """Settings of a lake with the dataset of sql/README.md; no JVM."""
     settings = load_settings(home=tmp_path / "home", catalog="embedded", engine="sail", spark_remote=None)
     sql = tmp_path / "sql"
     shutil.copytree(settings.sql_dir, sql)

@@ -1,4 +1,4 @@
-"""The README's worked example, word for word: a new dataset is a folder and a DAG file."""
+"""The worked example of sql/README.md, word for word: a new dataset is a folder and a DAG file."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from matinee.settings import CHECKOUT, Settings
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 
-README = CHECKOUT / "README.md"
+README = CHECKOUT / "sql" / "README.md"
 TITLES = "features.title_daily"
 UPSTREAM = ("core.impressions", "core.plays", "core.play_attributions", "core.impression_plays")
 
@@ -35,7 +35,7 @@ def snippet(name: str) -> str:
 
 @pytest.fixture
 def extended(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings whose datasets are the shipped ones and the README's."""
+    """Settings whose datasets are the shipped ones and that of the README."""
     sql = tmp_path / "sql"
     shutil.copytree(settings.sql_dir, sql)
     folder = sql / "features" / "title_daily"

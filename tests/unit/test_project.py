@@ -64,7 +64,7 @@ def test_every_module_that_a_page_names_is_there() -> None:
     named = {name for page in pages for name in re.findall(r"`([\w/]+/\w+\.py)", page.read_text())}
     folders = [CHECKOUT, CHECKOUT / "jobs", CHECKOUT / "jobs" / "matinee"]
     missing = {name for name in named if not any((folder / name).is_file() for folder in folders)}
-    assert missing == {"dags/title_daily.py"}  # The module of the README's example.
+    assert missing == {"dags/title_daily.py"}  # The module of the example in sql/README.md.
 
 
 def test_every_jar_of_the_list_is_there_with_its_checksum() -> None:
