@@ -30,6 +30,7 @@ COMMANDS = {
     "heal": "matinee.cli.heal:heal",
     "stream": "matinee.cli.stream:stream",
     "contract": "matinee.cli.contract:contract",
+    "failure": "matinee.cli.failure:failure",
 }
 
 

@@ -1,0 +1,155 @@
+"""Lines of a log with the level that their writer gave: of Airflow (text and JSON), Python, Spark, servers, kernels."""
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+#: Of a long log its beginning and its end are read (lines), and of a long line its beginning (characters).
+FIRST_LINES, LAST_LINES, LINE_LENGTH = 2_000, 20_000, 4_000
+#: The level of lines that state none.
+PLAIN = "plain"
+_LEVELS = {
+    "trace": "debug", "debug": "debug", "fine": "debug", "info": "info", "notice": "info", "log": "info",
+    "warn": "warning", "warning": "warning", "error": "error", "severe": "error", "critical": "error",
+    "fatal": "error", "panic": "error", "alert": "error", "emerg": "error",
+}  # fmt: skip
+_WORD = "|".join(_LEVELS)
+_TIME = r"\[?(?:\d{2,4}[-/.]\d\d[-/.]\d\d[T ])?\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d| UTC| [A-Z]{3,4})?\]?"
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f]")
+_TIMED = re.compile(rf"^(?:[IWEF]\d{{4}} )?{_TIME}\s*(?:[-|:]\s*)?")
+_SHORT = re.compile(r"^([IWEF])\d{4} \d\d:\d\d:\d\d")
+_SHORT_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "error"}
+# A level in capitals near the beginning, in brackets, behind `level=`, or at the beginning before a colon.
+_LEVEL = re.compile(
+    rf"^[^\"']{{0,100}}?(?:\b({_WORD.upper()})\b|\[({_WORD})\s*\]|\blevel=\"?({_WORD})\b)|^({_WORD}):", re.ASCII
+)
+_BEGINS_TRACE = re.compile(r"^\s*(Traceback \(most recent call last\)|Exception in thread|Unhandled exception)")
+_CONTINUES = re.compile(
+    r"^(\s|Caused by|\.\.\. \d+ more|During handling of|The above exception was|Traceback \(most|\)|\}|\]"
+    r"|(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout)\b|$)"
+)
+_EXCEPTION = re.compile(
+    r"^(?:Caused by: )?(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout)(?::|$)"
+)
+_FRAME = re.compile(r"^\s+(?:at |File |\.\.\. \d+)")
+# What a composer of containers, a table of a page, or Airflow's runner of tasks puts before each line.
+_PREFIX = re.compile(r"^(?:[\w./-]+ +\| |\s*│ ?)|(?<=- )Job \d+: Subtask \S+ ")
+_CAUSE, _CONTEXT = (
+    "The above exception was the direct cause of the following exception:",
+    "During handling of the above exception, another exception occurred:",
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a log.
+
+    Attributes:
+        number: in the file, from 1.
+        text: without escape codes; of JSON lines the message.
+        level: debug, info, warning or error; `plain` where the writer states none.
+        entry: the number of the entry that the line belongs to: a line with a level and the lines that continue it.
+    """
+
+    number: int
+    text: str
+    level: str
+    entry: int
+
+
+def lines_of(raw: Iterable[bytes]) -> list[Line]:
+    """Return the lines of a log; of a very long one the first FIRST_LINES and the last LAST_LINES."""
+    numbered = enumerate(raw, 1)
+    kept = [*islice(numbered, FIRST_LINES), *deque(numbered, LAST_LINES)]
+    lines: list[Line] = []
+    entry, level = 0, PLAIN
+    for number, text, stated in _told(kept):
+        begins, continues = _BEGINS_TRACE.match(text), _CONTINUES.match(text)
+        if stated:
+            entry, level = entry + 1, stated
+        elif level in {"debug", "info"} and (begins or _EXCEPTION.match(text)):
+            entry, level = entry + 1, PLAIN  # A traceback that was printed between the entries of a log.
+        elif not begins and not continues and level != PLAIN:
+            entry, level = entry + 1, PLAIN
+        lines.append(Line(number, text[:LINE_LENGTH], level, entry))
+    return lines
+
+
+def _told(kept: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str, str | None]]:
+    """Yield the number, the text and the stated level of each line."""
+    for number, content in kept:
+        text = _PREFIX.sub("", _ANSI.sub("", content.decode("utf-8", errors="replace").rstrip("\r\n")))
+        entry = _json_entry(text)
+        if entry is not None:
+            message, *continued = _texts_of(entry)
+            yield number, message, _innermost(message, _level_of(entry), message)
+            yield from ((number, line, None) for line in continued)
+        else:
+            stated, message = _header(text)
+            yield number, message, _innermost(text, stated, message)
+
+
+def _innermost(text: str, stated: str | None, message: str) -> str | None:
+    """Return the level of a line; of output that one program logs for another, the level that the other states."""
+    if stated != "info":
+        return stated
+    if _BEGINS_TRACE.match(message):
+        return PLAIN
+    if _FRAME.match(message) or _EXCEPTION.match(message):
+        return None
+    inner = _header(message)[0] if message != text else None
+    return inner if inner and inner != PLAIN else stated
+
+
+def _header(text: str) -> tuple[str | None, str]:
+    """Return the level that a line states, None where the line has no header, and the text behind the header."""
+    if text[:1].isspace():
+        return None, text
+    timed = _TIMED.match(text)
+    short = _SHORT.match(text)
+    named = _LEVEL.match(text)
+    if short:
+        return _SHORT_LEVELS[short[1]], text[timed.end() if timed else 0 :]
+    if named:
+        return _LEVELS[next(filter(None, named.groups())).lower()], text[named.end() :].lstrip(" -:]")
+    return (PLAIN, text[timed.end() :]) if timed else (None, text)
+
+
+def _json_entry(text: str) -> Mapping[str, object] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) and {"event", "message", "msg", "log"} & entry.keys() else None
+
+
+def _level_of(entry: Mapping[str, object]) -> str:
+    stated = next((entry[name] for name in ("level", "levelname", "severity", "log_level") if name in entry), "")
+    return _LEVELS.get(str(stated).lower(), PLAIN)
+
+
+def _texts_of(entry: Mapping[str, object]) -> list[str]:
+    """Return the message of an entry and the exceptions that it holds, as Python prints them: the first cause first."""
+    message = next(str(entry[name]) for name in ("event", "message", "msg", "log") if name in entry)
+    texts = message.splitlines() or [""]
+    texts += [str(entry[name]) for name in ("error", "err") if isinstance(entry.get(name), str)]
+    for name in ("exception", "exc_info", "stack_trace", "traceback"):
+        if isinstance(entry.get(name), str):
+            texts += str(entry[name]).splitlines()
+    details = entry.get("error_detail") or entry.get("exception")
+    stacks = [stack for stack in details if isinstance(stack, dict)] if isinstance(details, list) else []
+    for place, stack in enumerate(reversed(stacks)):
+        if place:
+            texts.append(_CAUSE if stacks[len(stacks) - place].get("is_cause") else _CONTEXT)
+        texts.append("Traceback (most recent call last):")
+        frames = [frame for frame in stack.get("frames") or [] if isinstance(frame, dict)]
+        texts += [
+            f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}' for frame in frames
+        ]
+        texts += f"{stack.get('exc_type')}: {stack.get('exc_value')}".splitlines()
+    return texts
