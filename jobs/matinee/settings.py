@@ -12,6 +12,7 @@ from matinee.errors import SettingsError
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parents[1]
 Engine = Literal["spark", "sail"]
+_CUT = {"#", "?"}
 
 
 def default_sql_dir() -> Path:
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
             raise ValueError("MATINEE_CATALOG=postgres needs MATINEE_CATALOG_URI")
         if self.catalog == "aws" and not (self.warehouse or "").startswith("s3://"):
             raise ValueError("MATINEE_CATALOG=aws needs MATINEE_WAREHOUSE=s3://bucket/prefix")
+        if (
+            "://" in (self.warehouse or "")
+            and not self.warehouse_uri.startswith("file:")
+            and _CUT & {*self.warehouse_uri}
+        ):
+            raise ValueError("MATINEE_WAREHOUSE has # or ?, where Spark cuts off the names of objects")
         return self
 
     @property

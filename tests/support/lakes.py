@@ -26,6 +26,8 @@ from matinee.validity.manifests import Manifest, declare
 
 NOON = timedelta(hours=12)
 PLANNED = datetime(2026, 3, 5, tzinfo=UTC)
+#: A name that a folder can have: each character means something in a URI, a pattern, a shell or a properties file.
+ODD_NAME = "ä b%20#?+;:'\"[1]*{a,b}\\$HOME~&="
 D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings
+from matinee.table.catalogs import embedded
 
 # Spark never closes the catalog of a session that ended: on a server that runs for weeks its connections would pile up.
 IDLE_CONNECTION_MS = 30_000
@@ -21,7 +22,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         EnvironmentNotReadyError: the jars are not there.
     """
     return {
-        "spark.jars": ",".join(str(jar) for jar in jar_files(settings)),
+        "spark.jars": ",".join(str(jar.absolute()) for jar in jar_files(settings)),
         "spark.driver.memory": settings.spark_memory,
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
@@ -49,7 +50,7 @@ def catalog_options(settings: Settings) -> dict[str, str]:
 def _jdbc_options(settings: Settings) -> dict[str, str]:
     options = {"type": "jdbc", "jdbc.schema-version": "V1"}
     if settings.catalog == "embedded":
-        return options | {"uri": f"jdbc:sqlite:{settings.home.absolute() / 'catalog.db'}?busy_timeout=30000"}
+        return options | {"uri": embedded.jdbc_address(settings.home)}
     assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
     uri = urlsplit(settings.catalog_uri.get_secret_value())
     idle = f"?options=-c%20idle_session_timeout={IDLE_CONNECTION_MS}"

@@ -144,11 +144,10 @@ def _begin(lake: Lake, contract: Contract, why: str, holder: str) -> list[Retire
 def _drop(lake: Lake, retirement: Retirement) -> None:
     """Drop a table and its files, except those that an earlier call, which was cut off, has dropped."""
     from pyarrow.fs import FileType
-    from pyiceberg.io.pyarrow import PyArrowFileIO
 
-    io = PyArrowFileIO(lake.catalog.properties)
-    scheme, netloc, path = io.parse_location(retirement.location, lake.catalog.properties)
-    files = io.fs_by_scheme(scheme, netloc)
+    from matinee.table.file_io import filesystem_of
+
+    files, path = filesystem_of(retirement.location, lake.catalog.properties)
     with catalog_errors():
         if lake.exists(retirement.dataset):
             lake.catalog.drop_table(retirement.dataset)

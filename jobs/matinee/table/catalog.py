@@ -210,8 +210,9 @@ class OneLook(Lake):
 
 def catalog_properties(settings: Settings) -> dict[str, str]:
     """Return PyIceberg's properties for the catalog that Spark reaches through `engine.options`."""
+    files = {"py-io-impl": "matinee.table.file_io.FileIO"}
     if settings.catalog == "aws":
-        properties = {"type": "glue", "glue.region": settings.aws_region, "s3.region": settings.aws_region}
+        properties = {**files, "type": "glue", "glue.region": settings.aws_region, "s3.region": settings.aws_region}
         if settings.glue_endpoint:
             properties["glue.endpoint"] = settings.glue_endpoint
         if settings.s3_endpoint:
@@ -221,10 +222,10 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
         assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
         uri = settings.catalog_uri.get_secret_value().replace("postgresql://", "postgresql+psycopg2://", 1)
     else:
-        uri = f"sqlite:///{settings.home.absolute() / embedded.FILE}?timeout=30"
+        uri = embedded.address(settings.home)
     ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
     made_by = {"py-catalog-impl": "matinee.table.catalogs.sql_catalog.SqlCatalog"}
-    return {**made_by, "uri": uri, "warehouse": settings.warehouse_uri, **ping}
+    return {**files, **made_by, "uri": uri, "warehouse": settings.warehouse_uri, **ping}
 
 
 @cache

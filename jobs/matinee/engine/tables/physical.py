@@ -16,12 +16,6 @@ _FIELD_ID = b"PARQUET:field_id"
 Names = Mapping[str, str]
 
 
-def why_unlocatable(table: "Table") -> str | None:
-    """Return why an engine that takes paths for patterns cannot work below the table's location, or None."""
-    odd = sorted(set(table.location()) & set("*?[]{}%"))
-    return f"its location {table.location()} has {' '.join(odd)}" if odd else None
-
-
 def why_unwritable(table: "Table") -> str | None:
     """Return why files that an engine writes without field ids cannot be the table's, or None where they can."""
     nested = [field.name for field in table.schema().fields if not field.field_type.is_primitive]

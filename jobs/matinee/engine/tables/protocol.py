@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pyspark.sql import DataFrame, SparkSession
 
 from matinee.engine.session import sail_session, spark_session, under_spark_submit
-from matinee.engine.tables.physical import why_unlocatable, why_unreadable, why_unwritable
+from matinee.engine.tables.physical import why_unreadable, why_unwritable
 from matinee.engine.tables.sail_tables import FileTables
 from matinee.engine.tables.spark_tables import CatalogTables
 from matinee.settings import Engine
@@ -82,9 +82,8 @@ def _why_not_sail(lake: Lake, planned: Mapping[Slice, Sequence["FileScanTask"]],
     if under_spark_submit():
         return "this process is a Spark driver"
     for part, tasks in planned.items():
-        reason = why_unlocatable(lake.table(part.dataset)) or why_unreadable(tasks)
-        if reason is not None:
+        if reason := why_unreadable(tasks):
             return f"{part.dataset}: {reason}"
     table = lake.table(output) if output else None
-    reason = (why_unlocatable(table) or why_unwritable(table)) if table else None
+    reason = why_unwritable(table) if table else None
     return f"{output}: {reason}" if reason else None

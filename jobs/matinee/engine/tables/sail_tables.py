@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -76,7 +77,7 @@ class FileTables:
     def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
         # A folder's column is not in its files, so the folders get columns of their own.
         foldered = frame.select(*_typed(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
-        foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(folder)
+        foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(_address(folder))
         if not staged_files(table, folder) and not foldered.isEmpty():
             raise ConservationError(
                 f"The engine wrote rows of {'.'.join(table.name())} that are not found below {folder}.",
@@ -86,8 +87,13 @@ class FileTables:
 
 
 def _address(path: str) -> str:
-    # Hadoop writes file:/x, which others take for a relative path.
-    return f"file://{path.removeprefix('file:')}" if path.startswith("file:/") and "://" not in path else path
+    """Return the URI of a location: Sail reads URIs, where Iceberg's locations are paths after a scheme."""
+    scheme, named, rest = path.partition(":")
+    if not named or "/" in scheme:
+        scheme, rest = "file", path
+    if scheme == "file":  # Hadoop writes file:/x, which others take for a relative path.
+        rest = f"///{rest.lstrip('/')}"
+    return f"{scheme}:{quote(rest)}"
 
 
 def _spark_types(table: "Table") -> dict[str, str]:

@@ -135,11 +135,11 @@ def _nullable(metadata: "TableMetadata") -> "TableMetadata":
 def staged_files(table: "Table", stage: str) -> list[str]:
     """Return the Parquet files below a stage."""
     from pyarrow.fs import FileSelector
-    from pyiceberg.io.pyarrow import PyArrowFileIO
 
-    io = PyArrowFileIO(table.io.properties)
-    scheme, netloc, path = io.parse_location(stage, table.io.properties)
-    listed = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
+    from matinee.table.file_io import filesystem_of
+
+    files, path = filesystem_of(stage, table.io.properties)
+    listed = files.get_file_info(FileSelector(path, recursive=True, allow_not_found=True))
     return sorted(f"{stage}{file.path.removeprefix(path)}" for file in listed if file.path.endswith(".parquet"))
 
 

@@ -9,6 +9,19 @@ if TYPE_CHECKING:
 FILE = "catalog.db"
 
 
+def address(home: Path) -> str:
+    """Return the URL of the file in a home: SQLAlchemy writes characters such as `?` so that it reads them again."""
+    from sqlalchemy.engine import URL
+
+    database = URL.create("sqlite", database=str(home.absolute() / FILE), query={"timeout": "30"})
+    return database.render_as_string()
+
+
+def jdbc_address(home: Path) -> str:
+    """Return the same for Spark: SQLite itself reads the URI of the file."""
+    return f"jdbc:sqlite:{(home.absolute() / FILE).as_uri()}?busy_timeout=30000"
+
+
 def share(catalog: "Catalog", file: Path) -> None:
     """Let several processes work with a catalog's file, even where another file takes its place.
 

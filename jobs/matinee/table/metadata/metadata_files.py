@@ -84,11 +84,11 @@ def read_metadata(catalog: "Catalog", path: str) -> "TableMetadata | None":
 
 def _paths(catalog: "Catalog", location: str) -> list[str]:
     from pyarrow.fs import FileSelector
-    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    from matinee.table.file_io import filesystem_of
 
     folder = f"{location.rstrip('/')}/metadata"
-    io = PyArrowFileIO(catalog.properties)
-    scheme, netloc, path = io.parse_location(folder, catalog.properties)
     with catalog_errors():
-        listed = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, allow_not_found=True))
+        files, path = filesystem_of(folder, catalog.properties)
+        listed = files.get_file_info(FileSelector(path, allow_not_found=True))
     return [f"{folder}/{file.base_name}" for file in listed if version_of(file.base_name) >= 0]
