@@ -9,6 +9,8 @@ from pathlib import Path
 from matinee.errors import EnvironmentNotReadyError
 
 SUPPORTED = (17, 21)
+#: Variables of other installations: they name another Spark or its configuration, or change every JVM.
+_FOREIGN = re.compile(r"((PY)?SPARK|HADOOP|HIVE|YARN)_|(JAVA_TOOL|JDK_JAVA|_JAVA)_OPTIONS$|CLASSPATH$")
 
 
 def check_java() -> int:
@@ -17,12 +19,9 @@ def check_java() -> int:
     Raises:
         EnvironmentNotReadyError: Java is not installed, or Spark 4.1 does not run on it.
     """
-    java = _java()
-    if java is None:
-        raise EnvironmentNotReadyError(
-            "Java was not found.", next_step="Install a Java 17 or 21 runtime, or point JAVA_HOME at one."
-        )
-    shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    java = java_command()
+    asked = [java, "-version"]
+    shown = subprocess.run(asked, capture_output=True, text=True, check=False, env=java_environment()).stderr  # noqa: S603
     match = re.search(r'version "(\d+)', shown)
     major = int(match[1]) if match else 0
     if major not in SUPPORTED:
@@ -34,8 +33,26 @@ def check_java() -> int:
     return major
 
 
-def _java() -> str | None:
-    home = os.environ.get("JAVA_HOME")
-    if home and (Path(home) / "bin" / "java").is_file():
-        return str(Path(home) / "bin" / "java")
-    return shutil.which("java")
+def java_command() -> str:
+    """Return the Java of JAVA_HOME, else the first on the path.
+
+    Raises:
+        EnvironmentNotReadyError: Java is not installed.
+    """
+    java = shutil.which("java", path=f"{os.environ.get('JAVA_HOME') or os.devnull}/bin") or shutil.which("java")
+    if java is None:
+        raise EnvironmentNotReadyError(
+            "Java was not found.", next_step="Install a Java 17 or 21 runtime, or point JAVA_HOME at one."
+        )
+    return java
+
+
+def java_environment() -> dict[str, str]:
+    """Return the environment of our own JVMs: this process's, without the settings of other installations, in UTF-8.
+
+    Raises:
+        EnvironmentNotReadyError: Java is not installed.
+    """
+    ours = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
+    # In the C locale a JVM reads no path with other letters than those of ASCII.
+    return ours | {"JAVA_HOME": str(Path(java_command()).resolve().parents[1]), "LC_ALL": "C.UTF-8"}

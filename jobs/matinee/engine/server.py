@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from matinee.engine.java import check_java
+from matinee.engine.java import check_java, java_environment
 from matinee.engine.options import spark_options
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
 from matinee.retries import wait_until
@@ -73,6 +73,7 @@ def start_server(settings: Settings, port: int, *, die_with_us: bool = False, ti
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            cwd=settings.run_dir,
             preexec_fn=_die_with_parent if die_with_us else None,  # noqa: PLW1509 - one prctl call, no lock is taken
             env=_environment(),
         )
@@ -122,9 +123,7 @@ def _command(settings: Settings, port: int) -> list[str]:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(port),
     }
-    derby = f"-Dderby.system.home={settings.run_dir.absolute()}"
-    options["spark.driver.extraJavaOptions"] = f"{settings.spark_java_options} {derby}".strip()
-    options["spark.sql.warehouse.dir"] = str(settings.run_dir.absolute() / "spark-warehouse")
+    options["spark.driver.extraJavaOptions"] = settings.spark_java_options
     arguments = [part for name, value in options.items() for part in ("--conf", f"{name}={value}")]
     master = f"local[{settings.spark_cores}]"
     return [str(submit), "--master", master, *arguments, "--class", SERVER_CLASS, "spark-internal"]
@@ -135,7 +134,7 @@ def _environment() -> dict[str, str]:
     folder = str(Path(sys.executable).parent)
     # Its workers run in folders of their own, where a relative path would lead to another package, or to none.
     ours = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return os.environ | {
+    return java_environment() | {
         "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in ours),

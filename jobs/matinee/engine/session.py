@@ -28,6 +28,7 @@ JOIN_OPTIONS = {
     "spark.sql.autoBroadcastJoinThreshold": "64m",
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
 }
+_LOOPBACK = {"127.0.0.1", "::1", "[::1]", "localhost"}
 _OURS = "matinee.errors."
 _T = TypeVar("_T")
 _First = TypeVar("_First")
@@ -106,7 +107,7 @@ def _connected(remote: str) -> Iterator[SparkSession]:
     check_port(remote)
     # With this variable pyspark.sql.functions builds Connect columns; without it they need a JVM.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-    session = _OwnedSession(DefaultChannelBuilder(remote))
+    session = _OwnedSession(channel_to(remote))
     # The client's own policy waits about ten minutes for a server that is gone: a task must know within seconds.
     session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
     try:
@@ -144,6 +145,14 @@ def side_by_side(
     with ThreadPoolExecutor(1) as threads:
         beside = threads.submit(run, second)
         return run(first), beside.result()
+
+
+def channel_to(remote: str) -> DefaultChannelBuilder:
+    """Return what opens the channel to `sc://host:port`: on this machine past every proxy of the environment."""
+    builder = DefaultChannelBuilder(remote)
+    if builder.host in _LOOPBACK:
+        builder.setChannelOption("grpc.enable_http_proxy", 0)
+    return builder
 
 
 def check_port(remote: str) -> None:

@@ -1,6 +1,5 @@
 """A Kafka broker of one node on the loopback interface, for tests and the demonstration of the stream."""
 
-import os
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from matinee.engine.java import check_java
+from matinee.engine.java import check_java, java_command, java_environment
 from matinee.engine.server import free_port, listens
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
 from matinee.retries import wait_until
@@ -26,7 +25,7 @@ controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
+log.dirs=data
 num.partitions=2
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
@@ -64,22 +63,19 @@ def start_broker(settings: Settings, port: int, timeout_s: float = 60) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     _configure(folder, port)
-    processes.spawn(settings, NAME, _java(folder, "kafka.Kafka", str(folder / "server.properties")), dict(os.environ))
+    processes.spawn(settings, NAME, _java(folder, "kafka.Kafka", "server.properties"), java_environment())
     _wait(settings, port, timeout_s)
     return f"127.0.0.1:{port}"
 
 
 def _configure(folder: Path, port: int) -> None:
     (folder / "log4j2.yaml").write_text(_LOG4J)
-    properties = _PROPERTIES.format(port=port, controller=free_port(), data=folder / "data")
-    (folder / "server.properties").write_text(properties)
+    (folder / "server.properties").write_text(_PROPERTIES.format(port=port, controller=free_port()))
     if not (folder / "data" / "meta.properties").is_file():
         # An id that begins with '-' would be taken for an option.
         identity = urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
-        command = _java(
-            folder, "kafka.tools.StorageTool", "format", "-t", identity, "-c", f"{folder}/server.properties"
-        )
-        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        command = _java(folder, "kafka.tools.StorageTool", "format", "-t", identity, "-c", "server.properties")
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=java_environment())  # noqa: S603
         if done.returncode:
             raise EngineUnavailableError(
                 f"Kafka could not prepare {folder / 'data'}.",
@@ -89,8 +85,9 @@ def _configure(folder: Path, port: int) -> None:
 
 
 def _java(folder: Path, name: str, *arguments: str) -> list[str]:
-    log = f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}"
-    return ["/usr/bin/env", "java", _MEMORY, log, "-cp", f"{JARS}/*", name, *arguments]
+    # In its folder, by names without a path: Kafka would read `,` or `\\` of a path in its own way.
+    java = ["/usr/bin/env", "-C", str(folder), java_command(), _MEMORY, "-Dlog4j2.configurationFile=log4j2.yaml"]
+    return [*java, "-cp", f"{JARS}/*", name, *arguments]
 
 
 def _wait(settings: Settings, port: int, timeout_s: float) -> None:

@@ -52,8 +52,7 @@ def airflow_environment(settings: Settings, ours: StackSettings | None = None) -
     return inherited | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(CHECKOUT / "jobs"),
-        "NO_PROXY": f"{HOST},localhost",
-        "no_proxy": f"{HOST},localhost",
+        **_past_proxies(),
         "AIRFLOW_HOME": str(home),
         "MATINEE_HOME": str(settings.home.absolute()),
         "SPARK_REMOTE": ours.spark_remote,
@@ -63,6 +62,12 @@ def airflow_environment(settings: Settings, ours: StackSettings | None = None) -
         "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
         **{f"AIRFLOW__{name}": value for name, value in _options(settings, ours).items()},
     }
+
+
+def _past_proxies() -> dict[str, str]:
+    """Return the variables by which loopback calls go past every proxy; other calls go as the user's say."""
+    theirs = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(filter(None, (HOST, "localhost", theirs))))
 
 
 def _options(settings: Settings, ours: StackSettings) -> dict[str, str]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from matinee.engine.java import java_command, java_environment
 from matinee.errors import EngineUnavailableError
 from matinee.stack.broker import JARS
 
@@ -59,8 +60,12 @@ class Producer:
 def _start(servers: str, topic: str) -> "subprocess.Popen[bytes]":
     properties = ("parse.key=true", f"key.separator={_SEPARATOR}")
     arguments = [part for pair in properties for part in ("--property", pair)]
-    command = ["/usr/bin/env", "java", "-Xmx256m", "-cp", f"{JARS}/*", "org.apache.kafka.tools.ConsoleProducer"]
+    command = [java_command(), "-Xmx256m", "-cp", f"{JARS}/*", "org.apache.kafka.tools.ConsoleProducer"]
     command += ["--bootstrap-server", servers, "--topic", topic, *arguments, "--timeout", "500"]
     return subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=java_environment(),
     )

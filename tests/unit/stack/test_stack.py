@@ -212,3 +212,11 @@ def test_an_airflow_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPatch
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+def test_calls_on_this_machine_pass_proxies_and_others_go_as_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "example.org")
+    environment = airflow_environment(settings)
+    assert environment["NO_PROXY"] == environment["no_proxy"] == "127.0.0.1,localhost,example.org"
