@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.support.catalogs import postgres_settings
+from pydantic import SecretStr
+from tests.support.catalogs import guarded_uri, postgres_settings
 
 import matinee
 from matinee.engine import options
 from matinee.engine.session import side_by_side, spark_session
-from matinee.errors import CommitConflictError
-from matinee.settings import Settings
+from matinee.errors import CatalogUnavailableError, CommitConflictError
+from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
@@ -74,7 +75,7 @@ def _connections(uri: str) -> int:
 def test_sessions_return_their_catalog_connections_and_open_new_ones(
     postgres_uri: str, spark_remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(options, "IDLE_CONNECTION_MS", 500)
+    monkeypatch.setattr(options, "IDLE_CONNECTION_MS", 2000)
     settings = postgres_settings(postgres_uri, tmp_path).model_copy(update={"spark_remote": spark_remote})
     Lake.open(settings).ensure("core.impressions")
     with spark_session(settings) as spark:
@@ -84,6 +85,18 @@ def test_sessions_return_their_catalog_connections_and_open_new_ones(
             time.sleep(0.2)
         assert _connections(settings.catalog_uri.get_secret_value()) == 0
         assert spark.table("lake.core.impressions").count() == 0
+
+
+@pytest.mark.postgres
+def test_a_guarded_catalog_is_reached_over_verified_tls(postgres_uri: str, spark_remote: str, tmp_path: Path) -> None:
+    uri = guarded_uri(postgres_uri)
+    settings = load_settings(home=tmp_path, catalog="postgres", catalog_uri=uri, spark_remote=spark_remote)
+    Lake.open(settings).ensure("core.plays")
+    with spark_session(settings) as spark:
+        assert spark.table("lake.core.plays").count() == 0
+    elsewhere = settings.model_copy(update={"catalog_uri": SecretStr(uri.replace("127.0.0.1", "localhost"))})
+    with pytest.raises(CatalogUnavailableError, match="certificate"):
+        Lake.open(elsewhere)
 
 
 def test_what_runs_in_the_engines_tasks_is_the_package_of_who_asks(settings: Settings) -> None:

@@ -11,11 +11,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from matinee.engine.server import free_port
 from matinee.settings import Settings, load_settings
+
+#: A user of the tests' PostgreSQL whose name has what a URI gives a meaning.
+GUARDED = "m@/%#:"
 
 
 def required(marker: str, reason: str) -> None:
@@ -53,9 +57,42 @@ def _start_postgres(as_user: list[str], binaries: Path, folder: Path, port: int)
     data = str(folder / "data")
     initdb = [*as_user, str(binaries / "initdb"), "-D", data, "-U", "matinee", "-A", "trust", "-N", "-E", "UTF8"]
     subprocess.run(initdb, check=True, capture_output=True, cwd="/")
-    options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    _certify(as_user, folder)
+    tls = ["-c", "ssl=on", "-c", f"ssl_cert_file={folder}/server.crt", "-c", f"ssl_key_file={folder}/server.key"]
+    options = [*tls, "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
     command = [*as_user, str(binaries / "postgres"), "-D", data, *options]
     return subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _certify(as_user: list[str], folder: Path) -> None:
+    """Give the server a certificate of its own, and ask the user GUARDED for a password, over TLS alone."""
+    paths = ["-keyout", f"{folder}/server.key", "-out", f"{folder}/server.crt"]
+    names = ["-subj", "/CN=matinee", "-addext", "subjectAltName=IP:127.0.0.1"]
+    request = [*as_user, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *paths, *names]
+    subprocess.run(request, check=True, capture_output=True, cwd="/")
+    rules = folder / "data" / "pg_hba.conf"
+    guarded = [f'hostssl all "{GUARDED}" all scram-sha-256', f'hostnossl all "{GUARDED}" all reject']
+    rules.write_text("\n".join([*guarded, rules.read_text()]))
+
+
+def guarded_uri(uri: str) -> str:
+    """Return the URI of a new database that only its user sees, by password and over TLS that is verified."""
+    import psycopg2
+
+    plain, secret = create_database(uri), "p@s/s%41#?+:&= x"
+    connection = psycopg2.connect(plain)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SHOW ssl_cert_file")
+            certificate = cursor.fetchone()[0]
+            cursor.execute(f'DROP ROLE IF EXISTS "{GUARDED}"')
+            cursor.execute(f'CREATE ROLE "{GUARDED}" LOGIN PASSWORD %s', (secret,))
+            cursor.execute(f'CREATE SCHEMA lake AUTHORIZATION "{GUARDED}"')
+    finally:
+        connection.close()
+    user, password, root = (quote(text, safe="") for text in (GUARDED, secret, certificate))
+    options = f"sslmode=verify-full&sslrootcert={root}&options=-c%20search_path%3Dlake"
+    return plain.replace("//matinee@", f"//{user}:{password}@") + f"?{options}"
 
 
 def _wait_until_it_has_started(uri: str, seconds: float = 30) -> None:

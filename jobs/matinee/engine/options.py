@@ -2,11 +2,10 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings
-from matinee.table.catalogs import embedded
+from matinee.table.catalogs import embedded, postgres
 
 # Spark never closes the catalog of a session that ended: on a server that runs for weeks its connections would pile up.
 IDLE_CONNECTION_MS = 30_000
@@ -52,15 +51,11 @@ def _jdbc_options(settings: Settings) -> dict[str, str]:
     if settings.catalog == "embedded":
         return options | {"uri": embedded.jdbc_address(settings.home)}
     assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
-    uri = urlsplit(settings.catalog_uri.get_secret_value())
-    idle = f"?options=-c%20idle_session_timeout={IDLE_CONNECTION_MS}"
-    options["uri"] = f"jdbc:postgresql://{uri.hostname}:{uri.port or 5432}{uri.path}{idle}"
-    options["retryable_status_codes"] = _LOST_CONNECTION
-    if uri.username:
-        options["jdbc.user"] = uri.username
-    if uri.password:
-        options["jdbc.password"] = uri.password
-    return options
+    uri, properties = postgres.jdbc(settings.catalog_uri.get_secret_value())
+    idle = f"-c idle_session_timeout={IDLE_CONNECTION_MS}"
+    properties["options"] = f"{properties.get('options', '')} {idle}".strip()
+    options |= {"uri": uri, "retryable_status_codes": _LOST_CONNECTION}
+    return options | {f"jdbc.{name}": value for name, value in properties.items()}
 
 
 def _aws_options(settings: Settings) -> dict[str, str]:

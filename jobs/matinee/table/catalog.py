@@ -16,7 +16,7 @@ from matinee.disks import refused_by_disk
 from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
 from matinee.table import lake_format
-from matinee.table.catalogs import embedded
+from matinee.table.catalogs import embedded, postgres
 from matinee.table.catalogs.retired import refuse_retired
 from matinee.table.location import refuse_foreign, warn_of_foreign
 from matinee.table.metadata.old_metadata import delete_let_go
@@ -220,7 +220,7 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
         return properties | {"warehouse": settings.warehouse_uri}
     if settings.catalog == "postgres":
         assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
-        uri = settings.catalog_uri.get_secret_value().replace("postgresql://", "postgresql+psycopg2://", 1)
+        uri = postgres.address(settings.catalog_uri.get_secret_value())
     else:
         uri = embedded.address(settings.home)
     ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
