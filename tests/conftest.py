@@ -80,7 +80,7 @@ def new_lake(catalog: str, request: pytest.FixtureRequest, home: Path) -> Settin
 
 def with_engine(settings: Settings, request: pytest.FixtureRequest) -> Settings:
     """The same settings with the session's engine."""
-    engine = ENGINE or ("sail" if request.node.get_closest_marker("quick") else "spark")
+    engine = ENGINE or ("sail" if request.node.get_closest_marker("sail") else "spark")
     return settings.model_copy(update={"spark_remote": request.getfixturevalue("spark_remote"), "engine": engine})
 
 

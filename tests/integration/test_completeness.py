@@ -16,7 +16,7 @@ from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 
-pytestmark = [pytest.mark.spark, pytest.mark.quick]
+pytestmark = [pytest.mark.spark, pytest.mark.sail]
 IMPRESSIONS, PLAYS = "raw.impressions", "raw.plays"
 
 

@@ -87,7 +87,7 @@ def test_a_blocking_audit_leaves_main_and_its_reason_in_the_ledger(any_settings:
     assert refs.reference(lake.table("core.plays"), f"audit_{failed.value.facts['publication_id']}") is not None
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_the_same_key_on_the_same_pins_gives_the_same_rows(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     publish_all(settings, D1, D2)
@@ -108,7 +108,7 @@ def test_keys_one_by_one_give_the_rows_of_the_range(settings: Settings, tmp_path
     assert {d: hash_of(settings, d) for d in CHAIN} == {d: hash_of(other, d) for d in CHAIN}
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_a_range_derives_each_touched_day_once_in_one_publication(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     report = publish_all(settings, D1, D2)["core.impression_plays"]
@@ -116,7 +116,7 @@ def test_a_range_derives_each_touched_day_once_in_one_publication(settings: Sett
     assert len(history(Lake.open(settings), "core.impression_plays").find(report.publication_id or "")) == 2
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_a_rerun_of_an_old_key_keeps_mature_days_mature(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     publish_all(settings, D1, D2)
@@ -125,7 +125,7 @@ def test_a_rerun_of_an_old_key_keeps_mature_days_mature(settings: Settings) -> N
     assert joined["is_mature"].to_pylist() == [True]
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_a_day_whose_input_is_not_valid_is_not_written(settings: Settings) -> None:
     lake = Lake.open(settings)
     land(lake, "raw.plays", [raw_play(D1)])
@@ -135,7 +135,7 @@ def test_a_day_whose_input_is_not_valid_is_not_written(settings: Settings) -> No
     assert set(lake.table("core.plays").metadata.refs) == {"main"}
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_a_closed_empty_day_is_published_and_valid(settings: Settings) -> None:
     lake = Lake.open(settings)
     land(lake, "raw.plays", [raw_play(D1)])
@@ -146,7 +146,7 @@ def test_a_closed_empty_day_is_published_and_valid(settings: Settings) -> None:
     assert Validity(lake).status("core.plays", D2).valid
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_maturing_is_no_restatement(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
     for day in (D1, D2):
@@ -156,7 +156,7 @@ def test_maturing_is_no_restatement(settings: Settings) -> None:
     assert (newest.run.key, newest.generation) == (D2.isoformat(), 1)
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_a_day_published_from_more_rows_gets_a_new_generation(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -170,7 +170,7 @@ def test_a_day_published_from_more_rows_gets_a_new_generation(settings: Settings
     assert reason.kind == "restated"
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_a_withdrawn_day_is_valid_again_once_its_readers_ran_again(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -184,7 +184,7 @@ def test_a_withdrawn_day_is_valid_again_once_its_readers_ran_again(settings: Set
     assert Validity(lake).status("core.impression_plays", D1).valid
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_an_experiment_writes_a_branch_and_leaves_main_alone(settings: Settings) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1, D2)
@@ -254,7 +254,7 @@ def test_a_run_opens_only_files_of_the_days_it_reads(settings: Settings) -> None
     assert ids(lake, "core.impressions", "event_id") == ["e1"]
 
 
-@pytest.mark.quick
+@pytest.mark.sail
 def test_a_published_day_is_audited_again_on_what_it_had_read(settings: Settings) -> None:
     land_days(Lake.open(settings), D1)
     run(settings, RunRequest("core.plays", D1, D1))

@@ -22,7 +22,7 @@ from matinee.publication.steps import run
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 
-pytestmark = [pytest.mark.spark, pytest.mark.quick]
+pytestmark = [pytest.mark.spark, pytest.mark.sail]
 MINUTE = timedelta(minutes=1)
 MUCH_LATER = datetime(2100, 1, 1, tzinfo=UTC)
 AFTER = at(D2, timedelta(days=3))

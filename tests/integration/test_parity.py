@@ -25,7 +25,7 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
 
-pytestmark = [pytest.mark.spark, pytest.mark.quick]
+pytestmark = [pytest.mark.spark, pytest.mark.sail]
 CHAIN = ("core.impressions", "core.plays", ATTRIBUTIONS, OUTCOMES)
 MINUTE = timedelta(minutes=1)
 LATER = at(D2, timedelta(days=3))

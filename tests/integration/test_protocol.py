@@ -19,7 +19,7 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 
-pytestmark = [pytest.mark.spark, pytest.mark.quick]
+pytestmark = [pytest.mark.spark, pytest.mark.sail]
 PLAYS = "core.plays"
 CHAIN = ("core.impressions", PLAYS, "core.play_attributions", "core.impression_plays")
 

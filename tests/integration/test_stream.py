@@ -25,7 +25,7 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.leases.lease import hold, newest_number
 
-pytestmark = [pytest.mark.spark, pytest.mark.quick]
+pytestmark = [pytest.mark.spark, pytest.mark.sail]
 IMPRESSIONS, PLAYS = "raw.impressions", "raw.plays"
 
 

@@ -23,7 +23,7 @@ from matinee.settings import CHECKOUT, Settings, load_settings
 from matinee.stack.broker import broker
 from matinee.table.catalog import Lake
 
-pytestmark = [pytest.mark.spark, pytest.mark.quick]
+pytestmark = [pytest.mark.spark, pytest.mark.sail]
 STREAM, PARITY = str(CHECKOUT / "jobs" / "stream.py"), str(CHECKOUT / "jobs" / "parity.py")
 #: Points of a record's landing are reached beside the engine; the others by the process that ticks.
 OF_TICK = [point for point in points_of("stream") if point not in {"stream.after_quarantine", "stream.after_raw"}]
