@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from matinee.contracts.registry import Registry
 from matinee.errors import EnvironmentNotReadyError
-from matinee.settings import Settings, load_settings
+from matinee.settings import CHECKOUT, Settings, load_settings
 from tests.support.catalogs import aws_server, aws_settings, postgres_server, postgres_settings, required
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ for _name in [name for name in os.environ if name.startswith("MATINEE_")]:
     if _name != "MATINEE_REQUIRE" and not _name.startswith("MATINEE_TEST_"):
         del os.environ[_name]
 os.environ.pop("SPARK_REMOTE", None)
+# The shipped contracts do not change, and each lake that a test opens reads them: they are read once.
+_load, _shipped = Registry.load, cache(Registry.load)
+Registry.load = lambda folder: (_shipped if folder == CHECKOUT / "sql" else _load)(folder)  # type: ignore[method-assign,assignment]
 
 
 @pytest.fixture(scope="session")
