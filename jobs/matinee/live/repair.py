@@ -5,7 +5,7 @@ older batch are never copied. A day expires when its batch has been mature for a
 """
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -36,14 +36,15 @@ def repair(settings: Settings, day: date) -> None:
         UsageError: the live tables do not have that day.
     """
     lake = Lake.open(settings)
-    with streaming(lake) as lease, spark_session(settings) as session:
+    with streaming(lake) as lease:
         having = [group for group in groups(lake.registry) if _has(lake, group, day)]
         if not having:
             raise _missing(lake, day)
-        for group in having:
-            ensure_current(lake, group)
-            for dataset in group.datasets:
-                _derive_again(lake, session, lease, dataset, day)
+        with spark_session(settings) as session:
+            for group in having:
+                ensure_current(lake, group)
+                for dataset in group.datasets:
+                    _derive_again(lake, session, lease, dataset, day)
 
 
 def _derive_again(lake: Lake, session: SparkSession, lease: Lease, dataset: str, day: date) -> None:
@@ -98,18 +99,19 @@ def expire(settings: Settings) -> date | None:
     made = [group for group in groups(lake.registry) if all(map(lake.exists, group.tables))]
     if not made:
         return None
-    through = {group: _expires_through(lake, group, mature_through(Validity(lake), group)) for group in made}
-    with streaming(lake) as lease, spark_session(settings) as session:
-        for group in made:
-            _expire(lake, session, lease, group, through[group])
+    due = [(group, through) for group in made if (through := _expires_through(lake, group)) is not None]
+    if due:
+        with streaming(lake) as lease, spark_session(settings) as session:
+            for group, through in due:
+                _expire(lake, session, lease, group, through)
     last = [progress(lake, group.datasets[-1]).expired for group in made]
     return max((day for day in last if day), default=None)
 
 
-def _expire(lake: Lake, session: SparkSession, lease: Lease, group: Group, through: date | None) -> None:
+def _expire(lake: Lake, session: SparkSession, lease: Lease, group: Group, through: date) -> None:
     for dataset in group.datasets:
         done = progress(lake, dataset)
-        if through is not None and (done.expired is None or done.expired < through):
+        if done.expired is None or done.expired < through:
             contract = lake.registry.get(live_name(dataset))
             head = refs.head(lake.table(contract.dataset))
             nothing = pinned(session, lake.settings, contract.dataset, head).limit(0)
@@ -119,7 +121,8 @@ def _expire(lake: Lake, session: SparkSession, lease: Lease, group: Group, throu
             faults.reach("parity.after_table")
 
 
-def _expires_through(lake: Lake, group: Group, mature: datetime | None) -> date | None:
+def _expires_through(lake: Lake, group: Group) -> date | None:
+    mature = mature_through(Validity(lake), group)
     if mature is None:
         return None
     return (mature - lake.registry.get(group.datasets[-1]).duration(KEEP) - timedelta(days=1)).date()

@@ -122,6 +122,9 @@ def read(folder: Path) -> Backup:
         return Backup.model_validate(body)
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         cause = str(error).strip().splitlines()[0]
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            cause = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise RestoreRefusedError(
             f"{file} is no backup that can be read: {cause}.",
             next_step="Name the folder of another backup, or install the version that took this one.",

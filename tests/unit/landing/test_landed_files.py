@@ -9,7 +9,7 @@ from tests.support.lakes import D1, PLANNED, arrow, ids, make_lake, raw_play
 
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.landing import landed_files as module
-from matinee.landing.landed_files import commit
+from matinee.landing.landed_files import commit, landed, register_missing
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -169,3 +169,16 @@ def test_a_range_that_goes_on_where_the_table_is_is_landed(lake: Lake) -> None:
     commit(lake, RAW, FILE, lambda told: put(lake, told, "f1", "f2"))
     commit(lake, RAW, streamed(3, 6), lambda told: put(lake, told, "p3", "p4"))
     assert plays(lake) == ["f1", "f2", "p1", "p2", "p3", "p4"]
+
+
+def test_a_landing_of_an_older_version_is_registered_once(lake: Lake) -> None:
+    assert register_missing(lake, "raw.impressions") == []
+    first, _ = commit(lake, RAW, FILE, whole(lake))
+    assert register_missing(lake, RAW) == [first]
+    assert landed(lake, RAW, [FILE.sha256]) == {FILE.sha256: first}
+    assert register_missing(lake, RAW) == []
+
+
+def test_ranges_of_streams_are_not_registered(lake: Lake) -> None:
+    commit(lake, RAW, streamed(0, 3), whole(lake))
+    assert register_missing(lake, RAW) == []

@@ -1,0 +1,71 @@
+"""Topics: one that was replaced or is shorter than what was landed is refused until a person accepts it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.support.lakes import PLANNED, make_lake
+
+from matinee.errors import TopicChangedError
+from matinee.landing.model import QUARANTINE, Landing
+from matinee.landing.offsets import landed_through, last_streamed
+from matinee.live import topics as module
+from matinee.live.checkpoint import checkpoint_of
+from matinee.live.topics import accept_topics, refuse_other_topics, topics
+from matinee.table import refs
+from matinee.table.catalog import Lake
+from matinee.table.commits import commit_nothing
+
+RAW, TOPIC = "raw.plays", "plays"
+Brokers = Callable[[dict[str, str]], None]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake that has records of a topic up to offset 3, and bad records of it up to offset 2."""
+    lake = make_lake(tmp_path)
+    for table, until in ((QUARANTINE, 2), (RAW, 3)):
+        lake.ensure(table)
+        through = {"plays/0": until}
+        told = Landing(RAW, "plays/0", "ab" * 32, 3, 3, 0, {}, PLANNED, landing_seq=1, through=through, topic_id="old")
+        commit_nothing(lake, table, refs.MAIN, told.to_summary())
+    return lake
+
+
+@pytest.fixture
+def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
+    """Return a function that sets the identities of topics that the brokers tell."""
+    return lambda ids: monkeypatch.setattr(module, "topic_ids", lambda *_: dict(ids))
+
+
+def test_the_topics_are_those_that_contracts_name(lake: Lake) -> None:
+    assert topics(lake) == {"impressions": "raw.impressions", TOPIC: RAW}
+
+
+@pytest.mark.parametrize("told", ["old", None], ids=["the same", "not told"])
+def test_the_topic_that_was_landed_is_taken(lake: Lake, brokers: Brokers, told: str | None) -> None:
+    brokers({TOPIC: told} if told else {})
+    assert refuse_other_topics(lake, "host:1")[TOPIC] == "old"
+
+
+def test_a_topic_of_another_identity_is_refused(lake: Lake, brokers: Brokers) -> None:
+    brokers({TOPIC: "new"})
+    with pytest.raises(TopicChangedError, match=r"other brokers \(it was old, it is new"):
+        refuse_other_topics(lake, "host:1")
+
+
+def test_a_topic_that_is_accepted_starts_over_in_both_tables(lake: Lake, brokers: Brokers) -> None:
+    brokers({TOPIC: "new"})
+    checkpoint_of(lake.settings).mkdir()
+    assert accept_topics(lake.settings, "host:1") == [TOPIC]
+    assert [landed_through(lake, table, RAW) for table in (QUARANTINE, RAW)] == [{"plays/0": 0}] * 2
+    assert refuse_other_topics(lake, "host:1")[TOPIC] == "new"
+    assert not checkpoint_of(lake.settings).exists()
+
+
+def test_a_topic_that_is_the_same_is_not_started_over(lake: Lake, brokers: Brokers) -> None:
+    brokers({TOPIC: "old", "impressions": "first"})
+    assert accept_topics(lake.settings, "host:1") == []
+    last = last_streamed(lake, RAW, RAW)
+    assert last is not None
+    assert last.through == {"plays/0": 3}
