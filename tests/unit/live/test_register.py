@@ -39,9 +39,7 @@ def noted(lake: Lake, *states: State) -> Clock:
         (("paused", "resumed", "paused"), "2"),
     ],
 )
-def test_the_last_word_decides_and_ticks_say_nothing(
-    lake: Lake, states: tuple[State, ...], reason: str | None
-) -> None:
+def test_the_last_word_decides_and_ticks_say_nothing(lake: Lake, states: tuple[State, ...], reason: str | None) -> None:
     noted(lake, *states)
     pause = paused(lake)
     assert (pause and pause.reason) == reason

@@ -1,12 +1,12 @@
 """The fast way and the judge agree on lines with every fault of producers that we know of."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
 from tests.support.mutations import lines
 from tests.support.nested import with_lists, with_structs
-from tests.unit.landing.parsing.test_lines import LANDED
 
 from matinee.contracts.model import Column, Contract
 from matinee.contracts.registry import Registry
@@ -26,6 +26,7 @@ OTHERS = [
 ]
 CONTRACTS = [IMPRESSIONS, PLAYS, replace(PLAYS, dataset="raw.others", columns=(*PLAYS.columns, *OTHERS))]
 CONTRACTS += [with_lists(PLAYS), with_structs(PLAYS)]
+LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
 PIECE = 10_000
 _AS_NUMBERS = {"timestamptz": pa.int64(), "date": pa.int32()}
 
