@@ -12,9 +12,10 @@ SOURCE ?=
 MINUTES ?= 5
 WORKERS ?= 2
 RATE ?= 1000
+SAMPLE ?= 150
 MATINEE_REQUIRE ?=
 
-.PHONY: help env jars kafka demo demo-stream up down lint types test verify soak month bench bench-quick lock clean
+.PHONY: help env jars kafka demo demo-stream up down lint types test verify soak month mutants bench bench-quick lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -85,9 +86,12 @@ bench-quick: env jars  ## One round of the join on 1M rows: everything runs and 
 month: env  ## A simulated month of late data: ours, a fixed threshold and a nightly recompute, as table and plot
 	$(BIN)/python -m tests.month
 
+mutants: env  ## Change the code one edit at a time: the share that unit tests notice, and the rest (SAMPLE=150, PACKAGES=)
+	$(BIN)/python -m tests.mutants $(PACKAGES) --sample $(SAMPLE)
+
 lock: $(ENV_READY)  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras --override deploy/lock-overrides.txt --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements.lock
 
 clean:  ## Remove what the targets above made; the lake in .matinee/ stays
-	rm -rf $(VENV) .jars .kafka .verify .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .jars .kafka .verify .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

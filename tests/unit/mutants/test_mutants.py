@@ -1,0 +1,65 @@
+"""Mutants are drawn by a seed, tried by the tests that reach them, and equal only where an entry fits."""
+
+from pathlib import Path
+
+import pytest
+from tests.mutants.mutants import EQUAL, Equal, Mutant, drawn, known_equal, mutants_of, reaching, stale
+from tests.mutants.reached import CODE, Reach
+from tests.mutants.results import Result, Store
+
+
+def mutant(line: int = 5, edit: str = "a < b ▸ a <= b", function: str = "f") -> Mutant:
+    return Mutant("ledger/pins.py", line, function, line, f"return a < b  # {line}", edit, range(line, line + 1))
+
+
+def reach(name: str, seconds: float, *lines: int) -> Reach:
+    return Reach(f"tests/unit/{name}::test", seconds, {"ledger/pins.py": [*lines]})
+
+
+def test_a_draw_is_the_same_each_time_and_another_by_another_seed() -> None:
+    mutants = [mutant(line) for line in range(40)]
+    assert drawn(mutants, 10, 1) == drawn(reversed(mutants), 10, 1) != drawn(mutants, 10, 2)
+    assert drawn(mutants, None, 1) == mutants
+
+
+def test_the_tests_that_reach_the_line_run_and_the_nearest_run_first() -> None:
+    reaches = [
+        reach("table/test_refs.py", 0.1, 5),
+        reach("ledger/test_recovery.py", 0.3, 5),
+        reach("ledger/test_ledger.py", 0.2, 5),
+        reach("ledger/test_pins.py", 0.9, 5),
+        reach("ledger/test_rows.py", 0.1, 6),
+    ]
+    names = ["ledger/test_pins.py", "ledger/test_ledger.py", "ledger/test_recovery.py", "table/test_refs.py"]
+    assert reaching(mutant(), reaches, 10) == [f"tests/unit/{name}::test" for name in names]
+    assert reaching(mutant(), reaches, 1.2) == [f"tests/unit/{name}::test" for name in names[:2]]
+
+
+def test_what_is_outside_functions_is_tried_by_whoever_reaches_the_module() -> None:
+    reaches = [reach("ledger/test_pins.py", 0.9, 77), Reach("tests/unit/table/test_refs.py::test", 0.1, {})]
+    assert reaching(mutant(function=""), reaches, 10) == ["tests/unit/ledger/test_pins.py::test"]
+
+
+def test_an_entry_whose_line_changed_is_stale() -> None:
+    entry = Equal("ledger/pins.py", "return a < b  # 5", "a < b ▸ a <= b", "never equal")
+    assert entry.fits(mutant(5))
+    assert not entry.fits(mutant(6))
+    assert stale([entry], [mutant(5)]) == []
+    assert stale([entry], [mutant(6)]) == [entry]
+
+
+def test_every_known_equal_mutant_is_there_and_has_a_reason() -> None:
+    equal = known_equal(EQUAL)
+    mutants = [mutant for path in {entry.path for entry in equal} for mutant in mutants_of(CODE / path)]
+    assert stale(equal, mutants) == []
+    assert all(len(entry.reason) > 20 for entry in equal)
+
+
+@pytest.mark.parametrize("noticed_by", [None, "tests/unit/mutants/test_mutants.py::test"])
+def test_a_result_is_kept_for_the_next_run(tmp_path: Path, noticed_by: str | None) -> None:
+    real = mutants_of(CODE / "ledger" / "pins.py")[0]
+    result = Result(real, noticed_by, 3, 0.5)
+    Store(tmp_path, []).put(result)
+    assert Store(tmp_path, []).get(real) == result
+    other_tests = Store(tmp_path, [Path(__file__)])
+    assert other_tests.get(real) == (result if noticed_by else None)
