@@ -47,6 +47,12 @@ def test_a_withdrawal_leaves_the_rows_and_raises_the_generation(lake: Lake) -> N
     assert lake.table(PLAYS).scan().to_arrow()["play_id"].to_pylist() == ["first"]
 
 
+def test_a_withdrawal_stands_in_the_ledger_too(lake: Lake) -> None:
+    withdraw(lake, newest(lake), "doubled starts")
+    [row] = recorded(lake, PLAYS).values()
+    assert (row.state, row.generation, row.reason) == (State.WITHDRAWN, 2, "doubled starts")
+
+
 def test_recovery_records_a_withdrawal_that_died_before_the_ledger_once(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,10 @@ def test_maturity_ends_within_the_first_day_that_is_not_mature(lake: Lake) -> No
     assert mature_through(lake, end_of(D1) + WINDOW, at(D2) + WINDOW, end_of(D3) + WINDOW) == at(D2)
 
 
+def test_of_several_days_that_are_not_mature_the_first_ends_maturity(lake: Lake) -> None:
+    assert mature_through(lake, end_of(D1) + WINDOW, at(D2) + WINDOW, at(D3) + WINDOW) == at(D2)
+
+
 def test_maturity_ends_before_a_day_of_which_nothing_is_final(lake: Lake) -> None:
     assert mature_through(lake, end_of(D1) + WINDOW, start_of(D2) + WINDOW, end_of(D3) + WINDOW) == end_of(D1)
 
