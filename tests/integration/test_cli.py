@@ -11,8 +11,6 @@ from tests.support import streams
 from tests.support.lakes import D1, D2, land, land_days, raw_play
 
 from matinee.cli.main import COMMANDS, main
-from matinee.cli.query import read_only
-from matinee.errors import UsageError
 from matinee.ledger.dropping import drop_before
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
@@ -178,11 +176,6 @@ def test_a_query_prints_lists_and_structs(on_spark: Call, settings: Settings) ->
     filters = "array(named_struct('facet', 'genre', 'years', array(2026, NULL)))"
     code, rows = on_spark("query", f"SELECT {filters} AS filters, array_remove(array('a'), 'a') AS nothing")
     assert (code, rows) == (0, [{"filters": [{"facet": "genre", "years": [2026, None]}], "nothing": []}])
-
-
-def test_a_query_cannot_call_into_the_server() -> None:
-    with pytest.raises(UsageError):
-        read_only("SELECT reflect('java.lang.System', 'exit', 1)")
 
 
 def test_a_backfill_is_planned_in_dependency_order_with_its_obstacles(call: Call, tmp_path: Path) -> None:
