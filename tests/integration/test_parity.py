@@ -129,8 +129,11 @@ def by_another_version(lake: Lake) -> None:
 def test_an_expired_day_stays_gone_and_still_wins_plays_of_the_next_one(
     settings: Settings, lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("matinee.live.repair._expires_through", lambda *_: D1)
-    assert expire(settings) == D1
+    live = lake.table(live_name(OUTCOMES)).scan().to_arrow().num_rows
+    for kept, left in (((D1,), live), ((), 1)):
+        monkeypatch.setattr("matinee.live.repair.end_of_live", lambda *_, kept=kept: (D1, kept))
+        assert expire(settings) == D1
+        assert lake.table(live_name(OUTCOMES)).scan().to_arrow().num_rows == left
     late = shown("plain", "late", event_ts=at(D1, timedelta(hours=23)))
     play = raw_play(D2, "early", profile_id="plain", start_ts=at(D2, timedelta(hours=1)))
     land(lake, "raw.impressions", [late], seq=2, close=False, received=LATER)

@@ -5,7 +5,7 @@ transform whose datasets it follows; datasets of the same follower are one group
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from importlib.metadata import EntryPoint
 
 from matinee.contracts.model import live_name
@@ -13,7 +13,7 @@ from matinee.contracts.readers import FOLLOWERS
 from matinee.contracts.registry import Registry
 from matinee.errors import ContractError
 from matinee.hooks import registered
-from matinee.validity.maturity import looks_ahead
+from matinee.validity.maturity import is_settled, looks_ahead
 from matinee.validity.validity import Validity
 
 
@@ -94,14 +94,14 @@ def group_of(registry: Registry, dataset: str) -> Group:
     return next(group for group in groups(registry) if dataset in group.datasets)
 
 
-def mature_through(validity: Validity, group: Group) -> datetime | None:
-    """Return until when the rows of a group's published days are final; None where none are."""
-    ahead = [name for name in group.datasets if looks_ahead(validity.lake.registry.get(name))]
-    ends = [validity.vtts(name).mature_through for name in ahead] or [
-        validity.vtts(name).vtts for name in group.datasets
-    ]
-    known = [end for end in ends if end is not None]
-    return min(known) if len(known) == len(ends) else None
+def is_mature(validity: Validity, group: Group, dataset: str, day: date) -> bool:
+    """Whether the batch of a day can judge the live rows of a dataset: it is valid, and the group's rows are final.
+
+    Each day counts by itself: a day that is not valid keeps no other day back.
+    """
+    ahead = filter(looks_ahead, map(validity.lake.registry.get, group.datasets))
+    notes = ((contract, validity.history(contract.dataset).newest_notes.get(day)) for contract in ahead)
+    return validity.status(dataset, day).valid and all(is_settled(contract, note, day) for contract, note in notes)
 
 
 def _entry(registry: Registry, dataset: str) -> EntryPoint:

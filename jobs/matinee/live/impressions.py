@@ -99,7 +99,7 @@ def _reach(view: View, shown: set[date], played: set[date]) -> tuple[frozenset[d
         (events.core, Span.of_day(day)) for events, days in ((IMPRESSIONS, shown), (PLAYS, played)) for day in days
     ]
     reached = [reached_days(view.lake.registry, dataset, span) for dataset, span in spans]
-    kept = [frozenset(day for days in reached for day in days.get(name, ()) if day > view.expired) for name in LIVE]
+    kept = [frozenset(day for days in reached for day in days.get(name, ()) if view.has(day)) for name in LIVE]
     return kept[0], kept[1]
 
 
@@ -155,7 +155,7 @@ class Pairs(Step):
 
     def _expired(self, news: News, days: frozenset[date]) -> list[DataFrame]:
         """Return the impressions of days that the live tables no longer have, from the landed rows."""
-        gone = {day for day in days if day <= self._view.expired}
+        gone = {day for day in days if not self._view.has(day)}
         if not gone:
             return []
         same = self._view.identity(IMPRESSIONS.core)

@@ -4,7 +4,7 @@ Mostly an id is new, and its core row is the landed row as it is; other rows are
 before, or twice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial, reduce
@@ -16,6 +16,7 @@ from matinee.contracts.model import Contract, live_name
 from matinee.days import FIRST_DAY, LAST_DAY
 from matinee.engine.tables.spark_tables import pinned
 from matinee.live.groups import Events
+from matinee.live.progress import Progress
 from matinee.table.catalog import Lake
 from matinee.transforms import TransformContext, transform_of
 from matinee.transforms.deduplication import unrepeated
@@ -33,7 +34,7 @@ class View:
     Attributes:
         pins: the snapshot of each table.
         since, read: by landed dataset, the landing numbers after which and up to which rows are new.
-        expired: up to this day the live tables have no rows, and get none.
+        before: what each live table holds: of a day that expired in any table no table gets rows.
     """
 
     lake: Lake
@@ -41,7 +42,11 @@ class View:
     pins: Mapping[str, int]
     since: Mapping[str, int]
     read: Mapping[str, int]
-    expired: date
+    before: Collection[Progress]
+
+    def has(self, day: date) -> bool:
+        """Whether a day has not expired."""
+        return all(done.has(day) for done in self.before)
 
     def table(self, dataset: str) -> DataFrame:
         """Return a table at its pin."""
@@ -160,7 +165,7 @@ def _versions(view: View, events: Events, days: set[date], repeated: DataFrame) 
     before, which the live table has. Else all landed rows are read.
     """
     same, columns = view.identity(events.core), _event_columns(view, events)
-    kept = among(view.day(events.core), {day for day in days if day > view.expired})
+    kept = among(view.day(events.core), filter(view.has, days))
     if events.is_whole:
         sources = [view.new(events.landed).where(kept), _held_by_live(view, events, days)]
     else:
@@ -173,7 +178,7 @@ def _versions(view: View, events: Events, days: set[date], repeated: DataFrame) 
 
 def _of_expired(view: View, events: Events, days: set[date]) -> list[DataFrame]:
     """Return all landed rows of the new ids of expired days: the live tables do not say which of them had won."""
-    gone = {day for day in days if day <= view.expired}
+    gone = {day for day in days if not view.has(day)}
     if not gone:
         return []
     same, of_gone = view.identity(events.core), among(view.day(events.core), gone)
@@ -194,4 +199,4 @@ def _rows(view: View, events: Events, days: set[date], repeated: DataFrame, vers
     once = unrepeated(view.new(events.landed).join(repeated, same, "left_anti"), contract)
     first = without_repeats(view, events, versions, days).join(repeated, same)
     rows = once.withColumn(IS_LIVE, F.lit(False)).unionByName(first.select(*contract.column_names, IS_LIVE))
-    return rows.where(F.col(view.day(events.core)) > F.lit(view.expired))
+    return rows.where(among(view.day(events.core), filter(view.has, days)))

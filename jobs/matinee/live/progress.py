@@ -36,7 +36,8 @@ class Progress:
         read: by landed dataset, the landing number up to which its rows were taken, included.
         since: the same before the commit: the rows of the commit are of the landings after that number.
         as_of: the instant that its labels are as of.
-        expired: days up to this one were removed.
+        expired: days up to this one were removed, and get no rows any more.
+        kept: days among them that the table still has, as the batch has not judged them yet.
         made_by: version of the contract, version of the code.
     """
 
@@ -45,10 +46,15 @@ class Progress:
     as_of: Instant | None = None
     expired: date | None = None
     made_by: tuple[str, ...] = ()
+    kept: tuple[date, ...] = ()
+
+    def has(self, day: date) -> bool:
+        """Whether a day has not expired."""
+        return self.expired is None or day > self.expired or day in self.kept
 
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry the progress."""
-        return {PROGRESS: to_text(self)}
+        return {PROGRESS: to_text(self, exclude=None if self.kept else {"kept"})}  # As earlier versions wrote it.
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, str]) -> "Progress":

@@ -1,31 +1,38 @@
 """Repair and expiry of live days: both under the stream's lease, each table in one commit.
 
 A repair derives the day again by the transforms of the daily path, from all that the stream has read by now: rows of an
-older batch are never copied. A day expires when its batch has been mature for as long as the contract says.
+older batch are never copied. A day expires when its batch has been mature for as long as the contract says; a day that
+its batch cannot judge yet stays, and keeps no other day from expiring.
 """
 
+import logging
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee import faults
 from matinee.contracts.model import live_name
+from matinee.days import start_of
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_tables import pinned, read, replace_days
 from matinee.errors import UsageError
 from matinee.live.catch_up import ensure_current
-from matinee.live.groups import Group, groups, mature_through
+from matinee.live.groups import Group, groups, is_mature
 from matinee.live.lease import streaming
 from matinee.live.progress import KEEP, Progress, progress
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
 from matinee.table.leases.lease import Lease
 from matinee.table.swap import swapped
 from matinee.transforms import TransformContext, transform_of
 from matinee.validity.validity import Validity
+
+log = logging.getLogger(__name__)
 
 
 def repair(settings: Settings, day: date) -> None:
@@ -57,7 +64,7 @@ def _derive_again(lake: Lake, session: SparkSession, lease: Lease, dataset: str,
 
 def _has(lake: Lake, group: Group, day: date) -> bool:
     done = [progress(lake, dataset) for dataset in group.datasets]
-    return all(any(table.read.values()) and day > (table.expired or date.min) for table in done)
+    return all(any(table.read.values()) and table.has(day) for table in done)
 
 
 def _missing(lake: Lake, day: date) -> UsageError:
@@ -90,7 +97,9 @@ class _Derivation:
 
 
 def expire(settings: Settings) -> date | None:
-    """Remove the live days whose batch has been mature for long enough; return the last expired day.
+    """Remove the live days whose batch has been mature for long enough; return up to which day.
+
+    Earlier days that stay, because their batch is not mature, are logged.
 
     Raises:
         LeaseHeldError: ticks left no time for it; try again.
@@ -99,30 +108,66 @@ def expire(settings: Settings) -> date | None:
     made = [group for group in groups(lake.registry) if all(map(lake.exists, group.tables))]
     if not made:
         return None
-    due = [(group, through) for group in made if (through := _expires_through(lake, group)) is not None]
-    if due:
+    ends = {group: end_of_live(lake, Validity(lake), group) for group in made}
+    if any(_is_due(lake, dataset, *end) for group, end in ends.items() for dataset in group.datasets):
         with streaming(lake) as lease, spark_session(settings) as session:
-            for group, through in due:
-                _expire(lake, session, lease, group, through)
-    last = [progress(lake, group.datasets[-1]).expired for group in made]
-    return max((day for day in last if day), default=None)
+            # A tick may have moved live days until the lease was taken.
+            ends = {group: end_of_live(lake, Validity(lake), group) for group in made}
+            for group, (through, kept) in ends.items():
+                for dataset in group.datasets:
+                    _expire(lake, session, lease, dataset, through, kept)
+    for group, (_, kept) in ends.items():
+        if kept:
+            stay = ", ".join(map(str, kept))
+            log.warning("These days of %s stay live, as their batch is not mature: %s.", group.datasets[-1], stay)
+    return max((through for through, _ in ends.values() if through), default=None)
 
 
-def _expire(lake: Lake, session: SparkSession, lease: Lease, group: Group, through: date) -> None:
-    for dataset in group.datasets:
-        done = progress(lake, dataset)
-        if done.expired is None or done.expired < through:
-            contract = lake.registry.get(live_name(dataset))
-            head = refs.head(lake.table(contract.dataset))
-            nothing = pinned(session, lake.settings, contract.dataset, head).limit(0)
-            after = replace(done, expired=through).to_summary() | lease.to_summary()
-            with swapped(lake, contract.dataset, head, lease) as branch:
-                replace_days(nothing, lake.settings, contract, branch, contract.earliest_event, through, after)
-            faults.reach("parity.after_table")
+def end_of_live(lake: Lake, validity: Validity, group: Group) -> tuple[date | None, tuple[date, ...]]:
+    """Return up to which day the live days of a group expire, and which days among them stay.
+
+    The newest mature day is the clock. A day that the batch does not owe expires as others do.
+    """
+    before = [progress(lake, dataset) for dataset in group.datasets]
+    through = max((done.expired for done in before if done.expired), default=None)
+    noted = sorted(validity.history(group.datasets[-1]).newest_notes, reverse=True)
+    newest = next((day for day in noted if _is_judged(validity, group, day)), None)
+    if newest is not None:
+        keep = lake.registry.get(group.datasets[-1]).duration(KEEP)
+        through = max((start_of(newest) - keep).date(), through or date.min)
+    if through is None:
+        return None, ()
+    live = {day for dataset in group.datasets for day in _live_days(lake, dataset) if day <= through}
+    # After a kill between two tables, a table may have a day that has expired.
+    left = (day for day in sorted(live) if all(done.has(day) for done in before))
+    return through, tuple(day for day in left if not _is_judged(validity, group, day))
 
 
-def _expires_through(lake: Lake, group: Group) -> date | None:
-    mature = mature_through(Validity(lake), group)
-    if mature is None:
-        return None
-    return (mature - lake.registry.get(group.datasets[-1]).duration(KEEP) - timedelta(days=1)).date()
+def _live_days(lake: Lake, dataset: str) -> Collection[date]:
+    table = live_name(dataset)
+    return day_sizes(lake.table(table), lake.registry.get(table).day_column or "")
+
+
+def _is_judged(validity: Validity, group: Group, day: date) -> bool:
+    """Whether the batch of a day is mature in each dataset, or will never come, as the dataset does not owe the day."""
+    owed = ((name, validity.owed_from(name)) for name in group.datasets)
+    return all((first and day < first) or is_mature(validity, group, name, day) for name, first in owed)
+
+
+def _is_due(lake: Lake, dataset: str, through: date | None, kept: tuple[date, ...]) -> bool:
+    done = progress(lake, dataset)
+    return through is not None and (done.expired, done.kept) != (through, kept)
+
+
+def _expire(
+    lake: Lake, session: SparkSession, lease: Lease, dataset: str, through: date | None, kept: tuple[date, ...]
+) -> None:
+    if through is None or not _is_due(lake, dataset, through, kept):
+        return
+    done, contract = progress(lake, dataset), lake.registry.get(live_name(dataset))
+    head = refs.head(lake.table(contract.dataset))
+    nothing = pinned(session, lake.settings, contract.dataset, head).limit(0)
+    after = replace(done, expired=through, kept=kept).to_summary() | lease.to_summary()
+    with swapped(lake, contract.dataset, head, lease) as branch:
+        replace_days(nothing, lake.settings, contract, branch, contract.earliest_event, through, after, but=kept)
+    faults.reach("parity.after_table")

@@ -7,7 +7,6 @@ what the tables say. Expired days stay as they are: only the daily path changes 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -52,7 +51,7 @@ class Step(ABC):
             pins={name: refs.head(lake.table(name)) for name in (*group.sources, *group.tables)},
             since={name: min(done.read.get(name, 0) for done in before.values()) for name in group.sources},
             read=read,
-            expired=max((done.expired for done in before.values() if done.expired), default=date.min),
+            before=before.values(),
         )
 
     @classmethod

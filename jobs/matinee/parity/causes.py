@@ -144,8 +144,7 @@ class Evidence:
 
     def _dropped(self, events: Events, those: DataFrame) -> DataFrame:
         same, read = self._identity(events), self._landed(events)
-        if self._live.expired is not None:
-            read = read.where(F.col(same[0]) > F.lit(self._live.expired))
+        read = read.where(F.col(same[0]).isin(*filter(self._live.has, day_range(*self._days))))
         live = self._table(live_name(events.holder))
         live = live.select(F.col(self._day(events.holder)).alias(same[0]), *same[1:])
         return read.join(those, self._together, "left_semi").join(live, same, "left_anti")

@@ -110,7 +110,7 @@ def _refuse_too_early(
     mature_from = end_of(day) + reach
     as_of = published.run.as_of
     words = None
-    if live.expired is not None and day <= live.expired:
+    if not live.has(day):
         words = f"its live rows up to {live.expired} have expired"
     elif as_of is not None and as_of < mature_from:
         words = f"its publication is as of {as_of:%Y-%m-%d %H:%MZ}, before its last window ended"

@@ -1,5 +1,6 @@
 """The gate: every mature live day is compared with its publication, once for each publication."""
 
+import logging
 from datetime import date
 
 from matinee.engine.session import spark_session
@@ -10,37 +11,42 @@ from matinee.parity.register import Parity, days_to_compare
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 
+log = logging.getLogger(__name__)
+
 
 def judge(settings: Settings, day: date | None = None) -> list[Parity]:
     """Compare live days with their publications, and record the results.
 
     Args:
         settings: which lake.
-        day: the day to compare, of each group of live tables that can be compared by now; default: all mature days that
-            did not agree yet with their newest publication.
+        day: the day to compare, of each live table that can be compared by now; default: all mature days that did not
+            agree yet with their newest publication.
 
     Raises:
         StreamDiffersError: rows differ; each comparison is recorded, and the facts have the causes.
-        InputsNotValidError: the day that was named cannot be compared yet, in no group of live tables.
+        InputsNotValidError: no day can be compared yet; or the named day is mature, but a live table lags behind it.
     """
     lake = Lake.open(settings)
-    wanted = [[(name, day) for name in group.datasets] for group in groups(lake.registry)] if day else []
-    wanted = wanted or [[live_day] for live_day in days_to_compare(lake)]
+    due = days_to_compare(lake)
+    wanted = [(name, day) for group in groups(lake.registry) for name in group.datasets] if day else due
     parities: list[Parity] = []
-    refused: list[InputsNotValidError] = []
+    refused: dict[tuple[str, date], InputsNotValidError] = {}
     if wanted:
         with spark_session(settings) as session:
-            for days in wanted:
+            for live_day in wanted:
                 try:
-                    for dataset, wanted_day in days:
-                        parities.append(compare(lake, session, dataset, wanted_day))
+                    parities.append(compare(lake, session, *live_day))
                 except InputsNotValidError as error:
-                    refused.append(error)
-    if day and len(refused) == len(wanted):
-        raise refused[0]
+                    refused[live_day] = error
+    # A day that is named may be mature in one group of live tables, and not in another.
+    overdue = [refusal for live_day, refusal in refused.items() if live_day in due]
+    for refusal in overdue:
+        log.warning("%s", refusal.message)
     differing = [parity for parity in parities if parity.differing]
     if differing:
         raise _differs(differing)
+    if refused and (not parities or (day and overdue)):
+        raise next(iter([*overdue, *refused.values()]))
     return parities
 
 

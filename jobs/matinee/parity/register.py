@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from matinee.contracts.model import live_name
-from matinee.live.groups import groups, mature_through
+from matinee.live.groups import groups, is_mature
 from matinee.live.progress import progress
 from matinee.table.catalog import Lake
 from matinee.table.registers import Packed, Register, stamp
@@ -60,14 +60,12 @@ def days_to_compare(lake: Lake) -> list[tuple[str, date]]:
     """
     validity = Validity(lake)
     agreed = {(parity.dataset, parity.day, parity.publication_id) for parity in parities(lake) if not parity.differing}
-    streamed = (group for group in groups(lake.registry) if any(map(lake.exists, group.tables)))
-    until = {group: mature_through(validity, group) for group in streamed}
+    streamed = ((group, name) for group in groups(lake.registry) for name in group.datasets)
+    until = {(group, name): progress(lake, name) for group, name in streamed if lake.exists(live_name(name))}
     return [
         (dataset, day)
-        for group, mature in until.items()
-        for dataset in group.datasets
-        if mature is not None and lake.exists(live_name(dataset))
+        for (group, dataset), done in until.items()
         for day, newest in validity.history(dataset).newest_notes.items()
-        if day < mature.date() and day > (progress(lake, dataset).expired or date.min)
-        if (dataset, day, newest.publication_id) not in agreed
+        if done.has(day) and (dataset, day, newest.publication_id) not in agreed
+        if is_mature(validity, group, dataset, day)
     ]

@@ -1,54 +1,91 @@
-"""Repair and expiry of live days: what is refused before an engine is started."""
+"""The end of live days: a day expires by its own batch; a day that no batch can judge yet keeps no other day."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, make_lake
+from tests.support.lakes import D1, arrow, close_days, make_lake, prepare, raw_impression
 
 from matinee.contracts.model import live_name
-from matinee.errors import UsageError
-from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
+from matinee.days import end_of
+from matinee.ledger.ledger import history
+from matinee.ledger.withdrawal import withdraw
+from matinee.live.groups import group_of
 from matinee.live.progress import Progress
-from matinee.live.repair import expire, repair
+from matinee.live.repair import end_of_live
+from matinee.publication.move import move_to_main
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
+from matinee.validity.validity import Validity
+
+ATTRIBUTIONS, OUTCOMES = "core.play_attributions", "core.impression_plays"
+WINDOW = timedelta(hours=24)
+DAYS = [D1 + timedelta(days=number) for number in range(10)]
+#: Published from the first day on, with the contract's week of live days: these have been mature for long enough.
+OLD = DAYS[:3]
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return make_lake(tmp_path)
+    """A lake with live rows on ten closed days, and on a day long before the lake; nothing is published yet."""
+    lake = make_lake(tmp_path)
+    for dataset in ("raw.impressions", "raw.plays"):
+        close_days(lake, dataset, dict.fromkeys(DAYS, 0))
+    table = lake.ensure(live_name(OUTCOMES))
+    table.append(arrow(table, [shown(day) for day in (date(2001, 1, 1), *DAYS)]))
+    lake.ensure(live_name(ATTRIBUTIONS))
+    follow(lake, Progress({"raw.plays": 1}))
+    return lake
 
 
-def followed(lake: Lake, expired: date | None = None) -> None:
-    for dataset in (ATTRIBUTIONS, OUTCOMES):
-        lake.ensure(live_name(dataset))
-        done = Progress({"raw.impressions": 1, "raw.plays": 1}, expired=expired)
+def shown(day: date) -> dict[str, object]:
+    counts = dict.fromkeys(("profile_bucket", "plays", "plays_without_duration", "watch_ms"), 0)
+    row = raw_impression(day) | counts | {"label": "pending", "is_mature": False}
+    row |= dict.fromkeys(("first_play_ts", "time_to_play_ms"))
+    return {name: value for name, value in row.items() if name not in {"landing_seq", "file"}}
+
+
+def follow(lake: Lake, *progress: Progress) -> None:
+    """Have the live tables say what they hold: both the same, or each its own."""
+    for dataset, done in zip((ATTRIBUTIONS, OUTCOMES), progress * (3 - len(progress)), strict=True):
         commit_nothing(lake, live_name(dataset), refs.MAIN, done.to_summary())
 
 
-def refused(lake: Lake, day: date) -> object:
-    with pytest.raises(UsageError, match=f"The live tables do not have {day}") as raised:
-        repair(lake.settings, day)
-    return raised.value.facts["expired"]
+def publish(lake: Lake, *days: date) -> None:
+    for dataset in (ATTRIBUTIONS, OUTCOMES):
+        for day in days:
+            move_to_main(lake, prepare(lake, dataset, day, [], as_of=end_of(day) + WINDOW), lambda _: ())
 
 
-def test_a_day_is_not_repaired_where_nothing_was_followed(lake: Lake) -> None:
-    assert refused(lake, D1) is None
+def end(lake: Lake) -> tuple[date | None, tuple[date, ...]]:
+    return end_of_live(lake, Validity(lake), group_of(lake.registry, OUTCOMES))
 
 
-@pytest.mark.parametrize("day", [D1, D2])
-def test_a_day_that_has_expired_is_not_repaired(lake: Lake, day: date) -> None:
-    followed(lake, expired=D2)
-    assert refused(lake, day) == D2
+def test_days_expire_once_their_batch_has_been_mature_for_a_week(lake: Lake) -> None:
+    assert end(lake) == (None, ())
+    publish(lake, *DAYS)
+    assert end(lake) == (OLD[-1], ())
 
 
-def test_without_live_tables_nothing_expires(lake: Lake) -> None:
-    assert expire(lake.settings) is None
+def test_a_day_without_a_batch_stays_and_keeps_no_other_day(lake: Lake) -> None:
+    publish(lake, *DAYS[1:])
+    assert end(lake) == (OLD[-1], (DAYS[0],))
+    publish(lake, DAYS[0])
+    follow(lake, Progress({"raw.plays": 1}, expired=OLD[-1], kept=(DAYS[0],)))
+    assert end(lake) == (OLD[-1], ())
 
 
-@pytest.mark.parametrize("expired", [None, D3])
-def test_no_live_day_expires_before_its_batch_is_mature(lake: Lake, expired: date | None) -> None:
-    followed(lake, expired)
-    assert expire(lake.settings) == expired
+@pytest.mark.parametrize("dataset", [ATTRIBUTIONS, OUTCOMES])
+def test_a_withdrawn_day_stays_whichever_dataset_lost_it(lake: Lake, dataset: str) -> None:
+    publish(lake, *DAYS)
+    newest = history(lake, dataset).newest(DAYS[1])
+    assert newest is not None
+    withdraw(lake, newest, "doubled starts")
+    assert end(lake) == (OLD[-1], (DAYS[1],))
+
+
+def test_a_day_that_has_expired_in_either_table_does_not_come_back(lake: Lake) -> None:
+    publish(lake, *DAYS[2:])
+    follow(lake, Progress({}, expired=OLD[-1], kept=(DAYS[1],)), Progress({}, expired=DAYS[0], kept=(DAYS[0],)))
+    assert end(lake) == (OLD[-1], (DAYS[1],))

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, close_days, make_lake, prepare
+from tests.support.lakes import D1, D2, D3, close_days, make_lake, prepare
 
 from matinee.contracts.model import live_name
 from matinee.days import end_of
@@ -147,3 +147,21 @@ def test_expired_days_are_not_to_be_compared(lake: Lake) -> None:
         publish(lake, OUTCOMES, day, as_of=end_of(D2) + timedelta(hours=24))
     stream(lake, Progress(READ, as_of=MATURE, expired=D1))
     assert days_to_compare(lake) == [(OUTCOMES, D2)]
+
+
+def test_a_bad_day_keeps_no_later_day_from_the_gate(lake: Lake) -> None:
+    """The first day is withdrawn, the second was never published: the third is compared all the same."""
+    publish(lake, OUTCOMES, D1, as_of=MATURE)
+    newest = history(lake, OUTCOMES).newest(D1)
+    assert newest is not None
+    withdraw(lake, newest, "doubled starts")
+    publish(lake, OUTCOMES, D3, as_of=end_of(D3) + timedelta(hours=24))
+    stream(lake, Progress(READ, as_of=end_of(D3) + timedelta(hours=24)))
+    assert days_to_compare(lake) == [(OUTCOMES, D3)]
+
+
+def test_a_day_that_was_kept_from_expiring_is_compared_once_it_is_mature(lake: Lake) -> None:
+    publish(lake, OUTCOMES, D1, as_of=MATURE)
+    stream(lake, Progress(READ, as_of=MATURE, expired=D2, kept=(D1,)))
+    assert days_to_compare(lake) == [(OUTCOMES, D1)]
+    assert is_compared(lake)

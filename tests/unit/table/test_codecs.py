@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from tests.support.lakes import D1, make_lake
+from tests.support.lakes import D1, D2, make_lake
 
 from matinee.healing.register import Decision
 from matinee.landing.model import REGISTER, Batch, Landing
@@ -157,4 +157,6 @@ def test_the_progress_of_a_live_table_is_written_as_earlier_versions_did() -> No
     )
     assert done.to_summary() == {"matinee.live": told}
     assert Progress.from_summary({"matinee.live": told}) == done
+    kept = Progress({}, expired=D2, kept=(D1,))
+    assert Progress.from_summary(kept.to_summary()) == kept
     assert Progress.from_summary(Progress({}).to_summary()) == Progress({})

@@ -1,6 +1,6 @@
 """Reads and writes of tables by Spark: always a named snapshot or branch, always a named range of days."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import reduce
@@ -113,15 +113,18 @@ def replace_days(
     first: date,
     last: date,
     properties: Mapping[str, str],
+    *,
+    but: Collection[date] = (),
 ) -> None:
-    """Replace the days of a range of a branch by rows, if any, in ONE commit that carries the properties.
+    """Replace the days of a range of a branch (`but`: not these) by rows, in ONE commit that carries the properties.
 
     A DELETE of whole files would not carry the properties.
     """
     writer = rows.select(*contract.column_names).writeTo(full_name(settings, contract.dataset, branch))
     for name, value in properties.items():
         writer = writer.option(f"snapshot-property.{name}", value)
-    writer.overwrite(days_between(contract.day_column or "", first, last))
+    day = contract.day_column or ""
+    writer.overwrite(days_between(day, first, last) & ~F.col(day).isin(*but) if but else days_between(day, first, last))
 
 
 @contextmanager
