@@ -2,8 +2,8 @@
 
 from airflow.sdk import DAG
 
-from matinee_airflow.policy import dag_policy, each_day
+from matinee_airflow.policy import ACTIVE_DAYS, dag_policy, each_day
 from matinee_airflow.task_groups import write_audit_publish
 
-with DAG(schedule=each_day(), max_active_runs=3, **dag_policy(__file__, "daily", "core")):
+with DAG(schedule=each_day(), max_active_runs=ACTIVE_DAYS, **dag_policy(__file__, "daily", "core")):
     write_audit_publish("core.plays")

@@ -33,6 +33,9 @@ class TaskInstance(Protocol):
     max_tries: int
     task: Task
 
+    def xcom_pull(self, *, task_ids: str) -> Mapping[str, object] | None:
+        """Return what a task of the same run returned."""
+
 
 def key_of(dag_run: DagRun) -> str:
     """Return the event day of a run as `YYYY-MM-DD`: its partition key, else `partition_key` of its conf.
@@ -67,8 +70,29 @@ def report_of(ti: TaskInstance) -> str:
     return f"{ti.dag_id}.{_digest(ti.run_id)}.{ti.task_id}{mapped}.{ti.try_number}.json"
 
 
+def publication_of(ti: TaskInstance, task_id: str) -> str:
+    """Return the id of the publication that a task of the same run has written, by its report.
+
+    Raises:
+        UsageError: the task left no report in this run.
+    """
+    report = ti.xcom_pull(task_ids=task_id)
+    if report is None:
+        raise UsageError(
+            f"{task_id} has left no report in the run {ti.run_id}: nothing was written, if it was marked as success.",
+            next_step=f"Clear {task_id} with its downstream tasks.",
+            facts={"run_id": ti.run_id, "task_id": task_id},
+        )
+    return str(report["publication_id"])
+
+
 def _digest(*parts: str) -> str:
     return sha256("/".join(parts).encode()).hexdigest()[:8]
 
 
-MACROS: Mapping[str, Callable[..., str]] = {"key_of": key_of, "attempt_of": attempt_of, "report_of": report_of}
+MACROS: Mapping[str, Callable[..., str]] = {
+    "key_of": key_of,
+    "attempt_of": attempt_of,
+    "publication_of": publication_of,
+    "report_of": report_of,
+}

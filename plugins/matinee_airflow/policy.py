@@ -14,6 +14,9 @@ OWNER = "discovery-data"
 TAGS = frozenset({"daily", "landing", "maintenance", "freshness", "raw", "core", "features", "ops", "stream"})
 SPARK_POOL = "spark"
 LIGHT_POOL = "default_pool"
+#: A run that waits for its inputs counts as active: so many days may wait, and a ready day still runs. What Spark does
+#: at the same time is limited by its pool.
+ACTIVE_DAYS = 100
 RUNBOOK_HEADINGS = ("Produces", "Grain and partition", "If it fails", "Late data and backfill", "Who is paged")
 
 
@@ -40,6 +43,8 @@ def dag_policy(file: str, *tags: str) -> dict[str, Any]:
             "max_retry_delay": timedelta(minutes=10),
             "retry_policy": RETRY_POLICY,
             "pool": LIGHT_POOL,
+            # A run that has begun ends before the next one begins: else neighbouring days make each other stale.
+            "weight_rule": "upstream",
             "on_failure_callback": alert,
         },
     }

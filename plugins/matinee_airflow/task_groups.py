@@ -17,7 +17,7 @@ def write_audit_publish(dataset: str, *, wait: bool = True) -> TaskGroup:
     name = dataset.split(".")[1]
     with TaskGroup(group_id=name) as group:
         write = spark_task("write", "write", ["--dataset", dataset, "--key", KEY, "--attempt", ATTEMPT])
-        written = f"{{{{ ti.xcom_pull(task_ids='{name}.write')['publication_id'] }}}}"
+        written = f"{{{{ publication_of(ti, '{name}.write') }}}}"
         audit = spark_task("audit", "audit", ["--dataset", dataset, "--publication-id", written])
         publish = spark_task(
             "publish", "publish", ["--dataset", dataset, "--publication-id", written], outlets=[asset_of(dataset)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from matinee.errors import UsageError
-from matinee_airflow.keys import attempt_of, key_of, report_of
+from matinee_airflow.keys import attempt_of, key_of, publication_of, report_of
 
 
 @dataclass
@@ -30,6 +30,10 @@ class TI:
     task_id: str = "plays.write"
     map_index: int | None = -1
     task: Any = field(default_factory=Operator)
+    reports: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def xcom_pull(self, *, task_ids: str) -> dict[str, object] | None:
+        return self.reports.get(task_ids)
 
 
 def test_the_partition_key_is_the_key() -> None:
@@ -73,3 +77,13 @@ def test_each_try_and_each_mapped_task_has_a_report_of_its_own() -> None:
     names = {report_of(TI()), report_of(TI(try_number=2)), report_of(TI(map_index=0)), report_of(TI(map_index=1))}
     assert len(names) == 4
     assert all("/" not in name for name in names)
+
+
+def test_audit_and_publish_take_the_publication_that_write_reported() -> None:
+    ti = TI(reports={"plays.write": {"publication_id": "core_plays_1"}})
+    assert publication_of(ti, "plays.write") == "core_plays_1"
+
+
+def test_a_write_that_was_marked_as_success_is_named() -> None:
+    with pytest.raises(UsageError, match=r"plays\.write has left no report.*marked as success.*Clear plays\.write"):
+        publication_of(TI(), "plays.write")

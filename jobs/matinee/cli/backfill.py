@@ -43,7 +43,13 @@ def plan(dataset: str, first: date, last: date, reason: str, output: str) -> Non
 @click.option("--from", "first", type=DAY, required=True)
 @click.option("--to", "last", type=DAY, required=True)
 @click.option("--reason", required=True, help="Why; it is in the conf of every run.")
-@click.option("--max-active-runs", default=3, show_default=True, type=click.IntRange(1, 16))
+@click.option(
+    "--max-active-runs",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Runs at the same time; a run that waits for its inputs counts, what Spark does is limited by its pool.",
+)
 @click.option("--timeout", default=360, show_default=True, type=click.IntRange(1), help="Minutes to wait for each DAG.")
 @output_option
 def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: int, timeout: int, output: str) -> None:
