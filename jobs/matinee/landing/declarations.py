@@ -25,6 +25,8 @@ from matinee.validity.manifests import BEGIN, MANIFESTS, Manifest, changes, decl
 log = logging.getLogger(__name__)
 #: Days with rows that lie farther than this before all later ones come from wrong clocks: the lake begins after them.
 SILENCE, DAY = timedelta(weeks=1), timedelta(days=1)
+#: So many days without a row may be declared where nobody has named the lake's first day.
+EMPTY_DAYS = 31
 
 
 def landed_manifests(lake: Lake) -> dict[str, Landing]:
@@ -77,18 +79,34 @@ def land_manifest(
 def _refuse_odd_days(look: Look, file: str, entries: Collection[Manifest], landed_at: datetime) -> None:
     """Refuse days before the lake's first day or after tomorrow: such a day would hold back, or move, every VTTS."""
     last = landed_at.date() + DAY
-    first = look.valid_from or beginning(entry.day for entry in entries if entry.day <= last) or date.min
     ahead = max((entry.day for entry in entries if entry.day > last), default=None)
-    before = min((entry.day for entry in entries if entry.day < first), default=None)
     if ahead:
         raise _refused(file, ahead, f"lies beyond tomorrow, {last}", "A day is declared when it has come.")
-    if before:
-        history = f"Where it is history to load: `matinee lake begin {before}`."
-        raise _refused(file, before, f"lies before the first day of the lake, {first}", history)
+    _refuse_before(file, entries, look.valid_from)
     for entry in entries:
         earliest = look.lake.registry.get(entry.dataset).earliest_event
         if entry.day < earliest:
             raise _refused(file, entry.day, f"has no events: {entry.dataset} takes none before {earliest}", "")
+    if look.valid_from is None:
+        _refuse_before(file, entries, _guessed(look, {entry.day for entry in entries}, landed_at))
+
+
+def _refuse_before(file: str, entries: Collection[Manifest], first: date | None) -> None:
+    before = min((entry.day for entry in entries if first and entry.day < first), default=None)
+    if before:
+        history = f"Where it is history to load: `matinee lake begin {before}`."
+        raise _refused(file, before, f"lies before the first day of the lake, {first}", history)
+
+
+def _guessed(look: Look, days: Collection[date], landed_at: datetime) -> date | None:
+    """Return the first day of a lake that has none yet, by days that are declared and the days that have rows.
+
+    Where nothing was landed yet, the day of the landing tells which declared days are old.
+    """
+    events = (contract.dataset for contract in look.lake.registry.all() if contract.kind == "event")
+    landed = {day for dataset in events for day in look.landed(dataset)}
+    seen = {day for day in landed if day <= landed_at.date()} or {landed_at.date()}
+    return beginning({*days, *seen})
 
 
 def _refused(file: str, day: date, why: str, next_step: str) -> LandingRefusedError:
@@ -103,7 +121,8 @@ def close(lake: Lake, datasets: Collection[str], day: date, at: datetime) -> tup
     """Close the days of raw datasets through a day: declare each complete with the rows that it has.
 
     Raises:
-        UsageError: nothing was landed up to that day, or it lies beyond tomorrow.
+        UsageError: nothing was landed up to that day, it lies beyond tomorrow, or many days without rows would be
+            declared in a lake of which nobody has named the first day.
     """
     if day > at.date() + DAY:
         raise UsageError(
@@ -130,6 +149,13 @@ def close(lake: Lake, datasets: Collection[str], day: date, at: datetime) -> tup
         log.warning(
             "%d days with rows before %s, the first of them %s, stay as they are: a week without rows lies between.",
             *(len(left), first, left[0]),
+        )
+    empty = {*day_range(first, day)} - {*landed, *closed}
+    if len(empty) > EMPTY_DAYS and not (look.lake.settings.valid_from or look.manifests.begun):
+        raise UsageError(
+            f"{day} is not closed: {len(empty)} of the days from {first} on have no rows: is a clock wrong?",
+            next_step="Name the lake's first day: `matinee lake begin DAY`, or MATINEE_VALID_FROM. Then close again.",
+            facts={"first_day": first, "day": day, "empty_days": len(empty)},
         )
     wanted = [
         Manifest(dataset, each, days[each].rows if each in days else 0, True, None, at)
@@ -174,7 +200,7 @@ def begin(lake: Lake, day: date, at: datetime) -> date | None:
             facts={"day": day, "valid_from": look.valid_from},
         )
     before = look.valid_from
-    if before != day:
+    if look.manifests.begun != day:  # A day that was guessed so far is named by now.
         declare(lake, [Manifest(BEGIN, day, 0, False, None, at)])
     return before
 

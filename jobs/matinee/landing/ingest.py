@@ -133,7 +133,8 @@ def close_through(
         The new declarations; days that are already declared so are left out.
 
     Raises:
-        UsageError: nothing was landed up to that day, or it lies beyond tomorrow.
+        UsageError: nothing was landed up to that day, it lies beyond tomorrow, or many days without rows would be
+            declared in a lake of which nobody has named the first day.
     """
     lake = Lake.open(settings)
     chosen = _checked(lake.registry, dataset, events(lake.registry))

@@ -47,7 +47,8 @@ class Declared(Mapping[tuple[str, date], Manifest]):
         #: By dataset, the days and the row number of each day's last declaration.
         self._places: dict[str, tuple[np.ndarray, np.ndarray]] = dict(_places(self._rows)) if self._rows else {}
         _, begun = self._places.pop(BEGIN, ((), ()))
-        self._begun = self._rows["day"][max(begun)].as_py() if self._rows and len(begun) else None
+        #: The first day of the lake as a person named it last.
+        self.begun: date | None = self._rows["day"][max(begun)].as_py() if self._rows and len(begun) else None
 
     @property
     def first_day(self) -> date | None:
@@ -55,8 +56,8 @@ class Declared(Mapping[tuple[str, date], Manifest]):
 
         A first day that is opened again stays the first: days before it are taken for valid.
         """
-        if self._rows is None or self._begun:
-            return self._begun
+        if self._rows is None or self.begun:
+            return self.begun
         import pyarrow.compute as pc
 
         first: date | None = pc.min(self._rows["day"].filter(self._rows["closed"])).as_py()
