@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import EntryPoint
 
+from matinee.contracts.followers import parts
 from matinee.contracts.model import live_name
-from matinee.contracts.readers import FOLLOWERS
 from matinee.contracts.registry import Registry
-from matinee.errors import ContractError
-from matinee.hooks import registered
 from matinee.validity.maturity import is_settled, looks_ahead
 from matinee.validity.validity import Validity
 
@@ -77,16 +75,7 @@ def groups(registry: Registry) -> tuple[Group, ...]:
     Raises:
         ContractError: no follower is registered for the transform of a dataset with a live table.
     """
-    parts: list[tuple[str, ...]] = []
-    entries = {contract.dataset: _entry(registry, contract.dataset) for contract in registry.all() if contract.has_live}
-    for dataset, entry in entries.items():
-        above = [
-            part
-            for part in parts
-            if entries[part[0]].value == entry.value and any(dataset in registry.downstream(name) for name in part)
-        ]
-        parts = [part for part in parts if part not in above] + [(*(name for part in above for name in part), dataset)]
-    return tuple(Group(part, _sources(registry, part), entries[part[0]]) for part in parts)
+    return tuple(Group(part, _sources(registry, part), entry) for part, entry in parts(registry))
 
 
 def group_of(registry: Registry, dataset: str) -> Group:
@@ -102,18 +91,6 @@ def is_mature(validity: Validity, group: Group, dataset: str, day: date) -> bool
     ahead = filter(looks_ahead, map(validity.lake.registry.get, group.datasets))
     notes = ((contract, validity.history(contract.dataset).newest_notes.get(day)) for contract in ahead)
     return validity.status(dataset, day).valid and all(is_settled(contract, note, day) for contract, note in notes)
-
-
-def _entry(registry: Registry, dataset: str) -> EntryPoint:
-    transform = registry.get(dataset).transform or ""
-    entry = registered(FOLLOWERS).get(transform)
-    if entry is None:
-        raise ContractError(
-            f"Nothing follows {dataset}: no follower is registered for its transform {transform}.",
-            next_step=f"Take `live` out of its contract, or use one of {', '.join(sorted(registered(FOLLOWERS)))}.",
-            facts={"dataset": dataset, "transform": transform},
-        )
-    return entry
 
 
 def _sources(registry: Registry, datasets: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from matinee import faults
+from matinee.contracts.followers import together
 from matinee.contracts.model import Contract, live_name
 from matinee.errors import StillReadError, UsageError
 from matinee.landing import batches
@@ -56,7 +57,7 @@ def readers(lake: Lake, dataset: str, now: datetime) -> list[Reader]:
         UnknownDatasetError: no contract declares it.
     """
     contract = _retirable(lake, dataset)
-    current_readers = [*_contracts(lake, dataset), *_sets(lake, dataset)]
+    current_readers = [*_contracts(lake, dataset), *_followed(lake, contract), *_sets(lake, dataset)]
     for name in filter(lake.exists, _tables(contract)):
         current_readers += [*_runs(lake, name, now), *_branches(lake, name)]
     return [*current_readers, *_landings(lake, contract)]
@@ -163,6 +164,15 @@ def _contracts(lake: Lake, dataset: str) -> Iterator[Reader]:
         if any(spec.dataset == dataset for spec in reader.inputs) and not (was and was.is_done):
             then = f"Retire {reader.dataset} first, or take {dataset} from the inputs of its contract."
             yield Reader(f"the contract of {reader.dataset} reads it", then)
+
+
+def _followed(lake: Lake, contract: Contract) -> Iterator[Reader]:
+    """Yield the datasets whose live tables are updated together with that of a dataset: they would not be any more."""
+    gone = retirements(lake)
+    for other in together(lake.registry, contract.dataset):
+        if other not in gone:
+            then = f"Pause the stream, take `live` out of the contract of {other}, retire, then resume the stream."
+            yield Reader(f"the live table of {other} is updated together with its own", then)
 
 
 def _sets(lake: Lake, dataset: str) -> Iterator[Reader]:

@@ -46,9 +46,11 @@ Retire = Callable[[str], None]
 
 
 def with_searches(settings: Settings, folder: Path) -> Settings:
-    """Settings whose datasets are the shipped ones, `raw.searches` and `core.searches`."""
+    """Settings whose datasets are the shipped ones, `raw.searches` and `core.searches`; one has a live table."""
     sql = folder / "sql"
     shutil.copytree(settings.sql_dir, sql)
+    other = sql / "core" / "play_attributions" / "contract.odcs.yaml"
+    other.write_text(other.read_text().replace("  - property: live\n    value: true\n", ""))
     shutil.copytree(Path(__file__).parents[2] / "integration" / "searches", sql, dirs_exist_ok=True)
     return settings.model_copy(update={"sql_dir": sql})
 
@@ -92,6 +94,15 @@ def test_a_dataset_that_nobody_reads_goes_with_its_live_table_and_files(lake: La
         (OUTCOMES, "DONE", "replaced", "me"),
     }
     assert len(history(lake, OUTCOMES).all()) == 1
+
+
+def test_a_dataset_whose_live_table_is_updated_with_another_one_stays(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    publish(lake, OUTCOMES)
+    assert who(lake, OUTCOMES) == ["the live table of core.play_attributions is updated together with its own"]
+    with pytest.raises(StillReadError, match=r"Pause the stream, take `live` out of the contract of core\.play_attr"):
+        retire(lake, OUTCOMES, "replaced", "me")
+    assert lake.exists(OUTCOMES)
 
 
 def test_a_second_retirement_changes_nothing(lake: Lake) -> None:
