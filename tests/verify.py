@@ -35,6 +35,7 @@ STEPS = {
         "tests/integration/test_broken_protocols.py",
     ],
     "every way to parse lines": ["tests/integration/test_landing_parsers.py", "tests/integration/test_landing_ways.py"],
+    "read-outs of programs that fail": ["tests/integration/test_readout.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
     "the worked example, backfilled": ["tests/e2e/test_worked_example.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],

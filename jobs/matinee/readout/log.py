@@ -65,15 +65,17 @@ def lines_of(raw: Iterable[bytes]) -> list[Line]:
     numbered = enumerate(raw, 1)
     kept = [*islice(numbered, FIRST_LINES), *deque(numbered, LAST_LINES)]
     lines: list[Line] = []
-    entry, level = 0, PLAIN
+    entry, level, has_ended = 0, PLAIN, False
     for number, text, stated in _told(kept):
         begins, continues = _BEGINS_TRACE.match(text), _CONTINUES.match(text)
         if stated:
-            entry, level = entry + 1, stated
+            entry, level, has_ended = entry + 1, stated, False
         elif level in {"debug", "info"} and (begins or _EXCEPTION.match(text)):
             entry, level = entry + 1, PLAIN  # A traceback that was printed between the entries of a log.
-        elif not begins and not continues and level != PLAIN:
-            entry, level = entry + 1, PLAIN
+        elif (begins and has_ended) or (not begins and not continues and level != PLAIN):
+            entry, level, has_ended = entry + 1, PLAIN, False
+        # A traceback ends with its exception, unless the next one says that it follows from the first.
+        has_ended = bool(_EXCEPTION.match(text)) or (has_ended and text not in (_CAUSE, _CONTEXT))
         lines.append(Line(number, text[:LINE_LENGTH], level, entry))
     return lines
 
