@@ -174,6 +174,10 @@ class EngineUnavailableError(TransientError):
     """Spark (or its Connect server) cannot be reached or started."""
 
 
+class TokenRefusedError(TerminalError):
+    """Spark's Connect server does not let this client in: the client shows no token, or another."""
+
+
 class CatalogUnavailableError(TransientError):
     """The Iceberg catalog, or the storage of its tables, cannot be reached or is full."""
 

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from matinee.errors import MatineeError
+from matinee.private import private_folder, write_private
 
 
 @contextmanager
@@ -104,10 +105,8 @@ class Report(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, atomically: a reader sees the whole report or none."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(self.model_dump_json(by_alias=True, indent=2) + "\n")
-        temporary.replace(path)
+        private_folder(path.parent)
+        write_private(path, self.model_dump_json(by_alias=True, indent=2) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> "Report":

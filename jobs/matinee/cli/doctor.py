@@ -1,11 +1,13 @@
 """`matinee doctor`: what is wrong with this machine or lake, and what to do about it."""
 
+import pwd
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from matinee.cli.exposure import exposed
 from matinee.cli.findings import finding, kept, pinned, retired
 from matinee.cli.output import emit, output_option
 from matinee.errors import MatineeError
@@ -27,7 +29,8 @@ def doctor(clean: bool, output: str) -> None:
     A leftover keeps snapshots from expiring since the time in its row; `warning`: for longer than any run is at work.
     The nightly upkeep drops branches on which nothing has happened for 7 days, and branches of failed audits after 14.
     `pins` are sets that somebody holds (`matinee pin`); `keep` says which days were dropped because their contract has
-    a `keep`, and who still needs days that are due to be dropped.
+    a `keep`, and who still needs days that are due to be dropped. `home` and `sail` say what other users of this
+    machine can reach.
 
     Run --clean only while no run is active: the branch of a live run looks like a leftover.
 
@@ -38,7 +41,9 @@ def doctor(clean: bool, output: str) -> None:
     """
     settings = load_settings()
     rows = [_checked(name, check, settings) for name, check in CHECKS.items()]
-    if all(row["state"] == "ok" for row in rows):
+    is_sound = all(row["state"] == "ok" for row in rows)
+    rows += exposed(settings, pwd.getpwall())
+    if is_sound:
         rows += list(_lake(Lake.open(settings), clean))
     emit(rows, output)
     if any(row["state"] == "failed" for row in rows):

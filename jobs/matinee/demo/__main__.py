@@ -22,6 +22,7 @@ from matinee.demo.proof import Proof, prove
 from matinee.demo.summary import print_summary
 from matinee.errors import MatineeError, UsageError
 from matinee.landing.ingest import close_through, ingest
+from matinee.private import write_private
 from matinee.report import Report, timed
 from matinee.settings import Settings, load_settings
 from matinee.stack.backfills import RunStates, backfill_environment, create_backfill, watch_backfill
@@ -92,9 +93,8 @@ def _run(settings: Settings, source: Path | None, progress: Progress) -> Proof:
         with timed(progress.seconds, "check"):
             proof = prove(Lake.open(running), landing, landed, first, last, states)
         print_summary(Lake.open(running), proof, landed, progress.seconds)
-        (settings.home / "demo.json").write_text(
-            json.dumps({"holds": proof.holds, "seconds": progress.seconds}, indent=2) + "\n"
-        )
+        told = json.dumps({"holds": proof.holds, "seconds": progress.seconds}, indent=2)
+        write_private(settings.home / "demo.json", f"{told}\n")
     finally:
         progress.tell("stopping")
         stop(settings)

@@ -3,6 +3,7 @@
 import shutil
 
 from matinee.errors import UsageError
+from matinee.private import private_folder
 from matinee.settings import Settings
 from matinee.stack.broker import NAME as BROKER
 from matinee.stack.launcher import stop
@@ -24,6 +25,6 @@ def fresh_home(settings: Settings, name: str) -> Settings:
     stop(fresh)
     stop_all(fresh, [BROKER])
     shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True, mode=0o700)
+    private_folder(home)
     (home / MARKER).touch()
     return fresh

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from matinee.engine.access import VARIABLE, process_token
 from matinee.engine.java import check_java, java_environment
 from matinee.engine.options import spark_options
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.private import open_private, private_folder, write_private
 from matinee.retries import wait_until
 from matinee.settings import Settings
 
@@ -24,7 +26,7 @@ SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
 @dataclass(frozen=True)
 class ConnectServer:
-    """A running server: the leader of its process group and its address `sc://127.0.0.1:port`."""
+    """A running server: the leader of its process group and its address `sc://localhost:port`."""
 
     process: "subprocess.Popen[bytes]"
     remote: str
@@ -47,6 +49,8 @@ def free_port() -> int:
 def start_server(settings: Settings, port: int, *, die_with_us: bool = False, timeout_s: float = 90) -> ConnectServer:
     """Start a Connect server in a process group of its own and wait until it listens.
 
+    The server refuses clients that do not show the token of this process.
+
     Args:
         settings: which lake's folder holds its log.
         port: where it listens on 127.0.0.1.
@@ -64,9 +68,8 @@ def start_server(settings: Settings, port: int, *, die_with_us: bool = False, ti
             next_step="Stop what listens there, or choose another with MATINEE_SPARK_PORT.",
             facts={"port": port},
         )
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    log = settings.run_dir / f"spark-connect-{port}.log"
-    with log.open("wb") as output:
+    log = private_folder(settings.run_dir) / f"spark-connect-{port}.log"
+    with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603
             _command(settings, port),
             stdout=output,
@@ -78,7 +81,8 @@ def start_server(settings: Settings, port: int, *, die_with_us: bool = False, ti
             env=_environment(),
         )
     _wait(process, port, log, timeout_s)
-    return ConnectServer(process, f"sc://127.0.0.1:{port}", log)
+    # Of loopback addresses, Spark sends a token without TLS to this name only.
+    return ConnectServer(process, f"sc://localhost:{port}", log)
 
 
 @contextlib.contextmanager
@@ -105,7 +109,7 @@ def stop_server(server: ConnectServer, timeout_s: float = 15) -> None:
 def announce(settings: Settings, server: ConnectServer) -> None:
     """Make this server the engine of every command on this lake until it ends; it may outlive this process."""
     _OUTLIVING.append(server.process)
-    _state_file(settings).write_text(f"{server.pid} {server.remote}\n")
+    write_private(_state_file(settings), f"{server.pid} {server.remote}\n")
 
 
 def running_remote(settings: Settings) -> str | None:
@@ -139,6 +143,7 @@ def _environment() -> dict[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in ours),
         "SPARK_LOCAL_IP": "127.0.0.1",
+        VARIABLE: process_token(),
     }
 
 

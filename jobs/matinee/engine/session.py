@@ -8,17 +8,26 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from grpc import RpcError
+from grpc import (
+    Channel,
+    RpcError,
+    StatusCode,
+    access_token_call_credentials,
+    composite_channel_credentials,
+    local_channel_credentials,
+)
 from pyspark.errors import PySparkException
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 from pyspark.sql import SparkSession
 from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession as ConnectSession
 
+from matinee.engine.access import VARIABLE, kept_token
 from matinee.engine.options import catalog_options
 from matinee.engine.sail import sail_server
 from matinee.engine.server import own_server, running_remote
-from matinee.errors import EngineFailedError, EngineUnavailableError
+from matinee.errors import EngineFailedError, EngineUnavailableError, TokenRefusedError
 from matinee.settings import Settings
 
 SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
@@ -47,12 +56,38 @@ class _OwnedSession(ConnectSession):
         """Do nothing: the owner has stopped the session."""
 
 
+class _Channel(DefaultChannelBuilder):
+    """A channel that shows the given token, or none, whatever the environment holds.
+
+    Spark's own builder sends a token without TLS to the name `localhost` only. A name may lead to another address,
+    where another user listens: this class sends the token to 127.0.0.1 itself.
+    """
+
+    def __init__(self, remote: str, token: str | None) -> None:
+        super().__init__(remote)
+        self._own_token = token
+
+    @property
+    def token(self) -> str | None:
+        """The token that the server expects."""
+        return self._own_token
+
+    def toChannel(self) -> Channel:  # noqa: N802 - pyspark's name
+        """Return the channel: on the loopback interface without TLS, else as Spark's own builder makes it."""
+        if self.use_ssl or self._own_token is None or self.host not in {"127.0.0.1", "localhost"}:
+            return super().toChannel()
+        shown = access_token_call_credentials(self._own_token)
+        credentials = composite_channel_credentials(local_channel_credentials(), shown)
+        return self._secure_channel(f"127.0.0.1:{self._port}", credentials)
+
+
 @contextmanager
 def spark_session(settings: Settings) -> Iterator[SparkSession]:
     """Yield a session of Spark that knows this lake's catalog, and close what was opened for it.
 
     Raises:
         EngineUnavailableError: the Connect server does not answer, or went away.
+        TokenRefusedError: the Connect server expects another token.
         EngineFailedError: Spark failed a job; the first line of its message is in the error.
         EnvironmentNotReadyError: no Java or no jars for an engine of our own.
     """
@@ -60,8 +95,11 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
         if under_spark_submit():
             session, remote = SparkSession.builder.getOrCreate(), None
         else:
-            remote = settings.spark_remote or running_remote(settings) or stack.enter_context(own_server(settings))
-            session = stack.enter_context(_connected(remote))
+            running = running_remote(settings)
+            remote = settings.spark_remote or running or stack.enter_context(own_server(settings))
+            is_of_home = running is not None and _address(remote) == _address(running)
+            token = kept_token(settings) if is_of_home else os.environ.get(VARIABLE)
+            session = stack.enter_context(_connected(remote, token))
         with _explained(remote):
             for name, value in (catalog_options(settings) | SESSION_OPTIONS | JOIN_OPTIONS).items():
                 session.conf.set(name, value)
@@ -91,7 +129,7 @@ def sail_session(settings: Settings) -> Iterator[SparkSession]:
         EnvironmentNotReadyError: Sail is not installed.
     """
     next_step = "Raise MATINEE_SPARK_MEMORY if it is about memory, or unset MATINEE_ENGINE to use Spark."
-    with sail_server(settings) as remote, _connected(remote) as session, _explained(None, next_step):
+    with sail_server(settings) as remote, _connected(remote, None) as session, _explained(None, next_step):
         for name, value in SESSION_OPTIONS.items():
             session.conf.set(name, value)
         yield session
@@ -103,11 +141,11 @@ def under_spark_submit() -> bool:
 
 
 @contextmanager
-def _connected(remote: str) -> Iterator[SparkSession]:
+def _connected(remote: str, token: str | None) -> Iterator[SparkSession]:
     check_port(remote)
     # With this variable pyspark.sql.functions builds Connect columns; without it they need a JVM.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-    session = _OwnedSession(channel_to(remote))
+    session = _OwnedSession(channel_to(remote, token))
     # The client's own policy waits about ten minutes for a server that is gone: a task must know within seconds.
     session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
     try:
@@ -147,9 +185,9 @@ def side_by_side(
         return run(first), beside.result()
 
 
-def channel_to(remote: str) -> DefaultChannelBuilder:
+def channel_to(remote: str, token: str | None = None) -> DefaultChannelBuilder:
     """Return what opens the channel to `sc://host:port`: on this machine past every proxy of the environment."""
-    builder = DefaultChannelBuilder(remote)
+    builder = _Channel(remote, token)
     if builder.host in _LOOPBACK:
         builder.setChannelOption("grpc.enable_http_proxy", 0)
     return builder
@@ -161,9 +199,8 @@ def check_port(remote: str) -> None:
     Raises:
         EngineUnavailableError: nothing listens there.
     """
-    address = urlsplit(remote.split(";", maxsplit=1)[0])
     try:
-        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 15002), timeout=3):
+        with socket.create_connection(_address(remote), timeout=3):
             pass
     except OSError as error:
         raise EngineUnavailableError(
@@ -171,6 +208,13 @@ def check_port(remote: str) -> None:
             next_step="Start the embedded stack with `make up`, or unset SPARK_REMOTE to use a local engine.",
             facts={"spark_remote": remote, "cause": error},
         ) from error
+
+
+def _address(remote: str) -> tuple[str, int]:
+    """Return the host and the port; a name of the loopback interface as its address."""
+    parts = urlsplit(remote.split(";", maxsplit=1)[0])
+    host = parts.hostname or "127.0.0.1"
+    return "127.0.0.1" if host in _LOOPBACK else host, parts.port or 15002
 
 
 @contextmanager
@@ -183,7 +227,13 @@ def _explained(remote: str | None, next_step: str = _NEXT_STEP) -> Iterator[None
 
 def _explanation(
     error: PySparkException | RpcError, remote: str | None, next_step: str
-) -> EngineFailedError | EngineUnavailableError:
+) -> EngineFailedError | TokenRefusedError | EngineUnavailableError:
+    if isinstance(error, SparkConnectGrpcException) and error.getGrpcStatusCode() == StatusCode.UNAUTHENTICATED:
+        return TokenRefusedError(
+            f"The Spark Connect server at {remote} expects another token.",
+            next_step=f"Unset SPARK_REMOTE to use this lake's own engine, or set {VARIABLE} to that server's token.",
+            facts={"spark_remote": remote},
+        )
     lines = str(error).strip().splitlines() or [type(error).__name__]
     # Where a Python function failed beside the engine, Matinee's error says more than the engine's.
     first_line = next((line.strip() for line in lines if line.strip().startswith(_OURS)), lines[0])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from matinee.landing.model import QUARANTINE
 from matinee.landing.offsets import landed_through
+from matinee.private import private_folder, write_private
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.table.leases.lease import Lease
@@ -41,10 +42,7 @@ def note_landed(lease: Lease, checkpoint: Path) -> None:
     reached = _reached(lease.lake)
     # Leases are kept in the catalog: if another catalog took its place, renewal fails before lower offsets are noted.
     lease.renew()
-    checkpoint.mkdir(parents=True, exist_ok=True)
-    written = checkpoint / f".{_NOTE}"
-    written.write_text(json.dumps(reached, sort_keys=True))
-    written.replace(checkpoint / _NOTE)
+    write_private(private_folder(checkpoint) / _NOTE, json.dumps(reached, sort_keys=True))
 
 
 def remove_lost(lake: Lake, checkpoint: Path) -> None:

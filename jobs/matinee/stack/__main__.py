@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from matinee.engine.access import VARIABLE
 from matinee.errors import MatineeError
 from matinee.settings import load_settings
 from matinee.stack.launcher import start, status, stop
@@ -21,6 +22,7 @@ def up() -> None:
     click.echo(f"Airflow: {running.airflow_url} (no login; the DAGs are paused until you switch them on)")
     click.echo(f"Spark:   SPARK_REMOTE={running.spark_remote}; `matinee` commands on this lake use it by themselves")
     home = running.settings.home.absolute()
+    click.echo(f'Token:   {VARIABLE}="$(cat {home}/run/spark-connect.token)" for other clients of Spark')
     click.echo(f"Logs:    {running.settings.run_dir.absolute()}")
     click.echo(f"Stop:    MATINEE_HOME={home} make down")
 

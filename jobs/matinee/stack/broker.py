@@ -10,6 +10,7 @@ from pathlib import Path
 from matinee.engine.java import check_java, java_command, java_environment
 from matinee.engine.server import free_port, listens
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
+from matinee.private import private_folder
 from matinee.retries import wait_until
 from matinee.settings import CHECKOUT, Settings
 from matinee.stack import processes
@@ -59,9 +60,8 @@ def start_broker(settings: Settings, port: int, timeout_s: float = 60) -> str:
     check_java()
     if not any(JARS.glob("*.jar")):
         raise EnvironmentNotReadyError(f"No jars of Kafka in {JARS}.", next_step="Run `make kafka`.")
-    folder = settings.home.absolute() / "kafka"
-    folder.mkdir(parents=True, exist_ok=True)
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(settings.home.absolute() / "kafka")
+    private_folder(settings.run_dir)
     _configure(folder, port)
     processes.spawn(settings, NAME, _java(folder, "kafka.Kafka", "server.properties"), java_environment())
     _wait(settings, port, timeout_s)

@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from matinee.engine.access import VARIABLE, kept_token, process_token
+from matinee.private import FILE, FOLDER, private_folder, write_private
 from matinee.settings import CHECKOUT, Settings
 
 HOST = "127.0.0.1"
@@ -16,7 +18,7 @@ HOST = "127.0.0.1"
 class StackSettings(BaseSettings):
     """Settings of the embedded stack besides those of the lake, read from `MATINEE_*`."""
 
-    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     airflow_port: int = Field(8080, ge=1, le=65535)
     spark_port: int = Field(15002, ge=1, le=65535)
@@ -32,7 +34,7 @@ class StackSettings(BaseSettings):
     @property
     def spark_remote(self) -> str:
         """The address of the Connect server."""
-        return f"sc://{HOST}:{self.spark_port}"
+        return f"sc://localhost:{self.spark_port}"
 
 
 def airflow_home(settings: Settings) -> Path:
@@ -46,8 +48,7 @@ def airflow_environment(settings: Settings, ours: StackSettings | None = None) -
     The user's own `AIRFLOW_*` variables are left out: this Airflow is not the one that they describe.
     """
     ours = ours or StackSettings()
-    home = airflow_home(settings)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(home := airflow_home(settings))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return inherited | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -56,6 +57,7 @@ def airflow_environment(settings: Settings, ours: StackSettings | None = None) -
         "AIRFLOW_HOME": str(home),
         "MATINEE_HOME": str(settings.home.absolute()),
         "SPARK_REMOTE": ours.spark_remote,
+        VARIABLE: kept_token(settings) or process_token(),
         # Airflow's logging would switch on a logger that the Connect client keeps off: noise at every closed session.
         "SPARK_CONNECT_LOG_LEVEL": "ERROR",
         # Airflow itself uses a deprecated name of pathspec, and says so at the top of every task's log.
@@ -94,6 +96,8 @@ def _options(settings: Settings, ours: StackSettings) -> dict[str, str]:
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"{FOLDER:#o}",
+        "LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{FILE:#o}",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
@@ -101,6 +105,5 @@ def _options(settings: Settings, ours: StackSettings) -> dict[str, str]:
 def _jwt_secret(path: Path) -> str:
     if not path.is_file():
         # 64 bytes and more: the key length that HMAC-SHA-512 asks for; Airflow's own default is shorter.
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:  # noqa: PTH123
-            stream.write(secrets.token_urlsafe(64))
+        write_private(path, secrets.token_urlsafe(64))
     return path.read_text()

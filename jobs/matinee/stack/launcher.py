@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from matinee.engine.access import forget_token, keep_token
 from matinee.engine.server import announce, start_server
 from matinee.errors import EnvironmentNotReadyError
+from matinee.private import private_folder
 from matinee.retries import wait_until
 from matinee.settings import CHECKOUT, Settings
 from matinee.stack.api import AirflowApi
@@ -72,9 +74,10 @@ def start(settings: Settings, progress: Progress = print, timeout_s: float = 180
         raise EnvironmentNotReadyError(
             f"This lakehouse already runs ({', '.join(running)}).", next_step="Use it, or stop it with `make down`."
         )
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(settings.home)
     check_machine(settings, ours)
-    settings.run_dir.mkdir(exist_ok=True, mode=0o700)
+    private_folder(settings.run_dir)
+    keep_token(settings)
     try:
         _start_parts(settings, ours, progress, timeout_s)
     except BaseException:
@@ -89,6 +92,7 @@ def stop(settings: Settings) -> list[str]:
     if SPARK in stopped:
         # `announce` wrote this file: commands on this lake must not take a reused pid for the engine.
         (settings.run_dir / "spark-connect.pid").unlink(missing_ok=True)
+        forget_token(settings)
     return stopped
 
 

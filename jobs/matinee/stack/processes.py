@@ -7,20 +7,22 @@ from pathlib import Path
 
 import psutil
 
+from matinee.private import FILE, write_private
 from matinee.settings import Settings
 
 
 def spawn(settings: Settings, name: str, command: list[str], environment: Mapping[str, str]) -> None:
     """Start a component in the background; its output goes to `<home>/run/<name>.log`."""
     # Not subprocess: its objects have to be waited for, and a component outlives the process that starts it.
-    write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    write = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    log_of(settings, name).unlink(missing_ok=True)
     pid = os.posix_spawn(
         command[0],
         command,
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, log_of(settings, name), write, 0o600),
+            (os.POSIX_SPAWN_OPEN, 1, log_of(settings, name), write, FILE),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,
@@ -31,7 +33,7 @@ def spawn(settings: Settings, name: str, command: list[str], environment: Mappin
 def remember(settings: Settings, name: str, pid: int) -> None:
     """Write the pid file: the pid and when it started, so that a reused pid is never taken for ours."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        pid_file(settings, name).write_text(f"{pid} {psutil.Process(pid).create_time()}\n")
+        write_private(pid_file(settings, name), f"{pid} {psutil.Process(pid).create_time()}\n")
 
 
 def find(settings: Settings, name: str) -> psutil.Process | None:

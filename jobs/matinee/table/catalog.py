@@ -78,8 +78,7 @@ class Lake:
         """
         from pyiceberg.catalog import load_catalog
 
-        if settings.catalog == "embedded":
-            settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        embedded.make_home(settings)
         load = _shared if settings.catalog == "postgres" else load_catalog
         with catalog_errors():
             catalog = load(settings.catalog_name, **catalog_properties(settings))

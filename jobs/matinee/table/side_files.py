@@ -6,13 +6,11 @@ cannot read a side file derives its content again; a writer that cannot write it
 
 import hashlib
 import logging
-import os
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from matinee.private import FOLDER, write_private
 from matinee.table.catalog import Lake
 
 if TYPE_CHECKING:
@@ -43,7 +41,8 @@ def write(lake: Lake, name: str, content: bytes) -> None:
     path, signed = _path(lake, name), content + hashlib.sha256(content).digest()
     try:
         if (local := _local(path)) is not None:
-            _replace(local, signed)
+            local.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            write_private(local, signed)
         else:
             with _io(lake, path).new_output(path).create(overwrite=True) as stream:
                 stream.write(signed)
@@ -64,16 +63,3 @@ def _io(lake: Lake, path: str) -> "FileIO":
     from pyiceberg.io import load_file_io
 
     return load_file_io(properties=lake.catalog.properties, location=path)
-
-
-def _replace(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    waiting = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with os.fdopen(os.open(waiting, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(content)
-        waiting.replace(target)
-    except OSError:
-        with suppress(OSError):
-            waiting.unlink()
-        raise

@@ -90,9 +90,10 @@ def test_a_running_stack_is_not_started_twice(settings: Settings) -> None:
 def test_every_address_is_on_the_loopback_interface(settings: Settings) -> None:
     environment = airflow_environment(settings)
     addresses = [value for name, value in environment.items() if "URL" in name and "AIRFLOW" in name]
-    addresses.append(environment["SPARK_REMOTE"])
-    assert len(addresses) == 3
+    assert len(addresses) == 2
     assert all("://127.0.0.1:" in address for address in addresses)
+    # Spark's own clients send a token without TLS to this name only.
+    assert environment["SPARK_REMOTE"] == "sc://localhost:15002"
 
 
 def test_the_secret_is_long_private_and_stays_the_same(settings: Settings) -> None:

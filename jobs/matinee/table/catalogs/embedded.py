@@ -3,6 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matinee import private
+from matinee.private import private_folder
+from matinee.settings import Settings
+
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
 
@@ -20,6 +24,15 @@ def address(home: Path) -> str:
 def jdbc_address(home: Path) -> str:
     """Return the same for Spark: SQLite itself reads the URI of the file."""
     return f"jdbc:sqlite:{(home.absolute() / FILE).as_uri()}?busy_timeout=30000"
+
+
+def make_home(settings: Settings) -> None:
+    """Make the places of a lake in its home, for the owner only: an embedded catalog, the default warehouse."""
+    if settings.catalog == "embedded":
+        # SQLite gives the files beside a database, which hold rows of it, too, the permissions of the database.
+        (private_folder(settings.home) / FILE).touch(private.FILE)
+    if settings.warehouse is None:
+        private_folder(settings.home / "warehouse")
 
 
 def share(catalog: "Catalog", file: Path) -> None:
