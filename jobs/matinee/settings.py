@@ -1,5 +1,6 @@
 """Settings: read once at the edge from `MATINEE_*`, typed, frozen, and passed down."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -33,13 +34,16 @@ class Settings(BaseSettings):
     Every field is read from `MATINEE_<FIELD>`; `spark_remote` also from Spark's own `SPARK_REMOTE`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MATINEE_", frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(default_factory=default_home, description="folder of the lake and of the embedded stack")
     sql_dir: Path = Field(default_factory=default_sql_dir, description="folder of the datasets")
     catalog: Literal["embedded", "postgres", "aws"] = "embedded"
     catalog_name: str = Field("lake", pattern=r"^[a-z][a-z0-9_]*$")
     catalog_uri: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database")
+    catalog_secret: str | None = Field(None, description="instead: the secret of AWS Secrets Manager that holds it")
     warehouse: str | None = Field(None, description="default: <home>/warehouse; s3://bucket/prefix for aws")
     aws_region: str = "us-east-1"
     glue_endpoint: str | None = None
@@ -62,8 +66,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> "Settings":
-        if self.catalog == "postgres" and self.catalog_uri is None:
-            raise ValueError("MATINEE_CATALOG=postgres needs MATINEE_CATALOG_URI")
+        if self.catalog == "postgres" and (self.catalog_uri is None) == (self.catalog_secret is None):
+            raise ValueError("MATINEE_CATALOG=postgres needs either MATINEE_CATALOG_URI or MATINEE_CATALOG_SECRET")
+        if re.search(";token=", self.spark_remote or "", re.IGNORECASE):
+            raise ValueError("SPARK_REMOTE is printed and logged: give its token by SPARK_CONNECT_AUTHENTICATE_TOKEN")
         if self.catalog == "aws" and not (self.warehouse or "").startswith("s3://"):
             raise ValueError("MATINEE_CATALOG=aws needs MATINEE_WAREHOUSE=s3://bucket/prefix")
         if (

@@ -11,7 +11,7 @@ from matinee.settings import CHECKOUT, Settings
 class AirflowSettings(BaseSettings):
     """Where tasks find files and clusters; the values of a mode matter in that mode only."""
 
-    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     landing_dir: Path | None = Field(None, description="where producers put files; default <home>/landing")
     reports_uri: str | None = Field(None, description="folder of the steps' reports; default <home>/run/reports")

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from matinee.settings import load_settings
+from matinee.errors import SettingsError
+from matinee.settings import Settings, load_settings
 from matinee_airflow.config import AirflowSettings
 from matinee_airflow.policy import SPARK_POOL
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 KEY = "{{ key_of(dag_run) }}"
 ATTEMPT = "{{ attempt_of(ti) }}"
 # A cluster's jobs do not get these settings: they say where the task runs, not where the lake is.
-_LOCAL = ("MATINEE_HOME", "MATINEE_TASK_MODE", "MATINEE_JARS_DIR", "MATINEE_AIRFLOW_", "MATINEE_LANDING_DIR")
+_LOCAL = {"home", "jars_dir", "task_mode", "spark_remote", "spark_java_options"}
+# A job's parameters are shown by EMR and, as a rendered template, by Airflow: what is secret is not among them.
+_SECRET = {"catalog_uri"}
 
 
 def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: object) -> "BaseOperator":
@@ -27,7 +30,7 @@ def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: obje
         kwargs: what every operator takes, for example `outlets`.
 
     Raises:
-        SettingsError: the settings do not name a usable mode.
+        SettingsError: the settings do not name a usable mode, or a job would be given a password.
     """
     settings, ours = load_settings(), AirflowSettings()
     report = f"{ours.reports(settings)}/{{{{ report_of(ti) }}}}"
@@ -36,6 +39,7 @@ def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: obje
     if settings.task_mode == "submit":
         return _submit(ours, step, full, report, task)
     if settings.task_mode == "emr_serverless":
+        _refuse_password(settings)
         return _emr_serverless(ours, step, full, report, task)
     from matinee_airflow.operators import ConnectStep
 
@@ -80,10 +84,19 @@ def _emr_serverless(
     )
 
 
+def _refuse_password(settings: Settings) -> None:
+    if settings.catalog == "postgres" and settings.catalog_uri is not None:
+        raise SettingsError(
+            "A job of EMR Serverless is not given MATINEE_CATALOG_URI: who sees the job would see the password.",
+            next_step="Put the address into AWS Secrets Manager and name the secret in MATINEE_CATALOG_SECRET instead.",
+        )
+
+
 def submit_parameters(ours: AirflowSettings) -> str:
     """Return EMR's `sparkSubmitParameters`: the code, the lake's settings for the driver, then what was configured."""
     parts = [f"--py-files {ours.py_files}"] if ours.py_files else []
-    for name, value in sorted(os.environ.items()):
-        if name.startswith("MATINEE_") and not name.startswith(_LOCAL):
-            parts.append(f"--conf spark.emr-serverless.driverEnv.{name}={value}")
+    for field in sorted(Settings.model_fields.keys() - _LOCAL - _SECRET):
+        name = f"MATINEE_{field.upper()}"
+        if name in os.environ:
+            parts.append(f"--conf spark.emr-serverless.driverEnv.{name}={os.environ[name]}")
     return " ".join([*parts, ours.emr_submit_parameters]).strip()

@@ -94,6 +94,62 @@ def test_emr_serverless_gets_the_entry_point_and_the_lake(monkeypatch: pytest.Mo
     assert (task.application_id, task.deferrable) == ("app-1", True)
 
 
+EMR = {
+    "MATINEE_TASK_MODE": "emr_serverless",
+    "MATINEE_JOBS_URI": "s3://code/jobs",
+    "MATINEE_EMR_APPLICATION_ID": "app-1",
+    "MATINEE_EMR_EXECUTION_ROLE": "arn:aws:iam::123456789012:role/lake",
+    "MATINEE_EMR_SUBMIT_PARAMETERS": "--conf spark.executor.memory=8g",
+    "SPARK_CONNECT_AUTHENTICATE_TOKEN": "s3cret",
+}
+URI = "postgresql://matinee:s3cret@db:5432/lake"
+
+
+def rendered(task: "BaseOperator") -> str:
+    """Return what Airflow's UI shows of a task."""
+    return " ".join(str(getattr(task, name)) for name in task.template_fields)
+
+
+def test_a_job_is_given_the_name_of_the_catalogs_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = {"MATINEE_CATALOG": "postgres", "MATINEE_CATALOG_SECRET": "lake/catalog"}
+    task = made(monkeypatch, **EMR, **lake)
+    parameters = task.job_driver["sparkSubmit"]["sparkSubmitParameters"]
+    assert "driverEnv.MATINEE_CATALOG_SECRET=lake/catalog " in parameters
+    assert "s3cret" not in rendered(task)
+
+
+def test_a_job_is_given_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matinee.errors import SettingsError
+
+    with pytest.raises(SettingsError, match="MATINEE_CATALOG_SECRET") as refused:
+        made(monkeypatch, **EMR, MATINEE_CATALOG="postgres", MATINEE_CATALOG_URI=URI)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_job_is_given_settings_of_the_lake_that_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = {"MATINEE_CATALOG": "aws", "MATINEE_WAREHOUSE": "s3://lake/warehouse"}
+    secrets = dict.fromkeys(("MATINEE_CATALOG_URI", "MATINEE_AIRFLOW_DB", "MATINEE_LATER_PASSWORD"), URI)
+    task = made(monkeypatch, **EMR, **aws, **secrets)
+    parameters = task.job_driver["sparkSubmit"]["sparkSubmitParameters"].split()
+    given = {part.partition("=")[0].rpartition(".")[2] for part in parameters if "driverEnv" in part}
+    assert given == {"MATINEE_CATALOG", "MATINEE_WAREHOUSE"}
+    assert "s3cret" not in rendered(task)
+
+
+def test_no_setting_of_a_secret_kind_is_given_to_a_job() -> None:
+    from matinee.settings import Settings
+    from matinee_airflow.spark_task import _SECRET
+
+    assert {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)} == _SECRET
+
+
+@pytest.mark.parametrize("mode", ["connect", "submit"])
+def test_no_task_shows_the_catalogs_password(monkeypatch: pytest.MonkeyPatch, mode: str, tmp_path: Path) -> None:
+    lake = {"MATINEE_CATALOG": "postgres", "MATINEE_CATALOG_URI": URI, "MATINEE_HOME": str(tmp_path)}
+    task = made(monkeypatch, **EMR | lake | {"MATINEE_TASK_MODE": mode})
+    assert "s3cret" not in rendered(task)
+
+
 def test_an_unknown_mode_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     from matinee.errors import SettingsError
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings
 from matinee.table.catalogs import embedded, postgres
+from matinee.table.catalogs.address import catalog_address
 
 # Spark never closes the catalog of a session that ended: on a server that runs for weeks its connections would pile up.
 IDLE_CONNECTION_MS = 30_000
@@ -50,8 +51,7 @@ def _jdbc_options(settings: Settings) -> dict[str, str]:
     options = {"type": "jdbc", "jdbc.schema-version": "V1"}
     if settings.catalog == "embedded":
         return options | {"uri": embedded.jdbc_address(settings.home)}
-    assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
-    uri, properties = postgres.jdbc(settings.catalog_uri.get_secret_value())
+    uri, properties = postgres.jdbc(catalog_address(settings))
     idle = f"-c idle_session_timeout={IDLE_CONNECTION_MS}"
     properties["options"] = f"{properties.get('options', '')} {idle}".strip()
     options |= {"uri": uri, "retryable_status_codes": _LOST_CONNECTION}

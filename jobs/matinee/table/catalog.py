@@ -17,6 +17,7 @@ from matinee.errors import CatalogUnavailableError, MissingTableError
 from matinee.settings import Settings
 from matinee.table import lake_format
 from matinee.table.catalogs import embedded, postgres
+from matinee.table.catalogs.address import catalog_address
 from matinee.table.catalogs.retired import refuse_retired
 from matinee.table.location import refuse_foreign, warn_of_foreign
 from matinee.table.metadata.old_metadata import delete_let_go
@@ -218,8 +219,7 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
             properties |= {"s3.endpoint": settings.s3_endpoint, "s3.force-virtual-addressing": "false"}
         return properties | {"warehouse": settings.warehouse_uri}
     if settings.catalog == "postgres":
-        assert settings.catalog_uri is not None  # noqa: S101 - the settings' own validator has checked it
-        uri = postgres.address(settings.catalog_uri.get_secret_value())
+        uri = postgres.address(catalog_address(settings))
     else:
         uri = embedded.address(settings.home)
     ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
