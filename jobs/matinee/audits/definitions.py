@@ -5,6 +5,7 @@ A dataset's own audits are `sql/<namespace>/<dataset>/audits/<name>.sql`. Audits
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
@@ -45,6 +46,16 @@ def load_audits(contract: Contract) -> tuple[Audit, ...]:
     """
     own = [parse_audit(path) for path in (contract.folder / "audits").glob("*.sql")]
     return tuple(sorted((*own, *_shared(contract)), key=lambda audit: audit.name))
+
+
+def header_faults(contract: Contract) -> Iterator[tuple[Path, int, str]]:
+    """Yield file, line and reason of each header that is not usable, of the dataset's own and its shared audits."""
+    shared = [file for file in shared_audits(contract) if file.is_file()]
+    for file in sorted([*(contract.folder / "audits").glob("*.sql"), *shared]):
+        try:
+            parse_audit(file)
+        except ContractError as error:
+            yield file, int(str(error.facts["line"])), str(error.facts["reason"])
 
 
 def _shared(contract: Contract) -> list[Audit]:
@@ -92,7 +103,8 @@ def _header(path: Path, text: str) -> dict[str, str]:
                 break
             continue
         name, value = match.groups()
-        if name not in _KNOWN or (name.startswith("min_") and not value.isdigit()):
+        is_bad = (name.startswith("min_") and not value.isdigit()) or (name == "scope" and value != "cross_day")
+        if name not in _KNOWN or name in settings or is_bad:
             raise _bad(path, number, f"'{name}: {value}' is not a setting of an audit")
         settings[name] = value
     return settings
@@ -102,5 +114,5 @@ def _bad(path: Path, line: int, reason: str) -> ContractError:
     return ContractError(
         f"{path}:{line}: {reason}.",
         next_step=f"Correct the header; known settings are {', '.join(sorted(_KNOWN))}.",
-        facts={"file": path, "line": line},
+        facts={"file": path, "line": line, "reason": reason},
     )

@@ -1,17 +1,20 @@
 """`matinee contract`: check the contracts of datasets, and show what is derived from them."""
 
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
 import click
 
-from matinee.audits.definitions import load_audits
+from matinee.audits.definitions import header_faults, load_audits
 from matinee.cli.output import OUT, emit, emit_one, output_option, working
 from matinee.contracts.checks import compile_checks
 from matinee.contracts.ddl import create_statement
+from matinee.contracts.loader import load
 from matinee.contracts.registry import Registry
+from matinee.contracts.validate import Problem, check_all
 from matinee.contracts.validate import check as check_file
-from matinee.contracts.validate import check_all
+from matinee.errors import ContractError
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
 
@@ -25,7 +28,9 @@ def contract() -> None:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @output_option
 def check(paths: tuple[Path, ...], output: str) -> None:
-    """Check contracts (default: all of this lake's) and name file, line and reason of each problem; exit 1 if any.
+    """Check contracts (default: all of this lake's), and the headers of their audits; exit 1 if anything is wrong.
+
+    Each problem is named by file, line and reason.
 
     \b
     Example:
@@ -34,6 +39,7 @@ def check(paths: tuple[Path, ...], output: str) -> None:
     folder = load_settings().sql_dir
     files = [file for path in paths or (folder,) for file in _files(path)]
     problems = [problem for file in files for problem in check_file(file)] if paths else check_all(folder)
+    problems += sorted({problem for file in files for problem in _headers(file)})
     emit(
         [{"file": problem.file, "line": problem.line, "reason": problem.reason} for problem in problems],
         output,
@@ -109,6 +115,13 @@ def _ranges(days: tuple[date, ...]) -> str | None:
     lasts = [day for day in days if day + timedelta(days=1) not in days]
     ranges = (f"{a}" if a == b else f"{a} to {b}" for a, b in zip(firsts, lasts, strict=True))
     return f"{', '.join(ranges)} ({len(days)})" if days else None
+
+
+def _headers(file: Path) -> list[Problem]:
+    """Return what is wrong with the headers of a contract's audits."""
+    with suppress(ContractError):  # The check of the contract tells it.
+        return [Problem(*fault) for fault in header_faults(load(file))]
+    return []
 
 
 def _files(path: Path) -> list[Path]:

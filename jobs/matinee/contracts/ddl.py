@@ -129,7 +129,7 @@ def table_properties(contract: Contract) -> dict[str, str]:
         # Each delete file then belongs to one data file, and is not read any more once that file is compacted.
         modes["write.delete.granularity"] = "file"
     # Registers get many small commits, each with a metadata file.
-    versions = "20" if contract.namespace == "ops" else "100"
+    versions = "20" if contract.kind == "register" else "100"
     cells = contract.cells
     buckets = {BUCKETS: str(cells.buckets), BUCKETS_OF: cells.of} if cells.column else {}
     return {

@@ -1,11 +1,11 @@
 """Our own rules for contracts, beyond what ODCS asks: each yields where a contract breaks it and why."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from matinee.contracts import readers
 from matinee.contracts.column_types import LOGICAL_TYPES, holds_doubles, nested_faults
-from matinee.contracts.document import Place, is_number
+from matinee.contracts.document import is_number
+from matinee.contracts.edges import inputs, is_duration, resolves
 from matinee.contracts.model import (
     DEDUPLICATE,
     MANIFEST,
@@ -14,11 +14,9 @@ from matinee.contracts.model import (
     SOURCE_REPEATS,
     Column,
     Contract,
-    InputSpec,
 )
 from matinee.contracts.subject import Finding, Rule, Subject
-from matinee.days import LAST_DAY, parse_duration, reach_back
-from matinee.errors import UsageError
+from matinee.contracts.words import unread
 
 #: Glue refuses longer column comments, and PyIceberg passes them on uncut.
 LONGEST_COMMENT = 255
@@ -88,6 +86,8 @@ def _repeats(subject: Subject) -> Iterator[Finding]:
             f"{here} orders repeats here, {there} is the time of the event in {landed[0].dataset}: "
             f"list {there} before other instants",
         )
+    if contract.has_live and landed and landed[0].kind != "event":
+        yield subject.custom("live"), f"a live table follows landed events, and {landed[0].dataset} is derived"
     if not (contract.key_columns and contract.day_column and len(contract.inputs) == 1):
         yield place, "repeats are rows of one input with the same primary key on the same day: declare all three"
     for column in contract.columns:
@@ -204,17 +204,24 @@ def _promises(subject: Subject) -> Iterator[Finding]:
         yield subject.custom("transform"), "transform.sql does not stand beside the contract"
 
 
+def _audits(subject: Subject) -> Iterator[Finding]:
+    contract = subject.contract
+    audits = [*contract.audits, *sorted(file.stem for file in contract.folder.glob("audits/*.sql"))]
+    if audits and not contract.audited:
+        yield subject.custom("audits"), f"this dataset is not audited: {', '.join(audits)} would never run"
+
+
 def _parameters(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("parameters")
     for name, value in contract.parameters.items():
-        if not is_number(value) and not _is_duration(value):
+        if not is_number(value) and not is_duration(value):
             yield (*place, name), f"parameter {name} is '{value}': neither a number nor a duration such as 24h"
         least, most = value, contract.parameters.get(f"{name.removesuffix('.min')}.max", "")
         if name.endswith(".min") and is_number(least) and is_number(most) and float(least) > float(most):
             yield (*place, name), f"parameter {name} is {least}, above its maximum {most}"
     for name, reason in readers.faults(contract):
         yield subject.custom(name), reason
-    if not _resolves(contract, contract.touches):
+    if not resolves(contract, contract.touches):
         yield subject.custom("touches"), f"touches '{contract.touches}' is neither a parameter nor a duration"
 
 
@@ -228,73 +235,13 @@ def _source(subject: Subject) -> Iterator[Finding]:
     delay, repeats = contract.parameters.get(SOURCE_DELAY, "0s"), contract.parameters.get(SOURCE_REPEATS, "0")
     if "stream.delay" in contract.parameters:
         yield (*place, "stream.delay"), f"stream.delay is called {SOURCE_DELAY}: files have a delay as streams have"
-    if not _is_duration(delay):
+    if not is_duration(delay):
         yield (*place, SOURCE_DELAY), f"{SOURCE_DELAY} is '{delay}', not a duration such as 10m"
     if not is_number(repeats) or not 0 <= float(repeats) < 1:
         yield (*place, SOURCE_REPEATS), f"{SOURCE_REPEATS} is '{repeats}', not a share in [0, 1)"
 
 
-def _inputs(subject: Subject) -> Iterator[Finding]:
-    contract, place = subject.contract, subject.custom("inputs")
-    aliases = [spec.alias for spec in contract.inputs]
-    for position, spec in enumerate(contract.inputs):
-        if spec.alias in aliases[:position] or spec.alias in {"candidate", "history"}:
-            yield (*place, position, "alias"), f"alias {spec.alias} is taken"
-        for name, value in (("lookback", spec.lookback), ("lookahead", spec.lookahead)):
-            if not _resolves(contract, value):
-                yield (*place, position, name), f"{name} '{value}' is neither a parameter nor a duration"
-        yield from _edge(subject, (*place, position, "dataset"), spec.dataset)
-        other = subject.others.get(spec.dataset)
-        if other and other.keep and _resolves(contract, spec.lookback) and other.keep <= _read_back(contract, spec):
-            yield (
-                (*place, position, "lookback"),
-                f"{spec.dataset} is read {_read_back(contract, spec).days} days back and keeps {other.keep.days} days: "
-                "no day could be derived",
-            )
-        if spec.waits_for == "mature" and other and not any(source.lookahead != "0d" for source in other.inputs):
-            yield (*place, position, "waits_for"), f"{spec.dataset} reads nothing ahead: its days are mature once valid"
-        if spec.waits_for == "mature" and spec.optional:
-            yield (*place, position, "waits_for"), "an optional input is not waited for"
-
-
-def _read_back(contract: Contract, spec: InputSpec) -> timedelta:
-    """Return the whole days before a day that deriving the day reads."""
-    return LAST_DAY - reach_back(LAST_DAY, contract.duration(spec.lookback))
-
-
-def _edge(subject: Subject, place: Place, dataset: str) -> Iterator[Finding]:
-    # Both ends of an edge must mean the same by a parameter: a join that reads other days than its input was
-    # made for would publish rows that look final and are not.
-    if not subject.others:
-        return
-    if dataset not in subject.others:
-        yield place, f"no contract declares {dataset}"
-        return
-    theirs = subject.others[dataset].parameters
-    for name, value in subject.contract.parameters.items():
-        if theirs.get(name, value) != value:
-            yield (
-                (*subject.custom("parameters"), name),
-                f"parameter {name} is {value} here and {theirs[name]} in its input {dataset}: they must be the same",
-            )
-
-
-def _resolves(contract: Contract, name_or_literal: str) -> bool:
-    if name_or_literal in contract.parameters:
-        # A parameter that is neither has a finding of its own.
-        return not is_number(contract.parameters[name_or_literal])
-    return _is_duration(name_or_literal)
-
-
-def _is_duration(text: str) -> bool:
-    try:
-        parse_duration(text)
-    except (UsageError, OverflowError):
-        return False
-    return True
-
-
 _RULES: tuple[Rule, ...] = (
     *(_identity, _kind, _landed, _repeats, _columns, _nested, _values, _layout, _cells, _day),
-    *(_promises, _parameters, _source, _inputs),
+    *(_promises, _audits, _parameters, _source, inputs, unread),
 )

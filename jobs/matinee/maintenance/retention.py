@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from matinee import faults
+from matinee.contracts.model import Contract
 from matinee.landing.batches import unfinished
 from matinee.landing.model import QUARANTINE
 from matinee.ledger.ledger import history
@@ -63,7 +64,7 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     table = lake.table(dataset)
     markers.refuse_unknown(table)
     contract = lake.registry.get(dataset)
-    if contract.namespace == "ops":
+    if _keeps_books(contract):
         return Expiry(dataset, unread(table, now), ())
     keep_tags = {f"{names.PUBLICATION}{kept.publication_id}" for kept in retained(lake, dataset, now)}
     published = (name for name in table.metadata.refs if name.startswith(names.PUBLICATION))
@@ -103,8 +104,13 @@ def expire(lake: Lake, expiry: Expiry) -> None:
         if refs.reference(table, tag) is None:
             table = refs.create_tag(table, tag, snapshot_id)
     faults.reach("expire.after_tags")
-    is_register = lake.registry.get(expiry.dataset).namespace == "ops"
+    is_register = _keeps_books(lake.registry.get(expiry.dataset))
     (remove_with_files if is_register else remove_snapshots)(lake, expiry.dataset, expiry.snapshot_ids)
+
+
+def _keeps_books(contract: Contract) -> bool:
+    """Whether all that a table records stands in its rows; a landing that was cut off needs commits of quarantine."""
+    return contract.kind == "register" and contract.dataset != QUARANTINE
 
 
 def retained(lake: Lake, dataset: str, now: datetime) -> Iterator[Publication]:

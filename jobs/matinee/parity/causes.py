@@ -151,7 +151,8 @@ class Evidence:
 
     def _sent_again(self, events: Events, those: DataFrame) -> DataFrame:
         sent, same = self._versions(events, those), self._identity(events)
-        values = F.xxhash64(*(name for name in sent.columns if name not in {"landing_seq", "file", RECEIVED}))
+        # Compared, not hashed: a hash takes a null list for an empty one, and passes over nulls within columns.
+        values = F.struct(*(name for name in sent.columns if name not in {"landing_seq", "file", RECEIVED}))
         sent = sent.withColumn("values", values)
         again = sent.groupBy(*same).agg(F.count_distinct("values").alias("kinds")).where("kinds > 1")
         return sent.join(again, same, "left_semi")

@@ -1,5 +1,7 @@
 """Iceberg schema, partitioning, sort order, properties and the Spark SQL of the shipped contracts."""
 
+from dataclasses import replace
+
 import pytest
 from pyiceberg.schema import assign_fresh_schema_ids
 from tests.support.nested import with_lists, with_structs
@@ -139,3 +141,9 @@ def test_the_create_statement_keeps_the_names_of_what_is_within_columns(registry
 def test_a_catalog_name_that_is_no_identifier_is_refused(registry: Registry, name: str) -> None:
     with pytest.raises(UsageError):
         create_statement(registry.get("raw.plays"), name)
+
+
+@pytest.mark.parametrize(("kind", "versions"), [("register", "20"), ("event", "100")])
+def test_a_register_of_any_namespace_keeps_few_versions_of_its_metadata(kind: str, versions: str) -> None:
+    contract = replace(Registry.load(CHECKOUT / "sql").get("ops.heals"), dataset="books.heals", kind=kind)
+    assert table_properties(contract)["write.metadata.previous-versions-max"] == versions

@@ -276,3 +276,16 @@ def test_a_live_table_that_nothing_fills_is_refused(write_contract: WriteContrac
     assert "nothing follows what deduplicate_ratings makes, so it can have no live table" in [
         problem.reason for problem in problems
     ]
+
+
+def test_a_live_table_of_what_is_derived_from_rows_without_repeats_is_refused(tmp_path: Path) -> None:
+    sql = tmp_path / "sql"
+    shutil.copytree(CHECKOUT / "sql", sql)
+    file = Path(shutil.copytree(sql / "core" / "plays", sql / "core" / "again")) / "contract.odcs.yaml"
+    text = (
+        file.read_text().replace("dataset: raw.plays", "dataset: core.plays").replace("core.plays\n", "core.again\n", 2)
+    )
+    text = text.replace("id: core.plays", "id: core.again")
+    file.write_text(text.replace("customProperties:\n  -", "customProperties:\n  - {property: live, value: true}\n  -"))
+    reason = "a live table follows landed events, and core.plays is derived"
+    assert reason in [problem.reason for problem in check_all(sql) if problem.file == file]

@@ -1,5 +1,6 @@
 """Retention: nothing expires that a publication or a branch needs, or a consumer has yet to read."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned
 from matinee.maintenance.retention import expire, plan_expiry, retained
 from matinee.publication.move import move_to_main
+from matinee.settings import CHECKOUT
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.files import LANDING_SEQ
@@ -236,6 +238,21 @@ def test_a_branch_that_is_made_while_its_snapshot_is_to_go_keeps_it(
     table = lake.table(PLAYS)
     assert refs.reference(table, "held") == old
     assert kept(table, old, older, head) == [True, False, True]
+
+
+def test_a_register_of_any_namespace_expires_within_hours(tmp_path: Path) -> None:
+    sql = Path(shutil.copytree(CHECKOUT / "sql", tmp_path / "sql"))
+    shutil.copytree(sql / "ops" / "heals", sql / "books" / "heals")
+    file = sql / "books" / "heals" / "contract.odcs.yaml"
+    file.write_text(file.read_text().replace("ops.heals", "books.heals"))
+    lake = Lake.open(make_lake(tmp_path / "home").settings.model_copy(update={"sql_dir": sql}))
+    snapshots = []
+    for number in ("1", "2"):
+        with lake.ensure("books.heals").transaction() as change, change.update_snapshot({"n": number}).fast_append():
+            pass
+        snapshots.append(refs.head(lake.table("books.heals")))
+    table = expired(lake, "books.heals", datetime.now(UTC) + timedelta(hours=2))
+    assert kept(table, *snapshots) == [False, True]
 
 
 def test_the_quarantine_keeps_a_landing_until_its_other_rows_have_landed(lake: Lake) -> None:
