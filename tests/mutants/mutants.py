@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,23 +80,22 @@ def stale(equal: Iterable[Equal], mutants: Sequence[Mutant]) -> list[Equal]:
 
 
 def reaching(mutant: Mutant, reaches: Iterable[Reach], seconds: float) -> list[str]:
-    """Return the tests that reach a mutant, nearest first: of its module, of its package, then the cheap ones.
+    """Return the tests that reach a mutant: all of its module's, then from each file the cheapest, the next, and so on.
 
     What stands outside functions is reached by whoever reaches the module. The tests take up to `seconds` together.
     """
     package, stem = Path(mutant.path).parts[0], Path(mutant.path).stem
-
-    def distance(reach: Reach) -> tuple[bool, bool, float]:
-        file = Path(reach.test.split("::", maxsplit=1)[0])
-        return file.stem != f"test_{stem}", package not in file.parts, reach.seconds
-
-    near = [
-        reach
-        for reach in reaches
-        if (lines := reach.lines.get(mutant.path)) and (not mutant.function or not set(mutant.lines).isdisjoint(lines))
-    ]
+    ranks = Counter[str]()
+    queue: list[tuple[tuple[bool, int, bool], Reach]] = []
+    for reach in sorted(reaches, key=lambda reach: reach.seconds):
+        lines = reach.lines.get(mutant.path)
+        if lines and (not mutant.function or not set(mutant.lines).isdisjoint(lines)):
+            file = Path(reach.test.split("::", maxsplit=1)[0])
+            is_near = file.stem == f"test_{stem}"
+            queue.append(((not is_near, 0 if is_near else ranks[str(file)], package not in file.parts), reach))
+            ranks[str(file)] += 1
     tests, spent = [], 0.0
-    for reach in sorted(near, key=distance):
+    for _, reach in sorted(queue, key=lambda entry: entry[0]):
         if tests and spent + reach.seconds > seconds:
             break
         spent += reach.seconds

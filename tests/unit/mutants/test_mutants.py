@@ -22,17 +22,18 @@ def test_a_draw_is_the_same_each_time_and_another_by_another_seed() -> None:
     assert drawn(mutants, None, 1) == mutants
 
 
-def test_the_tests_that_reach_the_line_run_and_the_nearest_run_first() -> None:
+def test_the_tests_of_the_module_run_first_then_the_cheapest_of_each_file() -> None:
+    cheap = Reach("tests/unit/table/test_refs.py::cheap", 0.1, {"ledger/pins.py": [5]})
     reaches = [
-        reach("table/test_refs.py", 0.1, 5),
+        cheap,
+        reach("table/test_refs.py", 0.2, 5),
         reach("ledger/test_recovery.py", 0.3, 5),
-        reach("ledger/test_ledger.py", 0.2, 5),
         reach("ledger/test_pins.py", 0.9, 5),
         reach("ledger/test_rows.py", 0.1, 6),
     ]
-    names = ["ledger/test_pins.py", "ledger/test_ledger.py", "ledger/test_recovery.py", "table/test_refs.py"]
-    assert reaching(mutant(), reaches, 10) == [f"tests/unit/{name}::test" for name in names]
-    assert reaching(mutant(), reaches, 1.2) == [f"tests/unit/{name}::test" for name in names[:2]]
+    first = ["tests/unit/ledger/test_pins.py::test", "tests/unit/ledger/test_recovery.py::test", cheap.test]
+    assert reaching(mutant(), reaches, 10) == [*first, "tests/unit/table/test_refs.py::test"]
+    assert reaching(mutant(), reaches, 1.35) == first
 
 
 def test_what_is_outside_functions_is_tried_by_whoever_reaches_the_module() -> None:
