@@ -46,6 +46,21 @@ def test_what_may_pass_is_tried_again(error: Exception) -> None:
     assert told.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectionResetError("peer"), "The storage of the lake does not answer: peer."),
+        (exc.OperationalError("", {}, Exception("locked\nmore")), "The catalog does not answer: locked."),
+        (TimeoutError(), "The storage of the lake does not answer: TimeoutError."),
+    ],
+    ids=["storage", "catalog", "without a text"],
+)
+def test_what_does_not_answer_is_named_with_its_cause(error: Exception, told: str) -> None:
+    with pytest.raises(CatalogUnavailableError) as raised, catalog_errors():
+        raise error
+    assert raised.value.message == told
+
+
 @pytest.mark.parametrize("error", [aws("AccessDeniedException"), PermissionError("x"), KeyError("x")], ids=repr)
 def test_what_will_not_pass_goes_through(error: Exception) -> None:
     with pytest.raises(type(error)) as told, catalog_errors():

@@ -82,8 +82,10 @@ def test_others_that_commit_first_each_time_end_a_commit_of_nothing(
 
     lake.ensure(PLAYS)
     monkeypatch.setattr(type(lake.catalog), "commit_table", fail)
-    with pytest.raises(CommitConflictError, match=rf"Others committed to core\.plays first, {refs.COMMIT_TRIES} times"):
+    told = rf"Others committed to core\.plays first, {refs.COMMIT_TRIES} times"
+    with pytest.raises(CommitConflictError, match=told) as refused:
         commit_nothing(lake, PLAYS, refs.MAIN, {})
+    assert refused.value.facts == {"dataset": PLAYS, "reference": refs.MAIN}
     assert len(tries) == refs.COMMIT_TRIES
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.lakes import D1, PLANNED, close_days, ids, land, make_lake, raw_play
 
 from matinee.cli import doctor
-from matinee.errors import ForeignTableError
+from matinee.errors import ConservationError, ForeignTableError
 from matinee.ledger.pins import hold
 from matinee.maintenance import upkeep
 from matinee.maintenance.retention import expire, plan_expiry
@@ -19,7 +19,7 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
 from matinee.table.leases.lease import hold as hold_lease
-from matinee.table.location import is_below
+from matinee.table.location import is_below, relative
 
 RAW = "raw.plays"
 
@@ -110,3 +110,21 @@ def test_a_lake_behind_a_link_is_the_same_lake(tmp_path: Path) -> None:
 )
 def test_a_location_is_compared_however_it_is_written(location: str, folder: str, below: bool) -> None:
     assert is_below(location, folder) is below
+
+
+def test_a_link_leads_to_its_folder_unless_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    inside, outside = f"{tmp_path}/link/a", f"{tmp_path}/real/a"
+    assert is_below(inside, f"{tmp_path}/real")
+    assert is_below(outside, f"{tmp_path}/link")
+    assert not is_below(inside, f"{tmp_path}/real", links=False)
+    assert not is_below(outside, f"{tmp_path}/link", links=False)
+    assert is_below(inside, f"{tmp_path}/link", links=False)
+
+
+def test_the_path_below_a_folder_is_told_and_no_other_has_one() -> None:
+    assert relative("file:/lake/data/x.parquet", "/lake") == "data/x.parquet"
+    for path in ("/lake", "/lakes/x", "/other/lake/x"):
+        with pytest.raises(ConservationError, match="does not lie below /lake"):
+            relative(path, "/lake")

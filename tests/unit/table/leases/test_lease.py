@@ -263,3 +263,12 @@ def test_the_number_is_known_after_its_commit_has_left_the_chain(tmp_path: Path)
     commit_nothing(lake, TABLE, refs.MAIN, {})
     remove_snapshots(lake, TABLE, [middle])
     assert newest_number(lake.table(TABLE)) == 9
+
+
+def test_the_number_of_a_commit_that_never_reached_main_does_not_count(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    lake.ensure(TABLE)
+    refs.create_branch(lake.table(TABLE), f"{names.SWAP}x", refs.head(lake.table(TABLE)))
+    with hold(lake, TABLE, "work", "one", above=8) as lease:
+        commit_nothing(lake, TABLE, f"{names.SWAP}x", lease.to_summary())
+    assert newest_number(lake.table(TABLE)) == 0
