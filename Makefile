@@ -15,7 +15,7 @@ RATE ?= 1000
 SAMPLE ?= 150
 MATINEE_REQUIRE ?=
 
-.PHONY: help env jars kafka demo demo-stream up down lint types test verify soak month mutants bench bench-quick lock clean
+.PHONY: help env jars kafka demo demo-stream up down lint types quick test verify soak month mutants bench bench-quick lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ lint: env  ## Style, import layers, declared dependencies, SQL
 
 types: env  ## mypy, strict
 	$(BIN)/mypy
+
+# No engine, no server and no other catalog than the embedded one.
+quick: env lint types  ## Lint, types, contracts, unit tests and the parse of the DAGs: what a change is tried with first
+	$(BIN)/pytest -q tests/unit tests/dags/test_dag_files.py -m "not slow and not postgres and not aws"
 
 # Files in their order, not the one with most tests first: a few long tests then do not end alone.
 test: env jars kafka lint types  ## Everything that fits into 12 minutes, by WORKERS=2 processes

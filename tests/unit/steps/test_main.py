@@ -1,7 +1,5 @@
 """The entry points of the jobs: exit codes, and a report whatever happens."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +9,7 @@ import pytest
 
 from matinee.hooks import registered
 from matinee.report import Report
-from matinee.settings import CHECKOUT, Settings, load_settings
+from matinee.settings import Settings, load_settings
 from matinee.steps.main import HOOK, main, read_report
 
 
@@ -43,26 +41,12 @@ def test_a_wrong_call_exits_2_with_a_report(tmp_path: Path) -> None:
     assert "--now" in error.next_step
 
 
-def test_the_entry_point_runs_the_step_that_its_first_argument_names(tmp_path: Path) -> None:
-    path = tmp_path / "r.json"
-    job = [sys.executable, str(CHECKOUT / "jobs" / "step.py"), "maintain", "--what", "recover", "--report", str(path)]
-    subprocess.run(job, check=True, capture_output=True)
-    assert Report.read(path).step == "recover"
-
-
 def test_the_entry_point_lists_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(None, ["--help"])
     assert stopped.value.code == 0
     listed = capsys.readouterr().out
     assert [name for name in registered(HOOK) if f"\n    {name} " not in listed] == []
-
-
-@pytest.mark.parametrize("step", registered(HOOK))
-def test_the_entry_point_of_the_last_release_runs_its_step(step: str) -> None:
-    job = [sys.executable, str(CHECKOUT / "jobs" / f"{step}.py"), "--help"]
-    helped = subprocess.run(job, check=True, capture_output=True, text=True).stdout
-    assert helped.startswith(f"usage: step.py {step} ")
 
 
 def test_a_step_of_another_package_gets_the_arguments_of_its_parameters(
