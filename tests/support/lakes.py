@@ -1,5 +1,6 @@
 """Tiny lakes for tests that need no Spark: literal rows are written by PyIceberg alone."""
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -39,6 +40,21 @@ def at(day: date, offset: timedelta = NOON) -> datetime:
 def make_lake(home: Path) -> Lake:
     """An empty embedded lake."""
     return Lake.open(load_settings(home=home, catalog="embedded", spark_remote=None))
+
+
+class KeptLake:
+    """A lake that is filled once: each test begins with a copy of it, in the same place."""
+
+    def __init__(self, folder: Path, fill: Callable[[Lake], object]) -> None:
+        self._home, self._kept = folder / "home", folder / "kept"
+        fill(make_lake(self._home))
+        shutil.copytree(self._home, self._kept)
+
+    def begin(self) -> Lake:
+        """Put the lake back as it was filled."""
+        shutil.rmtree(self._home)
+        shutil.copytree(self._kept, self._home)
+        return make_lake(self._home)
 
 
 def raw_play(day: date, play_id: str = "p1", **values: object) -> dict[str, object]:

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, core_play, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, KeptLake, core_play, land, prepare, raw_play
 
 from matinee import __version__
 from matinee.contracts.registry import Registry
@@ -22,15 +22,22 @@ from matinee.validity.validity import Validity
 PLAYS, ATTRIBUTIONS, OUTCOMES = "core.plays", "core.play_attributions", "core.impression_plays"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake of which plays, attributions and outcomes of three days are published."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, "raw.plays", [raw_play(day) for day in (D1, D2, D3)])
     for dataset in (PLAYS, ATTRIBUTIONS, OUTCOMES):
         for day in (D1, D2, D3):
             publish(lake, dataset, day)
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake of which plays, attributions and outcomes of three days are published."""
+    return kept_lake.begin()
 
 
 def publish(lake: Lake, dataset: str, day: date) -> None:

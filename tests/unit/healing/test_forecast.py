@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, KeptLake, core_play, land, pin, prepare, raw_play
 
 from matinee.healing.forecast import forecast
 from matinee.ledger.ledger import history
@@ -16,17 +15,24 @@ from matinee.table.catalog import Lake
 RAW, PLAYS, ATTRIBUTIONS = "raw.plays", "core.plays", "core.play_attributions"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Two days of plays and their attributions, published; a play of the second day came late."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2)])
     for day in (D1, D2):
         pins = (replace(pin(lake, RAW, {day: 1}), landing_seq=1),)
         publish(lake, PLAYS, day, [core_play(day, f"p{day.day}")], pins=pins)
         publish(lake, ATTRIBUTIONS, day, [], pins=(pin(lake, PLAYS, {day: 1}),))
     land(lake, RAW, [raw_play(D2, "late")], seq=2, close=False)
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """Two days of plays and their attributions, published; a play of the second day came late."""
+    return kept_lake.begin()
 
 
 def publish(lake: Lake, dataset: str, day: date, rows: list[dict[str, object]], **values: object) -> None:

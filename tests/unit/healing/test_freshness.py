@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, KeptLake, close_days, core_play, land, pin, prepare, raw_play
 
 from matinee.healing.freshness import fresh_days
 from matinee.ledger.ledger import history
@@ -19,14 +18,21 @@ from matinee.validity.validity import Validity
 RAW, PLAYS, ATTRIBUTIONS = "raw.plays", "core.plays", "core.play_attributions"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Two days of plays, landed and published."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2)])
     for day in (D1, D2):
         publish_plays(lake, day)
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """Two days of plays, landed and published."""
+    return kept_lake.begin()
 
 
 def publish_plays(lake: Lake, day: date, generation: int = 1, **values: object) -> None:

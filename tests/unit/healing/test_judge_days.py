@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, at, close_days, heard, land, make_lake, raw_play
+from tests.support.lakes import D1, D2, D3, KeptLake, at, close_days, heard, land, make_lake, raw_play
 
 from matinee.days import end_of
 from matinee.healing.judge_days import HORIZON, judge_arrivals
@@ -14,14 +14,21 @@ RAW = "raw.plays"
 NOW = end_of(D3) + timedelta(hours=1)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Three days of plays of one row each, of which the second was to have ten."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2, D3)])
     close_days(lake, RAW, {D2: 10})
     heard(lake, RAW, at(D3))
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """Three days of plays of one row each, of which the second was to have ten."""
+    return kept_lake.begin()
 
 
 def judged(lake: Lake, days_later: int = 0) -> list[tuple[str, date, int]]:

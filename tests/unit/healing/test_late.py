@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, PLANNED, KeptLake, close_days, core_play, land, pin, prepare, raw_play
 
 from matinee.healing.late import StaleDay, stale_days
 from matinee.ledger.ledger import history, record
@@ -18,14 +17,21 @@ RAW, PLAYS, ATTRIBUTIONS, OUTCOMES = "raw.plays", "core.plays", "core.play_attri
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Three days of plays, landed, closed and published."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2, D3)])
     for day in (D1, D2, D3):
         publish_plays(lake, day)
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """Three days of plays, landed, closed and published."""
+    return kept_lake.begin()
 
 
 def publish(lake: Lake, dataset: str, day: date, **values: object) -> None:

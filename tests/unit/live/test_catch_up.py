@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, at, land, make_lake, raw_impression, raw_play
+from tests.support.lakes import D1, KeptLake, at, land, raw_impression, raw_play
 
 from matinee.contracts.model import live_name
 from matinee.errors import CommitConflictError, LeaseLostError, StreamPausedError
@@ -40,13 +39,20 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     return waiting
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake in which an impression was landed, and no play."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, IMPRESSIONS, [raw_impression(D1)], received=at(D1))
     lake.ensure(PLAYS)
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake in which an impression was landed, and no play."""
+    return kept_lake.begin()
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """Topics: one that was replaced or is shorter than what was landed is refused until a person accepts it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import PLANNED, make_lake
+from tests.support.lakes import PLANNED, KeptLake
 
 from matinee.errors import TopicChangedError
 from matinee.landing.model import QUARANTINE, Landing
@@ -20,16 +19,23 @@ RAW, TOPIC = "raw.plays", "plays"
 Brokers = Callable[[dict[str, str]], None]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake that has records of a topic up to offset 3, and bad records of it up to offset 2."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     for table, until in ((QUARANTINE, 2), (RAW, 3)):
         lake.ensure(table)
         through = {"plays/0": until}
         told = Landing(RAW, "plays/0", "ab" * 32, 3, 3, 0, {}, PLANNED, landing_seq=1, through=through, topic_id="old")
         commit_nothing(lake, table, refs.MAIN, told.to_summary())
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake that has records of a topic up to offset 3, and bad records of it up to offset 2."""
+    return kept_lake.begin()
 
 
 @pytest.fixture

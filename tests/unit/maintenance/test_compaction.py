@@ -1,10 +1,9 @@
 """Compaction without an engine: which cells are left alone, and what a rewrite that cannot be relied on moves."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, arrow, core_play, ids, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, KeptLake, arrow, core_play, ids, land, prepare, raw_play
 from tests.support.ticks import without_engine
 
 from matinee.errors import ConservationError
@@ -19,14 +18,21 @@ PLAYS = "core.plays"
 PLAY_IDS = [f"p{number}" for number in range(9)]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake with a cell of nine files of one row each."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     table = lake.ensure(PLAYS)
     for name in PLAY_IDS:
         table.append(arrow(table, [core_play(D1, name)]))
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake with a cell of nine files of one row each."""
+    return kept_lake.begin()
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, arrow, core_play, ids, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, KeptLake, arrow, core_play, ids, land, pin, prepare, raw_play
 
 from matinee.contracts.model import Contract, live_name
 from matinee.contracts.registry import Registry
@@ -37,14 +36,21 @@ def keeping(lake: Lake, dataset: str, days: int) -> Lake:
     return replace(lake, registry=Registry(kept))
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Three days of plays, landed and published, of which two are kept."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2, D3)])
     for day in (D1, D2, D3):
         publish(lake, day)
-    return keeping(lake, PLAYS, 2)
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """Three days of plays, landed and published, of which two are kept."""
+    return keeping(kept_lake.begin(), PLAYS, 2)
 
 
 def publish(lake: Lake, day: date) -> None:

@@ -1,10 +1,9 @@
 """Who needs old days: runs by what their key reads, sets and live tables by what they hold; nobody for ever."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, arrow, core_play, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, KeptLake, arrow, core_play, land, prepare, raw_play
 
 from matinee.contracts.model import live_name
 from matinee.ledger import pins
@@ -18,12 +17,19 @@ NOW = datetime(2026, 3, 10, tzinfo=UTC)
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake of which plays of three days were landed."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2, D3)], close=False)
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake of which plays of three days were landed."""
+    return kept_lake.begin()
 
 
 def needed(lake: Lake, before: date = D3, now: datetime = NOW, dataset: str = RAW) -> list[tuple[date, str]]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, arrow, core_play, make_lake
+from tests.support.lakes import D1, KeptLake, arrow, core_play
 
 from matinee.errors import ConservationError
 from matinee.maintenance.relocation import RELOCATING, _ended_before, _Paths
@@ -13,14 +13,21 @@ from matinee.table.catalog import Lake
 PLAYS = "core.plays"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake with a table of two files."""
-    lake = make_lake(tmp_path / "home")
+def fill(lake: Lake) -> None:
     table = lake.ensure(PLAYS)
     for name in ("a", "b"):
         table.append(arrow(table, [core_play(D1, name)]))
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake with a table of two files."""
+    return kept_lake.begin()
 
 
 def paths(lake: Lake, target: Path) -> _Paths:
@@ -38,7 +45,7 @@ def test_every_file_that_the_metadata_names_is_brought_once(lake: Lake, tmp_path
     target = tmp_path / "new"
     metadata = bring(lake, paths(lake, target))
     assert metadata["location"] == f"file://{target}"
-    assert str(tmp_path / "home") not in json.dumps(metadata)
+    assert str(lake.settings.home) not in json.dumps(metadata)
     again = paths(lake, target)
     bring(lake, again)
     assert (len(again.files), again.copied) == (2, 0)

@@ -1,10 +1,9 @@
 """Upkeep: what it asks for, what it counts, and that it can run again at any time. No engine."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, arrow, core_play, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, KeptLake, arrow, core_play, land, prepare, raw_play
 
 from matinee.errors import UnknownDatasetError, UsageError
 from matinee.ledger.ledger import history
@@ -18,16 +17,23 @@ RAW, PLAYS = "raw.plays", "core.plays"
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake of which a day of plays is published."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(D1)])
     run = prepare(lake, PLAYS, D1, [core_play(D1)])
     move_to_main(lake, run, lambda _: ())
     drop_branches(lake.table(PLAYS), run)
     recover_all(lake.settings)
-    return lake
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
+@pytest.fixture
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake of which a day of plays is published."""
+    return kept_lake.begin()
 
 
 @pytest.mark.parametrize(
