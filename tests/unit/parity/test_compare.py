@@ -14,7 +14,7 @@ from matinee.ledger.model import InputPin
 from matinee.ledger.withdrawal import withdraw
 from matinee.live.progress import Progress
 from matinee.parity import compare as module
-from matinee.parity.compare import compare
+from matinee.parity.compare import _scores, compare
 from matinee.parity.register import Parity, days_to_compare, record
 from matinee.publication.move import move_to_main
 from matinee.table import refs
@@ -165,3 +165,12 @@ def test_a_day_that_was_kept_from_expiring_is_compared_once_it_is_mature(lake: L
     stream(lake, Progress(READ, as_of=MATURE, expired=D2, kept=(D1,)))
     assert days_to_compare(lake) == [(OUTCOMES, D1)]
     assert is_compared(lake)
+
+
+def test_a_column_is_scored_by_the_share_of_rows_that_agree_in_it(lake: Lake) -> None:
+    contract = lake.registry.get(OUTCOMES)
+    differs = dict.fromkeys((f"not_{name}" for name in contract.column_names), 0)
+    counts = {"late": differs | {"rows": 2, "not_label": 2}, "code": differs | {"rows": 1, "not_label": 1}}
+    scores = _scores(contract, counts, 12)
+    assert (scores.pop("label"), {*scores.values()}) == (0.75, {1.0})
+    assert {*_scores(contract, {}, 0).values()} == {1.0}
