@@ -32,6 +32,7 @@ STEPS = {
     "interleavings": [
         "tests/integration/test_interleavings.py",
         "tests/integration/test_interleaved_drops.py",
+        "tests/integration/test_pin_meets_drop.py",
         "tests/integration/test_broken_protocols.py",
     ],
     "every way to parse lines": ["tests/integration/test_landing_parsers.py", "tests/integration/test_landing_ways.py"],
