@@ -11,6 +11,7 @@ from tests.support import streams
 from tests.support.lakes import ids
 
 from matinee.contracts.model import live_name
+from matinee.engine import processes
 from matinee.engine.session import spark_session
 from matinee.errors import CommitConflictError, LeaseHeldError, StreamPausedError, TopicChangedError
 from matinee.live.impressions import LIVE, OUTCOMES
@@ -19,7 +20,6 @@ from matinee.live.progress import progress
 from matinee.live.register import TICKS, Tick, paused, record, ticks
 from matinee.live.tick import Topics, tick
 from matinee.settings import Settings, load_settings
-from matinee.stack import processes
 from matinee.stack.broker import NAME, broker, start_broker
 from matinee.table import refs
 from matinee.table.catalog import Lake

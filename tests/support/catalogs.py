@@ -86,7 +86,7 @@ def guarded_uri(uri: str) -> str:
             cursor.execute("SHOW ssl_cert_file")
             certificate = cursor.fetchone()[0]
             cursor.execute(f'DROP ROLE IF EXISTS "{GUARDED}"')
-            cursor.execute(f'CREATE ROLE "{GUARDED}" LOGIN PASSWORD %s', (secret,))
+            cursor.execute(f'CREATE ROLE "{GUARDED.replace("%", "%%")}" LOGIN PASSWORD %s', (secret,))
             cursor.execute(f'CREATE SCHEMA lake AUTHORIZATION "{GUARDED}"')
     finally:
         connection.close()

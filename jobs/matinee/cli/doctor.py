@@ -2,7 +2,7 @@
 
 import pwd
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +10,7 @@ import click
 from matinee.cli.exposure import exposed
 from matinee.cli.findings import finding, kept, pinned, retired
 from matinee.cli.output import emit, output_option
-from matinee.errors import MatineeError
+from matinee.errors import EngineUnavailableError, MatineeError
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 
@@ -45,6 +45,7 @@ def doctor(clean: bool, output: str) -> None:
     rows += exposed(settings, pwd.getpwall())
     if is_sound:
         rows += list(_lake(Lake.open(settings), clean))
+    rows += list(_deaths(settings))
     emit(rows, output)
     if any(row["state"] == "failed" for row in rows):
         raise click.exceptions.Exit(1)
@@ -72,12 +73,49 @@ def _jars(settings: Settings) -> str:
 def _engine(settings: Settings) -> str:
     from matinee.engine.server import running_remote
     from matinee.engine.session import check_port
+    from matinee.stack import status
 
     remote = settings.spark_remote or running_remote(settings)
+    if remote is None and any(part.pid for part in status(settings)):
+        raise _down(settings)
     if remote is None:
         return "a server of its own for each command"
     check_port(remote)
     return remote
+
+
+def _down(settings: Settings) -> EngineUnavailableError:
+    """Return the error of a stack whose engine is dead: since when, and when it is started again."""
+    from matinee.engine.processes import find
+    from matinee.stack.supervisor import NAME, last_outage
+
+    outage = last_outage(settings)
+    died = f"died at {outage.died_at:%Y-%m-%d %H:%M:%SZ}" if outage else "is dead"
+    why = f": {outage.why_not or outage.last_words}" if outage else ""
+    if outage is None or find(settings, NAME) is None:
+        then = f"Nothing starts it again: `make down`, then `make up`. Logs are in {settings.run_dir}."
+    elif outage.again_at is None or outage.again_at <= datetime.now(UTC):
+        then = f"The launcher is starting it again. Read {outage.log}."
+    else:
+        then = f"The launcher starts it again at {outage.again_at:%H:%M:%SZ}. Read {outage.log}."
+    return EngineUnavailableError(f"The engine of the stack {died}{why}", next_step=then)
+
+
+def _deaths(settings: Settings) -> Iterator[dict[str, object]]:
+    """Warn of an engine that has died and runs again, and of an engine that nothing would start again."""
+    from matinee.engine.processes import find
+    from matinee.engine.server import running_remote
+    from matinee.stack.supervisor import NAME, last_outage
+
+    if running_remote(settings) is None:
+        return
+    if outage := last_outage(settings):
+        times = f"{outage.deaths} times" if outage.deaths > 1 else "once"
+        detail = f"the engine died {times} since `make up` and was started again: {outage.last_words}"
+        yield finding("engine", "warning", detail, f"read {outage.log}", outage.died_at)
+    if find(settings, NAME) is None:
+        then = "`make down`, then `make up`"
+        yield finding("engine", "warning", "nothing starts the engine again if it dies: its supervisor is gone", then)
 
 
 def _catalog(settings: Settings) -> str:

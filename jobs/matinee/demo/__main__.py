@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -65,7 +66,10 @@ def main(source: Path | None) -> None:
     except MatineeError as error:
         click.secho(f"matinee: {error}", fg="red", err=True)
         sys.exit(1)
-    OUT.print(f"The lake stays in {settings.home}: MATINEE_HOME={settings.home} matinee vtts list", highlight=False)
+    OUT.print(
+        f"The lake stays in {settings.home}: MATINEE_HOME={quote(str(settings.home))} matinee vtts list",
+        highlight=False,
+    )
     sys.exit(0 if proof.holds else 1)
 
 

@@ -2,12 +2,12 @@
 
 import shutil
 
+from matinee.engine.processes import stop_all
 from matinee.errors import UsageError
 from matinee.private import private_folder
 from matinee.settings import Settings
 from matinee.stack.broker import NAME as BROKER
 from matinee.stack.launcher import stop
-from matinee.stack.processes import stop_all
 
 MARKER = ".matinee-demo"
 

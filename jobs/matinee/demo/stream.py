@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 import click
 from rich.live import Live
@@ -102,7 +103,10 @@ def main(rate: int) -> None:
     except MatineeError as error:
         click.secho(f"matinee: {error}", fg="red", err=True)
         sys.exit(1)
-    OUT.print(f"The lake stays in {settings.home}: MATINEE_HOME={settings.home} matinee stream status", highlight=False)
+    OUT.print(
+        f"The lake stays in {settings.home}: MATINEE_HOME={quote(str(settings.home))} matinee stream status",
+        highlight=False,
+    )
     sys.exit(0 if holds else 1)
 
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from matinee.engine.access import VARIABLE, process_token
 from matinee.engine.java import check_java, java_environment
 from matinee.engine.options import spark_options
+from matinee.engine.processes import address_of, keep_log, remember
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
-from matinee.private import open_private, private_folder, write_private
+from matinee.private import open_private, private_folder
 from matinee.retries import wait_until
 from matinee.settings import Settings
 
 # Process objects are kept: Python warns where an object is collected and its process still runs.
 _OUTLIVING: "list[subprocess.Popen[bytes]]" = []
+SPARK = "spark-connect-server"
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
 
@@ -68,7 +70,9 @@ def start_server(settings: Settings, port: int, *, die_with_us: bool = False, ti
             next_step="Stop what listens there, or choose another with MATINEE_SPARK_PORT.",
             facts={"port": port},
         )
-    log = private_folder(settings.run_dir) / f"spark-connect-{port}.log"
+    log = log_file(settings, port)
+    private_folder(log.parent)
+    keep_log(log)
     with open_private(log) as output:
         process = subprocess.Popen(  # noqa: S603
             _command(settings, port),
@@ -85,12 +89,25 @@ def start_server(settings: Settings, port: int, *, die_with_us: bool = False, ti
     return ConnectServer(process, f"sc://localhost:{port}", log)
 
 
+def log_file(settings: Settings, port: int) -> Path:
+    """Return the file with the output of a server."""
+    return settings.run_dir.absolute() / f"spark-connect-{port}.log"
+
+
 @contextlib.contextmanager
 def own_server(settings: Settings) -> Iterator[str]:
-    """Run a server for the length of a block and yield its address: the engine of a single command."""
+    """Run a server for the length of a block and yield its address: the engine of a single command.
+
+    Raises:
+        EngineUnavailableError: it did not start, or died within the block; its log is kept.
+    """
     server = start_server(settings, free_port(), die_with_us=True)
     try:
         yield server.remote
+    except EngineUnavailableError as error:
+        if server.process.poll() is None:
+            raise
+        raise _died(server) from error
     finally:
         stop_server(server)
         server.log.unlink(missing_ok=True)
@@ -109,16 +126,12 @@ def stop_server(server: ConnectServer, timeout_s: float = 15) -> None:
 def announce(settings: Settings, server: ConnectServer) -> None:
     """Make this server the engine of every command on this lake until it ends; it may outlive this process."""
     _OUTLIVING.append(server.process)
-    write_private(_state_file(settings), f"{server.pid} {server.remote}\n")
+    remember(settings, SPARK, server.pid, server.remote)
 
 
 def running_remote(settings: Settings) -> str | None:
     """Return the address of the server that was announced for this lake, if it still runs."""
-    try:
-        pid, remote = _state_file(settings).read_text().split()
-    except (FileNotFoundError, ValueError):
-        return None
-    return remote if _alive(int(pid)) else None
+    return address_of(settings, SPARK)
 
 
 def _command(settings: Settings, port: int) -> list[str]:
@@ -167,17 +180,16 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _died(server: ConnectServer) -> EngineUnavailableError:
+    code, last_words = server.process.returncode, server.log.read_text(errors="replace").splitlines()[-3:]
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    log = keep_log(server.log)
+    return EngineUnavailableError(
+        f"The engine of this command ended {how}.",
+        next_step=f"Read {log}. Where memory was short, raise or lower MATINEE_SPARK_MEMORY. Then run again.",
+        facts={"log": log, "exit_code": code, "tail": " | ".join(last_words)},
+    )
 
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 = PR_SET_PDEATHSIG
-
-
-def _state_file(settings: Settings) -> Path:
-    return settings.run_dir / "spark-connect.pid"

@@ -1,12 +1,15 @@
 """`python -m matinee.stack up|down|status`: the embedded lakehouse from the command line; exit 0 done, 1 failed."""
 
 import sys
+from shlex import quote
 
 import click
 
 from matinee.engine.access import VARIABLE
 from matinee.errors import MatineeError
 from matinee.settings import load_settings
+from matinee.stack import supervisor
+from matinee.stack.environment import StackSettings
 from matinee.stack.launcher import start, status, stop
 
 
@@ -24,7 +27,13 @@ def up() -> None:
     home = running.settings.home.absolute()
     click.echo(f'Token:   {VARIABLE}="$(cat {home}/run/spark-connect.token)" for other clients of Spark')
     click.echo(f"Logs:    {running.settings.run_dir.absolute()}")
-    click.echo(f"Stop:    MATINEE_HOME={home} make down")
+    click.echo(f"Stop:    MATINEE_HOME={quote(str(home))} make down")
+
+
+@stack.command(hidden=True)
+def supervise() -> None:
+    """Start the engine again whenever it dies: a process of the stack, not a command for people."""
+    supervisor.supervise(load_settings(), StackSettings().spark_port)
 
 
 @stack.command()

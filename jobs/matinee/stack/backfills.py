@@ -13,7 +13,7 @@ from matinee.settings import Settings
 from matinee.stack.api import AirflowApi
 from matinee.stack.checks import airflow_command
 from matinee.stack.environment import StackSettings, airflow_environment
-from matinee.stack.launcher import SPARK, status
+from matinee.stack.launcher import COMPONENTS, status
 
 RunStates = dict[str, str]
 MARKING_S = 120.0
@@ -21,7 +21,7 @@ MARKING_S = 120.0
 
 def backfill_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of the Airflow to talk to: this lake's own stack where it runs, else the caller's."""
-    runs = any(part.pid for part in status(settings) if part.name != SPARK)
+    runs = any(part.pid for part in status(settings) if part.name in COMPONENTS)
     return airflow_environment(settings, StackSettings()) if runs else dict(os.environ)
 
 

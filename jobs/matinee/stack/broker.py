@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from matinee.engine import processes
 from matinee.engine.java import check_java, java_command, java_environment
 from matinee.engine.server import free_port, listens
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
 from matinee.private import private_folder
 from matinee.retries import wait_until
 from matinee.settings import CHECKOUT, Settings
-from matinee.stack import processes
 
 NAME = "kafka"
 #: Where `make kafka` puts the jars of deploy/kafka.txt.

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from matinee.engine.access import VARIABLE, kept_token, process_token
 from matinee.private import FILE, FOLDER, private_folder, write_private
 from matinee.settings import CHECKOUT, Settings
+from matinee.table.catalogs.embedded import file_address
 
 HOST = "127.0.0.1"
 
@@ -45,11 +46,12 @@ def airflow_home(settings: Settings) -> Path:
 def airflow_environment(settings: Settings, ours: StackSettings | None = None) -> dict[str, str]:
     """Return the whole environment of every Airflow process and command of this lake.
 
-    The user's own `AIRFLOW_*` variables are left out: this Airflow is not the one that they describe.
+    The user's own `AIRFLOW_*` variables are left out: this Airflow is not the one that they describe. So are SOCKS
+    proxies: Airflow's tasks would not start, though all that they call is on this machine.
     """
     ours = ours or StackSettings()
     private_folder(home := airflow_home(settings))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    inherited = {name: value for name, value in os.environ.items() if _is_usable(name, value)}
     return inherited | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(CHECKOUT / "jobs"),
@@ -66,6 +68,11 @@ def airflow_environment(settings: Settings, ours: StackSettings | None = None) -
     }
 
 
+def _is_usable(name: str, value: str) -> bool:
+    is_socks = name.lower().endswith("_proxy") and value.lower().startswith("socks")
+    return not (is_socks or name.startswith("AIRFLOW_"))
+
+
 def _past_proxies() -> dict[str, str]:
     """Return the variables by which loopback calls go past every proxy; other calls go as the user's say."""
     theirs = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
@@ -74,7 +81,7 @@ def _past_proxies() -> dict[str, str]:
 
 def _options(settings: Settings, ours: StackSettings) -> dict[str, str]:
     home = airflow_home(settings)
-    database = ours.airflow_db.get_secret_value() if ours.airflow_db else f"sqlite:///{home / 'airflow.db'}"
+    database = ours.airflow_db.get_secret_value() if ours.airflow_db else file_address(home / "airflow.db")
     return {
         "CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
         "CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),

@@ -3,13 +3,15 @@
 import operator
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from matinee.engine.access import forget_token, keep_token
-from matinee.engine.server import announce, start_server
+from matinee.engine.processes import find, log_of, spawn, stop_all, tail_of
+from matinee.engine.server import SPARK
 from matinee.errors import EnvironmentNotReadyError
 from matinee.private import private_folder
 from matinee.retries import wait_until
@@ -17,9 +19,9 @@ from matinee.settings import CHECKOUT, Settings
 from matinee.stack.api import AirflowApi
 from matinee.stack.checks import airflow_command, check_machine
 from matinee.stack.environment import HOST, StackSettings, airflow_environment
-from matinee.stack.processes import find, log_of, remember, spawn, stop_all, tail_of
+from matinee.stack.supervisor import NAME as SUPERVISOR
+from matinee.stack.supervisor import outage_file, start_engine
 
-SPARK = "spark-connect-server"
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     # `airflow standalone` would open its log servers on all interfaces; the UI reads the local log folder.
     "airflow-api-server": ("api-server", "--host", HOST),
@@ -27,7 +29,7 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "airflow-dag-processor": ("dag-processor",),
     "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
 }
-NAMES = (SPARK, *COMPONENTS)
+NAMES = (SPARK, SUPERVISOR, *COMPONENTS)
 SPARK_POOL = "spark"
 SCHEDULER_PATH = Path(__file__).with_name("scheduler")
 Progress = Callable[[str], None]
@@ -89,10 +91,8 @@ def start(settings: Settings, progress: Progress = print, timeout_s: float = 180
 def stop(settings: Settings) -> list[str]:
     """Stop the components that still run, in reverse order of their start; return their names."""
     stopped = stop_all(settings, reversed(NAMES))
-    if SPARK in stopped:
-        # `announce` wrote this file: commands on this lake must not take a reused pid for the engine.
-        (settings.run_dir / "spark-connect.pid").unlink(missing_ok=True)
-        forget_token(settings)
+    forget_token(settings)
+    outage_file(settings).unlink(missing_ok=True)
     return stopped
 
 
@@ -105,7 +105,7 @@ def status(settings: Settings) -> tuple[ComponentStatus, ...]:
 def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, timeout_s: float) -> None:
     environment = airflow_environment(settings)
     with ThreadPoolExecutor(max_workers=1) as background:
-        spark = background.submit(_start_spark, settings, ours)
+        spark = background.submit(start_engine, settings, ours.spark_port)
         _migrate(environment)
         progress("Airflow's database is ready")
         for name, (command, *arguments) in COMPONENTS.items():
@@ -114,21 +114,14 @@ def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, ti
             added = extra if command == "scheduler" else {}
             spawn(settings, name, [airflow_command(), command, *arguments, *port], environment | added)
         spark.result()
+    outage_file(settings).unlink(missing_ok=True)
+    spawn(settings, SUPERVISOR, [sys.executable, "-m", "matinee.stack", "supervise"], environment)
     progress(f"Spark listens at {ours.spark_remote}")
     api = AirflowApi(ours.airflow_url)
     _wait_healthy(settings, api, progress, timeout_s)
     api.ensure_pool(SPARK_POOL, ours.spark_slots)
     _wait_parsed(settings, api, timeout_s)
     progress(f"Airflow is healthy at {ours.airflow_url}")
-
-
-def _start_spark(settings: Settings, ours: StackSettings) -> None:
-    server = start_server(settings, ours.spark_port)
-    remember(settings, SPARK, server.pid)
-    announce(settings, server)
-    log = log_of(settings, SPARK)
-    log.unlink(missing_ok=True)
-    log.symlink_to(server.log.absolute())
 
 
 def _migrate(environment: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """The launcher of the embedded stack: what it checks, what it sets, and which processes it stops."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,13 +14,14 @@ from threading import Thread
 import psutil
 import pytest
 
-from matinee.engine.server import free_port
+from matinee.engine import processes
+from matinee.engine.processes import find, log_of, pid_file, remember, spawn, stop_all, tail_of
+from matinee.engine.server import SPARK, free_port, running_remote
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError, MatineeError, UsageError
 from matinee.settings import Settings, load_settings
 from matinee.stack import checks, start, status, stop
 from matinee.stack.api import WITHIN, AirflowApi
 from matinee.stack.environment import airflow_environment
-from matinee.stack.processes import find, pid_file, remember, spawn, stop_all, tail_of
 
 # A parent with a child in a process group of its own, as Airflow's task processes are.
 FAMILY = """
@@ -129,6 +131,23 @@ def test_a_stale_pid_file_is_not_a_running_component(settings: Settings) -> None
     assert stop_all(settings, ["some"]) == []
 
 
+def test_a_process_that_got_the_pid_of_an_engine_is_no_engine(settings: Settings) -> None:
+    remember(settings, SPARK, os.getpid(), "sc://127.0.0.1:1")
+    assert running_remote(settings) == "sc://127.0.0.1:1"
+    for stale in (f"{os.getpid()} 12345.0 sc://127.0.0.1:1\n", "1 12345.0 sc://127.0.0.1:1\n", "x", "", "\n"):
+        pid_file(settings, SPARK).write_text(stale)
+        assert running_remote(settings) is None
+
+
+def test_a_start_keeps_the_log_of_the_run_before(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "KEPT_LOGS", 2)
+    for number in range(4):
+        log_of(settings, "some").write_text(str(number))
+        spawn(settings, "some", ["/bin/true"], {})
+    kept = sorted(settings.run_dir.glob("some.*.log"))
+    assert [log.read_text() for log in kept] == ["2", "3"]
+
+
 def test_a_process_that_got_the_pid_later_is_never_taken_for_ours(settings: Settings) -> None:
     stranger = subprocess.Popen(["sleep", "60"])
     try:
@@ -145,6 +164,7 @@ def test_the_status_names_every_component_also_where_none_runs(settings: Setting
     assert {component.name: component.pid for component in status(settings)} == dict.fromkeys(
         (
             "spark-connect-server",
+            "spark-supervisor",
             "airflow-api-server",
             "airflow-scheduler",
             "airflow-dag-processor",
@@ -213,6 +233,16 @@ def test_an_airflow_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPatch
         silent.accept()[0].close()
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+@pytest.mark.parametrize("name", ["ALL_PROXY", "all_proxy", "https_proxy"])
+def test_a_socks_proxy_keeps_no_task_from_its_airflow(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "socks5h://127.0.0.1:9")
+    assert name not in airflow_environment(settings)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert name in airflow_environment(settings)
 
 
 def test_calls_on_this_machine_pass_proxies_and_others_go_as_told(

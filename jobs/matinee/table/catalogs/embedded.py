@@ -14,11 +14,15 @@ FILE = "catalog.db"
 
 
 def address(home: Path) -> str:
-    """Return the URL of the file in a home: SQLAlchemy writes characters such as `?` so that it reads them again."""
+    """Return SQLAlchemy's URL of the catalog in a home."""
+    return f"{file_address(home.absolute() / FILE)}?timeout=30"
+
+
+def file_address(file: Path) -> str:
+    """Return SQLAlchemy's URL of a SQLite file, with characters such as `?` as SQLAlchemy reads them."""
     from sqlalchemy.engine import URL
 
-    database = URL.create("sqlite", database=str(home.absolute() / FILE), query={"timeout": "30"})
-    return database.render_as_string()
+    return URL.create("sqlite", database=str(file)).render_as_string()
 
 
 def jdbc_address(home: Path) -> str:

@@ -1,8 +1,9 @@
-"""Processes of the stack: each in a session of its own, known by a pid file that survives the launcher."""
+"""Processes that outlive who starts them: each in a session of its own, known by a pid file."""
 
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -10,9 +11,13 @@ import psutil
 from matinee.private import FILE, write_private
 from matinee.settings import Settings
 
+KEPT_LOGS = 20
+_KEPT = f"*.{'[0-9]' * 8}T{'[0-9]' * 12}.log"
+
 
 def spawn(settings: Settings, name: str, command: list[str], environment: Mapping[str, str]) -> None:
     """Start a component in the background; its output goes to `<home>/run/<name>.log`."""
+    keep_log(log_of(settings, name))
     # Not subprocess: its objects have to be waited for, and a component outlives the process that starts it.
     write = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     log_of(settings, name).unlink(missing_ok=True)
@@ -30,21 +35,30 @@ def spawn(settings: Settings, name: str, command: list[str], environment: Mappin
     remember(settings, name, pid)
 
 
-def remember(settings: Settings, name: str, pid: int) -> None:
-    """Write the pid file: the pid and when it started, so that a reused pid is never taken for ours."""
+def remember(settings: Settings, name: str, pid: int, address: str = "") -> None:
+    """Write the pid file: pid, time of its start, so that a reused pid is never taken for ours, and its address."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        write_private(pid_file(settings, name), f"{pid} {psutil.Process(pid).create_time()}\n")
+        write_private(pid_file(settings, name), f"{pid} {psutil.Process(pid).create_time()} {address}\n")
 
 
 def find(settings: Settings, name: str) -> psutil.Process | None:
     """Return the component's process if it still runs; a stale pid file counts as none."""
     try:
-        pid, started = pid_file(settings, name).read_text().split()
+        pid, started = pid_file(settings, name).read_text().split()[:2]
         process = psutil.Process(int(pid))
         alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - float(started)) < 1
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+    except (FileNotFoundError, ValueError, psutil.Error):
         return None
     return process if alive else None
+
+
+def address_of(settings: Settings, name: str) -> str | None:
+    """Return the address that was remembered with a component, if the component still runs."""
+    if find(settings, name) is None:
+        return None
+    with contextlib.suppress(FileNotFoundError):  # It is being stopped.
+        return " ".join(pid_file(settings, name).read_text().split()[2:]) or None
+    return None
 
 
 def stop_all(settings: Settings, names: Iterable[str], patience_s: float = 10) -> list[str]:
@@ -75,6 +89,21 @@ def stop_all(settings: Settings, names: Iterable[str], patience_s: float = 10) -
 def log_of(settings: Settings, name: str) -> Path:
     """Return the file with a component's output."""
     return settings.run_dir.absolute() / f"{name}.log"
+
+
+def keep_log(log: Path) -> Path | None:
+    """Move a log aside, so that the next start does not write over it; return where it is kept.
+
+    Of the logs that are kept in a folder the newest KEPT_LOGS stay.
+    """
+    try:
+        written = datetime.fromtimestamp(log.stat().st_mtime, UTC)
+        kept = log.rename(log.with_suffix(f".{written:%Y%m%dT%H%M%S%f}{log.suffix}"))
+    except FileNotFoundError:
+        return None
+    for old in sorted(log.parent.glob(_KEPT), key=lambda path: path.name.split(".")[-2])[:-KEPT_LOGS]:
+        old.unlink(missing_ok=True)
+    return kept
 
 
 def tail_of(settings: Settings, name: str, lines: int = 3) -> str:
