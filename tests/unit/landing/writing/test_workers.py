@@ -26,9 +26,11 @@ def part(tmp_path: Path) -> Part:
 
 
 def test_what_all_parts_have_written_is_put_together_in_their_order() -> None:
-    one = Written([FILE], ["good1"], ["bad1"], [REFUSED])
-    other = Written([replace(FILE, file="b")], ["good2"], [], [])
-    assert _together([one, other]) == Written([FILE, replace(FILE, file="b")], ["good1", "good2"], ["bad1"], [REFUSED])
+    first = Written([FILE], ["good1"], ["bad1"], [REFUSED])
+    second = Written([replace(FILE, file="b")], ["good2"], [], [])
+    assert _together([first, second]) == Written(
+        [FILE, replace(FILE, file="b")], ["good1", "good2"], ["bad1"], [REFUSED]
+    )
     assert _together([]) == Written()
 
 
