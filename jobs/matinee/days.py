@@ -22,16 +22,21 @@ def parse_day(text: str) -> date:
     """Return the day of `YYYY-MM-DD`.
 
     Raises:
-        UsageError: the text is not a day in that form.
+        UsageError: the text is not a day in that form, or a day that landing does not take.
     """
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             raise ValueError(text)
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise ValueError(text)
     except ValueError as error:
         raise UsageError(
-            f"'{text}' is not an event day.", next_step="Give a UTC day as YYYY-MM-DD.", facts={"value": text}
+            f"'{text}' is not an event day.",
+            next_step=f"Give a UTC day from {FIRST_DAY} to {LAST_DAY} as YYYY-MM-DD.",
+            facts={"value": text},
         ) from error
+    return day
 
 
 def parse_moment(text: str) -> datetime:
@@ -60,7 +65,10 @@ def parse_duration(text: str) -> timedelta:
             next_step="Write a whole number and a unit: 250ms, 30s, 15m, 24h or 40d.",
             facts={"value": text},
         )
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError as error:
+        raise UsageError(f"'{text}' is too long.", next_step="Write a shorter duration.") from error
 
 
 def start_of(day: date) -> datetime:

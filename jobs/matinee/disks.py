@@ -1,4 +1,4 @@
-"""Disks that refuse what is written: full ones, read-only ones, and those of another user."""
+"""Disks that refuse a path: full ones, read-only ones, those of another user, and names that cannot be used."""
 
 import errno
 import os
@@ -7,6 +7,7 @@ from matinee.errors import CatalogUnavailableError, EnvironmentNotReadyError
 
 #: Space may be freed while work is tried again.
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_IN_THE_WAY = "Move away what has that name, or use another name"
 _RIGHTS = "Give the user that runs Matinee the right to read and write there"
 _NEXT = {
     errno.ENOSPC: "Free space there",
@@ -15,6 +16,11 @@ _NEXT = {
     errno.EROFS: "Mount the disk for writing",
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
+    errno.ENAMETOOLONG: "Use shorter names",
+    errno.ELOOP: "Correct the links, which lead to each other",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
 }
 #: Error codes of databases whose disk refuses.
 _OF_DATABASES = {
@@ -25,7 +31,7 @@ _OF_DATABASES = {
 }
 
 
-def refused_by_disk(error: Exception, at: str) -> CatalogUnavailableError | EnvironmentNotReadyError | None:
+def refused_by_disk(error: BaseException, at: str) -> CatalogUnavailableError | EnvironmentNotReadyError | None:
     """Return the error that names the disk, where a driver's error says that a disk refuses; else None.
 
     Args:

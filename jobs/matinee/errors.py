@@ -83,7 +83,7 @@ class LakeFormatError(TerminalError):
 
 
 class CatalogLostError(TerminalError):
-    """The warehouse holds a lake that the catalog does not know: the catalog was lost, or is restored in part."""
+    """The catalog's file is damaged, or the catalog does not know the lake in the warehouse: it was lost."""
 
 
 class RestoreRefusedError(TerminalError):
@@ -182,9 +182,33 @@ class CatalogUnavailableError(TransientError):
     """The Iceberg catalog, or the storage of its tables, cannot be reached or is full."""
 
 
+class CatalogRefusedError(TerminalError):
+    """The catalog or the storage answers and refuses: no right, a wrong password, no such bucket or database."""
+
+
+class UnreadableError(TerminalError):
+    """A file or an answer is not what it should be: it is damaged, cut off, or of another kind."""
+
+
 class EngineFailedError(TransientError):
     """Spark failed while it ran a job; its own message is in the facts."""
 
 
+class EngineRefusedError(TerminalError):
+    """The engine refuses a query on these rows, or its caller: the same query fails again."""
+
+
 class EnvironmentNotReadyError(TerminalError):
     """The machine lacks something that Matinee needs: Java, a jar, a free port, disk space, the installed package."""
+
+
+class OutOfMemoryError(TransientError):
+    """The process had no memory left; other work on the machine may have taken it."""
+
+
+class StoppedError(TransientError):
+    """A person or a signal stopped the process before its end."""
+
+
+class InternalError(TerminalError):
+    """A fault of Matinee, or an error of a library that Matinee does not know; the traceback is in the facts."""

@@ -64,22 +64,14 @@ class ErrorReport(BaseModel):
     facts: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, error: BaseException) -> "ErrorReport":
-        """Describe any exception; an error that is not Matinee's is terminal and asks for its log to be read."""
-        if isinstance(error, MatineeError):
-            facts = {name: str(value) for name, value in error.facts.items()}
-            return cls(
-                type=type(error).__name__,
-                message=error.message,
-                next_step=error.next_step,
-                retryable=error.retryable,
-                facts=facts,
-            )
+    def of(cls, error: MatineeError) -> "ErrorReport":
+        """Describe an error of Matinee; `foreign.translated` makes one of any other."""
         return cls(
             type=type(error).__name__,
-            message=str(error) or type(error).__name__,
-            next_step="Read the traceback in the log of this step.",
-            retryable=False,
+            message=error.message,
+            next_step=error.next_step,
+            retryable=error.retryable,
+            facts={name: str(value) for name, value in error.facts.items()},
         )
 
 

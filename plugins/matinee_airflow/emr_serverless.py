@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from matinee_airflow.links import PublicationLink
 from matinee_airflow.operators import Reported
+from matinee_airflow.retries import typed
 
 
 class EmrServerlessStep(Reported, EmrServerlessStartJobOperator):  # type: ignore[misc]
@@ -20,6 +21,13 @@ class EmrServerlessStep(Reported, EmrServerlessStartJobOperator):  # type: ignor
         super().__init__(deferrable=True, **kwargs)
         self.report = report
 
+    @typed()
+    def execute(self, context: Mapping[str, Any], event: dict[str, Any] | None = None) -> str | None:
+        """Start the job and wait in the triggerer."""
+        started: str | None = super().execute(context, event)
+        return started
+
+    @typed()
     def execute_complete(self, context: Mapping[str, Any], event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the step's report once the job has ended."""
         failure = None

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 
 from matinee.errors import TerminalError
 from matinee.settings import Settings, load_settings
+from matinee_airflow.retries import typed
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ class StaleDatasetError(TerminalError):
 class FindStaleDatasets(BaseOperator):  # type: ignore[misc]
     """Returns the names of the datasets that are late at the time of the run."""
 
+    @typed()
     def execute(self, context: Mapping[str, Any]) -> list[str]:
         """Look at every dataset with a freshness target."""
         stale = stale_datasets(load_settings(), context["dag_run"].run_after)
@@ -34,6 +36,7 @@ class ExplainStaleDataset(BaseOperator):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.dataset = dataset
 
+    @typed()
     def execute(self, context: Mapping[str, Any]) -> None:
         """Log the explanation.
 

@@ -13,7 +13,7 @@ from matinee.errors import TransientError
 from matinee.settings import load_settings
 from matinee_airflow.assets import event_extra, summary
 from matinee_airflow.links import PublicationLink
-from matinee_airflow.retries import raised_again
+from matinee_airflow.retries import raised_again, typed
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class ConnectStep(Reported, BaseOperator):  # type: ignore[misc]
         self.arguments = list(arguments)
         self.report = report
 
+    @typed()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the step and return its report."""
         from matinee.steps.main import main

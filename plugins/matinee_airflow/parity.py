@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from matinee.settings import load_settings
+from matinee_airflow.retries import typed
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 class FindMatureDays(BaseOperator):  # type: ignore[misc]
     """Returns the mature live days that have not agreed with their newest publication yet."""
 
+    @typed()
     def execute(self, context: Mapping[str, Any]) -> list[str]:
         """Look at the ledger and at the comparisons so far."""
         from matinee.parity.register import days_to_compare

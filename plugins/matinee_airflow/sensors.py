@@ -9,7 +9,9 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from matinee.errors import TerminalError, TransientError
+from matinee.report import ErrorReport
 from matinee.settings import Settings, load_settings
+from matinee_airflow.retries import raised_again, typed
 from matinee_airflow.triggers import ValidityTrigger, matures_after, waits_for
 
 log = logging.getLogger(__name__)
@@ -32,11 +34,13 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
         self.dataset = dataset
         self.key = key
 
+    @typed()
     def execute(self, context: Mapping[str, Any]) -> None:
         """Return at once if the inputs are valid, else wait in the triggerer."""
         settings = load_settings()
         try:
-            waiting = waits_for(settings, self.dataset, self.key)
+            with typed():
+                waiting = waits_for(settings, self.dataset, self.key)
         except TransientError as error:
             waiting = f"The lake cannot be looked at: {error}"
         if not waiting:
@@ -49,6 +53,7 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
             timeout=timedelta(seconds=self.timeout) + matures_after(settings, self.dataset),
         )
 
+    @typed()
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Mapping[str, Any]
     ) -> object:
@@ -66,14 +71,14 @@ class ValiditySensor(BaseSensorOperator):  # type: ignore[misc]
                 facts={"dataset": self.dataset, "key": self.key},
             ) from error
 
-    def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, str]) -> None:
+    def execute_complete(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """End the wait.
 
         Raises:
-            TerminalError: the inputs could not be looked at.
+            MatineeError: the inputs could not be looked at.
         """
         if "error" in event:
-            raise TerminalError(event["error"], next_step=event["next_step"])
+            raise raised_again(ErrorReport.model_validate(event["error"]))
         log.info("The inputs of %s %s are valid now.", self.dataset, self.key)
 
 

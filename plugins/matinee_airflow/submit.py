@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from matinee_airflow.links import PublicationLink
 from matinee_airflow.operators import Reported
+from matinee_airflow.retries import typed
 
 
 class SubmitStep(Reported, SparkSubmitOperator):  # type: ignore[misc]
@@ -20,6 +21,7 @@ class SubmitStep(Reported, SparkSubmitOperator):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.report = report
 
+    @typed()
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Submit, wait, and return the step's report."""
         failure = None

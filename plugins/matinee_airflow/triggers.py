@@ -9,7 +9,8 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from matinee.days import day_range, parse_day
-from matinee.errors import MatineeError
+from matinee.foreign import translated
+from matinee.report import ErrorReport
 from matinee.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -36,20 +37,20 @@ class ValidityTrigger(BaseTrigger):  # type: ignore[misc]
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the inputs are valid, or looking at them fails for good.
 
-        A lake that does not answer is looked at again, ever more rarely. Any other error is raised: the trigger
-        crashes, and Airflow fails the task.
+        A lake that does not answer is looked at again, ever more rarely.
         """
         told, failures = "", 0
         while True:
             try:
                 waiting = await asyncio.to_thread(waits_for, load_settings(), self.dataset, self.key)
                 failures = 0
-            except MatineeError as error:
-                if not error.retryable:
-                    yield TriggerEvent({"error": error.message, "next_step": error.next_step})
+            except Exception as error:  # noqa: BLE001 - the outermost call of a trigger
+                ours = translated(error)
+                if not ours.retryable:
+                    yield TriggerEvent({"error": ErrorReport.of(ours).model_dump()})
                     return
                 failures += 1
-                waiting = f"The lake cannot be looked at ({failures} times in a row): {error}"
+                waiting = f"The lake cannot be looked at ({failures} times in a row): {ours}"
             if not waiting:
                 yield TriggerEvent({"valid": self.key})
                 return

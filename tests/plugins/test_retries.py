@@ -1,6 +1,7 @@
 """Retries by error class, and errors that come back from a report as what they were."""
 
 import pytest
+from tests.unit.test_foreign import TERMINAL, TRANSIENT
 
 from matinee import errors
 from matinee.errors import MatineeError, TerminalError, TransientError
@@ -67,9 +68,9 @@ def test_an_error_that_another_package_defines_survives_the_report() -> None:
 def test_an_unknown_error_of_a_report_is_terminal_and_keeps_its_name() -> None:
     from matinee_airflow.retries import raised_again
 
-    error = raised_again(ErrorReport.of(KeyError("play_id")))
+    error = raised_again(ErrorReport(type="Gone", message="it broke", next_step="repair it", retryable=False))
     assert type(error) is TerminalError
-    assert "KeyError: 'play_id'" in error.message
+    assert error.message == "Gone: it broke"
 
 
 def test_the_policy_survives_serialization() -> None:
@@ -78,3 +79,50 @@ def test_the_policy_survives_serialization() -> None:
     from matinee_airflow.retries import RETRY_POLICY
 
     assert ExceptionRetryPolicy.deserialize(RETRY_POLICY.serialize()).serialize() == RETRY_POLICY.serialize()
+
+
+@pytest.mark.parametrize(
+    "error", [error for error in (*TRANSIENT, *TERMINAL) if isinstance(error, Exception)], ids=repr
+)
+def test_a_task_is_tried_again_where_its_error_may_pass(error: Exception) -> None:
+    from airflow.sdk import RetryAction
+
+    from matinee_airflow.retries import RETRY_POLICY, typed
+
+    with pytest.raises(MatineeError) as told, typed():
+        raise error
+    action = RETRY_POLICY.evaluate(told.value, try_number=1, max_tries=3).action
+    assert action is (RetryAction.RETRY if error in TRANSIENT else RetryAction.FAIL)
+
+
+def test_what_airflow_tells_by_exceptions_passes() -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowSkipException, TaskDeferred
+
+    from matinee_airflow.retries import typed
+
+    for error in (AirflowSkipException("no work"), TaskDeferred(trigger=None, method_name="x")):
+        with pytest.raises(type(error)), typed():
+            raise error
+    with pytest.raises(TransientError, match="Airflow failed the task: no job"), typed():
+        raise AirflowException("no job")
+
+
+def test_every_operator_and_sensor_ends_in_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matinee_airflow import freshness, operators, parity, sensors
+
+    def fail() -> None:
+        raise KeyError("x")
+
+    tasks = [
+        (freshness, freshness.FindStaleDatasets(task_id="a")),
+        (freshness, freshness.ExplainStaleDataset(task_id="b", dataset="core.plays")),
+        (parity, parity.FindMatureDays(task_id="c")),
+        (sensors, sensors.ValiditySensor(task_id="d", dataset="core.plays")),
+        (operators, operators.ConnectStep(task_id="e", step="maintain", arguments=["--what", "recover"], report="x")),
+    ]
+    for module, task in tasks:
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "load_settings", fail)
+            patched.setattr("matinee.steps.main.main", lambda *_: 1)
+            with pytest.raises(errors.InternalError, match="KeyError"):
+                task.execute({})

@@ -83,7 +83,7 @@ def show(dataset: str, output: str) -> None:
         emit_one({**facts, "ddl": ddl}, output)
         return
     emit_one(facts, output)
-    OUT.print(f"\n{ddl}", markup=False, highlight=False)
+    OUT.print(f"\n{ddl}", highlight=False)
 
 
 @contract.command()

@@ -10,7 +10,8 @@ import click
 from matinee.cli.exposure import exposed
 from matinee.cli.findings import finding, kept, pinned, retired
 from matinee.cli.output import emit, output_option
-from matinee.errors import EngineUnavailableError, MatineeError
+from matinee.errors import EngineUnavailableError
+from matinee.foreign import translated
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 
@@ -54,8 +55,9 @@ def doctor(clean: bool, output: str) -> None:
 def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> dict[str, object]:
     try:
         return finding(name, "ok", check(settings))
-    except MatineeError as error:
-        return finding(name, "failed", error.message, error.next_step)
+    except Exception as error:  # noqa: BLE001 - the other checks go on
+        ours = translated(error)
+        return finding(name, "failed", ours.message, ours.next_step)
 
 
 def _java(_: Settings) -> str:

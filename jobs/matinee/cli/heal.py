@@ -64,7 +64,6 @@ def apply(first: date | None, last: date | None, output: str) -> None:
         made.append(decision)
         ERR.print(
             f"{decision.dataset} {decision.day}: {decision.decision}, {decision.reason} ({decision.cause})",
-            markup=False,
         )
 
     try:

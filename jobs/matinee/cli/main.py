@@ -1,15 +1,16 @@
-"""`matinee`: the command line. Exit 0 done, 1 failed, 2 the call itself is wrong."""
+"""`matinee`: the command line. Exit 0 done, 1 failed, 2 the call itself is wrong; 130 and 141 are those of signals."""
 
-import json
+import os
 import sys
 from importlib import import_module
 
 import click
+from click.shell_completion import shell_complete
 
-from matinee import __version__
-from matinee.errors import MatineeError, UnknownDatasetError, UsageError
-from matinee.report import ErrorReport
+from matinee import __version__, entry
 
+#: Shells set this variable to ask for completions.
+COMPLETE = "_MATINEE_COMPLETE"
 COMMANDS = {
     "ingest": "matinee.cli.ingest:ingest",
     "run": "matinee.cli.run:run",
@@ -68,29 +69,10 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a typed error becomes one message and an exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    try:
-        # Outside its standalone mode click returns the code of an Exit instead of exiting with it.
-        # A call with arguments comes from a program that goes on: its process is not the command's own.
-        if code := cli.main(args=given, prog_name="matinee", standalone_mode=False, obj=arguments is None):
-            sys.exit(code)
-    except click.exceptions.Abort:
-        sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except MatineeError as error:
-        _show(error, "json" in given and "--output" in given)
-        sys.exit(2 if isinstance(error, UsageError | UnknownDatasetError) else 1)
-
-
-def _show(error: MatineeError, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"error": ErrorReport.of(error).model_dump()}, indent=2), err=True)
-        return
-    click.secho(f"{type(error).__name__.removesuffix('Error')}: {error.message}", fg="red", err=True)
-    click.echo(f"  next: {error.next_step}", err=True)
+    """Run the command line; whatever is raised becomes one message and an exit code."""
+    if asked := os.environ.get(COMPLETE):
+        sys.exit(shell_complete(cli, {}, "matinee", COMPLETE, asked))
+    entry.run(cli, "matinee", arguments)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,26 @@ import click
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from matinee.entry import printable
+
+
+class Plain(Console):
+    """A console that prints texts as they are: no markup, and nothing in them reaches the terminal as a command."""
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - rich's own
+        """Return a text as rich renders it."""
+        return super().render_str(printable(text), **{**options, "markup": False, "emoji": False})
+
+    def on_broken_pipe(self) -> None:
+        """Leave a reader that is gone to the outermost call."""
+        raise BrokenPipeError
+
 
 # Where there is no terminal (a log, a pipe) there is no width to respect.
-OUT = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-ERR = Console(stderr=True, soft_wrap=True)
+OUT = Plain(soft_wrap=True, width=None if sys.stdout and sys.stdout.isatty() else 160)
+ERR = Plain(stderr=True, soft_wrap=True)
 
 
 def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,6 +60,8 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     if isinstance(value, date | datetime | timedelta | Path):
         return str(value)
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no such numbers.
     return value
 
 
@@ -94,5 +113,5 @@ def working(message: str, output: str) -> Iterator[None]:
     if output == "json" or not ERR.is_terminal:
         yield
         return
-    with ERR.status(message):
+    with ERR.status(Text(printable(message))):
         yield

@@ -86,7 +86,7 @@ def show(publication_id: str, output: str) -> None:
         emit([verdict_row(verdict) for verdict in verdicts], output, title=f"Verdicts of {', '.join(days)}")
         for verdict in verdicts:
             for sample in verdict.sample:
-                OUT.print(f"  {verdict.audit}: {sample}", markup=False)
+                OUT.print(f"  {verdict.audit}: {sample}")
 
 
 def _row(record: Publication) -> dict[str, object]:

@@ -12,6 +12,7 @@ from matinee.cli.output import emit_one, output_option, working
 from matinee.sources.simulator.options import FORMATS, FileFormat, SimulatorOptions
 
 DEFAULTS = SimulatorOptions()
+MOST = 10**9
 SHARES = [name for name in vars(DEFAULTS) if name.endswith("_share")]
 
 
@@ -26,11 +27,13 @@ def _share_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators ha
 
 @click.command()
 @click.option("--to", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to fill.")
-@click.option("--days", default=DEFAULTS.days, show_default=True, type=click.IntRange(1), help="Event days.")
+@click.option("--days", default=DEFAULTS.days, show_default=True, type=click.IntRange(1, 36_500), help="Event days.")
 @click.option("--first-day", default=DEFAULTS.first_day.isoformat(), show_default=True, type=DAY)
-@click.option("--profiles", default=DEFAULTS.profiles, show_default=True, type=click.IntRange(1))
-@click.option("--events", type=click.IntRange(1), help="About so many events in all; takes the place of --profiles.")
-@click.option("--titles", default=DEFAULTS.titles, show_default=True, type=click.IntRange(1))
+@click.option("--profiles", default=DEFAULTS.profiles, show_default=True, type=click.IntRange(1, MOST))
+@click.option(
+    "--events", type=click.IntRange(1, MOST), help="About so many events in all; takes the place of --profiles."
+)
+@click.option("--titles", default=DEFAULTS.titles, show_default=True, type=click.IntRange(1, MOST))
 @click.option("--seed", default=DEFAULTS.seed, show_default=True, help="The same arguments give the same bytes.")
 @click.option("--format", "file_format", default="ndjson", show_default=True, type=click.Choice(FORMATS))
 @_share_options

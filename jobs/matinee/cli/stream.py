@@ -169,18 +169,18 @@ def repair(key: date, output: str) -> None:
 
 def _tell(done: list[Tick] | MatineeError) -> None:
     if isinstance(done, MatineeError):
-        ERR.print(f"waiting: {done}", markup=False)
+        ERR.print(f"waiting: {done}")
         return
     for tick in done:
         steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in tick.seconds.items())
         lag = "" if tick.lag_s is None else f", lag {tick.lag_s:.1f} s"
         landed = f"{tick.rows_landed} rows, {tick.rows_quarantined} quarantined"
         what = "live tables followed" if tick.rows_landed is None else landed
-        ERR.print(f"{tick.recorded_ts:%H:%M:%S} {what}{lag} ({steps})", markup=False)
+        ERR.print(f"{tick.recorded_ts:%H:%M:%S} {what}{lag} ({steps})")
     batches = [tick.rows_landed for tick in done if tick.rows_landed is not None]
     if len(batches) > 1:
         took = sum(sum(tick.seconds.values()) for tick in done)
-        ERR.print(f"caught up: {sum(batches)} rows in {len(batches)} batches, {took:.1f} s", markup=False)
+        ERR.print(f"caught up: {sum(batches)} rows in {len(batches)} batches, {took:.1f} s")
 
 
 def _compared(parity: "Parity") -> dict[str, object]:

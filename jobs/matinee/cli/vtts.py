@@ -66,4 +66,4 @@ def explain(dataset: str, output: str) -> None:
         return
     OUT.print(f"{dataset} can be trusted through {trust.vtts or 'nothing yet'}; it is held by")
     for line in trust.held_by.lines():
-        OUT.print(f"  {line}", highlight=False, markup=False)
+        OUT.print(f"  {line}", highlight=False)

@@ -16,12 +16,13 @@ from shlex import quote
 
 import click
 
+from matinee import entry
 from matinee.cli.output import OUT
 from matinee.days import day_range
 from matinee.demo.home import fresh_home
 from matinee.demo.proof import Proof, prove
 from matinee.demo.summary import print_summary
-from matinee.errors import MatineeError, UsageError
+from matinee.errors import UsageError
 from matinee.landing.ingest import close_through, ingest
 from matinee.private import write_private
 from matinee.report import Report, timed
@@ -45,7 +46,7 @@ class Progress:
 
     def tell(self, line: str) -> None:
         """Print one line."""
-        OUT.print(f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {line}")
+        OUT.print(f"{time.monotonic() - self.began:6.1f} s  {line}")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,13 +60,9 @@ def main(source: Path | None) -> None:
       make demo SOURCE=/data/events
     """
     progress = Progress()
-    try:
-        _check_source(source)
-        settings = fresh_home(load_settings(), "demo")
-        proof = _run(settings, source, progress)
-    except MatineeError as error:
-        click.secho(f"matinee: {error}", fg="red", err=True)
-        sys.exit(1)
+    _check_source(source)
+    settings = fresh_home(load_settings(), "demo")
+    proof = _run(settings, source, progress)
     OUT.print(
         f"The lake stays in {settings.home}: MATINEE_HOME={quote(str(settings.home))} matinee vtts list",
         highlight=False,
@@ -163,4 +160,4 @@ def _tell(progress: Progress, dag_id: str, states: RunStates) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    entry.run(main, "python -m matinee.demo")

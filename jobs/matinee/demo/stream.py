@@ -17,6 +17,7 @@ import click
 from rich.live import Live
 from rich.table import Table
 
+from matinee import entry
 from matinee.cli.output import OUT
 from matinee.contracts.model import live_name
 from matinee.demo.home import fresh_home
@@ -91,18 +92,14 @@ def main(rate: int) -> None:
       make demo-stream
       make demo-stream RATE=2000
     """
-    try:
-        settings = fresh_home(load_settings(), "demo-stream")
-        landing = settings.home / "landing"
-        simulate(OPTIONS, landing)
-        OUT.print(f"{OPTIONS.days} days of {OPTIONS.profiles} profiles are simulated; starting Kafka and Spark")
-        with broker(settings) as servers, own_server(settings) as remote:
-            running = settings.model_copy(update={"spark_remote": remote})
-            _stream(running, servers, landing, rate)
-            holds = _judge(running)
-    except MatineeError as error:
-        click.secho(f"matinee: {error}", fg="red", err=True)
-        sys.exit(1)
+    settings = fresh_home(load_settings(), "demo-stream")
+    landing = settings.home / "landing"
+    simulate(OPTIONS, landing)
+    OUT.print(f"{OPTIONS.days} days of {OPTIONS.profiles} profiles are simulated; starting Kafka and Spark")
+    with broker(settings) as servers, own_server(settings) as remote:
+        running = settings.model_copy(update={"spark_remote": remote})
+        _stream(running, servers, landing, rate)
+        holds = _judge(running)
     OUT.print(
         f"The lake stays in {settings.home}: MATINEE_HOME={quote(str(settings.home))} matinee stream status",
         highlight=False,
@@ -157,4 +154,4 @@ def _judge(settings: Settings) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    entry.run(main, "python -m matinee.demo.stream")

@@ -24,9 +24,9 @@ def print_summary(lake: Lake, proof: Proof, landed: Sequence[Report], seconds: M
     _table(
         "Checks",
         ("check", "holds", "numbers"),
-        [(f.name, "[green]yes[/green]" if f.holds else "[red]NO[/red]", f.detail) for f in proof.findings],
+        [(f.name, "yes" if f.holds else "NO", f.detail) for f in proof.findings],
     )
-    OUT.print("Look next: [bold]make up[/bold] for Airflow's page of each DAG, its runs and its runbook;")
+    OUT.print("Look next: make up for Airflow's page of each DAG, its runs and its runbook;")
     OUT.print("  matinee vtts explain core.impression_plays   why it can be trusted no longer than that")
     OUT.print("  matinee publications list core.plays         what was published, from what, judged how")
     OUT.print('  matinee query "SELECT label, count(*) FROM core.impression_plays GROUP BY label"')

@@ -27,7 +27,8 @@ from matinee.engine.access import VARIABLE, kept_token
 from matinee.engine.options import catalog_options
 from matinee.engine.sail import sail_server
 from matinee.engine.server import own_server, running_remote
-from matinee.errors import EngineFailedError, EngineUnavailableError, TokenRefusedError
+from matinee.errors import EngineUnavailableError, MatineeError, TokenRefusedError
+from matinee.foreign import translated
 from matinee.settings import Settings
 
 SESSION_OPTIONS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
@@ -42,7 +43,6 @@ _OURS = "matinee.errors."
 _T = TypeVar("_T")
 _First = TypeVar("_First")
 _Second = TypeVar("_Second")
-_NEXT_STEP = "Read the engine's log; `matinee doctor` checks the engine and the lake."
 
 
 class _OwnedSession(ConnectSession):
@@ -89,6 +89,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
         EngineUnavailableError: the Connect server does not answer, or went away.
         TokenRefusedError: the Connect server expects another token.
         EngineFailedError: Spark failed a job; the first line of its message is in the error.
+        EngineRefusedError: Spark refuses a query, or the rows that it reads.
         EnvironmentNotReadyError: no Java or no jars for an engine of our own.
     """
     with ExitStack() as stack:
@@ -126,6 +127,7 @@ def sail_session(settings: Settings) -> Iterator[SparkSession]:
 
     Raises:
         EngineFailedError: Sail failed a job; the first line of its message is in the error.
+        EngineRefusedError: Sail refuses a query, or the rows that it reads.
         EnvironmentNotReadyError: Sail is not installed.
     """
     next_step = "Raise MATINEE_SPARK_MEMORY if it is about memory, or unset MATINEE_ENGINE to use Spark."
@@ -218,32 +220,28 @@ def _address(remote: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _explained(remote: str | None, next_step: str = _NEXT_STEP) -> Iterator[None]:
+def _explained(remote: str | None, next_step: str | None = None) -> Iterator[None]:
     try:
         yield
     except (PySparkException, RpcError) as error:
         raise _explanation(error, remote, next_step) from error
 
 
-def _explanation(
-    error: PySparkException | RpcError, remote: str | None, next_step: str
-) -> EngineFailedError | TokenRefusedError | EngineUnavailableError:
+def _explanation(error: PySparkException | RpcError, remote: str | None, next_step: str | None) -> MatineeError:
     if isinstance(error, SparkConnectGrpcException) and error.getGrpcStatusCode() == StatusCode.UNAUTHENTICATED:
         return TokenRefusedError(
             f"The Spark Connect server at {remote} expects another token.",
             next_step=f"Unset SPARK_REMOTE to use this lake's own engine, or set {VARIABLE} to that server's token.",
             facts={"spark_remote": remote},
         )
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    # Where a Python function failed beside the engine, Matinee's error says more than the engine's.
-    first_line = next((line.strip() for line in lines if line.strip().startswith(_OURS)), lines[0])
     if remote is not None:
         try:
             check_port(remote)
         except EngineUnavailableError as gone:
             return gone
-    return EngineFailedError(
-        f"The engine failed: {first_line}",
-        next_step=next_step,
-        facts={"message": str(error)[:4000]},
-    )
+    ours = translated(error)
+    # Where a Python function failed beside the engine, Matinee's error says more than the engine's.
+    lines = (line.strip() for line in str(error).splitlines())
+    message = next((f"The engine failed: {line}" for line in lines if line.startswith(_OURS)), ours.message)
+    step = next_step if next_step and ours.retryable else ours.next_step
+    return type(ours)(message, next_step=step, facts={"message": str(error)[:4000]})

@@ -48,7 +48,7 @@ def write(settings: Settings, request: RunRequest) -> Report:
     seconds = dict[str, float]()
     lake = Lake.open(settings)
     with timed(seconds, "plan"):
-        recover(lake, request.dataset)
+        recover(lake, lake.registry.get(request.dataset).dataset)
         planned = plan(lake, request)
     with timed(seconds, "write"), _pins_end_with_an_error(lake, planned.run):
         derive(lake, planned)

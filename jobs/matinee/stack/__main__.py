@@ -5,8 +5,8 @@ from shlex import quote
 
 import click
 
+from matinee import entry
 from matinee.engine.access import VARIABLE
-from matinee.errors import MatineeError
 from matinee.settings import load_settings
 from matinee.stack import supervisor
 from matinee.stack.environment import StackSettings
@@ -54,9 +54,4 @@ def show() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        stack(prog_name="python -m matinee.stack")
-    except MatineeError as error:
-        click.secho(error.message, fg="red", err=True)
-        click.echo(f"  next: {error.next_step}", err=True)
-        sys.exit(1)
+    entry.run(stack, "python -m matinee.stack")

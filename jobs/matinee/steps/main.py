@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
 
-from matinee.errors import MatineeError, UsageError, kind_named
+from matinee.errors import InternalError, MatineeError, UsageError, kind_named
+from matinee.foreign import translated, translating
 from matinee.hooks import registered
 from matinee.report import ErrorReport, Report
 from matinee.settings import Settings, load_settings
@@ -26,8 +27,6 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
         step: its name; None: the first argument is the name.
         arguments: those of the command line; None takes `sys.argv`.
     """
-    from matinee.table.catalog import catalog_errors
-
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     given = [*([step] if step else []), *given]
@@ -35,34 +34,38 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
     settings: Settings | None = None
     try:
         settings = load_settings()
-        with catalog_errors(settings.warehouse_uri):
-            asked = {name: value for name, value in vars(options).items() if name not in {"step", "report"}}
-            report = registered(HOOK)[options.step].load()(settings, **asked)
-    except MatineeError as error:
-        log.error("%s: %s", type(error).__name__, error)
-        report = _failed(options, error)
-    except Exception as error:
-        log.exception("%s failed", options.step)
-        report = _failed(options, error)
-    _deliver(report, options.report, settings)
+        asked = {name: value for name, value in vars(options).items() if name not in {"step", "report"}}
+        report = registered(HOOK)[options.step].load()(settings, **asked)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost call
+        report = _failed(options, _told(options.step, error, settings))
+    try:
+        _deliver(report, options.report, settings)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost call
+        _told(options.step, error, settings)
+        return 1
     if report.error is None:
         return 0
     return 2 if issubclass(kind_named(report.error.type) or MatineeError, UsageError) else 1
 
 
 def read_report(uri: str, settings: Settings) -> Report | None:
-    """Return the report that a step left at a path or object-store URI; None where it left none."""
-    if "://" not in uri:
-        return Report.read(Path(uri)) if Path(uri).is_file() else None
-    from pyiceberg.io import load_file_io
+    """Return the report that a step left at a path or object-store URI; None where it left none.
 
-    from matinee.table.catalog import catalog_properties
+    Raises:
+        MatineeError: the report cannot be read; see `foreign.translated`.
+    """
+    with translating(uri):
+        if "://" not in uri:
+            return Report.read(Path(uri)) if Path(uri).is_file() else None
+        from pyiceberg.io import load_file_io
 
-    stored = load_file_io(catalog_properties(settings), uri).new_input(uri)
-    if not stored.exists():
-        return None
-    with stored.open() as stream:
-        return Report.model_validate_json(stream.read())
+        from matinee.table.catalog import catalog_properties
+
+        stored = load_file_io(catalog_properties(settings), uri).new_input(uri)
+        if not stored.exists():
+            return None
+        with stored.open() as stream:
+            return Report.model_validate_json(stream.read())
 
 
 def _deliver(report: Report, uri: str | None, settings: Settings | None) -> None:
@@ -79,7 +82,16 @@ def _deliver(report: Report, uri: str | None, settings: Settings | None) -> None
             stream.write(report.model_dump_json(by_alias=True).encode())
 
 
-def _failed(options: argparse.Namespace, error: Exception) -> Report:
+def _told(step: str, error: BaseException, settings: Settings | None) -> MatineeError:
+    """Log an error, and return what it is among Matinee's; only a fault of Matinee is logged with its traceback."""
+    ours = translated(error, settings.warehouse_uri if settings else "")
+    log.error(
+        "%s: %s: %s", step, type(ours).__name__, ours, exc_info=error if isinstance(ours, InternalError) else None
+    )
+    return ours
+
+
+def _failed(options: argparse.Namespace, error: MatineeError) -> Report:
     return Report(
         step=options.step,
         dataset=getattr(options, "dataset", None) or "",

@@ -1,7 +1,6 @@
 """The lake: the Iceberg catalog of these settings, opened without a JVM."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,8 +11,8 @@ from matinee.contracts import evolve
 from matinee.contracts.ddl import iceberg_schema, partition_spec, sort_order, table_properties
 from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
-from matinee.disks import refused_by_disk
-from matinee.errors import CatalogUnavailableError, MissingTableError
+from matinee.errors import MissingTableError
+from matinee.foreign import of_drivers
 from matinee.settings import Settings
 from matinee.table import lake_format
 from matinee.table.catalogs import embedded, postgres
@@ -25,27 +24,6 @@ from matinee.table.metadata.old_metadata import delete_let_go
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
-
-#: File errors that a retry does not cure.
-_NOT_PASSING = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
-#: Error codes of AWS after which the same call may succeed: too many calls, or credentials that renew themselves.
-_AWS_PASSING = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottledException",
-        "TooManyRequestsException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "SlowDown",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "OperationTimeoutException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -79,9 +57,9 @@ class Lake:
         """
         from pyiceberg.catalog import load_catalog
 
-        embedded.make_home(settings)
         load = _shared if settings.catalog == "postgres" else load_catalog
-        with catalog_errors():
+        with catalog_errors(str(settings.home)):
+            embedded.make_home(settings)
             catalog = load(settings.catalog_name, **catalog_properties(settings))
             catalog._delete_old_metadata = delete_let_go  # type: ignore[method-assign]
             if settings.catalog == "embedded":
@@ -245,37 +223,16 @@ def catalog_errors(at: str = "") -> Iterator[None]:
     Raises:
         EnvironmentNotReadyError: the disk is read-only or another user's.
         CatalogUnavailableError: the catalog's database or service, or its storage, cannot be reached or is full.
+        CatalogRefusedError: the catalog or its storage gives no right, or has no such database or bucket.
+        CatalogLostError: the file of an embedded catalog is damaged.
+        CommitConflictError: the service works on another commit to the same table.
     """
     try:
         yield
     except Exception as error:
-        if refused := refused_by_disk(error, at):
-            raise refused from error
-        if not _may_pass(error):
-            raise
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
-        what = "storage of the lake" if isinstance(error, OSError) else "catalog"
-        raise CatalogUnavailableError(
-            f"The {what} does not answer: {cause[0] if cause else type(error).__name__}.",
-            next_step="Check that it runs and that the MATINEE_CATALOG_* settings name it, then run again.",
-        ) from error
-
-
-def _may_pass(error: Exception) -> bool:
-    from sqlalchemy import exc
-
-    if isinstance(error, OSError):
-        # Object stores and mounts also raise it for files that are unavailable for a while.
-        return not isinstance(error, _NOT_PASSING)
-    # Only a lake on AWS loads botocore, and only a lake on PostgreSQL loads psycopg2.
-    aws, postgres = sys.modules.get("botocore.exceptions"), sys.modules.get("psycopg2")
-    if aws is not None and isinstance(error, aws.ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or error.response.get("Error", {}).get("Code") in _AWS_PASSING
-    kinds = [exc.OperationalError, exc.InterfaceError, exc.TimeoutError]
-    kinds += [aws.BotoCoreError] if aws is not None else []
-    kinds += [postgres.OperationalError, postgres.InterfaceError] if postgres is not None else []
-    return isinstance(error, tuple(kinds))
+        if ours := of_drivers(error, at):
+            raise ours from error
+        raise
 
 
 def _append_nothing(table: "Table") -> None:

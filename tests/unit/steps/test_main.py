@@ -6,7 +6,9 @@ from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
+from tests.unit.test_foreign import TERMINAL, TRANSIENT
 
+from matinee.errors import MatineeError, UnreadableError, kind_named
 from matinee.hooks import registered
 from matinee.report import Report
 from matinee.settings import Settings, load_settings
@@ -97,7 +99,38 @@ def test_an_error_that_nobody_expected_is_reported_as_terminal(tmp_path: Path, m
     assert main("maintain", ["--what", "recover", "--report", str(path)]) == 1
     error = Report.read(path).error
     assert error is not None
-    assert (error.type, error.retryable) == ("KeyError", False)
+    assert (error.type, error.retryable) == ("InternalError", False)
+    assert "KeyError: 'recover'" in error.message
+    assert "Traceback" in error.facts["traceback"]
+
+
+@pytest.mark.parametrize("thrown", [*TRANSIENT, *TERMINAL], ids=repr)
+def test_whatever_a_step_raises_is_a_typed_error_of_its_report(
+    thrown: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Settings, what: str) -> Report:
+        raise thrown
+
+    monkeypatch.setitem(registered(HOOK), "maintain", SimpleNamespace(load=lambda: broken))  # type: ignore[arg-type]
+    path = tmp_path / "r.json"
+    assert main("maintain", ["--what", "recover", "--report", str(path)]) in {1, 2}
+    error = Report.read(path).error
+    assert error is not None
+    assert issubclass(kind_named(error.type) or Exception, MatineeError)
+    assert error.retryable == (thrown in TRANSIENT)
+    assert error.next_step
+
+
+def test_a_report_that_cannot_be_written_fails_the_step(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    assert main("maintain", ["--what", "recover", "--report", str(tmp_path / "file" / "r.json")]) == 1
+    assert "The disk refuses" in caplog.text
+
+
+def test_a_report_that_is_cut_off_is_a_typed_error(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text("{")
+    with pytest.raises(UnreadableError):
+        read_report(str(tmp_path / "r.json"), load_settings())
 
 
 def test_a_step_that_left_no_report_reads_as_none(tmp_path: Path) -> None:

@@ -1,0 +1,163 @@
+"""Every command ends in a message of Matinee's, whatever is raised at its seams."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+from tests.support.lakes import D1, D2, core_play, land, make_lake, prepare, raw_play
+from tests.unit.test_foreign import TERMINAL, TRANSIENT
+
+from matinee.cli.main import cli, main
+from matinee.contracts.registry import Registry
+from matinee.foreign import translated
+from matinee.publication.move import move_to_main
+from matinee.settings import CHECKOUT
+
+KEYS = ("--from", "2026-03-01", "--to", "2026-03-02")
+#: A call of each command, which reaches as much as can be reached without an engine; `{}` is a folder of its own.
+CALLS: dict[str, tuple[str, ...]] = {
+    "ingest": ("--from", "{}/landing"),
+    "run": ("core.plays", "--key", "2026-03-01"),
+    "audit": ("core.plays", "--key", "2026-03-01"),
+    "query": ("SELECT 1",),
+    "pin": ("core.plays", "--until", "2099-01-01", "--why", "x"),
+    "simulate": ("--to", "{}/simulated", "--days", "1", "--profiles", "5"),
+    "doctor": (),
+    "vtts list": (),
+    "vtts explain": ("core.plays",),
+    "publications list": (),
+    "publications show": ("core_plays_20260301_1",),
+    "pins list": (),
+    "pins end": ("20260601_1",),
+    "day withdraw": ("core.plays", "2026-03-01", "--reason", "x"),
+    "dataset retire": ("core.impressions", "--reason", "x", "--dry-run"),
+    "lake begin": ("2026-01-01",),
+    "lake relocate": (),
+    "lake upgrade": (),
+    "lake backup": ("{}/backup",),
+    "lake restore": ("{}/landing",),
+    "landing status": ("--from", "{}/landing"),
+    "backfill plan": ("core.plays", *KEYS),
+    "backfill apply": ("core.plays", *KEYS, "--reason", "x"),
+    "late scan": (),
+    "heal plan": (),
+    "heal apply": (),
+    "heal list": (),
+    "stream run": ("--from", "{}/landing"),
+    "stream pause": ("--reason", "x"),
+    "stream resume": (),
+    "stream accept-topics": ("--servers", "127.0.0.1:1"),
+    "stream status": (),
+    "stream compare": (),
+    "stream repair": ("--key", "2026-03-01"),
+    "contract check": (str(CHECKOUT / "sql/core/plays/contract.odcs.yaml"),),
+    "contract show": ("core.plays",),
+    "contract plan": (),
+}
+#: Where commands meet the world: files, the catalog, other processes, the network.
+SEAMS = {
+    "making a folder": "pathlib.Path.mkdir",  # The first: later the folders are there.
+    "settings": "matinee.settings.Settings.__init__",
+    "reading a file": "pathlib.Path.read_text",
+    "opening the catalog": "pyiceberg.catalog.load_catalog",
+    "loading a table": "pyiceberg.catalog.sql.SqlCatalog.load_table",
+    "listing tables": "pyiceberg.catalog.sql.SqlCatalog.list_tables",
+    "committing": "pyiceberg.catalog.sql.SqlCatalog.commit_table",
+    "starting a process": "subprocess.Popen.__init__",
+    "reaching a server": "socket.create_connection",
+}
+HOSTILE = KeyError("[bold]x[/x] \x1b[31m \u202e")
+#: An error for each of the classes that errors become.
+KINDS = [HOSTILE, *{type(translated(error)): error for error in (*TRANSIENT, *TERMINAL)}.values()]
+
+
+#: Reading contracts takes most of a command's time.
+contracts = cache(Registry.load)
+
+
+def paths(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The names of all commands of a group."""
+    if not isinstance(command, click.Group):
+        yield " ".join(path)
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from paths(below, (*path, name))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with a landed day that is published, and a day that is not."""
+    folder = tmp_path_factory.mktemp("errors")
+    lake = make_lake(folder / "home")
+    land(lake, "raw.plays", [raw_play(D1), raw_play(D2, "p2")])
+    move_to_main(lake, prepare(lake, "core.plays", D1, [core_play(D1)], attempt="1"), lambda _: ())
+    (folder / "landing").mkdir()
+    (folder / "landing" / "plays-1.jsonl").write_text("{}\n")
+    shutil.copytree(folder / "home", folder / "kept")
+    return folder
+
+
+class Thrower:
+    """Throws an error where the seam is reached; counts how often that was."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error, self.reached = error, 0
+
+    def __call__(self, *_: object, **__: object) -> object:
+        self.reached += 1
+        raise self.error
+
+
+def check_end(call: list[str], capsys: pytest.CaptureFixture[str], where: str) -> None:
+    """Call a command: nothing but an exit leaves it, and it says what to do next."""
+    code = 0
+    try:
+        main(call)
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    out, err = capsys.readouterr()
+    assert code in {0, 1, 2, 130}, where
+    assert not {"\x1b", "\u202e"} & set(out + err), where
+    if "json" in call:
+        documents = [json.loads(text) for text in (out, err) if text]
+        assert code == 0 or documents, where
+        assert all(document["error"]["next_step"] for document in documents if "error" in document), where
+    else:
+        assert "Traceback" not in out + err, where
+        assert code == 0 or "next" in out + err, where
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_a_command_ends_well_whatever_is_thrown_at_it(
+    path: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MATINEE_HOME", str(home / "home"))
+    monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
+    call = [*path.split(), *(part.format(home) for part in CALLS[path])]
+    reached, outputs = list[str](), ([], ["--output", "json"])
+    for seam, place in SEAMS.items():
+        shutil.rmtree(home / "home")
+        shutil.copytree(home / "kept", home / "home")
+        with monkeypatch.context() as patched:
+            if seam != "reading a file":
+                patched.setattr(Registry, "load", contracts)
+            patched.setattr(subprocess.Popen, "__init__", Thrower(FileNotFoundError("no program is started here")))
+            patched.setattr(place, thrower := Thrower(HOSTILE))
+            check_end([*call, *outputs[len(reached) % 2]], capsys, f"{path}: {HOSTILE!r} when {seam}")
+            for number, error in enumerate(KINDS if thrower.reached and not reached else ()):
+                thrower.error = error
+                check_end([*call, *outputs[number % 2]], capsys, f"{path}: {error!r} when {seam}")
+        reached += [seam] if thrower.reached else []
+    assert reached
+
+
+def test_there_is_a_call_of_each_command() -> None:
+    assert sorted(CALLS) == sorted(paths(cli))
