@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import ids, make_lake
+from tests.support.lakes import KeptLake, ids
 
 from matinee import faults
 from matinee.errors import CommitConflictError, ConservationError
@@ -18,6 +18,7 @@ from matinee.landing.lander import land
 from matinee.landing.model import QUARANTINE, Batch, Landing
 from matinee.sources.files.scan import Found, scan
 from matinee.table.catalog import Lake
+from matinee.table.landings import LANDINGS
 
 RAW = "raw.plays"
 LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
@@ -31,9 +32,20 @@ class KilledError(BaseException):
     """The process died."""
 
 
+def fill(lake: Lake) -> None:
+    for table in (RAW, QUARANTINE, batches.BATCHES, LANDINGS):
+        lake.ensure(table)
+
+
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return make_lake(tmp_path / "home")
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake with the tables of landings, without rows."""
+    return kept_lake.begin()
 
 
 @pytest.fixture

@@ -64,3 +64,30 @@ def test_the_watermark_is_that_of_the_earlier_source_less_its_delay(tmp_path: Pa
     assert watermark(lake, {IMPRESSIONS: 1, PLAYS: 1}) == at(D1) - timedelta(minutes=10)
     land(lake, IMPRESSIONS, [raw_impression(D1, "late", received_ts=at(D1) - HOUR)], seq=2, received=at(D1) + 3 * HOUR)
     assert watermark(lake, {IMPRESSIONS: 2, PLAYS: 1}) == at(D1) - HOUR - timedelta(minutes=10)
+
+
+def test_a_step_ends_at_the_first_landing_that_is_too_much(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    for seq, rows in ((1, 4), (2, 9)):
+        shown = [raw_impression(D1, f"e{seq}{number}") for number in range(rows)]
+        land(lake, IMPRESSIONS, shown, seq=seq, received=at(D1) + seq * HOUR, close=False)
+    land(lake, PLAYS, [raw_play(D1)], received=at(D1) + 3 * HOUR, close=False)
+    assert next_stop(lake, SOURCES, {}, rows=6) == {IMPRESSIONS: 1, PLAYS: 0}
+
+
+def test_a_step_goes_past_landings_of_which_nothing_is_known(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    lake.ensure(PLAYS)
+    land(lake, IMPRESSIONS, [raw_impression(D1)], received=at(D1), close=False)
+    land(lake, IMPRESSIONS, [raw_impression(D1, "e2")], seq=2, close=False)
+    assert next_stop(lake, SOURCES, {}, rows=9) == {IMPRESSIONS: 2, PLAYS: 0}
+
+
+def test_the_watermark_is_of_what_a_step_takes_and_not_of_what_came_since(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    for seq in (1, 2):
+        received = at(D1) + seq * HOUR
+        shown = [raw_impression(D1, f"e{seq}", received_ts=received)]
+        land(lake, IMPRESSIONS, shown, seq=seq, received=received, close=False)
+    delay = timedelta(minutes=10)
+    assert [watermark(lake, {IMPRESSIONS: seq}) for seq in (1, 2)] == [at(D1) + seq * HOUR - delay for seq in (1, 2)]

@@ -1,11 +1,13 @@
 """Topics: one that was replaced or is shorter than what was landed is refused until a person accepts it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.support.lakes import PLANNED, KeptLake
 
-from matinee.errors import TopicChangedError
+from matinee.contracts.registry import Registry
+from matinee.errors import TopicChangedError, UsageError
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.landing.offsets import landed_through, last_streamed
 from matinee.live import topics as module
@@ -46,6 +48,12 @@ def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
 
 def test_the_topics_are_those_that_contracts_name(lake: Lake) -> None:
     assert topics(lake) == {"impressions": "raw.impressions", TOPIC: RAW}
+
+
+def test_contracts_without_a_topic_have_nothing_to_stream(lake: Lake) -> None:
+    contracts = {name: replace(contract, topic="") for name, contract in lake.registry.contracts.items()}
+    with pytest.raises(UsageError, match="No contract names a topic"):
+        topics(replace(lake, registry=Registry(contracts)))
 
 
 @pytest.mark.parametrize("told", ["old", None], ids=["the same", "not told"])
