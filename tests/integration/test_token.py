@@ -1,6 +1,5 @@
 """Who may use the Connect server: clients that show its token; others are refused, and nobody sees the token."""
 
-import os
 from pathlib import Path
 
 import psutil
@@ -20,6 +19,18 @@ def ask(settings: Settings) -> int:
         return spark.range(3).count()
 
 
+def port_of(settings: Settings) -> int:
+    return int((settings.spark_remote or "").rpartition(":")[2])
+
+
+def server_of(settings: Settings) -> psutil.Process:
+    """Return the process of the session's server."""
+    setting = f"spark.connect.grpc.binding.port={port_of(settings)}"
+    running = (child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE)
+    [server] = [child for child in running if setting in child.cmdline()]
+    return server
+
+
 @pytest.mark.parametrize("token", [None, "", "another"])
 def test_a_client_without_the_token_is_refused(
     settings: Settings, token: str | None, monkeypatch: pytest.MonkeyPatch
@@ -33,7 +44,7 @@ def test_a_client_without_the_token_is_refused(
 
 
 def test_a_lakes_own_commands_have_the_token_from_its_home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = int((settings.spark_remote or "").rpartition(":")[2])
+    port = port_of(settings)
     own = settings.model_copy(update={"spark_remote": None})
     own.run_dir.mkdir(parents=True)
     keep_token(own)
@@ -54,19 +65,15 @@ def test_sparks_own_client_is_let_in_by_the_environment(settings: Settings) -> N
 
 def test_no_command_line_log_or_state_file_has_the_token(session_settings: Settings, settings: Settings) -> None:
     assert ask(settings) == 3
-    commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
-    assert any("SparkConnectServer" in command for command in commands)
     files = [path for path in session_settings.run_dir.rglob("*") if path.is_file()]
     assert files
-    told = [*commands, *(path.read_text(errors="replace") for path in files)]
+    told = [" ".join(server_of(settings).cmdline()), *(path.read_text(errors="replace") for path in files)]
     assert not [text for text in told if process_token() in text]
 
 
-def test_the_server_listens_on_the_loopback_interface_only(spark_remote: str) -> None:
-    port = int(spark_remote.rpartition(":")[2])
-    children = psutil.Process(os.getpid()).children(recursive=True)
-    sockets = [socket for child in children for socket in child.net_connections("tcp") if socket.status == "LISTEN"]
-    assert port in {socket.laddr.port for socket in sockets}
+def test_the_server_listens_on_the_loopback_interface_only(settings: Settings) -> None:
+    sockets = [socket for socket in server_of(settings).net_connections("tcp") if socket.status == "LISTEN"]
+    assert port_of(settings) in {socket.laddr.port for socket in sockets}
     assert {socket.laddr.ip.removeprefix("::ffff:") for socket in sockets} == {"127.0.0.1"}
 
 

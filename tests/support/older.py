@@ -10,6 +10,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from matinee.engine.access import VARIABLE, process_token
 from matinee.settings import CHECKOUT, Settings
 from tests.support.catalogs import required
 
@@ -37,11 +38,13 @@ class Older:
         assert marker.read_text().strip() == point
 
     def _run(self, extra: dict[str, str], *arguments: object) -> "subprocess.CompletedProcess[str]":
-        environment = os.environ | {
+        remote = self.settings.spark_remote
+        environment = {name: value for name, value in os.environ.items() if name != VARIABLE} | {
             "MATINEE_HOME": str(self.settings.home),
             "MATINEE_ENGINE": self.settings.engine,
             "MATINEE_JARS_DIR": str(self.settings.jars_dir),
-            "SPARK_REMOTE": self.settings.spark_remote or "",
+            # An older version would also show a token of the environment to Sail, which then expects TLS.
+            "SPARK_REMOTE": f"{remote}/;token={process_token()}" if remote else "",
             # Only this: the checkout's own package must not be found.
             "PYTHONPATH": str(self.package),
         }
