@@ -1,13 +1,15 @@
 """The archive of landed files: the files are moved to a folder, and no file there is overwritten."""
 
+import os
 import shutil
+import stat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from matinee.errors import LandingRefusedError, NotArchivedError
 from matinee.landing.model import Landing
 from matinee.settings import Settings
-from matinee.sources.files.scan import filesystem, identity, scan
+from matinee.sources.files.scan import filesystem, identity, is_local, scan
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
@@ -40,6 +42,9 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
         if not was_there:
             with source.open(file, "rb") as content, files.open(target, "xb") as copy:
                 is_ours = True
+                if is_local(file) and is_local(target):
+                    # Who could not read the file cannot read the copy, whatever the umask is.
+                    os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(content.fileno()).st_mode))
                 shutil.copyfileobj(content, copy)
         # Only landed content is removed: the file may have been replaced since, and the copy shows what was read.
         read = file if was_there else target

@@ -107,6 +107,19 @@ def test_landed_files_are_archived_and_nothing_is_overwritten(settings: Settings
     assert (folder / "plays-1.jsonl").read_text() == PLAY % "b"
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_an_archived_file_is_open_to_nobody_else_than_before(
+    settings: Settings, folder: Path, tmp_path: Path, mode: int
+) -> None:
+    (folder / "plays-1.jsonl").chmod(mode)
+    before = os.umask(0)
+    try:
+        notes(settings, folder, archive_to=tmp_path / "landed")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "landed" / "plays-1.jsonl").stat().st_mode & 0o777 == mode
+
+
 def test_days_are_closed_though_an_archive_cannot_be_written(
     settings: Settings,
     folder: Path,
