@@ -1,5 +1,8 @@
 """Landed events: the files of the landing directory, every five minutes, a task a dataset; manifests last."""
 
+from glob import escape
+
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from matinee.contracts.registry import Registry
@@ -10,7 +13,7 @@ from matinee_airflow.policy import dag_policy
 from matinee_airflow.spark_task import spark_task
 
 SETTINGS = load_settings()
-LANDING = AirflowSettings().landing(SETTINGS)
+LANDING = escape(AirflowSettings().landing(SETTINGS))
 
 with DAG(schedule="*/5 * * * *", max_active_runs=1, **dag_policy(__file__, "landing", "raw")):
     events = [
@@ -23,6 +26,9 @@ with DAG(schedule="*/5 * * * *", max_active_runs=1, **dag_policy(__file__, "land
         for contract in Registry.load(SETTINGS.sql_dir).all()
         if contract.files
     ]
-    # A manifest closes its days: it comes after the rows that it counts.
-    manifests = spark_task("manifests", "ingest", ["--from", f"{LANDING}/manifest*"])
+    # A manifest closes its days: it comes after the rows that it counts. It lands also where files were refused: a day
+    # whose rows are missing stays open by their number, the others go on.
+    manifests = spark_task("manifests", "ingest", ["--from", f"{LANDING}/manifest*"], trigger_rule="all_done")
+    # A run is judged by its last tasks: without this task a run whose events failed would be green.
     events >> manifests
+    [*events, manifests] >> EmptyOperator(task_id="all_landed")

@@ -13,7 +13,9 @@ class AirflowSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    landing_dir: Path | None = Field(None, description="where producers put files; default <home>/landing")
+    landing_dir: str | None = Field(
+        None, min_length=1, description="folder or URI where producers put files; default <home>/landing"
+    )
     reports_uri: str | None = Field(None, description="folder of the steps' reports; default <home>/run/reports")
     jobs_uri: str = Field(str(CHECKOUT / "jobs"), description="folder of the entry points for spark-submit and EMR")
     py_files: str | None = Field(None, description="the wheel, renamed to .zip")
@@ -22,9 +24,10 @@ class AirflowSettings(BaseSettings):
     emr_execution_role: str = Field("", description="ARN of the role that the job runs as")
     emr_submit_parameters: str = Field("", description="sparkSubmitParameters: sizes, archives, jars")
 
-    def landing(self, settings: Settings) -> Path:
-        """Return the landing directory."""
-        return self.landing_dir or settings.home.absolute() / "landing"
+    def landing(self, settings: Settings) -> str:
+        """Return the landing directory: an absolute path, or a URI."""
+        folder = self.landing_dir or str(settings.home / "landing")
+        return (folder if "://" in folder else str(Path(folder).absolute())).rstrip("/")
 
     def reports(self, settings: Settings) -> str:
         """Return the folder that both the job and the task can reach."""

@@ -86,7 +86,16 @@ def test_the_join_has_two_cycles_and_waits_once(bag: "DagBag") -> None:
 
 
 def test_manifests_are_landed_after_the_rows_that_they_count(bag: "DagBag") -> None:
-    assert edges(bag, "landing_ingest") == {("impressions", "manifests"), ("plays", "manifests")}
+    before = {("impressions", "manifests"), ("plays", "manifests")}
+    assert before < edges(bag, "landing_ingest")
+    assert bag.dags["landing_ingest"].get_task("manifests").trigger_rule == "all_done"
+
+
+def test_a_run_is_failed_if_any_of_its_landings_failed(bag: "DagBag") -> None:
+    dag = bag.dags["landing_ingest"]
+    [last] = dag.leaves
+    assert (last.task_id, last.trigger_rule) == ("all_landed", "all_success")
+    assert last.upstream_task_ids == {"impressions", "plays", "manifests"}
 
 
 def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> None:

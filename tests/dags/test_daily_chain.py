@@ -146,7 +146,7 @@ def test_a_blocking_audit_turns_the_dag_red_and_leaves_main_untouched(
 
 def test_files_of_the_landing_directory_land_once_and_close_the_day(bag: "DagBag", settings: Settings) -> None:
     landing = Path(HOME) / "lake" / "landing"  # where it was when the DAGs were parsed
-    landing.mkdir(parents=True)
+    landing.mkdir(parents=True, exist_ok=True)
     write(landing)
     manifests = [
         {"dataset": f"raw.{name}", "day": "2026-03-02", "expected_rows": 0, "closed": True}
@@ -156,6 +156,28 @@ def test_files_of_the_landing_directory_land_once_and_close_the_day(bag: "DagBag
     for _ in range(2):
         assert set(run(bag, "landing_ingest").values()) == {"success"}
     assert sorted(row["play_id"] for row in rows(settings, "raw.plays")) == ["p1", "p2"]
+    assert vtts(settings, "raw.plays") == datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def test_manifests_land_where_events_of_another_dataset_are_refused(bag: "DagBag", settings: Settings) -> None:
+    landing = Path(HOME) / "lake" / "landing"
+    landing.mkdir(parents=True, exist_ok=True)
+    write(landing)
+    bad = landing / "impressions-bad.parquet"
+    bad.write_text("no Parquet")
+    manifest = {"dataset": "raw.plays", "day": "2026-03-02", "expected_rows": 0, "closed": True}
+    (landing / "manifest.jsonl").write_text(json.dumps(manifest))
+    try:
+        states = run(bag, "landing_ingest")
+    finally:
+        bad.unlink()
+    assert states == {
+        "dag": "failed",
+        "impressions": "failed",
+        "plays": "success",
+        "manifests": "success",
+        "all_landed": "upstream_failed",
+    }
     assert vtts(settings, "raw.plays") == datetime(2026, 3, 3, tzinfo=UTC)
 
 

@@ -79,6 +79,8 @@ def start(settings: Settings, progress: Progress = print, timeout_s: float = 180
     private_folder(settings.home)
     check_machine(settings, ours)
     private_folder(settings.run_dir)
+    # Where the landing DAG looks, unless MATINEE_LANDING_DIR names another folder: a missing folder is an error.
+    private_folder(settings.home / "landing")
     keep_token(settings)
     try:
         _start_parts(settings, ours, progress, timeout_s)
