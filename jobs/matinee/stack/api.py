@@ -53,7 +53,9 @@ class AirflowApi:
 
         with self._asking("PoolApi") as pools:
             if name in {pool.name for pool in pools.get_pools(limit=100, **WITHIN).pools}:
-                pools.patch_pool(name, PoolPatchBody(slots=slots), update_mask=["slots"], **WITHIN)
+                # Airflow wants the whole pool, whatever the mask names.
+                whole = PoolPatchBody(pool=name, slots=slots, include_deferred=False)
+                pools.patch_pool(name, whole, update_mask=["slots"], **WITHIN)
             else:
                 pools.post_pool(PoolBody(name=name, slots=slots, include_deferred=False), **WITHIN)
 

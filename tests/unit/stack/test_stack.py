@@ -1,5 +1,6 @@
 """The launcher of the embedded stack: what it checks, what it sets, and which processes it stops."""
 
+import json
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -221,6 +223,37 @@ def test_airflow_is_asked_past_every_proxy_of_the_environment(
         with pytest.raises(error) as raised:
             AirflowApi(f"http://127.0.0.1:{server.server_port}/{status}").dag_ids()
     assert str(status) in str(raised.value.facts)
+
+
+class Pools(Refuser):
+    """An Airflow that has the pool already; it keeps what it is told."""
+
+    told: ClassVar[list[dict[str, object]]] = []
+    pool: ClassVar[dict[str, object]] = {"name": "spark", "slots": 1, "include_deferred": False} | dict.fromkeys(
+        ("occupied_slots", "running_slots", "queued_slots", "scheduled_slots", "open_slots", "deferred_slots"), 0
+    )
+
+    def do_GET(self) -> None:
+        self.answer({"pools": [self.pool], "total_entries": 1})
+
+    def do_PATCH(self) -> None:
+        self.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.answer(self.pool)
+
+    def answer(self, body: dict[str, object]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def test_a_pool_of_an_earlier_start_gets_its_slots() -> None:
+    with HTTPServer(("127.0.0.1", 0), Pools) as server:
+        Thread(target=lambda: [server.handle_request() for _ in range(2)]).start()
+        AirflowApi(f"http://127.0.0.1:{server.server_port}").ensure_pool("spark", 3)
+    assert Pools.told == [{"pool": "spark", "slots": 3, "include_deferred": False}]
 
 
 class Other(Refuser):
