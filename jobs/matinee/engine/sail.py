@@ -18,7 +18,9 @@ def sail_server(settings: Settings) -> Iterator[str]:
     Raises:
         EnvironmentNotReadyError: Sail is not installed.
     """
-    # Sail reads its options from the environment, once per server.
+    # Sail reads its options from the environment, once per server; what is there already is of another Sail.
+    for name in [name for name in os.environ if name.startswith("SAIL_")]:
+        del os.environ[name]
     os.environ.update(sail_options(settings))
     try:
         from pysail.spark import SparkConnectServer

@@ -1,4 +1,4 @@
-"""Calls of engines on this machine go past every proxy that the environment names."""
+"""Engines on this machine: neither proxies nor the options of another engine keep them from an answer."""
 
 import pytest
 from pyspark.sql.connect.client import DefaultChannelBuilder
@@ -17,6 +17,13 @@ def test_an_engine_on_this_machine_answers_whatever_proxy_is_named(monkeypatch: 
     for name in PROXIES:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "example.org")
+    with sail_session(load_settings()) as session:
+        assert session.range(3).count() == 3
+
+
+def test_an_option_of_another_sail_reaches_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAIL_MODE", "kubernetes-cluster")
+    monkeypatch.setenv("SAIL_NO_SUCH_OPTION", "x")
     with sail_session(load_settings()) as session:
         assert session.range(3).count() == 3
 
