@@ -105,7 +105,9 @@ def own_server(settings: Settings) -> Iterator[str]:
     try:
         yield server.remote
     except EngineUnavailableError as error:
-        if server.process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # Its port closes a moment before it has ended.
+            server.process.wait(1)
+        if server.process.returncode is None:
             raise
         raise _died(server) from error
     finally:
