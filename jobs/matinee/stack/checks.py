@@ -1,5 +1,6 @@
 """What the stack needs before it starts: each lack is an error with the next step."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ NEEDED_BYTES = 2 * 1024**3
 
 
 def check_machine(settings: Settings, ours: StackSettings) -> None:
-    """Check Java, jars, Airflow, disk and ports.
+    """Check Java, jars, Airflow, the home, its disk and ports.
 
     Raises:
         EnvironmentNotReadyError: the first of these that is not usable.
@@ -23,6 +24,7 @@ def check_machine(settings: Settings, ours: StackSettings) -> None:
     check_java()
     jar_files(settings)
     airflow_command()
+    _check_name(str(settings.home.absolute()))
     _check_disk(settings.home.absolute())
     _check_port(ours.spark_port, "MATINEE_SPARK_PORT")
     _check_port(ours.airflow_port, "MATINEE_AIRFLOW_PORT")
@@ -38,6 +40,15 @@ def airflow_command() -> str:
     if not command.is_file():
         raise EnvironmentNotReadyError("Airflow is not installed here.", next_step="Run `make env`.")
     return str(command)
+
+
+def _check_name(home: str) -> None:
+    if os.path.expandvars(home) != home:
+        raise EnvironmentNotReadyError(
+            f"The path {home} holds the name of a variable, which Airflow would replace by its value.",
+            next_step="Choose a folder without `$` with MATINEE_HOME.",
+            facts={"home": home},
+        )
 
 
 def _check_disk(folder: Path) -> None:

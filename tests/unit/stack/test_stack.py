@@ -84,6 +84,11 @@ def test_a_full_disk_is_one_line_that_names_the_way_out(settings: Settings, monk
         start(settings, lambda _: None)
 
 
+def test_a_home_that_airflow_would_read_as_another_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentNotReadyError, match=r"\$HOME holds the name of a variable.*MATINEE_HOME"):
+        start(load_settings(home=tmp_path / "$HOME"), lambda _: None)
+
+
 def test_a_running_stack_is_not_started_twice(settings: Settings) -> None:
     spawn(settings, "airflow-scheduler", [sys.executable, "-c", FAMILY], {})
     try:
