@@ -11,11 +11,15 @@ from tests.integration.test_new_source import SEARCHES, close, extended, land, s
 from tests.support.kills import die
 from tests.support.lakes import D1, D2, land_days
 
+from matinee.contracts.model import live_name
 from matinee.engine.tables.sail_tables import FileTables
+from matinee.errors import InputsNotValidError
 from matinee.healing.contract_changes import contract_changes
 from matinee.healing.forecast import forecast
 from matinee.ledger.ledger import history
+from matinee.live.tick import Folder, tick
 from matinee.maintenance.compaction import compact
+from matinee.parity.gate import judge
 from matinee.publication.reaudit import audit_published
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
@@ -26,6 +30,8 @@ from matinee.validity.validity import Validity
 pytestmark = [pytest.mark.spark, pytest.mark.embedded]
 __all__ = ["extended"]
 ACCOUNTS = 24
+NEW = ("buckets: 4", "buckets: 16"), ("maximum: 3", "maximum: 15"), ("version: 1.0.0", "version: 1.1.0")
+LIVE = live_name(SEARCHES)
 CORE = ["core.impressions", "core.plays", "core.play_attributions", "core.impression_plays"]
 
 
@@ -39,16 +45,23 @@ def folder(extended: Settings, tmp_path: Path) -> Path:
         land(extended, landing_folder, f"{day}", *lines)
         close(extended, landing_folder, day, ACCOUNTS)
     run(extended, RunRequest(SEARCHES, D1, D2))
-    file = extended.sql_dir / "core" / "searches" / "contract.odcs.yaml"
-    text = file.read_text().replace("buckets: 4", "buckets: 16").replace("maximum: 3", "maximum: 15")
-    file.write_text(text.replace("version: 1.0.0", "version: 1.1.0"))
+    relabel(extended, *NEW)
     return landing_folder
 
 
-def rows(settings: Settings) -> dict[date, list[tuple[str, int]]]:
+def relabel(settings: Settings, *changes: tuple[str, str]) -> None:
+    """Change the contract of the searches."""
+    file = settings.sql_dir / "core" / "searches" / "contract.odcs.yaml"
+    text = file.read_text()
+    for before, after in changes:
+        text = text.replace(before, after)
+    file.write_text(text)
+
+
+def rows(settings: Settings, dataset: str = SEARCHES) -> dict[date, list[tuple[str, int]]]:
     """By day the searches of the table, each with its bucket."""
     searches = defaultdict(list)
-    for row in Lake.open(settings).table(SEARCHES).scan().to_arrow().to_pylist():
+    for row in Lake.open(settings).table(dataset).scan().to_arrow().to_pylist():
         searches[row["search_day"]].append((row["search_id"], row["account_bucket"]))
     return {day: sorted(of_day) for day, of_day in searches.items()}
 
@@ -84,6 +97,22 @@ def test_a_backfill_writes_day_after_day_whole_in_the_new_number(extended: Setti
     assert rows(extended) == {D1: expected(D1, 16), D2: expected(D2, 16)}
     assert list(contract_changes(Lake.open(extended))) == []
     assert [Validity(Lake.open(extended)).status(SEARCHES, day).valid for day in (D1, D2)] == [True, True]
+
+
+def test_live_rows_move_into_the_new_number_and_agree_after_the_backfill(extended: Settings, folder: Path) -> None:
+    relabel(extended, *((after, before) for before, after in NEW))
+    tick(extended, Folder(folder))
+    assert rows(extended, LIVE) == rows(extended)
+    relabel(extended, *NEW)
+    planned = {change.dataset: change for change in contract_changes(Lake.open(extended))}[LIVE]
+    assert (planned.changes, planned.days) == (("cells.buckets: 4 ▸ 16",), (D1, D2))
+    tick(extended, Folder(folder))
+    assert rows(extended, LIVE) == {D1: expected(D1, 16), D2: expected(D2, 16)}
+    assert LIVE not in {change.dataset for change in contract_changes(Lake.open(extended))}
+    with pytest.raises(InputsNotValidError, match="is published in 4 buckets; its contract has 16"):
+        judge(extended)
+    run(extended, RunRequest(SEARCHES, D1, D2))
+    assert {(parity.day, parity.differing) for parity in judge(extended)} == {(D1, 0), (D2, 0)}
 
 
 def test_late_rows_move_a_whole_day_into_the_new_number_of_buckets(extended: Settings, folder: Path) -> None:

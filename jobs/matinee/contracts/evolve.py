@@ -176,8 +176,9 @@ def _properties(contract: Contract, table: "Table") -> Iterator[Change]:
     wanted = {name: value for name, value in table_properties(contract).items() if name != "format-version"}
     if BUCKETS in table.properties:
         _refuse_cells(contract, table.properties)
-        if contract.transform is not None:
-            del wanted[BUCKETS]  # The property is for the days whose publication records no number.
+        if contract.transform is not None or contract.is_live:
+            # For days whose publication records no number; of a live table, until its days are derived again.
+            del wanted[BUCKETS]
     for name, value in wanted.items():
         if table.properties.get(name) != value:
             yield Change("property", name, table.properties.get(name, ""), value)

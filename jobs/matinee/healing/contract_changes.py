@@ -10,11 +10,13 @@ from datetime import date
 from typing import NamedTuple
 
 from matinee.contracts import evolve
+from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import Contract
 from matinee.days import day_range
 from matinee.ledger.model import State
 from matinee.publication.terms import other_terms, row_terms, terms_of
 from matinee.table.catalog import Lake
+from matinee.table.files import day_sizes
 from matinee.validity.validity import Validity
 
 
@@ -50,6 +52,8 @@ def contract_changes(lake: Lake) -> Iterator[ContractChange]:
         if not lake.exists(contract.dataset):
             continue
         changes = tuple(map(str, evolve.plan(contract, lake.table(contract.dataset))))
+        if contract.is_live:
+            yield from _rebucketed(lake, contract)
         if changes:
             yield ContractChange(contract.dataset, contract.version, changes, (), "The next write changes the table.")
         if contract.transform:
@@ -58,6 +62,16 @@ def contract_changes(lake: Lake) -> Iterator[ContractChange]:
             for cause, days in by_cause.items():
                 words, step = cause.words(contract), cause.next_step(contract, days)
                 yield ContractChange(contract.dataset, contract.version, words, tuple(days), step)
+
+
+def _rebucketed(lake: Lake, contract: Contract) -> Iterator[ContractChange]:
+    """Yield the change of a live table whose rows are in another number of buckets than its contract says."""
+    table = lake.table(contract.dataset)
+    before, now = table.properties.get(BUCKETS), str(contract.cells.buckets)
+    if before not in (None, now):
+        days = tuple(sorted(day_sizes(table, contract.day_column or "")))
+        words, step = f"cells.buckets: {before} ▸ {now}", "The next tick of the stream derives these live days again."
+        yield ContractChange(contract.dataset, contract.version, (words,), days, step)
 
 
 class _Cause(NamedTuple):

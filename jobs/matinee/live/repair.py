@@ -14,7 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee import faults
-from matinee.contracts.model import live_name
+from matinee.contracts.ddl import BUCKETS
+from matinee.contracts.model import Contract, live_name
 from matinee.days import start_of
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_tables import pinned, read, replace_days
@@ -26,6 +27,7 @@ from matinee.live.progress import KEEP, Progress, progress
 from matinee.settings import Settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import gone
 from matinee.table.files import day_sizes
 from matinee.table.leases.lease import Lease
 from matinee.table.swap import swapped
@@ -48,10 +50,36 @@ def repair(settings: Settings, day: date) -> None:
         if not having:
             raise _missing(lake, day)
         with spark_session(settings) as session:
+            rebucket(lake, session, lease)
             for group in having:
                 ensure_current(lake, group)
                 for dataset in group.datasets:
                     _derive_again(lake, session, lease, dataset, day)
+
+
+def rebucket(lake: Lake, session: SparkSession, lease: Lease) -> None:
+    """Derive every live day again where a contract has another number of buckets than the live rows.
+
+    The table tells the number of its rows until all days are derived, so a call that was cut off is repeated whole.
+    """
+    retired = gone(lake)
+    for group in (each for each in groups(lake.registry) if retired.isdisjoint(each.tables)):
+        tables = [lake.registry.get(name) for name in filter(lake.exists, group.tables)]
+        if all(lake.table(table.dataset).properties.get(BUCKETS) in (None, _buckets(table)) for table in tables):
+            continue
+        ensure_current(lake, group)
+        days = {day for dataset in group.datasets for day in _live_days(lake, dataset)}
+        for day in sorted(day for day in days if _has(lake, group, day)):
+            lease.renew()
+            for dataset in group.datasets:
+                _derive_again(lake, session, lease, dataset, day)
+        for table in tables:
+            with lake.table(table.dataset).transaction() as change:
+                change.set_properties({BUCKETS: _buckets(table)})
+
+
+def _buckets(contract: Contract) -> str:
+    return str(contract.cells.buckets)
 
 
 def _derive_again(lake: Lake, session: SparkSession, lease: Lease, dataset: str, day: date) -> None:

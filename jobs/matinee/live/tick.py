@@ -36,6 +36,7 @@ from matinee.live.groups import groups
 from matinee.live.lease import lease_of, streaming
 from matinee.live.progress import progress
 from matinee.live.register import Tick, paused, record, ticks
+from matinee.live.repair import rebucket
 from matinee.live.topics import refuse_other_topics, refuse_shorter, topics
 from matinee.live.upkeep import keep_small
 from matinee.report import timed
@@ -213,6 +214,7 @@ def follow(lease: Lease, session: SparkSession, begun: datetime) -> None:
     lake, seconds = lease.lake, dict[str, float]()
     try:
         with timed(seconds, "live"):
+            rebucket(lake, session, lease)
             steps = update_live(lake, session, lease)
     except StreamPausedError as error:
         record(lake, Tick("paused", reason=error.message, seconds=seconds))

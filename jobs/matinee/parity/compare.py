@@ -20,6 +20,7 @@ from matinee.live.groups import Group, Sources, group_of
 from matinee.live.progress import Progress, progress_in
 from matinee.parity.causes import Evidence, Read
 from matinee.parity.register import ARRIVED_AFTER, Parity, record
+from matinee.publication.terms import buckets_of
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
@@ -100,6 +101,13 @@ def _published(validity: Validity, contract: Contract, day: date) -> Publication
             f"{contract.dataset} {day} is not valid, so there is nothing to compare the live table with.",
             next_step=f"`matinee vtts explain {contract.dataset}` says what would make it so.",
             facts={"dataset": contract.dataset, "day": day},
+        )
+    number = buckets_of(validity.lake, newest.run)
+    if number not in (None, contract.cells.buckets):
+        raise InputsNotValidError(
+            f"{contract.dataset} {day} is published in {number} buckets; its contract has {contract.cells.buckets}.",
+            next_step="`matinee contract plan` names the backfill that publishes the day again; then compare.",
+            facts={"dataset": contract.dataset, "day": day, "buckets": number},
         )
     return newest
 
