@@ -244,3 +244,16 @@ def test_a_live_row_of_a_new_source_that_is_lost_is_told_and_derived_again(exten
     assert published(extended, live) == published(extended)
     assert expire(extended) == D1
     assert [name for name, _, _ in published(extended, live)] == ["s4"]
+
+
+@pytest.mark.slow
+def test_an_event_sent_again_without_its_empty_list_is_told_apart(extended: Settings, folder: Path) -> None:
+    """The two rows differ only in a list that is empty in the first, and null in the second."""
+    land(extended, folder, "3", search("s6", "eve", filters=[]), search("s6", "eve", filters=None))
+    close(extended, folder, D1, 5)
+    run(extended, RunRequest(SEARCHES, D1, D1))
+    tick(extended, Folder(folder))
+    with spark_session(extended) as spark:
+        spark.sql(f"UPDATE {full_name(extended, live_name(SEARCHES))} SET query = 'x' WHERE search_id = 's6'").collect()
+    with pytest.raises(StreamDiffersError, match=r"1 of 3 rows differ \(1 duplicate_id\)"):
+        judge(extended, D1)
