@@ -42,7 +42,7 @@ EXPRESSIONS: dict[type[ast.stmt], tuple[str, ...]] = {
 }
 #: Calls that only tell people or only let a test kill the process; and arguments that are texts for people.
 UNTOUCHED_CALLS = {"reach", "debug", "info", "warning", "exception", "echo"}
-UNTOUCHED_ARGUMENTS = {"description", "help", "stacklevel", "repr", "facts", "next_step"}
+UNTOUCHED_ARGUMENTS = {"description", "help", "stacklevel", "repr", "facts", "next_step", "strict"}
 
 
 @dataclass(frozen=True)

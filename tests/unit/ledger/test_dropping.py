@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, arrow, core_play, ids, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, PLANNED, arrow, core_play, ids, land, make_lake, prepare, raw_play
 
 from matinee.errors import CommitConflictError, DroppedError
-from matinee.ledger.dropping import begin_of, drop_before
+from matinee.ledger.dropping import Dropped, begin_of, drop_before, drops, is_drop
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.publication.move import move_to_main
@@ -130,3 +130,34 @@ def test_rows_of_dropped_days_that_come_late_are_dropped_too(lake: Lake) -> None
     table.append(arrow(table, [raw_play(D1, "late")]))
     drop(lake, D2, RAW)
     assert ids(lake, RAW, "play_id") == ["p2"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "dropped"),
+    [
+        ({"matinee.dropped-before": "2026-03-02"}, True),
+        ({"matinee.dropped-before": "2026-03-02", "added-data-files": "0", "deleted-data-files": "4"}, True),
+        ({"matinee.dropped-before": "2026-03-02", "added-data-files": "1"}, False),
+        ({"matinee.dropped-before": "2026-03-02", "added-delete-files": "1"}, False),
+        ({"deleted-data-files": "4"}, False),
+    ],
+)
+def test_a_commit_that_adds_files_is_no_drop_whatever_it_says(summary: dict[str, str], dropped: bool) -> None:
+    assert is_drop(summary) is dropped
+
+
+@pytest.mark.parametrize(
+    ("first", "day", "dropped"),
+    [(D1, D1, True), (D1, D2, True), (D1, D3, False), (D2, D1, False), (None, D1, False)],
+)
+def test_a_drop_has_the_days_from_its_first_to_the_last_before_its_end(
+    first: date | None, day: date, dropped: bool
+) -> None:
+    assert Dropped(PLANNED, first, D3, 4).has(day) is dropped
+
+
+def test_drops_are_told_newest_first_with_their_days_and_rows(lake: Lake) -> None:
+    drop(lake, D2)
+    drop(lake, D3)
+    told = [(made.first, made.before, made.rows) for made in drops(lake.table(PLAYS))]
+    assert told == [(D2, D3, 2), (date.min, D2, 2)]

@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, core_play, make_lake, prepare
+from tests.support.lakes import D1, D2, D3, core_play, make_lake, prepare
 
 from matinee.ledger.ledger import history, noted_after, record
 from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned, recover
 from matinee.table import refs
 from matinee.table.catalog import Lake
+from matinee.table.commits import replace_files
+from matinee.table.snapshots import added_files
 
 PLAYS = "core.plays"
 AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
@@ -111,3 +113,14 @@ def test_days_of_several_publications_come_by_day_and_by_age(lake: Lake) -> None
         (publication.day, publication.publication_id.rpartition("_")[2]) for publication in history(lake, PLAYS).all()
     ]
     assert order == [(D1, "two"), (D2, "one"), (D2, "three")]
+
+
+def test_notes_tell_of_each_publication_that_nobody_recorded(lake: Lake) -> None:
+    runs = [prepare(lake, PLAYS, day, [core_play(day)]) for day in (D1, D2)]
+    for run in runs:
+        table = lake.table(PLAYS)
+        replace_files(table, refs.MAIN, [], added_files(table, refs.head(table, run.branch)), run.to_summary())
+    left = prepare(lake, PLAYS, D3, [core_play(D3)])
+    told = {note.publication_id: (note.day, note.state) for note in history(lake, PLAYS).notes()}
+    reached = {run.publication_id: (run.first_day, State.PUBLISHED) for run in runs}
+    assert told == reached | {left.publication_id: (D3, State.PREPARED)}

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
-from tests.support.lakes import D1, arrow, core_play, make_lake
+from tests.support.lakes import D1, arrow, core_play, ids, make_lake
 
 from matinee.errors import CommitConflictError
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.removal import remove_snapshots
+from matinee.table.files import data_files
+from matinee.table.removal import remove_snapshots, remove_with_files
 
 PLAYS = "core.plays"
 
@@ -59,6 +60,21 @@ def test_where_nothing_is_to_go_nothing_is_committed(lake: Lake) -> None:
     before = lake.table(PLAYS).metadata_location
     remove_snapshots(lake, PLAYS, [head, 7])
     assert lake.table(PLAYS).metadata_location == before
+
+
+def test_files_that_only_removed_snapshots_name_go_and_all_others_stay(lake: Lake) -> None:
+    commit(lake, "goes", "stays")
+    table = lake.table(PLAYS)
+    files = {file.file_path for file in data_files(table, "event_day")}
+    table.delete("play_id = 'goes'")
+    old = refs.ancestry(lake.table(PLAYS))[1:]
+    manifests = {table.metadata.snapshot_by_id(snapshot_id).manifest_list for snapshot_id in old}  # type: ignore[union-attr]
+    remove_with_files(lake, PLAYS, old)
+    [left] = data_files(lake.table(PLAYS), "event_day")
+    on_disk = {path for path in files | manifests if Path(path.removeprefix("file://")).exists()}
+    assert left.file_path in files
+    assert on_disk == {left.file_path}
+    assert ids(lake, PLAYS, "play_id") == ["stays"]
 
 
 def test_others_that_commit_first_each_time_end_a_removal(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,12 @@ def test_one_file_with_a_value_out_of_range_leaves_the_check_to_the_scan(written
     assert "null_play_id" in checks
 
 
+@pytest.mark.parametrize(("bucket", "is_proven"), [(-1, False), (0, True), (7, True), (8, False)])
+def test_a_range_holds_up_to_its_ends(written: Written, bucket: int, is_proven: bool) -> None:
+    checks = proven(*written([core_play(D1)], [core_play(D1, "p2", profile_bucket=bucket)]))
+    assert ("range_profile_bucket" in checks) is is_proven
+
+
 def test_a_column_of_nulls_only_is_within_its_range(written: Written) -> None:
     assert "range_duration_ms" in proven(*written([core_play(D1, duration_ms=None)]))
 
