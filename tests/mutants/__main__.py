@@ -96,7 +96,7 @@ def _results(
             reached += reaches(file, folder / "reached")
         except ChildFailedError as error:
             raise click.ClickException(f"{file.relative_to(ROOT)} fails on the code as it is: {error}.") from error
-    store = Store(folder, test_files)
+    store = Store(folder, test_files, seconds)
     for count, mutant in enumerate(mutants, start=1):
         reason = next((entry.reason for entry in equal if entry.fits(mutant)), None)
         result = Result(mutant, None, 0, 0.0, reason) if reason else store.get(mutant)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.mutants import edits
 from tests.mutants.mutants import Mutant
 from tests.mutants.reached import CODE, ROOT, digest, support
 
@@ -34,13 +35,13 @@ class Result:
 class Store:
     """Results by the state of what they depend on.
 
-    A mutant that was noticed depends on its module and on the file of the test that noticed; a survivor on all code
-    and all tests.
+    A mutant that was noticed depends on its module and on the file of the test that noticed; a survivor on all code,
+    on all tests, and on the seconds that they had.
     """
 
-    def __init__(self, folder: Path, tests: list[Path]) -> None:
+    def __init__(self, folder: Path, tests: list[Path], seconds: float) -> None:
         self.file = folder / "results.jsonl"
-        self.all = digest(*support(), *tests)
+        self.all = f"{digest(*support(), *tests)}:{seconds}"
         lines = self.file.read_text().splitlines() if self.file.is_file() else []
         self.records: dict[str, dict[str, Any]] = {str(record["key"]): record for record in map(json.loads, lines)}
 
@@ -65,7 +66,7 @@ class Store:
             file.write(json.dumps(record) + "\n")
 
     def _key(self, mutant: Mutant) -> str:
-        return f"{digest(CODE / mutant.path)}:{mutant.path}:{mutant.number}"
+        return f"{digest(CODE / mutant.path, Path(edits.__file__))}:{mutant.path}:{mutant.number}"
 
     def _state(self, noticed_by: object) -> str:
         if noticed_by is None:

@@ -124,3 +124,22 @@ def test_notes_tell_of_each_publication_that_nobody_recorded(lake: Lake) -> None
     told = {note.publication_id: (note.day, note.state) for note in history(lake, PLAYS).notes()}
     reached = {run.publication_id: (run.first_day, State.PUBLISHED) for run in runs}
     assert told == reached | {left.publication_id: (D3, State.PREPARED)}
+
+
+def test_what_nobody_recorded_was_published_when_main_moved(lake: Lake) -> None:
+    reach_main(lake, prepare(lake, PLAYS, D1, [core_play(D1)]))
+    head = lake.table(PLAYS).current_snapshot()
+    assert head is not None
+    assert newest(lake).recorded_ts == datetime.fromtimestamp(head.timestamp_ms / 1000, UTC)
+    assert (newest(lake).head_snapshot_id, newest(lake).head_sequence_number) == (
+        head.snapshot_id,
+        head.sequence_number,
+    )
+
+
+def test_a_dataset_without_a_table_or_a_record_has_no_history(lake: Lake) -> None:
+    assert (history(lake, PLAYS).table, history(lake, PLAYS).all(), history(lake, PLAYS).newest(D1)) == (None, (), None)
+    lake.ensure(PLAYS)
+    table = history(lake, PLAYS).table
+    assert table is not None
+    assert history(lake, PLAYS).notes() == ()

@@ -60,7 +60,7 @@ def test_every_known_equal_mutant_is_there_and_has_a_reason() -> None:
 def test_a_result_is_kept_for_the_next_run(tmp_path: Path, noticed_by: str | None) -> None:
     real = mutants_of(CODE / "ledger" / "pins.py")[0]
     result = Result(real, noticed_by, 3, 0.5)
-    Store(tmp_path, []).put(result)
-    assert Store(tmp_path, []).get(real) == result
-    other_tests = Store(tmp_path, [Path(__file__)])
-    assert other_tests.get(real) == (result if noticed_by else None)
+    Store(tmp_path, [], 10).put(result)
+    assert Store(tmp_path, [], 10).get(real) == result
+    for other in (Store(tmp_path, [Path(__file__)], 10), Store(tmp_path, [], 20)):
+        assert other.get(real) == (result if noticed_by else None)
