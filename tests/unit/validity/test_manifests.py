@@ -78,10 +78,14 @@ def test_a_day_is_asked_for_by_dataset_and_day() -> None:
 def test_rows_of_days_tell_open_days_and_other_counts_apart() -> None:
     distinct = manifest(D3)._replace(expected_distinct=1)
     declarations = said(manifest(D1, 7), manifest(D2, 8, closed=False), distinct)
-    days = np.array([D3, D1, D2, date(2026, 1, 1)], "datetime64[D]")
+    days = np.array([D3, D1, D2, date(2026, 1, 1), date(2027, 1, 1)], "datetime64[D]")
     assert declarations.rows_of(RAW, days).tolist()[:3] == [math.inf, 7, -math.inf]
     assert np.isnan([*declarations.rows_of(RAW, days[3:]), *declarations.rows_of(OTHER, days)]).all()
     assert (declarations.closed_days(RAW), declarations.closed_days(OTHER)) == ({D1, D3}, set())
+
+
+def test_a_day_that_is_closed_with_no_rows_is_closed() -> None:
+    assert said(manifest(D1, 0), manifest(D2, 0, closed=False)).closed_days(RAW) == {D1}
 
 
 def test_what_a_file_has_declared_is_told_whether_it_holds_or_not() -> None:

@@ -7,12 +7,12 @@ import pytest
 from tests.support.lakes import D1, D2, D3, at, close_days, make_lake, prepare
 
 from matinee.contracts.registry import Registry
-from matinee.days import end_of, start_of
+from matinee.days import end_of, micros_of, start_of
 from matinee.ledger.ledger import history
 from matinee.publication.move import move_to_main
 from matinee.settings import CHECKOUT
 from matinee.table.catalog import Lake
-from matinee.validity.maturity import is_settled, settled_through
+from matinee.validity.maturity import first_unsettled, is_settled, settled_through
 from matinee.validity.validity import Validity
 
 OUTCOMES = "core.impression_plays"
@@ -82,3 +82,21 @@ def test_rows_are_final_a_window_before_the_instant_that_they_are_as_of(
     publish(lake, D1, as_of)
     note = history(lake, OUTCOMES).newest_notes[D1]
     assert (settled_through(LABELS, note, D1), is_settled(LABELS, note, D1)) == (through, settled)
+
+
+def test_of_what_is_not_published_or_looks_not_ahead_nothing_is_told(lake: Lake) -> None:
+    publish(lake, D1, None)
+    unknown = history(lake, OUTCOMES).newest_notes[D1]
+    plays = lake.registry.get("core.plays")
+    assert settled_through(LABELS, None, D1) is settled_through(LABELS, unknown, D1) is None
+    assert settled_through(plays, unknown._replace(as_of_us=micros_of(end_of(D3))), D1) is None
+    assert (is_settled(LABELS, None, D1), is_settled(plays, None, D1)) == (False, True)
+
+
+def test_the_first_day_that_is_not_final_is_looked_for_within_the_range(lake: Lake) -> None:
+    publish(lake, D1, end_of(D1) + WINDOW)
+    publish(lake, D2, end_of(D2) + WINDOW)
+    newest = history(lake, OUTCOMES).newest_columns
+    assert first_unsettled(LABELS, newest, D1, D2) is None
+    assert first_unsettled(LABELS, newest, D1, D3) == D3
+    assert first_unsettled(LABELS, None, D1, D3) == D1
