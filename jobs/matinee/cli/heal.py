@@ -62,9 +62,9 @@ def apply(first: date | None, last: date | None, output: str) -> None:
 
     def tell(decision: Decision) -> None:
         made.append(decision)
-        ERR.print(
-            f"{decision.dataset} {decision.day}: {decision.decision}, {decision.reason} ({decision.cause})",
-        )
+        if output != "json":
+            why = f"{decision.decision}, {decision.reason} ({decision.cause})"
+            ERR.print(f"{decision.dataset} {decision.day}: {why}")
 
     try:
         heal_days(load_settings(), first, last, tell)

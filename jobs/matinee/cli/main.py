@@ -57,7 +57,7 @@ def cli() -> None:
     """Impressions and plays: landed, published, audited, fresh.
 
     The lake is chosen by MATINEE_HOME (default: .matinee/ in the checkout); MATINEE_CATALOG and the other settings
-    are explained in deploy/env/.
+    are explained in deploy/env/. MATINEE_TRACEBACK=1 adds the traceback to an error.
 
     \b
     Example:

@@ -46,7 +46,8 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
     source = source_of(servers or (None if folder else settings.kafka), folder)
     if every is None:
         done = tick(settings, source)
-        _tell(done)
+        if output != "json":
+            _tell(done)
         emit([_row(entry) for entry in done], output, empty="There was nothing to do.")
         return
     try:

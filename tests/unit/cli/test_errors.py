@@ -113,7 +113,7 @@ class Thrower:
 
     def __call__(self, *_: object, **__: object) -> object:
         self.reached += 1
-        raise self.error
+        raise self.error.with_traceback(None)  # Else it would grow with each call.
 
 
 def check_end(call: list[str], capsys: pytest.CaptureFixture[str], where: str) -> None:
