@@ -172,13 +172,13 @@ def scan(settings: Settings, file: str) -> LandingFile:
                 digest.update(chunk)
                 head, size = head or chunk, size + len(chunk)
             is_known = before == identity(files, file, stream)
+        is_young = is_local(file) and time.time() - Path(file).stat().st_ctime < _YOUNG_S
     except OSError as error:
         raise refused(
             file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk."
         ) from error
     _refuse_other_kind(file, kind, head)
-    is_known &= not _is_young(file)
-    return LandingFile(file, kind, size, digest.hexdigest(), before if is_known else "")
+    return LandingFile(file, kind, size, digest.hexdigest(), before if is_known and not is_young else "")
 
 
 def identity(files: "AbstractFileSystem", file: str, stream: IO[bytes] | None = None) -> str:
@@ -195,10 +195,6 @@ def identity(files: "AbstractFileSystem", file: str, stream: IO[bytes] | None = 
         return f"{stats.st_size} {stats.st_mtime_ns} {stats.st_ctime_ns} {stats.st_ino}"
     files.invalidate_cache()
     return str(files.ukey(file))
-
-
-def _is_young(file: str) -> bool:
-    return is_local(file) and time.time() - Path(file).stat().st_ctime < _YOUNG_S
 
 
 def is_local(file: str) -> bool:
