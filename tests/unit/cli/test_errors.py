@@ -58,12 +58,13 @@ CALLS: dict[str, tuple[str, ...]] = {
     "contract check": (str(CHECKOUT / "sql/core/plays/contract.odcs.yaml"),),
     "contract show": ("core.plays",),
     "contract plan": (),
+    "failure explain": ("--log", "{}/task.log"),
 }
 #: Where commands meet the world: files, the catalog, other processes, the network.
 SEAMS = {
     "making a folder": "pathlib.Path.mkdir",  # The first: later the folders are there.
     "settings": "matinee.settings.Settings.__init__",
-    "reading a file": "pathlib.Path.read_text",
+    "reading a file": "pathlib.Path.open",
     "opening the catalog": "pyiceberg.catalog.load_catalog",
     "loading a table": "pyiceberg.catalog.sql.SqlCatalog.load_table",
     "listing tables": "pyiceberg.catalog.sql.SqlCatalog.list_tables",
@@ -100,6 +101,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     land(lake, "raw.plays", [raw_play(D1), raw_play(D2, "p2")])
     move_to_main(lake, prepare(lake, "core.plays", D1, [core_play(D1)], attempt="1"), lambda _: ())
     (folder / "landing").mkdir()
+    (folder / "task.log").write_text("KeyError: 'x'\n")
     (folder / "landing" / "plays-1.jsonl").write_text("{}\n")
     shutil.copytree(folder / "home", folder / "kept")
     return folder
