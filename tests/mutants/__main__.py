@@ -32,7 +32,7 @@ PACKAGES = (
 
 
 @click.command(epilog="Example: python -m tests.mutants ledger publication/move.py --sample 50 --output json")
-@click.argument("places", metavar="PACKAGES", nargs=-1)
+@click.argument("places", metavar="[PACKAGES]...", nargs=-1)
 @click.option("--sample", type=click.IntRange(1), help="Draw this many mutants; all without it.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Other draws for another number.")
 @click.option(
