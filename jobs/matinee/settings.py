@@ -62,6 +62,7 @@ class Settings(BaseSettings):
 
     heal_cells: int = Field(2000, ge=1, description="cells that the healer may derive again in a day")
     heal_minutes: int = Field(120, ge=1, description="minutes that the healer may work in a day")
+    max_line_mb: int = Field(16, ge=1, le=128, description="MB of the longest line or record that is parsed")
     kafka: str | None = Field(None, description="Kafka's brokers, host:port,…: where the stream reads its topics")
 
     @model_validator(mode="after")
@@ -84,6 +85,11 @@ class Settings(BaseSettings):
     def warehouse_uri(self) -> str:
         """The warehouse as a URI without a trailing slash."""
         return (self.warehouse or f"file://{self.home.absolute() / 'warehouse'}").rstrip("/")
+
+    @property
+    def max_line_bytes(self) -> int:
+        """The bytes of the longest line or record that is parsed."""
+        return self.max_line_mb << 20
 
     @property
     def run_dir(self) -> Path:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pyarrow as pa
 import pytest
@@ -14,10 +15,11 @@ from matinee.contracts.registry import Registry
 from matinee.landing.parsing.lines import parse_lines
 from matinee.landing.records import parse
 from matinee.settings import CHECKOUT
+from matinee.sources.files.read import HEAD_BYTES
 
 pytestmark = pytest.mark.spark
 LANDED = datetime(2026, 3, 1, 20, tzinfo=UTC)
-COUNT = 3000
+COUNT, MAX_BYTES = 3000, 16 << 20
 #: The one difference: numbers of so many digits are JSON to the engine, though no value.
 ENDLESS = re.compile(rb"[0-9.]{1000,}")
 
@@ -41,7 +43,9 @@ def test_both_parsers_say_the_same(spark: SparkSession, contract: Contract, seed
             }
         )
     )
-    streamed = parse(frame.withColumn("payload", frame.payload.cast("string")), contract).orderBy("line").toArrow()
+    streamed = (
+        parse(frame.withColumn("payload", frame.payload.cast("string")), contract, MAX_BYTES).orderBy("line").toArrow()
+    )
     landed = parse_lines(contract, "f", written, 1, LANDED)
     differ = {}
     for name in landed.schema.names:
@@ -50,6 +54,17 @@ def test_both_parsers_say_the_same(spark: SparkSession, contract: Contract, seed
         both = zip(written, *(_plain(name, rows[name]) for rows in (streamed, landed)), strict=True)
         differ |= {(name, line): (a, b) for line, a, b in both if a != b}
     assert differ == {}
+
+
+def test_a_record_that_is_too_long_keeps_length_hash_and_head(spark: SparkSession) -> None:
+    long = '{"play_id":"' + "x" * 5000 + '"}'
+    frame = spark.createDataFrame(
+        [("f", 1, LANDED, long), ("f", 2, LANDED, "[{}]")],
+        "file string, line long, landed_ts timestamp, payload string",
+    )
+    rows = parse(frame, PLAYS, 1000).orderBy("line").select("reason", "payload").collect()
+    told = f"{len(long)} bytes, SHA-256 {sha256(long.encode()).hexdigest()}, begin with: {long[:HEAD_BYTES]}"
+    assert [tuple(row) for row in rows] == [("line_too_long", told), ("array_of_objects", "[{}]")]
 
 
 def _plain(name: str, column: pa.ChunkedArray) -> list[object]:

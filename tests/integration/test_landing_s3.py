@@ -40,10 +40,10 @@ def test_an_object_that_was_replaced_after_it_was_scanned_is_seen(aws_endpoint: 
     for name, content in (("1", b"{}\n[]"), ("2", b"[]\n[]"), ("3", b"{}\n{}\n")):
         client.put_object(Bucket=bucket, Key="landing/plays.jsonl", Body=content)
         seen = scan(settings, f"s3://{bucket}/landing/plays.jsonl")
-        read_lines(settings, seen)
+        list(read_lines(settings, seen))
         client.put_object(Bucket=bucket, Key="landing/plays.jsonl", Body=name.encode())
         with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
-            read_lines(settings, seen)
+            list(read_lines(settings, seen))
     client.delete_object(Bucket=bucket, Key="landing/plays.jsonl")
     with pytest.raises(LandingRefusedError, match="it was changed while it was landed"):
-        read_lines(settings, seen)
+        list(read_lines(settings, seen))

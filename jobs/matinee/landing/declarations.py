@@ -50,16 +50,8 @@ def land_manifest(
     Raises:
         LandingRefusedError: the file is no manifest, or declares days that cannot be declared; nothing of it was taken.
     """
-    if file.kind is Kind.PARQUET:
-        raise LandingRefusedError(
-            f"{file.file} is refused: a manifest is NDJSON.",
-            next_step='Write a line {"dataset", "day", "expected_rows", "closed"} for each day.',
-            facts={"file": file.file},
-        )
-    lines = read_lines(lake.settings, file)
-    entries = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
     look = Look(lake)
-    _refuse_odd_days(look, file.file, entries, landed_at)
+    entries = declarations(look, file, datasets, landed_at)
     landed = _landings(lake)
     newest = max(look.manifests.landing_seq, *(manifest.landing_seq for manifest in landed), 0)
     # Declarations of an interrupted landing keep their place: a person may have made others since.
@@ -74,6 +66,24 @@ def land_manifest(
     )
     register(lake, [landing])
     return landing, tuple(sorted({entry.day for entry in added}))
+
+
+def declarations(look: Look, file: LandingFile, datasets: Collection[str], landed_at: datetime) -> list[Manifest]:
+    """Return what a manifest declares; nothing is landed.
+
+    Raises:
+        LandingRefusedError: see `land_manifest`.
+    """
+    if file.kind is Kind.PARQUET:
+        raise LandingRefusedError(
+            f"{file.file} is refused: a manifest is NDJSON.",
+            next_step='Write a line {"dataset", "day", "expected_rows", "closed"} for each day.',
+            facts={"file": file.file},
+        )
+    lines = read_lines(look.lake.settings, file)
+    entries = read_manifests(lines, file=file.file, datasets=datasets, received_ts=landed_at)
+    _refuse_odd_days(look, file.file, entries, landed_at)
+    return entries
 
 
 def _refuse_odd_days(look: Look, file: str, entries: Collection[Manifest], landed_at: datetime) -> None:

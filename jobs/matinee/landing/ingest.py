@@ -8,7 +8,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from glob import glob
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -22,7 +21,7 @@ from matinee.landing.model import Landing
 from matinee.landing.parsing.judge import AHEAD
 from matinee.report import Report, Rows
 from matinee.settings import Settings
-from matinee.sources.files.scan import Found, find_at, in_order, scan
+from matinee.sources.files.scan import Found, find_at, has_files, in_order, scan
 from matinee.table.catalog import Lake
 from matinee.table.catalogs.retired import gone
 from matinee.validity.manifests import MANIFESTS, Manifest
@@ -270,8 +269,8 @@ def _note(outcome: Outcome, landing: Landing) -> str:
 def step(
     settings: Settings, from_: Annotated[Sequence[str], "files, directories or globs"], dataset: str | None = None
 ) -> Report:
-    """Land files, of one raw dataset or each by its name; without files there is nothing to do, which is no error."""
-    sources = [pattern for pattern in from_ if "://" in pattern or glob(pattern)]  # noqa: PTH207 - absolute patterns
+    """Land files, of one raw dataset or each by its name; a folder without such files is no error, a missing one is."""
+    sources = [pattern for pattern in from_ if has_files(settings, pattern)]
     reports = ingest(settings, dataset, sources) if sources else []
     rows = Counter[str]()
     for report in reports:

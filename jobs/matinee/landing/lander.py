@@ -18,7 +18,7 @@ from matinee.landing.writing.parts import Part, Written
 from matinee.landing.writing.workers import write_parts
 from matinee.settings import Settings
 from matinee.sources.files.read import changed
-from matinee.sources.files.scan import Found, Kind, LandingFile, filesystem, identity, refused, scan
+from matinee.sources.files.scan import Found, Kind, LandingFile, filesystem, identity, scan, unreadable
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.files import landing_seq
 from matinee.table.leases.lease import Lease
@@ -131,9 +131,7 @@ def _scanned(settings: Settings, candidate: Found) -> LandingFile | LandingRefus
             return changed(candidate.file)  # It was moved away since it was found, perhaps to an archive.
         if isinstance(error, LandingRefusedError):
             return error
-        return refused(
-            candidate.file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk."
-        )
+        return unreadable(candidate.file, error)
     return changed(file.file) if is_written else file
 
 

@@ -82,7 +82,7 @@ def _land_batch(lake: Lake, contract: Contract, lines: DataFrame, at: datetime, 
     first = {name: min(good[name], bad.get(name, good[name])) for name in good}
     begun = offsets.last_streamed(lake, QUARANTINE, dataset)
     bounded = lines.where(_beyond(first)).withColumn("landed_ts", _landed_by(at, begun))
-    parsed = rows_of.parse(bounded, contract).persist()
+    parsed = rows_of.parse(bounded, contract, lake.settings.max_line_bytes).persist()
     try:
         parts = _parts(parsed, contract, good, bad)
         rejected = [part for part in parts if part["beyond_bad"] and part["reason"] is not None]

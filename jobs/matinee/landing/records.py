@@ -17,21 +17,24 @@ from matinee.landing.escapes import marked
 from matinee.landing.parsing.judge import AHEAD, landed_fields
 from matinee.landing.parsing.text import NO_TEXT
 from matinee.landing.writing.parts import NAMES_COUNTED
+from matinee.sources.files.read import HEAD_BYTES
 
-_LINE = ("file", "line", "landed_ts", "payload")
+_LINE = ("file", "line", "landed_ts", "payload", "is_long")
 _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})$"
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 
-def parse(lines: DataFrame, contract: Contract) -> DataFrame:
+def parse(lines: DataFrame, contract: Contract, max_bytes: int) -> DataFrame:
     """Return `file`, `line`, `landed_ts`, `reason` (null: good), `payload` (of bad ones), `unknown` (names of
     fields that the contract lacks), and the typed columns.
 
     Args:
         lines: `file`, `line` (long), `payload` (JSON), `landed_ts` (the received time of rows that state none).
         contract: of a raw dataset.
+        max_bytes: of the longest record that is parsed; of a longer one the payload tells its length, hash and head.
     """
     fields = landed_fields(contract)
+    lines = lines.withColumn("is_long", F.octet_length("payload") > max_bytes).withColumn("payload", _cut(max_bytes))
     # The parser ignores whatever follows the first JSON value of a line. So the line becomes the first of two elements
     # of an array, its hash the second: the hash is found there only if the line is one value and nothing else. No line
     # holds a hash of itself.
@@ -61,6 +64,15 @@ def parse(lines: DataFrame, contract: Contract) -> DataFrame:
         *columns,
         F.to_date(contract.event_time).alias(contract.day_column or ""),
     )
+
+
+def _cut(max_bytes: int) -> Expression:
+    """Return the payload; of one that is too long what `LongLine` keeps."""
+    content = F.col("payload").cast("binary")
+    head = F.substring(content, 1, HEAD_BYTES).cast("string")
+    told = F.concat(F.octet_length("payload"), F.lit(" bytes, SHA-256 "), F.sha2(content, 256))
+    cut = F.concat(told, F.lit(", begin with: "), head)
+    return F.when(F.octet_length("payload") > max_bytes, cut).otherwise(F.col("payload"))
 
 
 def _unknown(fields: Sequence[Column]) -> Expression:
@@ -176,8 +188,10 @@ def _prefixed(column: Column, variant: Expression) -> Expression:
 
 
 def _reasons(contract: Contract, received: Expression) -> Iterator[Expression]:
+    yield _reason("line_too_long", F.col("is_long"))
     yield _reason("blank_line", F.col("payload").rlike(r"^\s*$"))
     is_object = F.col("unknown").isNotNull()
+    yield _reason("array_of_objects", F.is_valid_utf8("payload") & F.col("payload").rlike(r"^\s*\[\s*\{"))
     yield _reason("malformed_json", ~is_object)
     fields = landed_fields(contract)
     for field in fields:

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from matinee.errors import LandingRefusedError
 from matinee.landing import batches, landed_files
+from matinee.landing.declarations import declarations, landed_manifests
 from matinee.landing.ingest import events, found_files
 from matinee.landing.model import Landing
 from matinee.sources.files.read import read_blocks, read_rows
 from matinee.sources.files.scan import Found, Kind, LandingFile, scan, shown
 from matinee.table.catalog import Lake
+from matinee.validity.look import Look
 from matinee.validity.manifests import MANIFESTS
 
-_AGAIN = "`matinee ingest --from FILE`"
+_TAKEN = "the next landing takes it; now: `matinee ingest --from FILE`"
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,23 @@ def status(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> Iter
     for path, error in unlisted:
         yield FileStatus(dataset or "", shown(path), "refused", error.message, error.next_step)
     for name in dict.fromkeys(file.dataset for file in files):
-        if name != MANIFESTS:
-            yield from _of_dataset(lake, name, [file for file in files if file.dataset == name])
+        some = [file for file in files if file.dataset == name]
+        yield from _of_manifests(lake, some) if name == MANIFESTS else _of_dataset(lake, name, some)
+
+
+def _of_manifests(lake: Lake, files: list[Found]) -> Iterator[FileStatus]:
+    known, look = landed_manifests(lake), Look(lake)
+    for candidate in files:
+        try:
+            file = scan(lake.settings, candidate.file)
+            landing = known.get(file.file)
+            if landing is not None and landing.sha256 == file.sha256:
+                yield _known(candidate, landing)
+            else:
+                declarations(look, file, events(lake.registry), datetime.now(UTC))
+                yield FileStatus(MANIFESTS, file.file, "new", "", _TAKEN)
+        except LandingRefusedError as error:
+            yield _refused(candidate, error)
 
 
 def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileStatus]:
@@ -54,7 +72,11 @@ def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileSt
             landing = landed_files.landed(lake, dataset, [sha256 or (file.sha256 if file else "")])
             yield _known(candidate, *landing.values()) if landing else _new(lake, candidate, file)
         except LandingRefusedError as error:
-            yield FileStatus(dataset, shown(candidate.file), "refused", error.message, error.next_step)
+            yield _refused(candidate, error)
+
+
+def _refused(candidate: Found, error: LandingRefusedError) -> FileStatus:
+    return FileStatus(candidate.dataset, shown(candidate.file), "refused", error.message, error.next_step)
 
 
 def _known(candidate: Found, landing: Landing) -> FileStatus:
@@ -69,4 +91,4 @@ def _new(lake: Lake, candidate: Found, file: LandingFile | None) -> FileStatus:
     if file is not None:
         for _ in read_rows(lake.settings, file) if file.kind is Kind.PARQUET else read_blocks(lake.settings, file):
             pass
-    return FileStatus(candidate.dataset, candidate.file, "new", "", f"the next landing takes it; now: {_AGAIN}")
+    return FileStatus(candidate.dataset, candidate.file, "new", "", _TAKEN)

@@ -65,6 +65,16 @@ def test_each_file_has_a_state(settings: Settings, folder: Path) -> None:
     assert len(Lake.open(settings).table("raw.plays").scan().to_arrow()) == 1
 
 
+def test_each_manifest_has_a_state(settings: Settings, folder: Path) -> None:
+    day = {"dataset": "raw.plays", "day": "2026-03-01", "expected_rows": 1, "closed": False}
+    (folder / "manifest-1.jsonl").write_text(json.dumps(day))
+    ingest(settings, None, [folder], LANDED)
+    (folder / "manifest-2.jsonl").write_text(json.dumps(day | {"expected_rows": 2}))
+    (folder / "manifest-bad.jsonl").write_text(json.dumps(day | {"day": "9999-01-01"}))
+    wanted = {"plays-1": "landed", "manifest-1": "landed", "manifest-2": "new", "manifest-bad": "refused"}
+    assert states(settings, folder) == {f"{name}.jsonl": state for name, state in wanted.items()}
+
+
 def test_a_landing_that_was_cut_off_is_prepared_until_the_next(
     settings: Settings, folder: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """The judge of one row: typed by the contract, or the one reason why it cannot be landed. Complete, in plain Python.
 
-Reasons, the first that applies: `blank_line`, `incomplete_last_line`, `malformed_json`; for each field in the order of
+Reasons, the first that applies: `line_too_long`, `blank_line`, `array_of_objects`, `incomplete_last_line`,
+`malformed_json`; for each field in the order of
 the contract `missing_<field>`, `wrong_type_<field>`, `blank_<field>`; `day_out_of_range` (within a year of an end of
 the calendar, where windows around the event have no days), `received_in_future` (more than AHEAD after it was landed),
 `event_in_future` (more than a day after it was received), `before_earliest_event`; for each field
@@ -12,6 +13,7 @@ with half a surrogate pair is no text: the engine would make the same text of di
 with an offset; digits beyond the microsecond are cut. Parquet rows are judged in the same way, as JSON.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cache
@@ -22,9 +24,11 @@ from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.days import FIRST_DAY, LAST_DAY, end_of, start_of
 from matinee.landing.parsing.text import MAX_LINE, Json, is_blank, read_object
 from matinee.landing.parsing.values import DAY_US, Value, micros, unknown_within, value_of
+from matinee.sources.files.read import LongLine
 
 #: Columns that landing itself fills beside the day, whatever a row has under these names.
 OWN_COLUMNS = frozenset({"landing_seq", "file"})
+_ARRAY_OF_OBJECTS = re.compile(r"[ \t\n\x0b\f\r]*\[[ \t\n\x0b\f\r]*\{")
 #: How far a producer's clock may be ahead of the landing: a stated received time may not be later than that.
 AHEAD = timedelta(minutes=10)
 AHEAD_US = AHEAD // timedelta(microseconds=1)
@@ -70,6 +74,8 @@ class Judge:
             landed: when it was landed, in microseconds since 1970.
             is_open: its writer may not have ended it.
         """
+        if isinstance(line, LongLine):
+            return Judged("line_too_long", None, {RECEIVED: landed})
         text = _text(line)
         record = None if text is None else read_object(text)
         if record is None:
@@ -127,6 +133,8 @@ def _text(line: bytes) -> str | None:
 def _no_object(text: str | None, *, is_open: bool) -> str:
     if text is not None and is_blank(text):
         return "blank_line"
+    if text is not None and _ARRAY_OF_OBJECTS.match(text):
+        return "array_of_objects"
     return "incomplete_last_line" if is_open else "malformed_json"
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 #: A file with its landing number.
 Numbered: TypeAlias = tuple[int, LandingFile]
 
-#: So many rows are gathered before they are written.
-ROWS_WRITTEN = 500_000
+#: So many rows, or bytes of rows, are gathered before they are written: bad lines may be long.
+ROWS_WRITTEN, BYTES_WRITTEN = 500_000, 1 << 28
 #: Files of so many bytes or fewer are judged together: so many at a time, and no more than one block of lines.
 SMALL_BYTES = {Kind.TEXT: 1 << 17, Kind.GZIPPED: 1 << 13}
 FILES_TOGETHER = 50
@@ -71,14 +71,12 @@ def write_part(part: Part) -> Written:
         ConservationError: rows were lost or doubled on the way; no snapshot knows any of them.
         OSError: a data file cannot be written.
     """
-    written, waiting, rows = Written(), list["pa.Table"](), 0
+    written, waiting = Written(), list["pa.Table"]()
     for files in _gathered(part.files):
-        tables = _rows_of_small(part, files, written) if len(files) > 1 else _rows_of_file(part, files[0], written)
-        waiting += tables
-        rows += sum(table.num_rows for table in tables)
-        if rows >= ROWS_WRITTEN:
+        waiting += _rows_of_small(part, files, written) if len(files) > 1 else _rows_of_file(part, files[0], written)
+        if _are_many(waiting):
             _write(part, waiting, written)
-            waiting, rows = [], 0
+            waiting = []
     _write(part, waiting, written)
     return written
 
@@ -103,24 +101,28 @@ def _gathered(files: Sequence[Numbered]) -> Iterator[Sequence[Numbered]]:
 
 def _rows_of_file(part: Part, numbered: Numbered, written: Written) -> "list[pa.Table]":
     """Return the rows of a file that wait to be written."""
-    (number, file), is_alone = numbered, len(part.files) == 1
-    tables, tally, rows = list["pa.Table"](), _Tally(), 0
+    (number, file), early = numbered, Written()
+    tables, tally = list["pa.Table"](), _Tally()
     try:
         for table in _judged(part, file):
             tally.add(table)
-            tables.append(_placed(table, [(number, file)], [table.num_rows]))
-            rows += table.num_rows
-            if is_alone and rows >= ROWS_WRITTEN:
+            tables.append(_placed(table, [numbered], [table.num_rows]))
+            if _are_many(tables):
                 # The rows of a large file are written at once: if it is refused later, no snapshot names them.
-                _write(part, tables, written)
-                tables, rows = [], 0
+                _write(part, tables, early)
+                tables = []
     except LandingRefusedError as error:
         written.refused.append(error)
-        if is_alone:
-            written.good, written.bad = [], []
         return []
+    written.good += early.good
+    written.bad += early.bad
     written.landings.append(tally.landing(part, number, file))
     return tables
+
+
+def _are_many(tables: "Sequence[pa.Table]") -> bool:
+    rows, size = (sum(int(getattr(table, name)) for table in tables) for name in ("num_rows", "nbytes"))
+    return rows >= ROWS_WRITTEN or size >= BYTES_WRITTEN
 
 
 def _rows_of_small(part: Part, files: Sequence[Numbered], written: Written) -> "list[pa.Table]":

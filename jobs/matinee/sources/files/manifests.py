@@ -3,7 +3,7 @@
 A line may have `expected_distinct`, too: how many distinct rows there are.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from matinee.days import parse_day
 from matinee.errors import LandingRefusedError, UsageError
+from matinee.sources.files.read import LongLine
 from matinee.validity.manifests import Manifest
 
 
@@ -38,7 +39,7 @@ class _Line(BaseModel):
 
 
 def read_manifests(
-    lines: Collection[bytes], *, file: str, datasets: Collection[str], received_ts: datetime
+    lines: Iterable[bytes], *, file: str, datasets: Collection[str], received_ts: datetime
 ) -> list[Manifest]:
     """Return what a manifest declares; blank lines are skipped.
 
@@ -55,6 +56,8 @@ def read_manifests(
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        if isinstance(line, LongLine):
+            raise _refused(file, number, f"it has {line.partition(b',')[0].decode()}, more than a line may have")
         try:
             declared = _Line.model_validate_json(line)
         except ValidationError as error:

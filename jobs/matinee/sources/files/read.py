@@ -7,12 +7,13 @@ hashed after it was read.
 """
 
 import hashlib
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from typing import IO, TYPE_CHECKING
 
 from matinee.errors import FileChangedError, LandingRefusedError
@@ -21,16 +22,26 @@ from matinee.sources.files.scan import CHUNK_BYTES, Kind, LandingFile, filesyste
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import FileMetaData
+    from pyarrow.parquet import ParquetFile
 
 _GZIP = 16 + zlib.MAX_WBITS
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: How a file begins that is one array of objects: its lines are no objects, or none has an end.
+_ARRAY = re.compile(rb"\s*\[\s*(?:\{|\Z)")
+#: So many bytes of a line that is too long are kept.
+HEAD_BYTES = 1000
 #: Lines and rows are handed on in blocks of about so many bytes, or of so many rows.
 BLOCK_BYTES, BLOCK_ROWS = 16 << 20, 1 << 16
 #: Texts of a Parquet column that take so few bytes each are read as a dictionary.
 _REPEATED_BYTES = 3
 #: Writers that put each text into a dictionary once. Of a text that is there twice, Arrow mixes up the rows.
 _WRITE_ONCE = ("parquet-cpp-arrow", "parquet-mr")
+
+
+class LongLine(bytes):
+    """What is kept of a line that is too long to be parsed: its length, its SHA-256 and its first bytes, as text."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -50,38 +61,73 @@ class Lines:
 def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
     """Yield the lines of a text file; a byte order mark at the start of the file is left out.
 
+    A line of more than `settings.max_line_bytes` is a `LongLine`: it is never held whole.
+
     Raises:
-        LandingRefusedError: it is a truncated or damaged gzip, or does not hold the bytes that were scanned any more:
-            what was yielded before is of no use.
+        LandingRefusedError: it is an array of objects, or a truncated or damaged gzip, or does not hold the bytes that
+            were scanned any more: what was yielded before is of no use.
     """
     first, size = 1, 0
-    lines, held = list[bytes](), list[bytes]()
+    lines, held = list[bytes](), _OpenLine(settings.max_line_bytes)
     for position, chunk in enumerate(_content(settings, file)):
-        *ended, rest = (chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk).split(b"\n")
+        text = chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk
+        if position == 0 and _ARRAY.match(text):
+            why = "it is an array of objects, where each line is to be one object"
+            raise refused(file.file, why, "Write it with `jq -c '.[]'`.")
+        *ended, rest = text.split(b"\n")
         if ended:
-            ended[0] = b"".join([*held, ended[0]])
+            ended[0] = held.end(ended[0])
             lines += ended
-            held = []
-        held.append(rest)
+        held.add(rest)
         size += len(chunk)
         if size >= block_bytes and lines:
             yield Lines(first, lines)
             first, lines, size = first + len(lines), [], 0
     # Bytes after the last end of a line are one more line; no bytes are none.
-    is_open = any(held)
+    is_open = held.size > 0
     if is_open:
-        lines.append(b"".join(held))
+        lines.append(held.end(b""))
     if lines:
         yield Lines(first, lines, is_open)
 
 
-def read_lines(settings: Settings, file: LandingFile) -> list[bytes]:
-    """Return the lines of a small text file.
+class _OpenLine:
+    """A line whose end was not read yet: its pieces; or, once it is too long, its head and its digest."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.size = 0
+        self._pieces = list[bytes]()
+        self._digest: hashlib._Hash | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Add the bytes that follow."""
+        self.size += len(piece)
+        if self._digest is not None:
+            self._digest.update(piece)
+            return
+        self._pieces.append(piece)
+        if self.size > self._most:
+            read = b"".join(self._pieces)
+            self._pieces, self._digest = [read[:HEAD_BYTES]], hashlib.sha256(read)
+
+    def end(self, piece: bytes) -> bytes:
+        """Return the line with its last bytes, and begin the next one."""
+        self.add(piece)
+        line = b"".join(self._pieces)
+        if self._digest is not None:
+            line = LongLine(f"{self.size} bytes, SHA-256 {self._digest.hexdigest()}, begin with: ".encode() + line)
+        self.size, self._pieces, self._digest = 0, [], None
+        return line
+
+
+def read_lines(settings: Settings, file: LandingFile) -> Iterator[bytes]:
+    """Yield the lines of a text file.
 
     Raises:
         LandingRefusedError: see `read_blocks`.
     """
-    return [line for block in read_blocks(settings, file) for line in block.lines]
+    return (line for block in read_blocks(settings, file) for line in block.lines)
 
 
 def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch"]:
@@ -98,10 +144,10 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
         with files.open(file.file, "rb") as stream:
             before = file.identity or identity(files, file.file, stream)
             metadata = pq.read_metadata(stream)
-            parquet = pq.ParquetFile(stream, metadata=metadata, read_dictionary=_repeated(metadata))
-            yield from parquet.iter_batches(BLOCK_ROWS)
+            repeated = _repeated(pq.ParquetFile(stream, metadata=metadata))
+            yield from pq.ParquetFile(stream, metadata=metadata, read_dictionary=repeated).iter_batches(BLOCK_ROWS)
             same = _is_same(settings, file, before, stream)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         if not _is_same(settings, file, file.identity):
             raise changed(file.file) from error
         cause = str(error).strip().splitlines() or [type(error).__name__]
@@ -110,13 +156,18 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
         raise changed(file.file)
 
 
-def _repeated(metadata: "FileMetaData") -> list[str]:
+def _repeated(parquet: "ParquetFile") -> list[str]:
     """Return the columns of a Parquet file that take so few bytes that each text must be stored once for many rows."""
+    metadata = parquet.metadata
     if not (metadata.created_by or "").startswith(_WRITE_ONCE):
         return []
     size: Counter[str] = Counter()
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for column in map(group.column, range(group.num_columns)):
+    for group in range(metadata.num_row_groups):
+        # Of a column that is encrypted, or whose description is damaged, a read raises an error; Arrow ends the whole
+        # process where it is asked for the description first.
+        next(parquet.iter_batches(1, row_groups=[group]), None)
+        described = metadata.row_group(group)
+        for column in map(described.column, range(described.num_columns)):
             size[column.path_in_schema] += column.total_uncompressed_size
     few = _REPEATED_BYTES * metadata.num_rows
     texts = [leaf for leaf in metadata.schema if leaf.physical_type == "BYTE_ARRAY" and leaf.max_repetition_level == 0]
@@ -155,7 +206,7 @@ def changed(file: str) -> FileChangedError:
 def _content(settings: Settings, file: LandingFile) -> Iterator[bytes]:
     """Yield the content of a text file, unzipped; at its end the bytes are known to be those that were scanned."""
     if file.content is not None:
-        yield file.content
+        yield from _read(BytesIO(file.content), None)
         return
     files, digest = filesystem(settings, file.file), None if _is_told_by_identity(file) else hashlib.sha256()
     try:

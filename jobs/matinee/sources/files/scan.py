@@ -7,6 +7,7 @@ under `s3://`.
 import hashlib
 import os
 import re
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,21 +97,19 @@ def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, p
 
     Raises:
         UsageError: no file is there, or the dataset of a file that was named cannot be told from its name.
-        LandingRefusedError: a directory cannot be listed.
+        LandingRefusedError: the path cannot be listed.
     """
     files, is_named = filesystem(settings, path), False
-    if files.isdir(path):
-        try:
-            listed = files.ls(path, detail=False)
-        except OSError as error:
-            why = f"it cannot be listed ({error.strerror or error})"
-            raise refused(path, why, "Check its rights and its disk.") from error
-        names = sorted(name for name in listed if _is_visible(name) and not files.isdir(name))
-        chosen = _of_directory(named, dataset, names)
-    else:
-        is_named = bool(files.exists(path))
-        names = [path] if is_named else sorted(filter(_is_visible, files.glob(path)))
-        chosen = [(name, dataset or _owner(named, name)) for name in names]
+    try:
+        if files.isdir(path):
+            names = sorted(filter(_is_visible, files.ls(path, detail=False)))
+            chosen = _of_directory(named, dataset, names, {name for name in names if files.isdir(name)})
+        else:
+            is_named = bool(files.exists(path))
+            names = [path] if is_named else sorted(filter(_is_visible, files.glob(path)))
+            chosen = [(name, dataset or _owner(named, name)) for name in names]
+    except OSError as error:
+        raise unlisted(path, error) from error
     if not chosen:
         raise UsageError(
             f"There is no file to land at {path}{f' for {dataset}' if dataset else ''}.",
@@ -121,6 +120,30 @@ def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, p
     return [Found(name, owner, is_named, _seen(files, name)) for name, owner in addresses]
 
 
+def has_files(settings: Settings, pattern: str) -> bool:
+    """Whether a path or glob leads to anything.
+
+    Raises:
+        LandingRefusedError: its folder (of an object store: the bucket) is not there, or cannot be listed.
+    """
+    files, parts = filesystem(settings, pattern), pattern.split("/")
+    folder = "/".join(parts[:-1] if is_local(pattern) else parts[:3])
+    try:
+        if files.exists(pattern) or files.glob(pattern):
+            return True
+        is_there = bool(files.glob(folder)) or files.exists(folder)
+    except OSError as error:
+        raise unlisted(pattern, error) from error
+    if not is_there:
+        raise refused(folder, "it is not there", "Make it, or set MATINEE_LANDING_DIR to where producers put files.")
+    return False
+
+
+def unlisted(path: str, error: OSError) -> LandingRefusedError:
+    """Return the error that a path cannot be listed."""
+    return refused(path, f"it cannot be listed ({error.strerror or error})", "Check its rights and its disk.")
+
+
 def _seen(files: "AbstractFileSystem", name: str) -> str:
     try:
         return identity(files, name)
@@ -128,12 +151,15 @@ def _seen(files: "AbstractFileSystem", name: str) -> str:
         return ""
 
 
-def _of_directory(named: Mapping[str, str], dataset: str | None, names: list[str]) -> list[tuple[str, str | None]]:
+def _of_directory(
+    named: Mapping[str, str], dataset: str | None, names: list[str], folders: set[str]
+) -> list[tuple[str, str | None]]:
     owned = [(name, _owner(named, name)) for name in names]
-    if dataset is None:
-        return [pair for pair in owned if pair[1] is not None]
-    own = [pair for pair in owned if pair[1] == dataset]
-    return own or [(name, dataset) for name, owner in owned if owner is None]
+    own = [pair for pair in owned if pair[1] is not None and pair[1] == (dataset or pair[1])]
+    # A folder that bears a word of a dataset is refused when it is scanned: files in it would be missed in silence.
+    if dataset is None or any(name not in folders for name, _ in own):
+        return own
+    return own + [(name, dataset) for name, owner in owned if owner is None and name not in folders]
 
 
 def _owner(named: Mapping[str, str], name: str) -> str | None:
@@ -161,11 +187,11 @@ def scan(settings: Settings, file: str) -> LandingFile:
     Raises:
         LandingRefusedError: it is of an unknown kind, or of another kind than its name says, or cannot be read.
     """
-    kind, files, size, digest, head = _kind(file), filesystem(settings, file), 0, hashlib.sha256(), b""
+    files, size, digest, head = filesystem(settings, file), 0, hashlib.sha256(), b""
     try:
-        if is_local(file) and not Path(file).is_file():
-            # Pipes and devices may have no end, and keep others from landing for ever.
-            raise refused(file, "it is no regular file", "Write what it gives to a file.")
+        if is_local(file):
+            _refuse_other_than_file(file)
+        kind = _kind(file)
         with files.open(file, "rb") as stream:
             before = identity(files, file, stream)
             while chunk := stream.read(CHUNK_BYTES):
@@ -174,9 +200,7 @@ def scan(settings: Settings, file: str) -> LandingFile:
             is_known = before == identity(files, file, stream)
         is_young = is_local(file) and time.time() - Path(file).stat().st_ctime < _YOUNG_S
     except OSError as error:
-        raise refused(
-            file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk."
-        ) from error
+        raise unreadable(file, error) from error
     _refuse_other_kind(file, kind, head)
     return LandingFile(file, kind, size, digest.hexdigest(), before if is_known and not is_young else "")
 
@@ -200,6 +224,22 @@ def identity(files: "AbstractFileSystem", file: str, stream: IO[bytes] | None = 
 def is_local(file: str) -> bool:
     """Whether a path or URI is of this machine."""
     return file.partition("://")[0] == "file" or "://" not in file
+
+
+def _refuse_other_than_file(file: str) -> None:
+    """Refuse folders, and pipes and devices: they may have no end, and would keep others from landing for ever."""
+    mode = Path(file).stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise refused(file, "it is a folder", "Name the folder with --from, or move its files up.")
+    if not stat.S_ISREG(mode):
+        raise refused(file, "it is no regular file", "Write what it gives to a file.")
+
+
+def unreadable(file: str, error: OSError) -> LandingRefusedError:
+    """Return the error that refuses a file that cannot be read."""
+    if isinstance(error, FileNotFoundError) and is_local(file) and Path(file).is_symlink():
+        return refused(file, "it is a link to a file that is not there", "Remove the link, or bring the file back.")
+    return refused(file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk.")
 
 
 def _refuse_other_kind(file: str, kind: Kind, head: bytes) -> None:

@@ -103,7 +103,7 @@ BAD_PLAYS = [
     ("malformed_json", play() + b"\x00"),
     ("malformed_json", play() + play()),
     ("malformed_json", play() + b"," + play()),
-    ("malformed_json", b"[" + play() + b"]"),
+    ("array_of_objects", b"[" + play() + b"]"),
     ("malformed_json", b"null"),
     ("malformed_json", more(',"play_id":"q"')),
     ("malformed_json", more(',"device":null,"device":null')),

@@ -140,3 +140,19 @@ def test_gzips_that_inflate_beyond_a_block_are_not_held_at_once(
     written = write_part(part(tmp_path, paths))
     assert max(held) <= BLOCK_BYTES
     assert [landing.file for landing in written.landings] == [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("limit", ["ROWS_WRITTEN", "BYTES_WRITTEN"])
+def test_a_refused_file_whose_rows_were_written_early_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(parts, limit, 1)
+    paths = [tmp_path / f"plays-{number}.jsonl.gz" for number in range(3)]
+    for number, path in enumerate(paths):
+        lines = b"".join(
+            PLAY % (10 * number + line) + b"\n" + b"oops\n" for line in range(200_000 if number == 1 else 1)
+        )
+        path.write_bytes(gzip.compress(lines, 1)[: -5 if number == 1 else None])
+    written = write_part(part(tmp_path, paths))
+    assert [error.facts["file"] for error in written.refused] == [str(paths[1])]
+    assert (len(rows(written.good)), len(rows(written.bad))) == (2, 2)

@@ -6,6 +6,7 @@ import pytest
 
 from matinee.errors import LandingRefusedError
 from matinee.sources.files.manifests import read_manifests
+from matinee.sources.files.read import LongLine
 from matinee.validity.manifests import Manifest
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -19,6 +20,11 @@ def read(*lines: bytes) -> list[Manifest]:
 def test_a_line_may_say_how_many_rows_repeat_no_other() -> None:
     [manifest] = read(GOOD.replace(b'"closed"', b'"expected_distinct":4,"closed"'))
     assert (manifest.expected_rows, manifest.expected_distinct) == (5, 4)
+
+
+def test_a_line_that_is_too_long_is_refused() -> None:
+    with pytest.raises(LandingRefusedError, match=r"manifest.json:2 .*: it has 99 bytes, more than a line may have"):
+        read(GOOD, LongLine(b"99 bytes, SHA-256 ab, begin with: {"))
 
 
 def test_each_line_declares_a_day() -> None:

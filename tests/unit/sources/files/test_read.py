@@ -1,7 +1,10 @@
 """Reading landing files: lines and rows as they were scanned, or a refusal."""
 
 import gzip
+import hashlib
 import time
+import tracemalloc
+from base64 import b64encode
 from itertools import chain, repeat
 from pathlib import Path
 from typing import IO
@@ -13,7 +16,14 @@ from fsspec.implementations.local import LocalFileSystem
 
 from matinee.errors import FileChangedError, LandingRefusedError
 from matinee.settings import Settings, load_settings
-from matinee.sources.files.read import Lines, read_blocks, read_lines, read_rows
+from matinee.sources.files.read import (
+    HEAD_BYTES,
+    Lines,
+    LongLine,
+    read_blocks,
+    read_lines,
+    read_rows,
+)
 from matinee.sources.files.scan import CHUNK_BYTES, LandingFile, scan
 
 TWO_LINES = b'{"a":1}\n{"a":2}\n'
@@ -72,7 +82,7 @@ def test_a_small_gzip_of_much_content_is_unzipped_piece_by_piece(embedded: Setti
 def test_a_gzip_of_several_members_is_read_to_its_end(embedded: Settings, tmp_path: Path) -> None:
     content = gzip.compress(TWO_LINES) + gzip.compress(b'{"a":3}')
     file = scanned(embedded, tmp_path / "plays.jsonl.gz", content)
-    assert read_lines(embedded, file) == [b'{"a":1}', b'{"a":2}', b'{"a":3}']
+    assert list(read_lines(embedded, file)) == [b'{"a":1}', b'{"a":2}', b'{"a":3}']
 
 
 @pytest.mark.parametrize("zeros", [1, 500, CHUNK_BYTES - len(PACKED), CHUNK_BYTES, 3 * CHUNK_BYTES])
@@ -80,9 +90,9 @@ def test_a_gzip_that_is_padded_with_zeros_is_read(embedded: Settings, tmp_path: 
     padded = PACKED + b"\0" * zeros
     alone = scanned(embedded, tmp_path / "plays-1.jsonl.gz", padded)
     before = scanned(embedded, tmp_path / "plays-2.jsonl.gz", padded + PACKED)
-    assert read_lines(embedded, alone) == TWO_LINES.splitlines()
+    assert list(read_lines(embedded, alone)) == TWO_LINES.splitlines()
     assert list(read_blocks(embedded, alone)) == [Lines(1, TWO_LINES.splitlines())]
-    assert read_lines(embedded, before) == TWO_LINES.splitlines() * 2
+    assert list(read_lines(embedded, before)) == TWO_LINES.splitlines() * 2
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,82 @@ def test_a_gzip_that_is_padded_with_zeros_is_read(embedded: Settings, tmp_path: 
 def test_a_gzip_that_is_not_whole_is_refused(embedded: Settings, tmp_path: Path, content: bytes, why: str) -> None:
     file = scanned(embedded, tmp_path / "plays.jsonl.gz", content)
     with pytest.raises(LandingRefusedError, match=f"plays.jsonl.gz is refused whole: its gzip is {why}"):
-        read_lines(embedded, file)
+        list(read_lines(embedded, file))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("end", [b"\n{}\n", b""], ids=["ended", "open"])
+def test_of_a_line_that_is_too_long_head_length_and_hash_are_kept(
+    embedded: Settings, tmp_path: Path, ending: str, end: bytes
+) -> None:
+    long = b'{"a":"' + b"x" * (1 << 20) + b'"}'
+    content = TWO_LINES + long + end
+    file = scanned(embedded, tmp_path / f"plays.{ending}", gzip.compress(content) if ending.endswith("gz") else content)
+    first, second, kept, *rest = read_lines(embedded.model_copy(update={"max_line_mb": 1}), file)
+    assert (first, second, rest) == (*TWO_LINES.splitlines(), [b"{}"] if end else [])
+    assert isinstance(kept, LongLine)
+    told = f"{len(long)} bytes, SHA-256 {hashlib.sha256(long).hexdigest()}, begin with: "
+    assert kept == told.encode() + long[:HEAD_BYTES]
+
+
+def test_a_line_as_long_as_the_limit_is_read_whole(embedded: Settings, tmp_path: Path) -> None:
+    file = scanned(embedded, tmp_path / "plays.jsonl", b"x" * (1 << 20) + b"\n")
+    [line] = read_lines(embedded.model_copy(update={"max_line_mb": 1}), file)
+    assert (type(line), len(line)) == (bytes, 1 << 20)
+
+
+def test_a_line_that_is_too_long_never_fills_the_memory(embedded: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "plays.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        for _ in range(64):
+            stream.write(b"x" * CHUNK_BYTES)
+    file = scan(embedded, str(path))
+    tracemalloc.start()
+    [kept] = read_lines(embedded.model_copy(update={"max_line_mb": 1}), file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert kept.startswith(b"%d bytes, SHA-256 " % (64 * CHUNK_BYTES))
+    assert peak < 16 * CHUNK_BYTES
+
+
+@pytest.mark.parametrize(
+    "content", [b'[{"a":1},{"a":2}]', b'\xef\xbb\xbf \n[\n  {"a":1},\n  {"a":2}\n]\n', b"["], ids=["one", "many", "cut"]
+)
+@pytest.mark.parametrize("ending", ["jsonl", "json.gz"])
+def test_an_array_of_objects_is_one_refusal_that_says_so(
+    embedded: Settings, tmp_path: Path, ending: str, content: bytes
+) -> None:
+    file = scanned(embedded, tmp_path / f"plays.{ending}", gzip.compress(content) if ending.endswith("gz") else content)
+    with pytest.raises(LandingRefusedError, match=r"refused whole: it is an array of objects.* Next: .*jq -c"):
+        list(read_lines(embedded, file))
+
+
+def test_a_damaged_name_of_a_writer_refuses_the_parquet_file(embedded: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "plays.parquet"
+    pq.write_table(pa.table({"play_id": ["p"]}), path)
+    file = scanned(embedded, path, path.read_bytes().replace(b"parquet-cpp-arrow", b"\xffarquet-cpp-arrow"))
+    with pytest.raises(LandingRefusedError, match="its Parquet is not readable"):
+        list(read_rows(embedded, file))
+
+
+def test_parquet_with_an_encrypted_column_is_refused(embedded: Settings, tmp_path: Path) -> None:
+    import pyarrow.parquet.encryption as pe
+
+    class Keys(pe.KmsClient):  # type: ignore[misc]
+        def __init__(self, _: object) -> None:
+            super().__init__()
+
+        def wrap_key(self, key: bytes, _: str) -> bytes:
+            return b64encode(key)
+
+    path, rows = tmp_path / "plays.parquet", pa.table({"play_id": ["p"], "profile_id": ["a"]})
+    shape = pe.EncryptionConfiguration(
+        "key", column_keys={"key": ["play_id"]}, plaintext_footer=True, data_key_length_bits=128
+    )
+    keys = pe.CryptoFactory(Keys).file_encryption_properties(pe.KmsConnectionConfig(), shape)
+    pq.write_table(rows, path, encryption_properties=keys)
+    with pytest.raises(LandingRefusedError, match="its Parquet is not readable"):
+        list(read_rows(embedded, scan(embedded, str(path))))
 
 
 @pytest.mark.parametrize("damage", ["footer", "pages", "other bytes"])

@@ -2,13 +2,14 @@
 
 import hashlib
 import time
+from glob import escape
 from pathlib import Path
 
 import pytest
 
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.settings import Settings, load_settings
-from matinee.sources.files.scan import find_at, in_order, scan
+from matinee.sources.files.scan import find_at, has_files, in_order, scan
 
 NAMED = {"impressions": "raw.impressions", "plays": "raw.plays", "manifest": "ops.manifests"}
 TWO_LINES = b'{"a":1}\n{"a":2}\n'
@@ -102,3 +103,41 @@ def test_an_address_that_nothing_here_reads_is_refused(embedded: Settings) -> No
     for look in (lambda file: listed(embedded, None, file), lambda file: scan(embedded, file)):
         with pytest.raises(LandingRefusedError, match=r"plays\.json is refused whole: it cannot be reached .*https"):
             look("https://api.example/plays.json")
+
+
+@pytest.mark.parametrize("dataset", [None, "raw.plays"])
+def test_a_folder_that_bears_the_word_of_a_dataset_is_refused(
+    embedded: Settings, tmp_path: Path, dataset: str | None
+) -> None:
+    for name in ("plays-old", "done", "impressions-old"):
+        (tmp_path / name).mkdir()
+    names = listed(embedded, dataset, folder(tmp_path, "plays-1.jsonl"))
+    others = [] if dataset else [("raw.impressions", "impressions-old")]
+    assert names == [*others, ("raw.plays", "plays-1.jsonl"), ("raw.plays", "plays-old")]
+    with pytest.raises(LandingRefusedError, match=r"plays-old is refused whole: it is a folder. Next: Name the folder"):
+        scan(embedded, str(tmp_path / "plays-old"))
+
+
+@pytest.mark.parametrize(
+    ("target", "why"), [("nowhere", "it is a link to a file that is not there"), ("plays.jsonl", "Too many levels")]
+)
+def test_a_link_that_leads_to_no_file_is_refused(embedded: Settings, tmp_path: Path, target: str, why: str) -> None:
+    (tmp_path / "plays.jsonl").symlink_to(tmp_path / target)
+    with pytest.raises(LandingRefusedError, match=f"plays.jsonl is refused whole: .*{why}"):
+        scan(embedded, str(tmp_path / "plays.jsonl"))
+
+
+def test_a_folder_without_files_is_no_error_and_a_missing_folder_is_one(embedded: Settings, tmp_path: Path) -> None:
+    assert not has_files(embedded, f"{tmp_path}/plays*")
+    with pytest.raises(LandingRefusedError, match=r"gone is refused whole: it is not there. Next: .*LANDING_DIR"):
+        has_files(embedded, f"{tmp_path}/gone/plays*")
+
+
+def test_files_of_a_folder_of_any_name_are_listed(embedded: Settings, tmp_path: Path) -> None:
+    odd = tmp_path / "a [1] b*c? #%20 é"
+    odd.mkdir()
+    pattern = f"{escape(str(odd))}/plays*"
+    assert not has_files(embedded, pattern)
+    folder(odd, "plays-1.jsonl")
+    assert has_files(embedded, pattern)
+    assert listed(embedded, "raw.plays", pattern) == [("raw.plays", "plays-1.jsonl")]
