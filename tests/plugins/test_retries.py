@@ -1,7 +1,7 @@
 """Retries by error class, and errors that come back from a report as what they were."""
 
 import pytest
-from tests.unit.test_foreign import TERMINAL, TRANSIENT
+from tests.support.foreign_errors import TERMINAL, TRANSIENT, name_of
 
 from matinee import errors
 from matinee.errors import MatineeError, TerminalError, TransientError
@@ -82,7 +82,7 @@ def test_the_policy_survives_serialization() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [error for error in (*TRANSIENT, *TERMINAL) if isinstance(error, Exception)], ids=repr
+    "error", [error for error in (*TRANSIENT, *TERMINAL) if isinstance(error, Exception)], ids=name_of
 )
 def test_a_task_is_tried_again_where_its_error_may_pass(error: Exception) -> None:
     from airflow.sdk import RetryAction

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.support.foreign_errors import TERMINAL, TRANSIENT
 from tests.support.lakes import D1, D2, core_play, land, make_lake, prepare, raw_play
-from tests.unit.test_foreign import TERMINAL, TRANSIENT
 
 from matinee.cli.main import cli, main
 from matinee.contracts.registry import Registry

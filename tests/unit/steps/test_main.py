@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
-from tests.unit.test_foreign import TERMINAL, TRANSIENT
+from tests.support.foreign_errors import TERMINAL, TRANSIENT, name_of
 
 from matinee.errors import MatineeError, UnreadableError, kind_named
 from matinee.hooks import registered
@@ -104,7 +104,7 @@ def test_an_error_that_nobody_expected_is_reported_as_terminal(tmp_path: Path, m
     assert "Traceback" in error.facts["traceback"]
 
 
-@pytest.mark.parametrize("thrown", [*TRANSIENT, *TERMINAL], ids=repr)
+@pytest.mark.parametrize("thrown", [*TRANSIENT, *TERMINAL], ids=name_of)
 def test_whatever_a_step_raises_is_a_typed_error_of_its_report(
     thrown: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
