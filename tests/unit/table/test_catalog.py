@@ -15,6 +15,7 @@ from matinee.hooks import registered
 from matinee.report import Report
 from matinee.settings import Settings
 from matinee.steps import main as entry
+from matinee.table import catalog
 from matinee.table.catalog import catalog_errors
 
 
@@ -72,6 +73,22 @@ def test_an_error_of_no_driver_goes_through() -> None:
     with pytest.raises(KeyError) as told, catalog_errors():
         raise error
     assert told.value is error
+
+
+def test_the_first_snapshot_that_another_process_made_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(tmp_path)
+    table = lake.ensure("core.plays")
+    with table.transaction() as transaction:
+        transaction.set_properties({"commit.retry.num-retries": "0"})
+
+    def lose(*_: object) -> object:
+        raise CommitFailedException("Table has been updated by another process")
+
+    monkeypatch.setattr(type(lake.catalog), "commit_table", lose)
+    catalog._append_nothing(table)
+    assert len(lake.table("core.plays").metadata.snapshots) == 1
 
 
 def test_an_append_to_a_register_that_lost_its_race_is_a_conflict(

@@ -68,3 +68,8 @@ def test_no_table_has_side_files_below_it_and_no_backup_names_them(lake: Lake) -
     tables = take(lake, stamp()).tables
     assert {table.dataset for table in tables} == {"ops.lake", "ops.publications", "core.plays"}
     assert not [table for table in tables if is_below(str(where(lake)), table.location)]
+
+
+def test_an_object_store_is_reached_by_the_properties_of_the_catalog(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    assert side_files._io(lake, lake.location("ops.x")).properties == lake.catalog.properties
