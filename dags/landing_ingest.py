@@ -29,6 +29,6 @@ with DAG(schedule="*/5 * * * *", max_active_runs=1, **dag_policy(__file__, "land
     # A manifest closes its days: it comes after the rows that it counts. It lands also where files were refused: a day
     # whose rows are missing stays open by their number, the others go on.
     manifests = spark_task("manifests", "ingest", ["--from", f"{LANDING}/manifest*"], trigger_rule="all_done")
-    # A run is judged by its last tasks: without this task a run whose events failed would be green.
     events >> manifests
+    # Airflow judges a run by its last tasks: without this task a run whose events failed would succeed.
     [*events, manifests] >> EmptyOperator(task_id="all_landed")
