@@ -1,5 +1,6 @@
 """Who writes the parts of a batch: this process, several, or the engine's tasks; the lake is the same."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.integration.test_landing_commits import LANDED, PLAYS, play, rows, write
+from tests.support.workers import die_beside
 
-from matinee.errors import LandingRefusedError
+from matinee.errors import EngineFailedError, LandingRefusedError
 from matinee.landing import lander
 from matinee.landing.ingest import ingest
 from matinee.landing.model import QUARANTINE
+from matinee.landing.writing import workers
 from matinee.settings import Settings
 
 pytestmark = pytest.mark.spark
@@ -112,3 +115,13 @@ def test_workers_of_other_work_have_pandas(tmp_path: Path, folder: Path) -> None
     command = [sys.executable, str(script), str(folder)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert done.stdout == "True\n"
+
+
+def test_a_worker_that_dies_ends_the_landing_and_leaves_no_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "write_part", die_beside)
+    before = {*multiprocessing.active_children()}
+    with pytest.raises(EngineFailedError, match="A process that wrote landed rows died"):
+        workers.write_parts(settings.model_copy(update={"spark_cores": 3}), [None] * 40)  # type: ignore[list-item]
+    assert {*multiprocessing.active_children()} <= before

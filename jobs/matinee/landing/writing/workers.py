@@ -7,8 +7,9 @@ import multiprocessing
 import os
 import pickle
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -39,20 +40,31 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
     # Workers are forked from a process that has imported the code once, and done nothing else.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["matinee.landing.writing.worker_imports"])
-    pool = ProcessPoolExecutor(others, context, _begin)
+    written: dict[int, Written] = {}
+    numbers = iter(range(len(parts)))  # Shared by all: each part is taken once.
+
+    def write_all(write: Callable[[Part], Written]) -> None:
+        try:
+            for number in numbers:
+                written[number] = write(parts[number])
+        finally:
+            deque(numbers, 0)  # Where a part failed nobody takes another.
+
     try:
-        given = [pool.submit(write_part, part) for part in parts]
-        # This process writes from the end what no worker has begun: a worker more would import the code once more.
-        own = {number: write_part(parts[number]) for number in reversed(range(len(parts))) if given[number].cancel()}
-        return _together(own[number] if number in own else given[number].result() for number in range(len(parts)))
+        with ProcessPoolExecutor(others, context, _begin) as pool, ThreadPoolExecutor(others) as threads:
+            beside = [
+                threads.submit(write_all, lambda part: pool.submit(write_part, part).result()) for _ in range(others)
+            ]
+            write_all(write_part)  # This process writes, too: a worker more would import the code once more.
+            for waiting in beside:
+                waiting.result()
     except BrokenProcessPool as error:
         raise EngineFailedError(
             "A process that wrote landed rows died: perhaps memory ran out.",
             next_step="Land again; where that recurs, lower MATINEE_SPARK_CORES or give the machine more memory.",
             facts={"workers": others + 1, "parts": len(parts)},
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return _together(written[number] for number in range(len(parts)))
 
 
 def _together(parts: Iterable[Written]) -> Written:
