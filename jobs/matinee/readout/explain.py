@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from matinee.errors import kind_named
-from matinee.readout.log import PLAIN, Line, lines_of
+from matinee.readout.log import EXCEPTION, PLAIN, Line, lines_of
 from matinee.readout.masking import masked
 from matinee.readout.patterns import WEIGHTS, Pattern, family, patterns, typed
 
@@ -27,7 +27,12 @@ _TYPED = re.compile(r"\b(\w+Error): (.+?) Next: (.+)$")
 _TOLD, _NEXT = re.compile(r"^(\w+): (.+)$"), re.compile(r"^  next: (.+)$")
 _SUCCEEDED = re.compile(
     r"(?i)marking task as success|state=success|task (instance )?.{0,80}succeeded|final state:? success"
-    r"|exit(ed)? (with )?code:? 0\b"
+    r"|\b(command|task|job)\b.{0,80}exit(ed)? (with )?(return )?code:? 0\b"
+)
+_FAILED = re.compile(
+    r"(?i)error\b(?!s)|exception\b|^traceback|negsignal|(exit|return)(ed)? (with )?(status|code):? -?[1-9]"
+    r"|\b(fail(ed|ure)?|fatal|panic|killed|abort(ed)?|refused|denied|cannot|could not|unable|violates|exceed(ed|s)?"
+    r"|terminat(ed|ing)|timed out|incompatible|corrupt(ed)?)\b"
 )
 _FRAME = re.compile(r'^\s+File "(?P<file>[^"]+)", line (?P<line>\d+)|^\s+at [\w$.]+\(')
 _LIBRARY = re.compile(
@@ -75,6 +80,9 @@ def explain(raw: Iterable[bytes]) -> Readout:
         if candidate.pattern.weight != "wrapper" and candidate.score > WEIGHTS["wrapper"]
     ]
     errors = [line for line in lines if line.level == "error" and line.text.strip()]
+    if not errors and not any(_FAILED.search(line.text) or _EXCEPTION.match(line.text) for line in lines):
+        # No line says that anything failed: the words of most patterns stand in lines of success, too.
+        telling = [each for each in telling if each.pattern.weight == "strong" or each.pattern.any_level]
     if (not errors and not telling) or _succeeded(lines):
         return Readout("none", "The log shows no failure.", (), "Nothing is to be done.", retryable=False)
     serious = [
@@ -154,7 +162,10 @@ def _rank(candidate: _Candidate, last: int) -> tuple[int, int, int, int]:
 def _succeeded(lines: Sequence[Line]) -> bool:
     """Whether the last thing that the log tells of its task is success."""
     ended = [line for line in lines[-_COUNTS:] if _SUCCEEDED.search(line.text)]
-    return bool(ended) and not any(line.level == "error" and line.entry > ended[-1].entry for line in lines[-_COUNTS:])
+    return bool(ended) and not any(
+        line.number > ended[-1].number and (line.level == "error" or EXCEPTION.match(line.text))
+        for line in lines[-_COUNTS:]
+    )
 
 
 def _evidence(lines: Sequence[Line], cause: Line) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-#: Of a long log its beginning and its end are read (lines), and of a long line its beginning (characters).
-FIRST_LINES, LAST_LINES, LINE_LENGTH = 2_000, 20_000, 4_000
+#: Of a long log its beginning and its end are read (lines), of a long line its beginning (characters; of JSON bytes).
+FIRST_LINES, LAST_LINES, LINE_LENGTH, JSON_BYTES = 2_000, 20_000, 4_000, 1 << 20
 #: The level of lines that state none.
 PLAIN = "plain"
 _LEVELS = {
@@ -18,7 +18,7 @@ _LEVELS = {
 }  # fmt: skip
 _WORD = "|".join(_LEVELS)
 _TIME = r"\[?(?:\d{2,4}[-/.]\d\d[-/.]\d\d[T ])?\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d| UTC| [A-Z]{3,4})?\]?"
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f]")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f]")
 _TIMED = re.compile(rf"^(?:[IWEF]\d{{4}} )?{_TIME}\s*(?:[-|:]\s*)?")
 _SHORT = re.compile(r"^([IWEF])\d{4} \d\d:\d\d:\d\d")
 _SHORT_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "error"}
@@ -31,7 +31,7 @@ _CONTINUES = re.compile(
     r"^(\s|Caused by|\.\.\. \d+ more|During handling of|The above exception was|Traceback \(most|\)|\}|\]"
     r"|(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout)\b|$)"
 )
-_EXCEPTION = re.compile(
+EXCEPTION = re.compile(
     r"^(?:Caused by: )?(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout)(?::|$)"
 )
 _FRAME = re.compile(r"^\s+(?:at |File |\.\.\. \d+)")
@@ -70,12 +70,12 @@ def lines_of(raw: Iterable[bytes]) -> list[Line]:
         begins, continues = _BEGINS_TRACE.match(text), _CONTINUES.match(text)
         if stated:
             entry, level, has_ended = entry + 1, stated, False
-        elif level in {"debug", "info"} and (begins or _EXCEPTION.match(text)):
+        elif level in {"debug", "info"} and (begins or EXCEPTION.match(text)):
             entry, level = entry + 1, PLAIN  # A traceback that was printed between the entries of a log.
         elif (begins and has_ended) or (not begins and not continues and level != PLAIN):
             entry, level, has_ended = entry + 1, PLAIN, False
         # A traceback ends with its exception, unless the next one says that it follows from the first.
-        has_ended = bool(_EXCEPTION.match(text)) or (has_ended and text not in (_CAUSE, _CONTEXT))
+        has_ended = bool(EXCEPTION.match(text)) or (has_ended and text not in (_CAUSE, _CONTEXT))
         lines.append(Line(number, text[:LINE_LENGTH], level, entry))
     return lines
 
@@ -83,7 +83,8 @@ def lines_of(raw: Iterable[bytes]) -> list[Line]:
 def _told(kept: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str, str | None]]:
     """Yield the number, the text and the stated level of each line."""
     for number, content in kept:
-        text = _PREFIX.sub("", _ANSI.sub("", content.decode("utf-8", errors="replace").rstrip("\r\n")))
+        whole = content[:JSON_BYTES].decode("utf-8", errors="replace").rstrip("\r\n")
+        text = _PREFIX.sub("", _ANSI.sub("", whole if whole.startswith("{") else whole[:LINE_LENGTH]))
         entry = _json_entry(text)
         if entry is not None:
             message, *continued = _texts_of(entry)
@@ -100,7 +101,7 @@ def _innermost(text: str, stated: str | None, message: str) -> str | None:
         return stated
     if _BEGINS_TRACE.match(message):
         return PLAIN
-    if _FRAME.match(message) or _EXCEPTION.match(message):
+    if _FRAME.match(message) or EXCEPTION.match(message):
         return None
     inner = _header(message)[0] if message != text else None
     return inner if inner and inner != PLAIN else stated

@@ -75,6 +75,37 @@ def test_a_log_of_anything_is_read(log: bytes) -> None:
     assert explain([log]).kind in {"none", "unknown"}
 
 
+@pytest.mark.parametrize(
+    "log",
+    [
+        "INFO - previous holder is no longer running; lease taken\nINFO - wrote 5 rows\n",
+        "INFO  BlockManager: Evicted block rdd_1\nINFO done\n",
+        "Bucket data already exists, reusing it\nLoaded 10 rows\n",
+        "rate limit: 0\nErrors: 0, warnings: 0\n",
+        "ERROR: x failed\nINFO: Command exited with return code 0\n",
+    ],
+)
+def test_words_of_a_log_without_a_failure_are_no_failure(log: str) -> None:
+    assert read_out(log).kind == "none"
+
+
+@pytest.mark.parametrize(
+    ("log", "kind"),
+    [
+        ("step 1 exited with code 0\nTraceback (most recent call last):\nKeyError: 'x'\n", "code"),
+        ("upstream t0: state=success\njava.lang.OutOfMemoryError: Java heap space\n", "resource"),
+        ("app-1  | ERROR: No space left on device\napp-1 exited with code 1\ndb-1 exited with code 0\n", "resource"),
+    ],
+)
+def test_a_failure_after_the_success_of_something_else_is_told(log: str, kind: str) -> None:
+    assert read_out(log).kind == kind
+
+
+@pytest.mark.parametrize("piece", ["password.", "--password-", "token", "a:b@", "\x1b]", "'password', ", "x://", '"\\'])
+def test_a_hostile_line_is_read_before_the_test_times_out(piece: str) -> None:
+    assert explain([(piece * 200_000).encode()]).kind == "none"
+
+
 def test_of_a_long_log_the_end_is_read() -> None:
     lines = [b"2026-03-01 02:00:00 INFO - working\n"] * (FIRST_LINES + LAST_LINES + 10)
     readout = explain([*lines, b"OSError: [Errno 28] No space left on device\n"])
@@ -91,6 +122,16 @@ def test_of_a_long_log_the_end_is_read() -> None:
         ("--api-key 12345 --day 2026-03-01", "12345"),
         ("Authorization: Bearer abcdefgh.ijkl", "abcdefgh"),
         ("key AKIAIOSFODNN7EXAMPLE", "AKIAIOS"),
+        ("Command '['x', '--password', 's3cr3t']' returned non-zero", "s3cr3t"),
+        ('{\\"password\\": \\"s3cr3t\\"}', "s3cr3t"),
+        ('"password": "ab\\"s3cr3t"', "s3cr3t"),
+        ("password=abc,s3cr3t", "s3cr3t"),
+        ("user:s3cr3t@host:5432/db", "s3cr3t"),
+        ("https://s3cr3ttoken@host/x", "s3cr3t"),
+        ("Authorization: Token s3cr3tabc", "s3cr3t"),
+        ("AccountKey=s3cr3t==", "s3cr3t"),
+        ("ALTER USER x PASSWORD 's3cr3t'", "s3cr3t"),
+        ("-Dspark.password=s3cr3t", "s3cr3t"),
         ("https://x/y?X-Amz-Signature=abc123&X-Amz-Credential=me", "abc123"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig", "eyJhbGci"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "MIIE"),
