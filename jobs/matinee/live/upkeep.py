@@ -26,7 +26,9 @@ STEPS = 40
 
 def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
     """Compact and expire the tables of the stream, if it is time; the tick began at `begun`."""
-    due = [group for group in groups(lease.lake.registry) if is_time(lease.lake, group.tables[-1], begun)]
+    lake = lease.lake
+    made = [group for group in groups(lake.registry) if all(map(lake.exists, group.tables))]
+    due = [group for group in made if is_time(lake, group.tables[-1], begun)]
     if not due:
         return
     tables = [*(name for group in due for name in (*group.sources, *group.tables)), QUARANTINE]
@@ -34,8 +36,8 @@ def keep_small(settings: Settings, lease: Lease, begun: datetime) -> None:
         lease.renew()
         compact(settings, dataset)
     recover_all(settings)
-    for dataset in filter(lease.lake.exists, tables):
-        expire_recovered(lease.lake, dataset, begun)
+    for dataset in filter(lake.exists, tables):
+        expire_recovered(lake, dataset, begun)
 
 
 def is_time(lake: Lake, dataset: str, begun: datetime) -> bool:

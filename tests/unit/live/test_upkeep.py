@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from matinee.contracts.model import live_name
 from matinee.live import upkeep
+from matinee.live.lease import streaming
 from matinee.live.register import TICKS, Tick, record
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
@@ -42,3 +44,9 @@ def test_a_tick_of_several_steps_does_not_miss_it(lake: Lake) -> None:
         step(lake)
     assert upkeep.is_time(lake, TICKS, begun)
     assert not upkeep.is_time(lake, TICKS, datetime.now(UTC) + SECOND)
+
+
+def test_live_tables_that_are_not_made_yet_need_no_upkeep(lake: Lake) -> None:
+    with streaming(lake) as lease:
+        upkeep.keep_small(lake.settings, lease, datetime.now(UTC))
+    assert not lake.exists(live_name("core.impression_plays"))
