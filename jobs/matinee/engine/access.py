@@ -13,7 +13,8 @@ VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"
 
 def process_token() -> str:
     """Return the token of the servers that this process starts; its children inherit the token by environment."""
-    return os.environ.setdefault(VARIABLE, secrets.token_urlsafe(32))
+    token = os.environ[VARIABLE] = os.environ.get(VARIABLE) or secrets.token_urlsafe(32)
+    return token
 
 
 def keep_token(settings: Settings) -> None:
@@ -24,7 +25,7 @@ def keep_token(settings: Settings) -> None:
 def kept_token(settings: Settings) -> str | None:
     """Return the token of the server that was started for this lake; None where none is kept."""
     try:
-        return _file(settings).read_text()
+        return _file(settings).read_text() or None
     except FileNotFoundError:
         return None
 

@@ -99,7 +99,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
             running = running_remote(settings)
             remote = settings.spark_remote or running or stack.enter_context(own_server(settings))
             is_of_home = running is not None and _address(remote) == _address(running)
-            token = kept_token(settings) if is_of_home else os.environ.get(VARIABLE)
+            token = kept_token(settings) if is_of_home else os.environ.get(VARIABLE) or None
             session = stack.enter_context(_connected(remote, token))
         with _explained(remote):
             for name, value in (catalog_options(settings) | SESSION_OPTIONS | JOIN_OPTIONS).items():

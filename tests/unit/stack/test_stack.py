@@ -17,11 +17,9 @@ import psutil
 import pytest
 
 from matinee.engine import processes
-from matinee.engine.access import VARIABLE, forget_token, keep_token, process_token
 from matinee.engine.processes import find, log_of, pid_file, remember, spawn, stop_all, tail_of
 from matinee.engine.server import SPARK, free_port, running_remote
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError, MatineeError, UsageError
-from matinee.private import private_folder
 from matinee.settings import Settings, load_settings
 from matinee.stack import checks, start, status, stop
 from matinee.stack.api import WITHIN, AirflowApi
@@ -112,26 +110,6 @@ def test_the_secret_is_long_private_and_stays_the_same(settings: Settings) -> No
     assert first == second
     assert len(first.encode()) >= 64
     assert (settings.home / "airflow" / "jwt-secret").stat().st_mode & 0o777 == 0o600
-
-
-def test_airflow_has_the_token_of_the_server_that_runs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    private_folder(settings.run_dir)
-    keep_token(settings)
-    kept = os.environ[VARIABLE]
-    monkeypatch.setenv(VARIABLE, "another")
-    assert airflow_environment(settings)[VARIABLE] == kept
-    forget_token(settings)
-    assert airflow_environment(settings)[VARIABLE] == "another"
-
-
-def test_each_process_gets_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    tokens = set()
-    for _ in range(3):
-        monkeypatch.delenv(VARIABLE, raising=False)
-        tokens.add(process_token())
-        assert process_token() in tokens
-    assert [len(token) for token in tokens] == [43] * 3
 
 
 def test_the_variables_of_another_airflow_are_left_out(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
