@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from matinee.engine.processes import find, keep_log, log_of, tail_of
 from matinee.engine.server import SPARK, announce, log_file, start_server
 from matinee.errors import MatineeError
+from matinee.foreign import translated
 from matinee.private import write_private
 from matinee.settings import Settings
 
@@ -77,14 +79,27 @@ def supervise(
     deaths, pause_s = 0, FIRST_PAUSE_S
     while True:
         since = time.monotonic()
-        if engine := find(settings, SPARK):
-            engine.wait()
+        try:
+            if engine := find(settings, SPARK):
+                engine.wait()
+        except OSError:  # Whether it lives is not known now.
+            pause(FIRST_PAUSE_S)
+            continue
         if time.monotonic() - since > HEALTHY_S:
             pause_s = FIRST_PAUSE_S
-        deaths, last_words = deaths + 1, tail_of(settings, SPARK, lines=1)
-        kept = keep_log(log_file(settings, port))
-        outage = Outage(deaths=deaths, died_at=datetime.now(UTC), last_words=last_words, log=str(kept or ""))
+        last_words, log = _last_words(settings, port)
+        deaths += 1
+        outage = Outage(deaths=deaths, died_at=datetime.now(UTC), last_words=last_words, log=log)
         pause_s = _start_again(settings, port, outage, pause_s, start, pause)
+
+
+def _last_words(settings: Settings, port: int) -> tuple[str, str]:
+    """Return what a dead engine said last, and where its log is kept."""
+    try:
+        last_words = tail_of(settings, SPARK, lines=1)
+        return last_words, str(keep_log(log_file(settings, port)) or "")
+    except OSError as error:
+        return str(translated(error)), str(log_file(settings, port))
 
 
 def _start_again(
@@ -103,12 +118,13 @@ def _start_again(
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         try:
             start(settings, port)
-        except MatineeError as error:
-            outage = outage.model_copy(update={"why_not": str(error)})
+        except (MatineeError, OSError) as error:
+            outage = outage.model_copy(update={"why_not": str(translated(error))})
         else:
             _write(settings, outage)
             return pause_s
 
 
 def _write(settings: Settings, outage: Outage) -> None:
-    write_private(outage_file(settings), outage.model_dump_json())
+    with suppress(OSError):  # Nobody reads of the outage then; the engine is started again all the same.
+        write_private(outage_file(settings), outage.model_dump_json())

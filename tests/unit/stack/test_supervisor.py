@@ -1,6 +1,8 @@
 """The supervisor starts an engine that died again, keeps its log, and lets `matinee doctor` say so."""
 
+import errno
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -57,7 +59,10 @@ def end_at_once(settings: Settings, words: str) -> None:
         remember(settings, SPARK, process.pid)
 
 
-def supervised(settings: Settings, pauses: int, fails: int = 0) -> list[float]:
+TAKEN = EnvironmentNotReadyError(f"Port {PORT} is taken.", next_step="Free it.")
+
+
+def supervised(settings: Settings, pauses: int, fails: int = 0, refusal: Exception = TAKEN) -> list[float]:
     """Supervise engines that die at once, after some starts that fail; return the pauses."""
     waited: list[float] = []
 
@@ -68,7 +73,7 @@ def supervised(settings: Settings, pauses: int, fails: int = 0) -> list[float]:
 
     def start(settings: Settings, _: int) -> None:
         if len(waited) <= fails:
-            raise EnvironmentNotReadyError(f"Port {PORT} is taken.", next_step="Free it.")
+            raise refusal
         end_at_once(settings, f"words {len(waited)}\n")
 
     with pytest.raises(EnoughError):
@@ -98,6 +103,37 @@ def test_a_start_that_fails_is_tried_again_and_says_why(settings: Settings) -> N
     assert outage is not None
     assert (outage.deaths, outage.last_words, outage.again_at is None) == (1, "words 0", False)
     assert f"Port {PORT} is taken." in outage.why_not
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EAGAIN, errno.EMFILE], ids=errno.errorcode.get)
+def test_a_machine_that_refuses_a_start_does_not_end_the_supervisor(settings: Settings, number: int) -> None:
+    end_at_once(settings, "words 0\n")
+    assert supervised(settings, 2, fails=2, refusal=OSError(number, os.strerror(number))) == [1, 2]
+    outage = last_outage(settings)
+    assert outage is not None
+    assert os.strerror(number) in outage.why_not
+
+
+def test_an_outage_that_cannot_be_written_does_not_end_the_supervisor(settings: Settings) -> None:
+    end_at_once(settings, "words 0\n")
+    outage_file(settings).mkdir()
+    assert supervised(settings, 3) == [1, 2, 4]
+
+
+def test_files_that_cannot_be_opened_do_not_end_the_supervisor(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    end_at_once(settings, "words 0\n")
+    monkeypatch.setattr(supervisor, "keep_log", refuse)
+    assert supervised(settings, 2, fails=2) == [1, 2]
+    outage = last_outage(settings)
+    assert outage is not None
+    assert os.strerror(errno.EMFILE) in outage.last_words
+    monkeypatch.setattr(supervisor, "find", refuse)
+    assert supervised(settings, 3) == [1, 1, 1]
 
 
 def test_the_log_of_each_engine_that_died_is_kept(settings: Settings) -> None:
