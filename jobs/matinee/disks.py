@@ -40,7 +40,9 @@ def refused_by_disk(error: BaseException, at: str) -> CatalogUnavailableError | 
     """
     cause = getattr(error, "orig", None) or error
     told = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None)
-    number = _OF_DATABASES.get(told or "", getattr(cause, "errno", None))
+    # Subclasses of libraries number errors in their own way: 1 is a fault of TLS, or a host that is not known.
+    own = getattr(cause, "errno", None) if type(cause).__module__ == "builtins" else None
+    number = _OF_DATABASES.get(told or "", own)
     if number not in _NEXT:
         return None
     path, why = getattr(cause, "filename", None) or at or "the storage of the lake", os.strerror(number)

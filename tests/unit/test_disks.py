@@ -3,7 +3,9 @@
 import errno
 import gc
 import os
+import socket
 import sqlite3
+import ssl
 import uuid
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from tests.support.disks import no_file_larger_than
 from tests.support.lakes import D1, close_days, make_lake
 
+from matinee.disks import refused_by_disk
 from matinee.errors import CatalogUnavailableError, EnvironmentNotReadyError
 from matinee.landing.ingest import ingest
 from matinee.table.catalog import catalog_errors
@@ -60,6 +63,11 @@ def test_a_full_disk_of_the_embedded_catalog_is_named(tmp_path: Path) -> None:
         refused = pytest.raises(CatalogUnavailableError, match=r"The disk refuses .*/catalog.db: No space left")
         with refused, catalog_errors():
             connection.exec_driver_sql("CREATE TABLE more AS SELECT zeroblob(1000000)")
+
+
+@pytest.mark.parametrize("kind", [ssl.SSLError, ssl.SSLCertVerificationError, socket.herror, socket.gaierror])
+def test_an_error_of_the_network_is_no_disk_that_refuses(kind: type[OSError]) -> None:
+    assert refused_by_disk(kind(errno.EPERM, "of the network"), "/lake") is None
 
 
 def test_a_database_that_is_locked_is_no_disk_that_refuses() -> None:
