@@ -182,12 +182,15 @@ CODES: Mapping[str, Meaning] = {
     **_all(_BUSY, "ConditionalRequestConflict", "ServiceUnavailable", "InternalError", "InternalServiceException"),
     **_all(_EXPIRED, "ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
     **_all(_OVERTAKEN, "ConcurrentModificationException"),
+    # Of two that make the same table, namespace or row, the later is refused.
+    **_all(_OVERTAKEN, "23505", "42P06", "42P07", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"),
     **_all(_REFUSED, "ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH"),
     **_all(_REFUSED, "NoSuchBucket"),
     **_all(_SHUT, "SQLITE_CANTOPEN", "SQLITE_AUTH", "SQLITE_PERM"),
     **_all(_DAMAGED_CATALOG, "SQLITE_NOTADB", "SQLITE_CORRUPT"),
     **_all(_REFUSED, "28000", "28P01", "3D000", "42501"),
     **_all(_BUSY, "40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"),
+    **_all(_BUSY, "25006"),  # A standby only reads; a failover makes it the primary.
     **_all(_ENGINE_REFUSED, "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED", "INVALID_ARGUMENT"),
 }
 #: PostgreSQL gives no code to an error before the session begins.
@@ -278,7 +281,9 @@ def _codes(error: BaseException) -> Iterable[str]:
     if getattr(error, "connection_invalidated", False):  # Of SQLAlchemy: whatever the statement was, the line is dead.
         yield "57P01"
     driver = getattr(error, "orig", None) or error
-    yield "_".join(str(getattr(driver, "sqlite_errorname", "")).split("_")[:2])  # Without what SQLite adds to a code.
+    of_sqlite = str(getattr(driver, "sqlite_errorname", ""))
+    yield of_sqlite
+    yield "_".join(of_sqlite.split("_")[:2])  # Without what SQLite adds to a code.
     yield str(getattr(driver, "pgcode", None))
     if type(driver).__module__ == "psycopg2" and _REFUSED_SESSIONS.search(str(driver)):
         yield "28000"

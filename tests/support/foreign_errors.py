@@ -3,7 +3,11 @@
 import errno
 import json
 import os
+import socket
+import sqlite3
+import ssl
 from collections.abc import Callable
+from contextlib import closing
 
 import click
 import grpc
@@ -63,6 +67,18 @@ class Postgres(psycopg2.OperationalError):
         return self.code_of_state
 
 
+def in_sqlite(*statements: str) -> None:
+    """Run statements in a database of their own."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def made_twice(key: str) -> Exception:
+    """The error of SQLite where two make the same row."""
+    return raised(lambda: in_sqlite(f"CREATE TABLE t (x {key})", *["INSERT INTO t VALUES (1)"] * 2))
+
+
 class Rpc(grpc.RpcError):
     """An error of a call of gRPC."""
 
@@ -83,6 +99,8 @@ TRANSIENT = [
     FileNotFoundError(errno.ENOENT, "No such file", "x.metadata.json"),
     *(disk(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.ECONNREFUSED, errno.ECONNRESET, errno.EIO)),
     *(TimeoutError("timed out"), ConnectionRefusedError("refused"), BrokenPipeError("pipe"), MemoryError()),
+    *(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), socket.herror(1, "Unknown host")),
+    socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
     pa.lib.ArrowMemoryError("malloc"),
     *(answer(code) for code in ("ThrottlingException", "ExpiredTokenException", "SlowDown", "RequestExpired")),
     *(answer(code) for code in ("TooManyRequestsException", "ConcurrentModificationException", "RequestTimeout")),
@@ -98,7 +116,9 @@ TRANSIENT = [
     exc.TimeoutError("QueuePool limit"),
     psycopg2.OperationalError("server closed the connection unexpectedly"),
     psycopg2.OperationalError('could not translate host name "x" to address'),
-    *(database("OperationalError", Postgres(code)) for code in ("57P01", "53300", "40001")),
+    *(database("OperationalError", Postgres(code)) for code in ("57P01", "53300", "40001", "25006")),
+    *(database("IntegrityError", Postgres(code)) for code in ("23505", "42P06", "42P07")),
+    *(database("IntegrityError", made_twice(key)) for key in ("PRIMARY KEY", "UNIQUE")),
     iceberg.CommitFailedException("lost"),
     iceberg.CommitStateUnknownException("?"),
     iceberg.ValidationException("conflicting files"),
@@ -111,6 +131,7 @@ TERMINAL = [
     *(disk(number) for number in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP)),
     *(PermissionError("x"), s3fs(PermissionError, "AccessDenied"), s3fs(FileNotFoundError, "NoSuchBucket")),
     *(answer(code) for code in ("AccessDeniedException", "NoSuchBucket", "UnrecognizedClientException", "403")),
+    ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
     aws.NoCredentialsError(),
     aws.ProfileNotFound(profile="x"),
     aws.ParamValidationError(report="x"),
@@ -119,6 +140,8 @@ TERMINAL = [
     psycopg2.OperationalError('FATAL:  password authentication failed for user "x"'),
     database("OperationalError", psycopg2.OperationalError('FATAL:  database "x" does not exist')),
     *(database("OperationalError", Postgres(code)) for code in ("28P01", "3D000", "42501")),
+    database("IntegrityError", Postgres("23502")),
+    database("IntegrityError", raised(lambda: in_sqlite("CREATE TABLE t (x NOT NULL)", "INSERT INTO t VALUES (NULL)"))),
     *(database(name, Exception("x")) for name in ("ProgrammingError", "IntegrityError", "DataError")),
     exc.ArgumentError("Could not parse the URL"),
     *(iceberg.NoSuchTableError("x"), iceberg.NoSuchNamespaceError("x"), iceberg.ValidationError("schema")),

@@ -4,7 +4,7 @@ import sqlite3
 from importlib import import_module
 
 import pytest
-from tests.support.foreign_errors import TERMINAL, TRANSIENT, database, name_of, raised
+from tests.support.foreign_errors import TERMINAL, TRANSIENT, Postgres, database, name_of, raised
 
 from matinee import errors, foreign
 from matinee.errors import InternalError, MatineeError, UsageError
@@ -30,6 +30,11 @@ def test_every_error_says_what_happened_and_what_to_do(error: BaseException) -> 
     assert ours.next_step.strip()
     assert "{" not in ours.message.replace('"{', "")
     assert "\n" not in ours.message
+
+
+@pytest.mark.parametrize("error", [database("IntegrityError", Postgres(code)) for code in ("23505", "42P06", "42P07")])
+def test_what_another_process_has_made_first_is_a_lost_race(error: BaseException) -> None:
+    assert type(translated(error)) is errors.CommitConflictError
 
 
 def test_an_error_of_matinee_stays_as_it_is() -> None:
