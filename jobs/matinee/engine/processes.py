@@ -53,10 +53,8 @@ def find(settings: Settings, name: str) -> psutil.Process | None:
 
 
 def address_of(settings: Settings, name: str) -> str | None:
-    """Return the address that was remembered with a component, if the component still runs."""
-    if find(settings, name) is None:
-        return None
-    with contextlib.suppress(FileNotFoundError):  # It is being stopped.
+    """Return the address that was remembered with a component, whether the component still runs or has died."""
+    with contextlib.suppress(FileNotFoundError):
         return " ".join(pid_file(settings, name).read_text().split()[2:]) or None
     return None
 
@@ -65,6 +63,7 @@ def stop_all(settings: Settings, names: Iterable[str], patience_s: float = 10) -
     """Stop components with all their children: by SIGTERM, then by SIGKILL. Return the names of those that ran."""
     ran: list[str] = []
     family: list[psutil.Process] = []
+    names = tuple(names)
     for name in names:
         process = find(settings, name)
         if process is None:
@@ -81,7 +80,7 @@ def stop_all(settings: Settings, names: Iterable[str], patience_s: float = 10) -
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(stubborn, timeout=5)
-    for name in ran:
+    for name in names:  # Of those that died, too: nobody waits for them any more.
         pid_file(settings, name).unlink(missing_ok=True)
     return ran
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from matinee.engine.access import VARIABLE, process_token
 from matinee.engine.java import check_java, java_environment
 from matinee.engine.options import spark_options
-from matinee.engine.processes import address_of, keep_log, remember
+from matinee.engine.processes import address_of, find, keep_log, remember
 from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError
 from matinee.private import open_private, private_folder
 from matinee.retries import wait_until
@@ -133,6 +133,11 @@ def announce(settings: Settings, server: ConnectServer) -> None:
 
 def running_remote(settings: Settings) -> str | None:
     """Return the address of the server that was announced for this lake, if it still runs."""
+    return announced_remote(settings) if find(settings, SPARK) else None
+
+
+def announced_remote(settings: Settings) -> str | None:
+    """Return the address of the server that was announced for this lake and not stopped, even if it has died."""
     return address_of(settings, SPARK)
 
 

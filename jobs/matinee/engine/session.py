@@ -26,7 +26,7 @@ from pyspark.sql.connect.session import SparkSession as ConnectSession
 from matinee.engine.access import VARIABLE, kept_token
 from matinee.engine.options import catalog_options
 from matinee.engine.sail import sail_server
-from matinee.engine.server import own_server, running_remote
+from matinee.engine.server import announced_remote, own_server, running_remote
 from matinee.errors import EngineUnavailableError, MatineeError, TokenRefusedError
 from matinee.foreign import translated
 from matinee.settings import Settings
@@ -98,9 +98,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
         else:
             running = running_remote(settings)
             remote = settings.spark_remote or running or stack.enter_context(own_server(settings))
-            is_of_home = running is not None and _address(remote) == _address(running)
-            token = kept_token(settings) if is_of_home else os.environ.get(VARIABLE) or None
-            session = stack.enter_context(_connected(remote, token))
+            session = stack.enter_context(_connected(remote, _token(settings, remote)))
         with _explained(remote):
             for name, value in (catalog_options(settings) | SESSION_OPTIONS | JOIN_OPTIONS).items():
                 session.conf.set(name, value)
@@ -140,6 +138,20 @@ def sail_session(settings: Settings) -> Iterator[SparkSession]:
 def under_spark_submit() -> bool:
     """Whether this process is the driver that spark-submit started, so that the session is already made."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _token(settings: Settings, remote: str) -> str | None:
+    """Return the token to show at an address, where another program may listen once this lake's engine has died."""
+    announced = announced_remote(settings)
+    if announced is None or _address(remote) != _address(announced):
+        return os.environ.get(VARIABLE) or None
+    if running_remote(settings) is None:
+        raise EngineUnavailableError(
+            "The engine of this lake is being started again.",
+            next_step="Run again. If this stays, `matinee doctor` says why: `make down`, then `make up`.",
+            facts={"spark_remote": remote},
+        )
+    return kept_token(settings)
 
 
 @contextmanager
