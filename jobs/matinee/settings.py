@@ -3,9 +3,9 @@
 import re
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from matinee.errors import SettingsError
@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parents[1]
 Engine = Literal["spark", "sail"]
 _CUT = {"#", "?"}
+_REMOTE = re.compile(r"sc://(\[[0-9A-Fa-f:.]+\]|[^/;:\[\]\s]+)(:(?P<port>[0-9]{1,5}))?(/(;.*)?)?")
 
 
 def default_sql_dir() -> Path:
@@ -28,15 +29,37 @@ def default_home() -> Path:
     return root / ".matinee"
 
 
-class Settings(BaseSettings):
-    """Where the lake is and what runs it.
+class EnvironmentSettings(BaseSettings):
+    """Settings whose every field is read from `MATINEE_<FIELD>`.
 
-    Every field is read from `MATINEE_<FIELD>`; `spark_remote` also from Spark's own `SPARK_REMOTE`.
+    Raises:
+        SettingsError: a value is missing, of the wrong kind, or contradicts another.
     """
 
     model_config = SettingsConfigDict(
         env_prefix="MATINEE_", frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
     )
+
+    def __init__(self, **overrides: Any) -> None:  # noqa: ANN401 - checked by the fields
+        try:
+            super().__init__(**overrides)
+        except ValidationError as error:
+            problems = "; ".join(
+                ": ".join((*map(_variable, item["loc"]), item["msg"].removeprefix("Value error, ")))
+                for item in error.errors()
+            )
+            raise SettingsError(
+                f"The settings are not usable: {problems}.",
+                next_step="Correct the variables; deploy/env/ has an example for each catalog.",
+            ) from error
+
+
+def _variable(name: str | int) -> str:
+    return str(name) if name == "SPARK_REMOTE" else f"MATINEE_{name}".upper()
+
+
+class Settings(EnvironmentSettings):
+    """Where the lake is and what runs it; `spark_remote` is read from Spark's own `SPARK_REMOTE`."""
 
     home: Path = Field(default_factory=default_home, description="folder of the lake and of the embedded stack")
     sql_dir: Path = Field(default_factory=default_sql_dir, description="folder of the datasets")
@@ -64,6 +87,14 @@ class Settings(BaseSettings):
     heal_minutes: int = Field(120, ge=1, description="minutes that the healer may work in a day")
     max_line_mb: int = Field(16, ge=1, le=128, description="MB of the longest line or record that is parsed")
     kafka: str | None = Field(None, description="Kafka's brokers, host:port,…: where the stream reads its topics")
+
+    @field_validator("spark_remote")
+    @classmethod
+    def _is_address(cls, remote: str | None) -> str | None:
+        named = _REMOTE.fullmatch(remote) if remote else None
+        if remote and not (named and int(named["port"] or 1) in range(1, 65536)):
+            raise ValueError("write sc://host:port, with a port from 1 to 65535")
+        return remote
 
     @model_validator(mode="after")
     def _complete(self) -> "Settings":
@@ -103,14 +134,4 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         SettingsError: a value is missing, of the wrong kind, or contradicts another.
     """
-    try:
-        return Settings(**overrides)  # type: ignore[arg-type]
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        )
-        raise SettingsError(
-            f"The settings are not usable: {problems}.",
-            next_step="Correct the MATINEE_* variables; deploy/env/ has an example for each catalog.",
-        ) from error
+    return Settings(**overrides)  # type: ignore[arg-type]

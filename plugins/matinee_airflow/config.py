@@ -3,15 +3,12 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from matinee.settings import CHECKOUT, Settings
+from matinee.settings import CHECKOUT, EnvironmentSettings, Settings
 
 
-class AirflowSettings(BaseSettings):
+class AirflowSettings(EnvironmentSettings):
     """Where tasks find files and clusters; the values of a mode matter in that mode only."""
-
-    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     landing_dir: str | None = Field(
         None, min_length=1, description="folder or URI where producers put files; default <home>/landing"

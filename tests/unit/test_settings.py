@@ -5,7 +5,9 @@ import traceback
 import pytest
 
 from matinee.errors import SettingsError
-from matinee.settings import load_settings
+from matinee.settings import EnvironmentSettings, Settings, load_settings
+from matinee.stack.environment import StackSettings
+from matinee_airflow.config import AirflowSettings
 
 URI = "postgresql://matinee:s3cret@db:5432/lake"
 
@@ -24,6 +26,39 @@ def test_settings_that_contradict_are_refused_without_a_secret(settings: dict[st
     with pytest.raises(SettingsError, match=message) as refused:
         load_settings(**settings)
     assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable", "value"),
+    [
+        (StackSettings, "MATINEE_SPARK_PORT", "abc"),
+        (StackSettings, "MATINEE_AIRFLOW_PORT", "70000"),
+        (AirflowSettings, "MATINEE_LANDING_DIR", ""),
+        (Settings, "MATINEE_SPARK_CORES", "two"),
+        *(
+            (Settings, "SPARK_REMOTE", f"sc://{place}")
+            for place in ("localhost:abc", "localhost:70000", "h:0", "", "a b")
+        ),
+        *(
+            (Settings, "SPARK_REMOTE", place)
+            for place in ("localhost:15002", "sc://h:1/path", "sc://h:1;a=b", "http://h")
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    kind: type[EnvironmentSettings], variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"not usable: {variable}: "):
+        kind()
+
+
+@pytest.mark.parametrize(
+    "remote", ["", "sc://localhost", "sc://localhost:15002/", "sc://[::1]:15002", "sc://a-b.example:443/;use_ssl=true"]
+)
+def test_an_address_of_an_engine_is_accepted(remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", remote)
+    assert load_settings().spark_remote == remote
 
 
 def test_the_text_of_settings_has_no_password() -> None:

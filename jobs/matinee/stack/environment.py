@@ -6,20 +6,17 @@ import sys
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from matinee.engine.access import VARIABLE, kept_token, process_token
 from matinee.private import FILE, FOLDER, private_folder, write_private
-from matinee.settings import CHECKOUT, Settings
+from matinee.settings import CHECKOUT, EnvironmentSettings, Settings
 from matinee.table.catalogs.embedded import file_address
 
 HOST = "127.0.0.1"
 
 
-class StackSettings(BaseSettings):
+class StackSettings(EnvironmentSettings):
     """Settings of the embedded stack besides those of the lake, read from `MATINEE_*`."""
-
-    model_config = SettingsConfigDict(env_prefix="MATINEE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     airflow_port: int = Field(8080, ge=1, le=65535)
     spark_port: int = Field(15002, ge=1, le=65535)
