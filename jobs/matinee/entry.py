@@ -97,6 +97,10 @@ def _ended(command: click.Command, program: str, given: list[str], *, is_own: bo
         except click.exceptions.Exit as ended:
             log.end(None, None)
             return ended.exit_code
+        except click.exceptions.NoArgsIsHelpError as called:
+            log.end(None, None)
+            called.show()
+            return WRONG_CALL
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost call
             if isinstance(error, OSError) and _is_unread(error, is_own=is_own):
                 return READER_GONE

@@ -61,6 +61,16 @@ def test_a_wrong_call_is_told_as_json(call: list[str], output: list[str], capsys
     assert error["next_step"]
 
 
+@pytest.mark.parametrize("group", [[], ["lake"]], ids=["matinee", "matinee lake"])
+def test_a_group_without_a_command_shows_its_help(group: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main([*group, "--help"])
+    help_text = capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(group)
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out, shown.err) == (2, "", help_text)
+
+
 def test_what_is_logged_stands_beside_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
