@@ -11,12 +11,12 @@ from matinee.contracts import evolve
 from matinee.contracts.ddl import iceberg_schema, partition_spec, sort_order, table_properties
 from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
-from matinee.errors import MissingTableError
+from matinee.errors import CatalogRefusedError, MissingTableError
 from matinee.foreign import of_drivers
 from matinee.settings import Settings
 from matinee.table import lake_format
 from matinee.table.catalogs import embedded, postgres
-from matinee.table.catalogs.address import catalog_address
+from matinee.table.catalogs.address import catalog_address, read_again
 from matinee.table.catalogs.retired import refuse_retired
 from matinee.table.location import refuse_foreign, warn_of_foreign
 from matinee.table.metadata.old_metadata import delete_let_go
@@ -230,7 +230,10 @@ def catalog_errors(at: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if ours := of_drivers(error, at):
+        ours = of_drivers(error, at)
+        if isinstance(ours, CatalogRefusedError):
+            read_again()
+        if ours:
             raise ours from error
         raise
 
