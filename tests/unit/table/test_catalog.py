@@ -47,12 +47,15 @@ def test_what_may_pass_is_tried_again(error: Exception) -> None:
     assert told.value.retryable
 
 
+AWAY = "The catalog, the storage of the lake or another service does not answer"
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ConnectionResetError("peer"), "The storage of the lake does not answer: peer."),
-        (exc.OperationalError("", {}, Exception("locked\nmore")), "The catalog does not answer: locked."),
-        (TimeoutError(), "The storage of the lake does not answer: TimeoutError."),
+        (ConnectionResetError("peer"), f"{AWAY}: peer."),
+        (exc.OperationalError("", {}, Exception("locked\nmore")), f"{AWAY}: locked."),
+        (TimeoutError(), f"{AWAY}: TimeoutError."),
     ],
     ids=["storage", "catalog", "without a text"],
 )
