@@ -73,12 +73,14 @@ def _jars(settings: Settings) -> str:
 
 
 def _engine(settings: Settings) -> str:
-    from matinee.engine.server import running_remote
+    from matinee.engine.server import announced_remote, running_remote
     from matinee.engine.session import check_port
     from matinee.stack import status
 
-    remote = settings.spark_remote or running_remote(settings)
-    if remote is None and any(part.pid for part in status(settings)):
+    running = running_remote(settings)
+    remote = settings.spark_remote or running
+    is_of_stack = not settings.spark_remote or settings.spark_remote == announced_remote(settings)
+    if running is None and is_of_stack and any(part.pid for part in status(settings)):
         raise _down(settings)
     if remote is None:
         return "a server of its own for each command"

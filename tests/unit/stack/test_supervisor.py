@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from matinee.cli import doctor
-from matinee.engine.processes import log_of, remember
+from matinee.engine.processes import log_of, pid_file, remember
 from matinee.engine.server import SPARK, log_file
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import Settings, load_settings
@@ -20,6 +20,7 @@ from matinee.stack import supervisor
 from matinee.stack.supervisor import Outage, last_outage, outage_file, supervise
 
 PORT = 15999
+REMOTE = f"sc://127.0.0.1:{PORT}"
 Live = Callable[[str], None]
 
 
@@ -175,6 +176,15 @@ def test_doctor_fails_while_the_engine_of_a_stack_is_dead(checked: Settings, liv
         "The engine of the stack died at 2026-03-01 00:00:00Z: no memory",
     )
     assert row["next"] == "The launcher is starting it again. Read /kept.log."
+
+
+def test_doctor_takes_no_program_at_the_address_for_the_engine(
+    checked: Settings, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(supervisor.NAME)
+    pid_file(checked, SPARK).write_text(f"1 12345.0 {REMOTE}\n")
+    monkeypatch.setattr(doctor, "load_settings", lambda: checked.model_copy(update={"spark_remote": REMOTE}))
+    assert "The engine of the stack died" in rows("engine")[0]["detail"]
 
 
 def test_doctor_says_where_nothing_would_start_the_engine_again(checked: Settings, live: Live) -> None:
