@@ -38,6 +38,7 @@ STEPS = {
     "every way to parse lines": ["tests/integration/test_landing_parsers.py", "tests/integration/test_landing_ways.py"],
     "read-outs of programs that fail": ["tests/integration/test_readout.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
+    "datasets of other shapes": ["tests/integration/test_new_source.py"],
     "the worked example, backfilled": ["tests/e2e/test_worked_example.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],
