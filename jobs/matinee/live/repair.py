@@ -2,7 +2,7 @@
 
 A repair derives the day again by the transforms of the daily path, from all that the stream has read by now: rows of an
 older batch are never copied. A day expires when its batch has been mature for as long as the contract says; a day that
-its batch cannot judge yet stays, and keeps no other day from expiring.
+its batch cannot judge yet stays with the days that its rows are made from, and keeps no other day from expiring.
 """
 
 import logging
@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from matinee import faults
 from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import Contract, live_name
-from matinee.days import start_of
+from matinee.days import day_range, start_of
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_tables import pinned, read, replace_days
 from matinee.errors import UsageError
@@ -127,7 +127,7 @@ class _Derivation:
 def expire(settings: Settings) -> date | None:
     """Remove the live days whose batch has been mature for long enough; return up to which day.
 
-    Earlier days that stay, because their batch is not mature, are logged.
+    Earlier days that stay, for their batch is not mature or days that stay are made from them, are logged.
 
     Raises:
         LeaseHeldError: ticks left no time for it; try again.
@@ -147,14 +147,15 @@ def expire(settings: Settings) -> date | None:
     for group, (_, kept) in ends.items():
         if kept:
             stay = ", ".join(map(str, kept))
-            log.warning("These days of %s stay live, as their batch is not mature: %s.", group.datasets[-1], stay)
+            log.warning("These days of %s stay live, as a batch is not mature: %s.", group.datasets[-1], stay)
     return max((through for through, _ in ends.values() if through), default=None)
 
 
 def end_of_live(lake: Lake, validity: Validity, group: Group) -> tuple[date | None, tuple[date, ...]]:
     """Return up to which day the live days of a group expire, and which days among them stay.
 
-    The newest mature day is the clock. A day that the batch does not owe expires as others do.
+    The newest mature day is the clock. A day that the batch does not owe expires as others do. A day that the batch
+    cannot judge yet stays even without rows, as its rows may come late; so do the days that its rows are made from.
     """
     before = [progress(lake, dataset) for dataset in group.datasets]
     through = max((done.expired for done in before if done.expired), default=None)
@@ -166,9 +167,21 @@ def end_of_live(lake: Lake, validity: Validity, group: Group) -> tuple[date | No
     if through is None:
         return None, ()
     live = {day for dataset in group.datasets for day in _live_days(lake, dataset) if day <= through}
+    owed = filter(None, map(validity.owed_from, group.datasets))
+    since = max((done.expired for done in before if done.expired), default=min(owed, default=through))
+    known = {*live, *day_range(since, through), *(day for done in before for day in done.kept)}
     # After a kill between two tables, a table may have a day that has expired.
-    left = (day for day in sorted(live) if all(done.has(day) for done in before))
-    return through, tuple(day for day in left if not _is_judged(validity, group, day))
+    left = [day for day in sorted(known) if day <= through and all(done.has(day) for done in before)]
+    unjudged = {day for day in left if not _is_judged(validity, group, day)}
+    read_days = _read_days(lake, group, unjudged)
+    return through, tuple(day for day in left if day in unjudged | read_days)
+
+
+def _read_days(lake: Lake, group: Group, days: Collection[date]) -> set[date]:
+    """Return the days of the group's own tables that the rows of some days are made from."""
+    contracts = [lake.registry.get(name) for name in group.datasets]
+    own = [(each, spec) for each in contracts for spec in each.inputs if spec.dataset in group.datasets]
+    return {at for each, spec in own for day in days for at in day_range(*each.input_days(spec, day, day))}
 
 
 def _live_days(lake: Lake, dataset: str) -> Collection[date]:

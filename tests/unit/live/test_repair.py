@@ -1,5 +1,6 @@
 """The end of live days: a day expires by its own batch; a day that no batch can judge yet keeps no other day."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,12 +29,16 @@ OLD = DAYS[:3]
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """A lake with live rows on ten closed days, and on a day long before the lake; nothing is published yet."""
-    lake = make_lake(tmp_path)
+    return live_on(tmp_path, DAYS)
+
+
+def live_on(folder: Path, days: Iterable[date]) -> Lake:
+    """A lake of ten closed days; live rows on some, and on a day long before the lake; nothing is published yet."""
+    lake = make_lake(folder)
     for dataset in ("raw.impressions", "raw.plays"):
         close_days(lake, dataset, dict.fromkeys(DAYS, 0))
     table = lake.ensure(live_name(OUTCOMES))
-    table.append(arrow(table, [shown(day) for day in (date(2001, 1, 1), *DAYS)]))
+    table.append(arrow(table, [shown(day) for day in (date(2001, 1, 1), *days)]))
     lake.ensure(live_name(ATTRIBUTIONS))
     follow(lake, Progress({"raw.plays": 1}))
     return lake
@@ -70,7 +75,7 @@ def test_days_expire_once_their_batch_has_been_mature_for_a_week(lake: Lake) -> 
 
 def test_a_day_without_a_batch_stays_and_keeps_no_other_day(lake: Lake) -> None:
     publish(lake, *DAYS[1:])
-    assert end(lake) == (OLD[-1], (DAYS[0],))
+    assert end(lake) == (OLD[-1], (DAYS[0], DAYS[1]))  # The rows of the first day are made from plays of the second.
     publish(lake, DAYS[0])
     follow(lake, Progress({"raw.plays": 1}, expired=OLD[-1], kept=(DAYS[0],)))
     assert end(lake) == (OLD[-1], ())
@@ -82,7 +87,24 @@ def test_a_withdrawn_day_stays_whichever_dataset_lost_it(lake: Lake, dataset: st
     newest = history(lake, dataset).newest(DAYS[1])
     assert newest is not None
     withdraw(lake, newest, "doubled starts")
-    assert end(lake) == (OLD[-1], (DAYS[1],))
+    assert end(lake) == (OLD[-1], (DAYS[1], DAYS[2]))
+
+
+@pytest.mark.parametrize("expired", [None, DAYS[0], DAYS[1]], ids=["none", "the day before", "the day, which is kept"])
+def test_a_day_without_live_rows_stays_until_it_is_judged(tmp_path: Path, expired: date | None) -> None:
+    lake = live_on(tmp_path, (day for day in DAYS if day != DAYS[1]))
+    publish(lake, DAYS[0], *DAYS[2:])
+    kept = (DAYS[1],) if expired == DAYS[1] else ()
+    follow(lake, Progress({"raw.plays": 1}, expired=expired, kept=kept))
+    assert end(lake) == (OLD[-1], (DAYS[1], DAYS[2]))
+
+
+def test_days_that_a_kept_day_is_made_from_stay_only_as_long(lake: Lake) -> None:
+    publish(lake, *DAYS[1:])
+    follow(lake, Progress({}, expired=DAYS[1], kept=(DAYS[0], DAYS[1])))
+    assert end(lake) == (OLD[-1], (DAYS[0], DAYS[1]))
+    publish(lake, DAYS[0])
+    assert end(lake) == (OLD[-1], ())
 
 
 def test_a_day_that_has_expired_in_either_table_does_not_come_back(lake: Lake) -> None:
