@@ -155,3 +155,27 @@ def test_a_record_from_before_the_calendar_is_quarantined_alone(settings: Settin
         early = json.dumps(json.loads(early) | {"received_ts": "0001-01-01T02:00:00+09:00"})
         land_batch(lake, lake.registry.get(PLAYS), records(spark, [(0, early, NOON)]), LATER)
     assert bad_lines(lake) == [("plays/0", 0)]
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)], ids=["raised", "lowered"])
+def test_another_limit_of_records_after_a_kill_neither_loses_nor_doubles(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    lake, changed = (Lake.open(settings.model_copy(update={"max_line_mb": limit})) for limit in (before, after))
+    contract = lake.registry.get(PLAYS)
+
+    def die(point: str) -> None:
+        if point == "stream.after_quarantine":
+            raise KeyboardInterrupt(point)
+
+    with spark_session(settings) as spark:
+        long = PLAY % 0 + " " * (3 << 19)
+        lines = records(spark, [(0, long, NOON), (1, "oops", NOON), (2, long.replace("p0", "p2"), NOON)])
+        monkeypatch.setattr(micro_batch.faults, "reach", die)
+        with pytest.raises(KeyboardInterrupt):
+            land_batch(lake, contract, lines, LATER)
+        monkeypatch.undo()
+        land_batch(changed, contract, lines, LATER)
+    # The killed batch told of its records up to the last bad record; the restart judges those after that itself.
+    good, bad = ([], [0, 1, 2]) if before == 1 else (["p0"], [1, 2])
+    assert (ids(lake, PLAYS, "play_id"), bad_lines(lake)) == (good, [("plays/0", line) for line in bad])

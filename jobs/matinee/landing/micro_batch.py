@@ -48,6 +48,7 @@ class _Noted:
     query_id: str
     batch_ts: str
     topic_id: str
+    max_line_bytes: int
 
 
 def land_batch(
@@ -68,7 +69,7 @@ def land_batch(
         CommitConflictError: others landed each time.
         LeaseHeldError: others landed all the time.
     """
-    noted = _Noted(query_id, at.isoformat(), topic_id)
+    noted = _Noted(query_id, at.isoformat(), topic_id, lake.settings.max_line_bytes)
     for table in (contract.dataset, QUARANTINE):
         lake.ensure(table)
     # Files that are landed meanwhile would take the same landing numbers.
@@ -81,8 +82,11 @@ def _land_batch(lake: Lake, contract: Contract, lines: DataFrame, at: datetime, 
     good, bad = (offsets.landed_through(lake, table, dataset) for table in (dataset, QUARANTINE))
     first = {name: min(good[name], bad.get(name, good[name])) for name in good}
     begun = offsets.last_streamed(lake, QUARANTINE, dataset)
-    bounded = lines.where(_beyond(first)).withColumn("landed_ts", _landed_by(at, begun))
-    parsed = rows_of.parse(bounded, contract, lake.settings.max_line_bytes).persist()
+    # A record was landed when the broker got it, but not later than its batch.
+    latest = _limit(begun, at, datetime.fromisoformat(begun.batch_ts) if begun and begun.batch_ts else None)
+    longest = _limit(begun, noted.max_line_bytes, begun.max_line_bytes if begun else None)
+    bounded = lines.where(_beyond(first)).withColumn("landed_ts", F.least("landed_ts", latest))
+    parsed = rows_of.parse(bounded, contract, longest).persist()
     try:
         parts = _parts(parsed, contract, good, bad)
         rejected = [part for part in parts if part["beyond_bad"] and part["reason"] is not None]
@@ -106,15 +110,14 @@ def _beyond(reached: Mapping[str, int]) -> Column:
     return reduce(Column.__and__, below, F.lit(True))
 
 
-def _landed_by(at: datetime, begun: Landing | None) -> Column:
-    """Return when a record was landed: when the broker got it, but not later than its batch.
+def _limit(begun: Landing | None, now: datetime | int, then: datetime | int | None) -> Column:
+    """Return a limit that records are judged by: a record that an earlier batch judged keeps that batch's limit.
 
-    A record that an earlier batch judged keeps that batch's limit: else it could be both quarantined and landed.
+    Else the record could be both quarantined and landed, or neither. A limit that the batch did not note is as of now.
     """
-    limit = F.lit(at)
-    if begun is not None and begun.batch_ts:
-        limit = F.when(_beyond(begun.through), limit).otherwise(F.lit(datetime.fromisoformat(begun.batch_ts)))
-    return F.least("landed_ts", limit)
+    if begun is None or not then:
+        return F.lit(now)
+    return F.when(_beyond(begun.through), F.lit(now)).otherwise(F.lit(then))
 
 
 def _parts(parsed: DataFrame, contract: Contract, good: Mapping[str, int], bad: Mapping[str, int]) -> list[Row]:

@@ -40,6 +40,7 @@ class Landing:
             broker's times of the records may differ: they may be those that their producers state.
         topic_id: of a range of a stream: the identity of its topic; empty if the brokers tell none, or the landing did
             not note it.
+        max_line_bytes: of a range of a stream: of the longest record that was parsed; 0 if the landing did not note it.
         batch_id: of files: the batch that they were committed with; empty if an older version landed them.
         first_seq: of a commit of files: the first of its numbers; `landing_seq` is the last.
         identity: of a file: changes whenever it is written or replaced; empty: not known.
@@ -62,6 +63,7 @@ class Landing:
     query_id: str = ""
     batch_ts: str = ""
     topic_id: str = ""
+    max_line_bytes: int = 0
     batch_id: Text = ""
     first_seq: int = 0
     identity: Text = ""
@@ -96,6 +98,7 @@ class Landing:
     def to_summary(self) -> dict[str, str]:
         """Return the snapshot properties that carry this landing."""
         told = _TOLD | (_STREAMED if self.through else set()) | (_BATCHED if self.batch_id else set())
+        told |= {"max_line_bytes"} if self.max_line_bytes else set()
         return {
             LANDING_SEQ: str(self.landing_seq),
             FILE_SHA256: self.sha256,

@@ -24,7 +24,7 @@ _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2}
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 
-def parse(lines: DataFrame, contract: Contract, max_bytes: int) -> DataFrame:
+def parse(lines: DataFrame, contract: Contract, max_bytes: Expression | int) -> DataFrame:
     """Return `file`, `line`, `landed_ts`, `reason` (null: good), `payload` (of bad ones), `unknown` (names of
     fields that the contract lacks), and the typed columns.
 
@@ -66,7 +66,7 @@ def parse(lines: DataFrame, contract: Contract, max_bytes: int) -> DataFrame:
     )
 
 
-def _cut(max_bytes: int) -> Expression:
+def _cut(max_bytes: Expression | int) -> Expression:
     """Return the payload; of one that is too long what `LongLine` keeps."""
     content = F.col("payload").cast("binary")
     head = F.substring(content, 1, HEAD_BYTES).cast("string")

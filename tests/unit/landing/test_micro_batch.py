@@ -8,7 +8,7 @@ from matinee.days import micros_of
 from matinee.landing.micro_batch import _landed, _landing, _Noted
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
-NOTED = _Noted("query", AT.isoformat(), "topic")
+NOTED = _Noted("query", AT.isoformat(), "topic", 5)
 
 
 def part(file: str, first: int, last: int, rows: int, minutes: int = 0, **values: object) -> Row:
@@ -29,7 +29,7 @@ def test_a_landing_says_where_the_table_is_after_it() -> None:
     told = _landing("raw.plays", PARTS, {"plays/0": 4, "plays/2": 7}, {"x": 1}, NOTED)
     assert (told.after, told.through) == ({"plays/0": 4, "plays/2": 7}, {"plays/0": 10, "plays/1": 1, "plays/2": 7})
     assert told.file == "plays/0:4-10,plays/1:0-1"
-    assert (told.query_id, told.batch_ts, told.topic_id) == ("query", AT.isoformat(), "topic")
+    assert (told.query_id, told.batch_ts, told.topic_id, told.max_line_bytes) == ("query", AT.isoformat(), "topic", 5)
 
 
 def test_a_landing_counts_good_and_bad_rows() -> None:
@@ -43,7 +43,7 @@ def test_the_identity_of_a_landing_is_of_its_range_and_topic() -> None:
     first, again, longer = (
         _landing("raw.plays", parts, {}, {}, NOTED).sha256 for parts in (PARTS, PARTS[::-1], PARTS[:1])
     )
-    other_topic = _landing("raw.plays", PARTS, {}, {}, _Noted("query", AT.isoformat(), "another")).sha256
+    other_topic = _landing("raw.plays", PARTS, {}, {}, _Noted("query", AT.isoformat(), "another", 5)).sha256
     assert first == again
     assert len({first, longer, other_topic}) == 3
 

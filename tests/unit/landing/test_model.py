@@ -18,7 +18,9 @@ STREAMED = replace(
 )
 
 
-@pytest.mark.parametrize("landing", [FILE, STREAMED, replace(FILE, batch_id="b1", first_seq=6)])
+@pytest.mark.parametrize(
+    "landing", [FILE, STREAMED, replace(STREAMED, max_line_bytes=9), replace(FILE, batch_id="b1", first_seq=6)]
+)
 def test_a_commit_tells_all_of_a_landing(landing: Landing) -> None:
     assert landing_in(landing.to_summary(), 9) == replace(landing, snapshot_id=9)
 
