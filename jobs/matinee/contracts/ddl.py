@@ -28,6 +28,8 @@ DICTIONARY_BYTES = 128 * 2**10
 #: The table properties that hold the number of buckets and the column that is hashed, as the table was made. A
 #: publication records the number of buckets of its days; the property is the number of earlier publications.
 BUCKETS, BUCKETS_OF = "matinee.profile-buckets", "matinee.buckets-of"
+#: The number of buckets of a live table while its days are derived again in another number.
+IN_PART = "0"
 _SPARK_TRANSFORMS = {"identity": "{}", "day": "days({})"}
 _FIRST_PARTITION_ID = 1000
 

@@ -10,7 +10,7 @@ from datetime import date
 from typing import NamedTuple
 
 from matinee.contracts import evolve
-from matinee.contracts.ddl import BUCKETS
+from matinee.contracts.ddl import BUCKETS, IN_PART
 from matinee.contracts.model import Contract
 from matinee.days import day_range
 from matinee.ledger.model import State
@@ -70,7 +70,8 @@ def _rebucketed(lake: Lake, contract: Contract) -> Iterator[ContractChange]:
     before, now = table.properties.get(BUCKETS), str(contract.cells.buckets)
     if before not in (None, now):
         days = tuple(sorted(day_sizes(table, contract.day_column or "")))
-        words, step = f"cells.buckets: {before} ▸ {now}", "The next tick of the stream derives these live days again."
+        words = f"cells.buckets: {'in part' if before == IN_PART else before} ▸ {now}"
+        step = "The next tick of the stream derives these live days again."
         yield ContractChange(contract.dataset, contract.version, (words,), days, step)
 
 

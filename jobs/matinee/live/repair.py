@@ -6,7 +6,7 @@ its batch cannot judge yet stays with the days that its rows are made from, and 
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee import faults
-from matinee.contracts.ddl import BUCKETS
+from matinee.contracts.ddl import BUCKETS, IN_PART
 from matinee.contracts.model import Contract, live_name
 from matinee.days import day_range, start_of
 from matinee.engine.session import spark_session
@@ -60,7 +60,8 @@ def repair(settings: Settings, day: date) -> None:
 def rebucket(lake: Lake, session: SparkSession, lease: Lease) -> None:
     """Derive every live day again where a contract has another number of buckets than the live rows.
 
-    The table tells the number of its rows until all days are derived, so a call that was cut off is repeated whole.
+    The table tells that its rows are of several numbers until all days are derived, so a call that was cut off is
+    repeated whole, also if the contract has its former number again.
     """
     retired = gone(lake)
     for group in (each for each in groups(lake.registry) if retired.isdisjoint(each.tables)):
@@ -68,14 +69,19 @@ def rebucket(lake: Lake, session: SparkSession, lease: Lease) -> None:
         if all(lake.table(table.dataset).properties.get(BUCKETS) in (None, _buckets(table)) for table in tables):
             continue
         ensure_current(lake, group)
+        _note_buckets(lake, {table.dataset: IN_PART for table in tables})
         days = {day for dataset in group.datasets for day in _live_days(lake, dataset)}
         for day in sorted(day for day in days if _has(lake, group, day)):
             lease.renew()
             for dataset in group.datasets:
                 _derive_again(lake, session, lease, dataset, day)
-        for table in tables:
-            with lake.table(table.dataset).transaction() as change:
-                change.set_properties({BUCKETS: _buckets(table)})
+        _note_buckets(lake, {table.dataset: _buckets(table) for table in tables})
+
+
+def _note_buckets(lake: Lake, numbers: Mapping[str, str]) -> None:
+    for name, number in numbers.items():
+        with lake.table(name).transaction() as change:
+            change.set_properties({BUCKETS: number})
 
 
 def _buckets(contract: Contract) -> str:

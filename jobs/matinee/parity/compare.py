@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import Contract, InputSpec, live_name
 from matinee.days import end_of, reach_ahead, reach_back
 from matinee.engine.tables.spark_tables import pinned
@@ -35,8 +36,8 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
     """Compare a day of a published dataset with its live table; record and return the result.
 
     Raises:
-        InputsNotValidError: the day is not valid or not mature, its live rows have expired, or the live table has not
-            come as far as the batch has read.
+        InputsNotValidError: the day is not valid or not mature, its live rows have expired or are in another number
+            of buckets, or the live table has not come as far as the batch has read.
     """
     contract, validity = lake.registry.get(dataset), Validity(lake)
     # Loaded once: the progress has to be that of the compared snapshot, and ticks go on meanwhile.
@@ -91,7 +92,15 @@ def _live_table(lake: Lake, contract: Contract, day: date) -> "Table":
             next_step="`matinee stream run` makes it.",
             facts={"dataset": contract.dataset, "day": day},
         )
-    return lake.table(name)
+    table, number = lake.table(name), str(contract.cells.buckets)
+    if table.properties.get(BUCKETS) not in (None, number):
+        raise InputsNotValidError(
+            f"{contract.dataset} {day} cannot be compared: not all rows of {name} are in the {number} buckets of its "
+            "contract.",
+            next_step="Wait for the next tick of the stream: it derives the live days again.",
+            facts={"dataset": contract.dataset, "day": day, "buckets": table.properties[BUCKETS]},
+        )
+    return table
 
 
 def _published(validity: Validity, contract: Contract, day: date) -> Publication:

@@ -8,6 +8,8 @@ import pytest
 from tests.support.lakes import D1, D2, D3, KeptLake, core_play, land, prepare, raw_play
 
 from matinee import __version__
+from matinee.contracts.ddl import BUCKETS
+from matinee.contracts.model import live_name
 from matinee.contracts.registry import Registry
 from matinee.errors import ContractError
 from matinee.healing.contract_changes import contract_changes
@@ -91,6 +93,15 @@ def test_other_terms_under_the_same_version_ask_for_a_version(lake: Lake) -> Non
     [change] = contract_changes(with_window(lake, OUTCOMES, "1h"))
     assert change.changes == ("attribution.window: 24h ▸ 1h",)
     assert change.next_step.startswith("Give the contract a new version")
+
+
+@pytest.mark.parametrize(("noted", "said"), [("4", "4"), ("0", "in part")])
+def test_live_rows_in_another_number_of_buckets_are_named(lake: Lake, noted: str, said: str) -> None:
+    name = live_name(OUTCOMES)
+    with lake.ensure(name).transaction() as change:
+        change.set_properties({BUCKETS: noted})
+    number = lake.registry.get(name).cells.buckets
+    assert [change.changes for change in contract_changes(lake)] == [(f"cells.buckets: {said} ▸ {number}",)]
 
 
 def test_a_parameter_that_only_audits_read_restates_nothing(lake: Lake) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from tests.support.lakes import D1, arrow, close_days, make_lake, prepare, raw_impression
 
+from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import live_name
 from matinee.days import end_of
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
+from matinee.live import repair
 from matinee.live.groups import group_of
+from matinee.live.lease import streaming
 from matinee.live.progress import Progress
-from matinee.live.repair import end_of_live
+from matinee.live.repair import end_of_live, rebucket
 from matinee.publication.move import move_to_main
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -55,6 +58,10 @@ def follow(lake: Lake, *progress: Progress) -> None:
     """Have the live tables say what they hold: both the same, or each its own."""
     for dataset, done in zip((ATTRIBUTIONS, OUTCOMES), progress * (3 - len(progress)), strict=True):
         commit_nothing(lake, live_name(dataset), refs.MAIN, done.to_summary())
+
+
+def buckets(lake: Lake) -> list[str]:
+    return [lake.table(live_name(dataset)).properties[BUCKETS] for dataset in (ATTRIBUTIONS, OUTCOMES)]
 
 
 def publish(lake: Lake, *days: date) -> None:
@@ -111,3 +118,23 @@ def test_a_day_that_has_expired_in_either_table_does_not_come_back(lake: Lake) -
     publish(lake, *DAYS[2:])
     follow(lake, Progress({}, expired=OLD[-1], kept=(DAYS[1],)), Progress({}, expired=DAYS[0], kept=(DAYS[0],)))
     assert end(lake) == (OLD[-1], (DAYS[1],))
+
+
+def test_live_days_are_all_derived_again_after_a_kill_between_them(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    stated, derived = buckets(lake), list[date]()
+
+    def derive(*given: object) -> None:
+        derived.append(given[-1])  # type: ignore[arg-type]
+        if len(derived) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(repair, "_derive_again", derive)
+    with lake.table(live_name(OUTCOMES)).transaction() as change:
+        change.set_properties({BUCKETS: "3"})  # The contract had 3, then the number that it has again after the kill.
+    with streaming(lake) as lease:
+        with pytest.raises(KeyboardInterrupt):
+            rebucket(lake, None, lease)  # type: ignore[arg-type]
+        assert buckets(lake) == ["0", "0"]
+        rebucket(lake, None, lease)  # type: ignore[arg-type]
+    assert sorted({*derived}) == [date(2001, 1, 1), *DAYS]
+    assert buckets(lake) == stated

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.lakes import D1, D2, D3, close_days, make_lake, prepare
 
+from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import live_name
 from matinee.days import end_of
 from matinee.errors import InputsNotValidError
@@ -115,6 +116,15 @@ def test_a_day_that_is_not_valid_is_not_compared(lake: Lake) -> None:
 def test_without_a_live_table_nothing_is_compared(lake: Lake) -> None:
     publish(lake, OUTCOMES, D1, as_of=MATURE)
     assert refused(lake, r"there is no core\.impression_plays_live yet")
+
+
+@pytest.mark.parametrize("noted", ["0", "1"], ids=["several numbers", "another number"])
+def test_live_rows_in_another_number_of_buckets_are_not_compared(lake: Lake, noted: str) -> None:
+    publish(lake, OUTCOMES, D1, as_of=MATURE)
+    stream(lake, Progress(READ, as_of=MATURE))
+    with lake.table(live_name(OUTCOMES)).transaction() as change:
+        change.set_properties({BUCKETS: noted})
+    assert refused(lake, r"not all rows of core\.impression_plays_live are in .* Next: Wait for the next tick")
 
 
 def agreed(lake: Lake, differing: int) -> None:
