@@ -12,20 +12,20 @@ _NOTES = frozenset({"id", "name", "description", "tags", "authoritativeDefinitio
 _MEANING = _NOTES | {"businessName", "deprecated", "synonyms", "physicalType", "logicalType", "context"}
 _ROOT = _NOTES | {
     "version", "kind", "apiVersion", "tenant", "status", "dataProduct", "domain", "context", "schema", "support",
-    "price", "team", "slaProperties", "customProperties", "contractCreatedTs",
+    "price", "team", "roles", "servers", "slaDefaultElement", "slaProperties", "customProperties", "contractCreatedTs",
 }  # fmt: skip
 _TABLE = _MEANING | {"physicalName", "dataGranularityDescription", "properties", "quality"}
 _COLUMN = _MEANING | {
     "primaryKey", "primaryKeyPosition", "logicalTypeOptions", "required", "unique", "semanticType", "partitioned",
-    "partitionKeyPosition", "classification", "transformDescription", "examples", "enum", "criticalDataElement",
-    "customProperties",
+    "partitionKeyPosition", "classification", "transformDescription", "transformLogic", "transformSourceObjects",
+    "encryptedName", "examples", "enum", "criticalDataElement", "customProperties",
 }  # fmt: skip
 _INNER = {"list": "items", "struct": "properties"}
 _OPTIONS = frozenset({"minimum", "maximum"})
 _QUALITY = _NOTES | {"type", "metric", "mustBeBetween", "dimension", "businessImpact"}
 #: What is true of every check of a day's volume.
 _VOLUME = {"severity": "warning", "unit": "rows"}
-_LEVEL = _NOTES | {"property", "value", "unit"}
+_LEVEL = _NOTES | {"property", "value", "unit", "driver", "scheduler", "schedule"}
 
 
 def unread(subject: Subject) -> Iterator[Finding]:

@@ -18,14 +18,12 @@ UNREAD = [
     pytest.param("multipleOf", "minimum: 1", "multipleOf: 2", id="multiples"),
     pytest.param("minLength", KEY, f"{KEY}\n        logicalTypeOptions: {{minLength: 3}}", id="a length"),
     pytest.param("pattern", KEY, f"{KEY}\n        logicalTypeOptions: {{pattern: a+}}", id="a pattern"),
-    pytest.param("transformLogic", STARS, f"{STARS}\n        transformLogic: a + 1", id="a derivation"),
     pytest.param("physicalName", STARS, f"{STARS}\n        physicalName: points", id="another name of the column"),
     pytest.param("quality", STARS, f"{STARS}\n        quality: [{RULE}}}]", id="a check of a column"),
     pytest.param("customProperties", TABLE, f"    customProperties: []\n{TABLE}", id="of the table"),
     pytest.param("schedule", TABLE, f"    quality: [{RULE}, schedule: daily}}]\n{TABLE}", id="when"),
     pytest.param("severity", TABLE, f"    quality: [{RULE}, severity: error}}]\n{TABLE}", id="how bad"),
     pytest.param("element", "unit: h\n", "unit: h\n    element: ratings.rated_day\n", id="of a service level"),
-    pytest.param("servers", "status: active", "servers: [{server: a, type: custom}]\nstatus: active", id="of all"),
 ]
 
 
@@ -47,6 +45,20 @@ def test_notes_and_the_volume_of_a_day_are_taken(write_contract: WriteContract) 
     notes = (STARS, f"{STARS}\n        tags: [a]\n        businessName: Stars\n        examples: [5]")
     volume = (TABLE, f"    quality: [{RULE}, severity: warning, unit: rows}}]\n{TABLE}")
     assert check(write_contract(notes, volume)) == []
+
+
+DOCUMENTED = [
+    ("status: active", "servers: [{server: a, type: custom}]\nroles: [{role: r}]\nstatus: active"),
+    ("status: active", "slaDefaultElement: ratings.rated_day\nstatus: active"),
+    ("unit: h\n", "unit: h\n    driver: analytics\n    scheduler: cron\n    schedule: 0 2 * * *\n"),
+    (STARS, f"{STARS}\n        encryptedName: stars_enc\n        transformLogic: a + 1"),
+    (STARS, f"{STARS}\n        transformSourceObjects: [raw.ratings]"),
+]
+
+
+@pytest.mark.parametrize("words", DOCUMENTED, ids=["systems", "default", "schedule", "derivation", "sources"])
+def test_words_that_state_no_rule_on_rows_are_taken(write_contract: WriteContract, words: tuple[str, str]) -> None:
+    assert check(write_contract(words)) == []
 
 
 @pytest.mark.parametrize("is_named", [True, False], ids=["named", "beside the contract"])
