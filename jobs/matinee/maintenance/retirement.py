@@ -168,6 +168,8 @@ def _contracts(lake: Lake, dataset: str) -> Iterator[Reader]:
 
 def _followed(lake: Lake, contract: Contract) -> Iterator[Reader]:
     """Yield the datasets whose live tables are updated together with that of a dataset: they would not be any more."""
+    if not contract.has_live:
+        return
     gone = retirements(lake)
     for other in together(lake.registry, contract.dataset):
         if other not in gone:

@@ -105,6 +105,12 @@ def test_a_dataset_whose_live_table_is_updated_with_another_one_stays(tmp_path: 
     assert lake.exists(OUTCOMES)
 
 
+def test_a_dataset_without_a_live_table_goes_whatever_follows_others(lake: Lake) -> None:
+    followed = replace(lake.registry.get(OUTCOMES), transform="nobody_follows")
+    other = replace(lake, registry=Registry({**lake.registry.contracts, OUTCOMES: followed}))
+    assert who(other, "raw.searches") == ["the contract of core.searches reads it"]
+
+
 def test_a_second_retirement_changes_nothing(lake: Lake) -> None:
     publish(lake, OUTCOMES)
     first = retire(lake, OUTCOMES, "replaced", "me")
