@@ -269,9 +269,21 @@ def _note(outcome: Outcome, landing: Landing) -> str:
 def step(
     settings: Settings, from_: Annotated[Sequence[str], "files, directories or globs"], dataset: str | None = None
 ) -> Report:
-    """Land files, of one raw dataset or each by its name; a folder without such files is no error, a missing one is."""
-    sources = [pattern for pattern in from_ if has_files(settings, pattern)]
+    """Land files, of one raw dataset or each by its name; a folder without such files is no error, a missing one is.
+
+    Raises:
+        LandingRefusedError: a folder is missing, or as `ingest`; the files of the others were landed.
+    """
+    sources, missing = list[str](), list[_Refused]()
+    for pattern in from_:
+        try:
+            sources += [pattern] if has_files(settings, pattern) else []
+        except LandingRefusedError as error:
+            missing.append(error)
+            log.error("%s", error)  # Also where files of other folders are refused.
     reports = ingest(settings, dataset, sources) if sources else []
+    if missing:
+        raise _all_refused(missing, len(missing) + len(reports))
     rows = Counter[str]()
     for report in reports:
         rows.update(report.rows.model_dump(by_alias=True))

@@ -80,6 +80,14 @@ def test_the_step_without_files_has_nothing_to_do(settings: Settings, folder: Pa
     assert (report.details, report.rows.out) == ({"files": 1}, 1)
 
 
+def test_a_missing_folder_keeps_no_other_folder_from_landing(settings: Settings, folder: Path) -> None:
+    with pytest.raises(LandingRefusedError, match=r"1 of 2 files were refused: .*gone is refused whole: it is not"):
+        step(settings, [str(folder / "gone" / "plays*"), str(folder / "plays-good*")])
+    assert ids(Lake.open(settings), RAW, "play_id") == ["a"]
+    with pytest.raises(LandingRefusedError, match=r"gone is refused whole.* Next: Make it, or set MATINEE_LANDING_DIR"):
+        step(settings, [str(folder / "gone" / "plays*")])
+
+
 def test_days_are_closed_only_for_landed_events_and_not_beyond_tomorrow(settings: Settings) -> None:
     with pytest.raises(UsageError, match=r"Files are not landed for core\.plays"):
         close_through(settings, "core.plays", LANDED.date(), LANDED)

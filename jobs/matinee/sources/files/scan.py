@@ -1,7 +1,6 @@
 """Landing files: where they are, which dataset each is for, and how each is identified.
 
-NDJSON (`.jsonl`, `.ndjson`, `.json`), the same gzipped (`.gz` appended), and Parquet (`.parquet`); on this machine or
-under `s3://`.
+NDJSON (`.jsonl`, `.ndjson`, `.json`; gzipped with `.gz` appended) or Parquet (`.parquet`), here or under `s3://`.
 """
 
 import hashlib
@@ -12,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 _TEXT = re.compile(r"\.(jsonl|ndjson|json)(\.gz)?$")
+#: A part of a path that is no pattern: `[*]` is an asterisk.
+_PLAIN = re.compile(r"([^*?[]|\[[*?[]\])*")
 CHUNK_BYTES = 1 << 20
 #: A file can be written again within one tick of its clock: a file younger than this is read again the next time.
 _YOUNG_S = 2.0
@@ -124,10 +126,10 @@ def has_files(settings: Settings, pattern: str) -> bool:
     """Whether a path or glob leads to anything.
 
     Raises:
-        LandingRefusedError: its folder (of an object store: the bucket) is not there, or cannot be listed.
+        LandingRefusedError: its folder before any wildcard (of an object store: the bucket) is not there or listable.
     """
     files, parts = filesystem(settings, pattern), pattern.split("/")
-    folder = "/".join(parts[:-1] if is_local(pattern) else parts[:3])
+    folder = "/".join(takewhile(_PLAIN.fullmatch, parts[:-1]) if is_local(pattern) else parts[:3]) or "."
     try:
         if files.exists(pattern) or files.glob(pattern):
             return True
@@ -295,5 +297,4 @@ def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
 
 
 def _address(files: "AbstractFileSystem", name: str) -> str:
-    uri = str(files.unstrip_protocol(name))
-    return uri.removeprefix("file://")
+    return str(files.unstrip_protocol(name)).removeprefix("file://")

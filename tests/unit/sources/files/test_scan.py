@@ -133,6 +133,21 @@ def test_a_folder_without_files_is_no_error_and_a_missing_folder_is_one(embedded
         has_files(embedded, f"{tmp_path}/gone/plays*")
 
 
+@pytest.mark.parametrize(
+    ("folder_pattern", "is_missing"),
+    [("2026-12-*", False), ("2026-1[12]-*/*", False), ("[*]", True), ("gone/2026-*", True), ("2026-12-*/gone", False)],
+)
+def test_a_wildcard_folder_without_a_match_is_not_missing(
+    embedded: Settings, tmp_path: Path, folder_pattern: str, is_missing: bool
+) -> None:
+    pattern = f"{tmp_path}/{folder_pattern}/plays*"
+    if is_missing:
+        with pytest.raises(LandingRefusedError, match="is refused whole: it is not there"):
+            has_files(embedded, pattern)
+    else:
+        assert not has_files(embedded, pattern)
+
+
 def test_files_of_a_folder_of_any_name_are_listed(embedded: Settings, tmp_path: Path) -> None:
     odd = tmp_path / "a [1] b*c? #%20 é"
     odd.mkdir()
