@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from matinee.errors import FileChangedError, LandingRefusedError
@@ -28,10 +29,14 @@ _GZIP = 16 + zlib.MAX_WBITS
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: How a file begins that is one array of objects: its lines are no objects, or none has an end.
 _ARRAY = re.compile(rb"\s*\[\s*(?:\{|\Z)")
+#: An array of objects that ends on its line: among other lines the line is bad, not the file.
+_CLOSED = re.compile(rb"\s*\[\s*\{.*\}\s*\]\s*", re.DOTALL)
 #: So many bytes of a line that is too long are kept.
 HEAD_BYTES = 1000
 #: Lines and rows are handed on in blocks of about so many bytes, or of so many rows.
 BLOCK_BYTES, BLOCK_ROWS = 16 << 20, 1 << 16
+#: So many bytes of a Parquet column are read at once to look at its first row.
+_PROBE_BYTES = 1 << 16
 #: Texts of a Parquet column that take so few bytes each are read as a dictionary.
 _REPEATED_BYTES = 3
 #: Writers that put each text into a dictionary once. Of a text that is there twice, Arrow mixes up the rows.
@@ -67,13 +72,11 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
         LandingRefusedError: it is an array of objects, or a truncated or damaged gzip, or does not hold the bytes that
             were scanned any more: what was yielded before is of no use.
     """
-    first, size = 1, 0
+    first, size, is_array = 1, 0, False
     lines, held = list[bytes](), _OpenLine(settings.max_line_bytes)
     for position, chunk in enumerate(_content(settings, file)):
         text = chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk
-        if position == 0 and _ARRAY.match(text):
-            why = "it is an array of objects, where each line is to be one object"
-            raise refused(file.file, why, "Write it with `jq -c '.[]'`.")
+        is_array = bool(_ARRAY.match(text)) if position == 0 else is_array
         *ended, rest = text.split(b"\n")
         if ended:
             ended[0] = held.end(ended[0])
@@ -81,14 +84,26 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
         held.add(rest)
         size += len(chunk)
         if size >= block_bytes and lines:
+            if is_array and first == 1:
+                _refuse_array(file, lines, is_all=False)
             yield Lines(first, lines)
             first, lines, size = first + len(lines), [], 0
     # Bytes after the last end of a line are one more line; no bytes are none.
     is_open = held.size > 0
     if is_open:
         lines.append(held.end(b""))
+    if is_array and first == 1:
+        _refuse_array(file, lines, is_all=True)
     if lines:
         yield Lines(first, lines, is_open)
+
+
+def _refuse_array(file: LandingFile, lines: list[bytes], *, is_all: bool) -> None:
+    """Refuse a file that begins as an array, unless the array ends on its line and is not all that the file holds."""
+    head = [*islice(filter(bytes.strip, lines), 2)]
+    if head and not (_CLOSED.fullmatch(head[0]) and (len(head) > 1 or not is_all)):
+        why = "it is an array of objects, where each line is to be one object"
+        raise refused(file.file, why, "Write it with `jq -c '.[]'`.")
 
 
 class _OpenLine:
@@ -144,7 +159,8 @@ def read_rows(settings: Settings, file: LandingFile) -> Iterator["pa.RecordBatch
         with files.open(file.file, "rb") as stream:
             before = file.identity or identity(files, file.file, stream)
             metadata = pq.read_metadata(stream)
-            repeated = _repeated(pq.ParquetFile(stream, metadata=metadata))
+            # With a buffer a look at a row does not read the whole column.
+            repeated = _repeated(pq.ParquetFile(stream, metadata=metadata, buffer_size=_PROBE_BYTES))
             yield from pq.ParquetFile(stream, metadata=metadata, read_dictionary=repeated).iter_batches(BLOCK_ROWS)
             same = _is_same(settings, file, before, stream)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
@@ -161,17 +177,19 @@ def _repeated(parquet: "ParquetFile") -> list[str]:
     metadata = parquet.metadata
     if not (metadata.created_by or "").startswith(_WRITE_ONCE):
         return []
-    size: Counter[str] = Counter()
-    for group in range(metadata.num_row_groups):
+    texts = {
+        number: leaf.path
+        for number, leaf in enumerate(metadata.schema)
+        if leaf.physical_type == "BYTE_ARRAY" and leaf.max_repetition_level == 0 and str(leaf.logical_type) == "String"
+    }
+    size = Counter(dict.fromkeys(texts.values(), 0))
+    for group in range(metadata.num_row_groups) if texts else ():
         # Of a column that is encrypted, or whose description is damaged, a read raises an error; Arrow ends the whole
         # process where it is asked for the description first.
-        next(parquet.iter_batches(1, row_groups=[group]), None)
-        described = metadata.row_group(group)
-        for column in map(described.column, range(described.num_columns)):
-            size[column.path_in_schema] += column.total_uncompressed_size
-    few = _REPEATED_BYTES * metadata.num_rows
-    texts = [leaf for leaf in metadata.schema if leaf.physical_type == "BYTE_ARRAY" and leaf.max_repetition_level == 0]
-    return [leaf.path for leaf in texts if str(leaf.logical_type) == "String" and size[leaf.path] <= few]
+        next(parquet.iter_batches(1, row_groups=[group], columns=[*texts.values()]), None)
+        for number, path in texts.items():
+            size[path] += metadata.row_group(group).column(number).total_uncompressed_size
+    return [path for path in texts.values() if size[path] <= _REPEATED_BYTES * metadata.num_rows]
 
 
 def _is_same(settings: Settings, file: LandingFile, known: str, read: BufferedReader | None = None) -> bool:

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import time
 import tracemalloc
-from base64 import b64encode
 from itertools import chain, repeat
 from pathlib import Path
 from typing import IO
@@ -17,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 from matinee.errors import FileChangedError, LandingRefusedError
 from matinee.settings import Settings, load_settings
 from matinee.sources.files.read import (
+    BLOCK_BYTES,
     HEAD_BYTES,
     Lines,
     LongLine,
@@ -162,7 +162,9 @@ def test_a_line_that_is_too_long_never_fills_the_memory(embedded: Settings, tmp_
 
 
 @pytest.mark.parametrize(
-    "content", [b'[{"a":1},{"a":2}]', b'\xef\xbb\xbf \n[\n  {"a":1},\n  {"a":2}\n]\n', b"["], ids=["one", "many", "cut"]
+    "content",
+    [b'[{"a":1},{"a":2}]', b'\xef\xbb\xbf \n[\n  {"a":1},\n  {"a":2}\n]\n', b"[", b'[{"a":[]\n,"b":1}]\n'],
+    ids=["one", "many", "cut", "broken"],
 )
 @pytest.mark.parametrize("ending", ["jsonl", "json.gz"])
 def test_an_array_of_objects_is_one_refusal_that_says_so(
@@ -173,43 +175,17 @@ def test_an_array_of_objects_is_one_refusal_that_says_so(
         list(read_lines(embedded, file))
 
 
-def test_a_damaged_name_of_a_writer_refuses_the_parquet_file(embedded: Settings, tmp_path: Path) -> None:
-    path = tmp_path / "plays.parquet"
-    pq.write_table(pa.table({"play_id": ["p"]}), path)
-    file = scanned(embedded, path, path.read_bytes().replace(b"parquet-cpp-arrow", b"\xffarquet-cpp-arrow"))
-    with pytest.raises(LandingRefusedError, match="its Parquet is not readable"):
-        list(read_rows(embedded, file))
-
-
-def test_parquet_with_an_encrypted_column_is_refused(embedded: Settings, tmp_path: Path) -> None:
-    import pyarrow.parquet.encryption as pe
-
-    class Keys(pe.KmsClient):  # type: ignore[misc]
-        def __init__(self, _: object) -> None:
-            super().__init__()
-
-        def wrap_key(self, key: bytes, _: str) -> bytes:
-            return b64encode(key)
-
-    path, rows = tmp_path / "plays.parquet", pa.table({"play_id": ["p"], "profile_id": ["a"]})
-    shape = pe.EncryptionConfiguration(
-        "key", column_keys={"key": ["play_id"]}, plaintext_footer=True, data_key_length_bits=128
-    )
-    keys = pe.CryptoFactory(Keys).file_encryption_properties(pe.KmsConnectionConfig(), shape)
-    pq.write_table(rows, path, encryption_properties=keys)
-    with pytest.raises(LandingRefusedError, match="its Parquet is not readable"):
-        list(read_rows(embedded, scan(embedded, str(path))))
-
-
-@pytest.mark.parametrize("damage", ["footer", "pages", "other bytes"])
-def test_an_unreadable_parquet_file_is_refused(embedded: Settings, tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "plays.parquet"
-    pq.write_table(pa.table({"play_id": [f"p{n}" for n in range(500)]}), path, compression="zstd")
-    whole = path.read_bytes()
-    changed = {"footer": whole[:-6], "pages": whole[:4] + b"\xff" * 40 + whole[44:], "other bytes": TWO_LINES}
-    file = scanned(embedded, path, changed[damage])
-    with pytest.raises(LandingRefusedError, match="its Parquet is not readable"):
-        list(read_rows(embedded, file))
+@pytest.mark.parametrize("block_bytes", [1, BLOCK_BYTES])
+@pytest.mark.parametrize("begin", [b"", b"\n"], ids=["first", "after a blank line"])
+@pytest.mark.parametrize("packed", [False, True], ids=["text", "member by member"])
+def test_an_array_on_a_line_of_its_own_is_a_line(
+    embedded: Settings, tmp_path: Path, block_bytes: int, begin: bytes, packed: bool
+) -> None:
+    array = begin + b'[{"a":1}]\n'
+    content = gzip.compress(array) + gzip.compress(TWO_LINES) if packed else array + TWO_LINES
+    file = scanned(embedded, tmp_path / ("plays.jsonl.gz" if packed else "plays.jsonl"), content)
+    read = [line for block in read_blocks(embedded, file, block_bytes) for line in block.lines]
+    assert read == [*array.splitlines(), *TWO_LINES.splitlines()]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
@@ -233,15 +209,6 @@ def test_a_file_that_differs_from_the_scanned_file_is_refused_as_changed(
         path.write_bytes(new if change == "replaced" else new[:-1])
     with pytest.raises(FileChangedError, match="it was changed while it was landed"):
         list(read_rows(embedded, file) if ending == "parquet" else read_blocks(embedded, file))
-
-
-def test_texts_that_repeat_are_read_as_a_dictionary(embedded: Settings, tmp_path: Path) -> None:
-    columns = {"device": ["tv"] * 500, "play_id": [f"play-{number}" for number in range(500)], "notes": [["a"]] * 500}
-    pq.write_table(pa.table(columns), tmp_path / "plays.parquet")
-    file = scan(embedded, str(tmp_path / "plays.parquet"))
-    [rows] = read_rows(embedded, file)
-    assert [pa.types.is_dictionary(column.type) for column in rows.columns] == [True, False, False]
-    assert rows.to_pydict() == columns
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
@@ -285,13 +252,3 @@ def test_a_file_of_another_folder_is_not_read_in_the_place_of_the_scanned(
     monkeypatch.setattr(LocalFileSystem, "open", open_another)
     with pytest.raises(FileChangedError, match="it was changed while it was landed"):
         list(read_rows(embedded, file) if ending == "parquet" else read_blocks(embedded, file))
-
-
-def test_a_dictionary_that_has_a_text_twice_gives_each_row_its_own(embedded: Settings, tmp_path: Path) -> None:
-    path, texts = tmp_path / "plays.parquet", ["tv1", "tv2", "web"] * 500
-    pq.write_table(pa.table({"device": texts}), path, compression="none", write_statistics=False)
-    # Arrow itself writes each text once.
-    other = path.read_bytes().replace(b"tv2", b"tv1").replace(b"parquet-cpp-arrow", b"another-producer!")
-    path.write_bytes(other)
-    [rows] = read_rows(embedded, scan(embedded, str(path)))
-    assert rows.to_pydict() == {"device": ["tv1", "tv1", "web"] * 500}
