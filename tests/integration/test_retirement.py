@@ -1,6 +1,7 @@
 """kill -9 while a dataset is retired: the next call finishes it, and until then its state is told."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.support.lakes import make_lake
 
 from matinee.cli.findings import retired
 from matinee.cli.main import main
+from matinee.settings import CHECKOUT
 from matinee.table.catalog import Lake
 from matinee.table.catalogs.retired import retirements
 
@@ -17,7 +19,12 @@ RETIRE = ("dataset", "retire", OUTCOMES, "--reason", "replaced")
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake with a dataset whose live table is updated with no other one."""
+    shutil.copytree(CHECKOUT / "sql", tmp_path / "sql")
+    other = tmp_path / "sql" / "core" / "play_attributions" / "contract.odcs.yaml"
+    other.write_text(other.read_text().replace("  - property: live\n    value: true\n", ""))
+    monkeypatch.setenv("MATINEE_SQL_DIR", str(tmp_path / "sql"))
     lake = make_lake(tmp_path / "home")
     lake.ensure(OUTCOMES)
     lake.ensure(LIVE)

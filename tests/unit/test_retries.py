@@ -9,7 +9,7 @@ from matinee.retries import wait_until
 from matinee.settings import CHECKOUT
 
 #: Modules that sleep to keep a pace: of ticks, or of records that are sent at a rate.
-PACED = {"demo/replay.py", "demo/stream.py", "live/driver.py"}
+PACED = {"demo/replay.py", "demo/stream.py", "live/driver.py", "stack/supervisor.py"}
 
 
 def test_a_wait_ends_with_the_first_look_that_finds_enough() -> None:

@@ -72,12 +72,13 @@ def test_each_catalog_has_the_properties_that_its_settings_name(tmp_path: Path) 
     assert "pool_pre_ping" not in catalog_properties(embedded)
     uri = "postgresql://me@db/lake"
     postgres = load_settings(home=tmp_path, catalog="postgres", catalog_uri=uri, spark_remote=None)
-    assert catalog_properties(postgres)["uri"] == "postgresql+psycopg2://me@db/lake"
+    assert catalog_properties(postgres)["uri"] == "postgresql+psycopg2://me@/lake?host=db"
     assert catalog_properties(postgres)["pool_pre_ping"] == "true"
     aws = load_settings(
         home=tmp_path, catalog="aws", warehouse="s3://lake/w", aws_region="eu-west-1", spark_remote=None
     )
     assert catalog_properties(aws) == {
+        "py-io-impl": "matinee.table.file_io.FileIO",
         "type": "glue",
         "glue.region": "eu-west-1",
         "s3.region": "eu-west-1",
