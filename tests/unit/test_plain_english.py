@@ -54,6 +54,11 @@ def test_no_name_is_empty() -> None:
     assert empty == []
 
 
+def test_no_name_of_a_test_is_longer_than_a_short_sentence() -> None:
+    named = re.compile(r"def (test_\w{66,})")
+    assert [name for path in tracked() if path.suffix == ".py" for name in named.findall(path.read_text())] == []
+
+
 def test_no_text_has_a_banned_term() -> None:
     banned = [
         f"{path.relative_to(CHECKOUT)}:{number}: {term[0]}"

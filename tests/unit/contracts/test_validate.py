@@ -278,7 +278,7 @@ def test_a_live_table_that_nothing_fills_is_refused(write_contract: WriteContrac
     ]
 
 
-def test_a_live_table_of_what_is_derived_from_rows_without_repeats_is_refused(tmp_path: Path) -> None:
+def test_a_live_table_of_rows_without_repeats_is_refused(tmp_path: Path) -> None:
     sql = tmp_path / "sql"
     shutil.copytree(CHECKOUT / "sql", sql)
     file = Path(shutil.copytree(sql / "core" / "plays", sql / "core" / "again")) / "contract.odcs.yaml"

@@ -43,7 +43,7 @@ def test_a_batch_of_one_file_is_that_file() -> None:
     assert whole == replace(BATCHED[0], first_seq=7)
 
 
-def test_its_branch_and_tag_are_the_same_after_a_kill_and_no_other_landings() -> None:
+def test_its_branch_and_tag_are_its_own_and_the_same_after_a_kill() -> None:
     assert FILE.branch == replace(FILE, landing_seq=9, received_ts=PLANNED).branch
     assert FILE.branch != OTHER.branch
     assert FILE.tag != replace(FILE, dataset="raw.impressions").tag

@@ -64,7 +64,7 @@ def test_only_ranges_of_streams_are_markers() -> None:
     assert [marker_in(summary) for summary in (*told, {})] == ["stream_raw_plays", None, None]
 
 
-def test_the_identity_of_a_range_is_of_its_dataset_its_offsets_and_its_topic() -> None:
+def test_a_range_is_known_by_its_dataset_its_offsets_and_its_topic() -> None:
     identities = {
         range_id(*of) for of in ((PLAYS, "a", ""), (IMPRESSIONS, "a", ""), (PLAYS, "b", ""), (PLAYS, "a", "i"))
     }

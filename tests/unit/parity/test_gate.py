@@ -74,7 +74,7 @@ def test_a_day_that_differs_does_not_keep_the_others_from_it(
     assert raised.value.facts[f"{OUTCOMES} {D2}"] == {"late": 4}
 
 
-def test_a_day_that_cannot_be_compared_yet_does_not_keep_the_others_from_it(
+def test_a_day_that_cannot_be_compared_yet_keeps_no_other_day_back(
     settings: Settings, comparing: Callable[[Results], None]
 ) -> None:
     comparing({(OUTCOMES, D1): early(), (OUTCOMES, D2): AGREES})
