@@ -28,25 +28,11 @@ import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from matinee.landing.writing.workers import _begin
 if __name__ == "__main__":
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(2, context, _begin) as pool:
         print(*pool.map(os.getppid, ()), flush=True)
         works = [pool.submit(os.getpid), pool.submit(time.sleep, 600), pool.submit(time.sleep, 600)]
         print(works[0].result(), flush=True)
-"""
-#: Several workers land a folder; then this process has other work for a worker.
-LAND_AND_GO_ON = """
-import multiprocessing, sys
-from concurrent.futures import ProcessPoolExecutor
-from importlib.util import find_spec
-from matinee.landing import lander
-from matinee.landing.ingest import ingest
-from matinee.settings import load_settings
-lander.PART_BYTES = 10_000
-if __name__ == "__main__":
-    ingest(load_settings(catalog="embedded", spark_remote=None, spark_cores=2), None, [sys.argv[1]])
-    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as pool:
-        print(pool.submit(find_spec, "pandas").result() is not None)
 """
 
 
@@ -107,14 +93,6 @@ def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None
         while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
             time.sleep(0.1)
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
-
-
-def test_workers_of_other_work_have_pandas(tmp_path: Path, folder: Path) -> None:
-    script = write(tmp_path / "land.py", LAND_AND_GO_ON)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MATINEE_HOME": str(tmp_path / "home")}
-    command = [sys.executable, str(script), str(folder)]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    assert done.stdout == "True\n"
 
 
 def test_a_worker_that_dies_ends_the_landing_and_leaves_no_process(

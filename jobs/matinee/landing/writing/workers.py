@@ -6,6 +6,7 @@ The code is the same everywhere. Workers return landings and paths: no row goes 
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,6 @@ from pydantic import SecretStr
 from matinee.errors import EngineFailedError
 from matinee.landing.writing.parts import Part, Written, write_part
 from matinee.settings import Settings
-from matinee.short_lived import leave_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,9 +37,8 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
     others = min(settings.spark_cores, len(parts)) - 1
     if not others:
         return _together(map(write_part, parts))
-    # Workers are forked from a process that has imported the code once, and done nothing else.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["matinee.landing.writing.worker_imports"])
+    # Forked workers share what this process has imported; they are forked before it starts threads to wait for them.
+    context = multiprocessing.get_context("fork")
     written: dict[int, Written] = {}
     numbers = iter(range(len(parts)))  # Shared by all: each part is taken once.
 
@@ -52,6 +51,7 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
 
     try:
         with ProcessPoolExecutor(others, context, _begin) as pool, ThreadPoolExecutor(others) as threads:
+            pool.submit(int).result()
             beside = [
                 threads.submit(write_all, lambda part: pool.submit(write_part, part).result()) for _ in range(others)
             ]
@@ -105,7 +105,8 @@ def _write(batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
 
 def _begin() -> None:
     """Start a worker. It ends when its parent process dies: nothing else would end it."""
-    leave_out()
+    # A thread of the parent, such as a progress display's, may have held the locks of its streams.
+    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115 - as long as it lives
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
