@@ -1,7 +1,8 @@
 """Parsed rows as columns: what was proven and what was judged of one batch, put together in its order.
 
 A parsed row has `file`, `line`, `landed_ts`, `reason` (null: it is good), `payload` (of a bad one: its text as UTF-8),
-`unknown` (names that the contract lacks; null: it is no object), the fields of the contract, its day.
+`unknown` (names that the contract lacks; null: it is no object), the fields of the contract, its day. A bad row has a
+received time; its other fields and its day may hold any value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -118,25 +119,28 @@ def put_together(
 
 
 def _replaced(columns: "Mapping[str, pa.Array]", judged: Mapping[int, Judged]) -> "Mapping[str, pa.Array]":
-    """Return columns with the values of the rows that were judged."""
+    """Return columns with the values of judged rows: of bad rows the received time alone, the only one that is kept."""
     import pyarrow as pa
 
-    if not judged:
-        return columns
-    judged_places, order = np.array([*judged]), np.arange(len(columns[RECEIVED]))
-    order[judged_places] = len(order) + np.arange(len(judged))
-    places, taken, replaced = pa.array(judged_places), pa.array(order), {}
+    replaced, good = {}, {place: row for place, row in judged.items() if row.reason is None}
     for name, column in columns.items():
-        is_dictionary = isinstance(column, pa.DictionaryArray)
-        proven = column.take(places).dictionary_decode() if is_dictionary else column.take(places)
-        values = pa.array([row.values.get(name) for row in judged.values()], proven.type)
+        rows = judged if name == RECEIVED else good
+        if not rows:
+            replaced[name] = column
+            continue
+        is_dictionary, places = isinstance(column, pa.DictionaryArray), np.array([*rows])
+        proven = column.take(pa.array(places))
+        proven = proven.dictionary_decode() if is_dictionary else proven
+        values = pa.array([row.values.get(name) for row in rows.values()], proven.type)
         # Mostly the judged values equal the proven ones, except in rows that could not be read.
         if values.equals(proven):
             replaced[name] = column
-        elif is_dictionary:
-            replaced[name] = pa.concat_arrays([column.dictionary_decode(), values]).take(taken).dictionary_encode()
-        else:
-            replaced[name] = pa.concat_arrays([column, values]).take(taken)
+            continue
+        order = np.arange(len(column))
+        order[places] = len(order) + np.arange(len(rows))
+        whole = column.dictionary_decode() if is_dictionary else column
+        taken = pa.concat_arrays([whole, values]).take(pa.array(order))
+        replaced[name] = taken.dictionary_encode() if is_dictionary else taken
     return replaced
 
 
