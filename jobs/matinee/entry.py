@@ -1,5 +1,6 @@
 """The outermost call of each command: whatever is raised becomes one message, or JSON, and an exit code."""
 
+import gc
 import json
 import logging
 import os
@@ -34,6 +35,8 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
         arguments: those of a program that goes on; None: those of this process, which is the command's own.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        gc.set_threshold(100_000)  # Imported objects stay: each collection goes through all of them.
     code = _ended(command, program, given, is_own=arguments is None)
     if code:
         sys.exit(code)

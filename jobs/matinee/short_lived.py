@@ -1,6 +1,5 @@
 """Processes that do one thing and end: they start sooner without modules that they do not need."""
 
-import gc
 import os
 import sys
 from contextlib import suppress
@@ -9,13 +8,11 @@ from types import ModuleType
 
 
 def leave_out() -> None:
-    """Leave pandas out of this process, which ends soon; let Python and PyArrow give memory back less often.
+    """Leave pandas out of this process, which ends soon; let PyArrow give memory back less often.
 
     PyArrow imports pandas, where it is installed, as soon as it is given a list, and then knows frames and series: a
     process that goes on to other work needs that.
     """
-    # Imported objects stay: each collection goes through all of them.
-    gc.set_threshold(100_000)
     # PyArrow's default pool asks for memory in large pieces: clearing them takes a tenth of the run time.
     pool = os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     import pyarrow as pa

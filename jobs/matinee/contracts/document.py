@@ -81,15 +81,14 @@ class Piece:
         return self.value
 
 
-def read(file: Path) -> Piece:
-    """Return the root of the document in `file`.
+def read(text: str) -> Piece:
+    """Return the root of a document.
 
     Raises:
-        Misplaced: the file is not readable YAML; the place holds the line as its only position.
-        OSError: the file cannot be read.
+        Misplaced: the text is not readable YAML; the place holds the line as its only position.
     """
     try:
-        return Piece(yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader))  # noqa: S506 - a safe loader
+        return Piece(yaml.load(text, Loader=_Loader))  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error)

@@ -7,19 +7,13 @@ here; `matinee.contracts.validate` does that.
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict, cast, get_args
 
 from matinee.contracts.column_types import COLUMN_TYPES, ITEM
 from matinee.contracts.document import Misplaced, Piece, line_of, read
-from matinee.contracts.model import (
-    Cells,
-    Column,
-    Contract,
-    InputSpec,
-    Kind,
-    PartitionField,
-)
+from matinee.contracts.model import Cells, Column, Contract, InputSpec, Kind, PartitionField
 from matinee.contracts.service_levels import length, service_levels, volume
 from matinee.days import parse_day, parse_duration
 from matinee.errors import ContractError, UsageError
@@ -50,7 +44,7 @@ def load(file: Path) -> Contract:
         ContractError: it cannot be read, or lacks what a dataset needs; the error names file, line and reason.
     """
     try:
-        return parse(read(file), file.parent)
+        return _parsed(file.read_text(encoding="utf-8"), file.parent)
     except (Misplaced, OSError, UnicodeDecodeError) as error:
         line = line_of(file, error.place) if isinstance(error, Misplaced) else 1
         reason = describe(error) if isinstance(error, Misplaced) else str(error)
@@ -59,6 +53,12 @@ def load(file: Path) -> Contract:
             next_step=f"Correct it; `matinee contract check {file}` shows everything that is wrong with it.",
             facts={"file": file, "line": line, "reason": reason},
         ) from error
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, folder: Path) -> Contract:
+    # A process reads the contracts each time that it opens the lake: most of them are as they were.
+    return parse(read(text), folder)
 
 
 def parse(root: Piece, folder: Path) -> Contract:

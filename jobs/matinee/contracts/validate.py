@@ -62,7 +62,7 @@ def check(file: Path, others: Mapping[str, Contract] | None = None) -> list[Prob
 
 
 def _faults(file: Path, others: Mapping[str, Contract]) -> Iterator[tuple[int, str]]:
-    root = read(file)
+    root = read(file.read_text(encoding="utf-8"))
     stages = (
         (((line, f"key '{key}' stands here again")) for line, key in repeated_keys(file)),
         ((line_of(file, place), reason) for place, reason in _against_schema(root)),
