@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
@@ -42,6 +43,17 @@ def make_lake(home: Path) -> Lake:
     return Lake.open(load_settings(home=home, catalog="embedded", spark_remote=None))
 
 
+def put_back(kept: Path, home: Path) -> None:
+    """Replace a home by a copy of the one that was kept.
+
+    An earlier test's lake may close its catalog at any moment. SQLite then deletes `catalog.db-wal`, if the catalog is
+    still where SQLite opened it. So the home moves elsewhere before its files are deleted.
+    """
+    with TemporaryDirectory(dir=home.parent) as elsewhere:
+        home.rename(Path(elsewhere) / home.name)
+    shutil.copytree(kept, home)
+
+
 class KeptLake:
     """A lake that is filled once: each test begins with a copy of it, in the same place."""
 
@@ -52,8 +64,7 @@ class KeptLake:
 
     def begin(self) -> Lake:
         """Put the lake back as it was filled."""
-        shutil.rmtree(self._home)
-        shutil.copytree(self._kept, self._home)
+        put_back(self._kept, self._home)
         return make_lake(self._home)
 
 

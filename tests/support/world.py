@@ -28,7 +28,7 @@ from matinee.table.catalog import Lake
 from matinee.table.files import data_files
 from matinee.table.registers import stamp
 from tests.support.judge import CHAIN, DAY_COLUMN, Judge
-from tests.support.lakes import D1, D2, PLANNED, at, land, raw_impression, raw_play
+from tests.support.lakes import D1, D2, PLANNED, at, land, put_back, raw_impression, raw_play
 from tests.support.reference import Row
 
 DAYS = (D1, D2)
@@ -46,8 +46,7 @@ class World:
 
     def begin(self) -> Judge:
         """Put the lake back as it was; return a judge that knows it."""
-        shutil.rmtree(self.settings.home)
-        shutil.copytree(self.kept, self.settings.home)
+        put_back(self.kept, self.settings.home)
         return deepcopy(self.judge)
 
 

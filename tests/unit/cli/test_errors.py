@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.support.foreign_errors import TERMINAL, TRANSIENT
-from tests.support.lakes import D1, D2, core_play, land, make_lake, prepare, raw_play
+from tests.support.lakes import D1, D2, core_play, land, make_lake, prepare, put_back, raw_play
 
 from matinee.cli.main import cli, main
 from matinee.contracts.registry import Registry
@@ -146,8 +146,7 @@ def test_a_command_ends_well_whatever_is_thrown_at_it(
     call = [*path.split(), *(part.format(home) for part in CALLS[path])]
     reached, outputs = list[str](), ([], ["--output", "json"])
     for seam, place in SEAMS.items():
-        shutil.rmtree(home / "home")
-        shutil.copytree(home / "kept", home / "home")
+        put_back(home / "kept", home / "home")
         with monkeypatch.context() as patched:
             if seam != "reading a file":
                 patched.setattr(Registry, "load", contracts)
