@@ -25,7 +25,7 @@ FEW, MANY = 4, 50
 #: The lakes: published datasets and days of history; the others are compared with the first one.
 LAKES = ((FEW, 30), (FEW, 400), (FEW, 1200), (MANY, 30))
 #: The questions about all datasets: their cost is divided by the number of datasets.
-OF_ALL = ("vtts", "late", "watch")
+OF_ALL = ("vtts", "late", "watch", "upkeep")
 TARGET = 1.2
 
 
