@@ -21,8 +21,8 @@ from matinee.live.catch_up import update_live
 from matinee.live.driver import run_every
 from matinee.live.impressions import OUTCOMES, SOURCES
 from matinee.live.progress import PROGRESS, Progress
-from matinee.live.tick import Topics
 from matinee.settings import Settings, load_settings
+from matinee.sources.kafka.records import Topics
 from matinee.stack.broker import broker
 from matinee.stack.producer import Producer
 from matinee.table import refs

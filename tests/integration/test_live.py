@@ -15,11 +15,12 @@ from matinee.engine.session import spark_session
 from matinee.live.catch_up import update_live
 from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES, News, gather
 from matinee.live.news import FEW_ROWS, View
-from matinee.live.tick import Folder, tick
+from matinee.live.tick import tick
 from matinee.maintenance.retention import expire, plan_expiry
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.sources.files.folder import Folder
 from matinee.table.catalog import Lake
 
 pytestmark = [pytest.mark.spark, pytest.mark.sail]

@@ -24,13 +24,14 @@ from matinee.landing.ingest import ingest
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
 from matinee.live.repair import expire, repair
-from matinee.live.tick import Folder, tick
+from matinee.live.tick import tick
 from matinee.maintenance.compaction import compact
 from matinee.parity.gate import judge
 from matinee.parity.register import days_to_compare
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings
+from matinee.sources.files.folder import Folder
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 

@@ -14,11 +14,12 @@ from matinee.contracts.validate import check_all
 from matinee.engine.session import spark_session
 from matinee.errors import UsageError
 from matinee.landing.offsets import landed_through
-from matinee.live.tick import Topics, tick
-from matinee.live.topics import topics
+from matinee.live.tick import tick
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings, load_settings
+from matinee.sources.kafka.records import Topics
+from matinee.sources.kafka.topics import topics
 from matinee.stack.broker import broker
 from matinee.table.catalog import Lake
 

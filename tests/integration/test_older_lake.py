@@ -27,13 +27,14 @@ from matinee.ledger.model import State
 from matinee.ledger.recovery import recover
 from matinee.ledger.withdrawal import withdraw
 from matinee.live.impressions import LIVE
-from matinee.live.tick import Folder, tick
+from matinee.live.tick import tick
 from matinee.maintenance import upgrade, upkeep
 from matinee.maintenance.compaction import compact
 from matinee.maintenance.leftovers import clean, leftovers
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run
 from matinee.settings import Settings, load_settings
+from matinee.sources.files.folder import Folder
 from matinee.table.catalog import Lake
 from matinee.table.leases import lease
 from matinee.table.registers import stamp

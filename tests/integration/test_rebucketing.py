@@ -17,13 +17,14 @@ from matinee.errors import InputsNotValidError
 from matinee.healing.contract_changes import contract_changes
 from matinee.healing.forecast import forecast
 from matinee.ledger.ledger import history
-from matinee.live.tick import Folder, tick
+from matinee.live.tick import tick
 from matinee.maintenance.compaction import compact
 from matinee.parity.gate import judge
 from matinee.publication.reaudit import audit_published
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Engine, Settings
+from matinee.sources.files.folder import Folder
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 

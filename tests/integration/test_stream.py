@@ -18,8 +18,9 @@ from matinee.live.impressions import LIVE, OUTCOMES
 from matinee.live.lease import LEASE
 from matinee.live.progress import progress
 from matinee.live.register import TICKS, Tick, paused, record, ticks
-from matinee.live.tick import Topics, tick
+from matinee.live.tick import tick
 from matinee.settings import Settings, load_settings
+from matinee.sources.kafka.records import Topics
 from matinee.stack.broker import NAME, broker, start_broker
 from matinee.table import refs
 from matinee.table.catalog import Lake

@@ -18,8 +18,10 @@ from matinee.engine.session import spark_session
 from matinee.live.impressions import LIVE, OUTCOMES
 from matinee.live.progress import progress
 from matinee.live.repair import expire
-from matinee.live.tick import Folder, Topics, tick
+from matinee.live.tick import tick
 from matinee.settings import CHECKOUT, Settings, load_settings
+from matinee.sources.files.folder import Folder
+from matinee.sources.kafka.records import Topics
 from matinee.stack.broker import broker
 from matinee.table.catalog import Lake
 

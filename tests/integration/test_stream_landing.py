@@ -60,9 +60,9 @@ def test_a_topic_without_identity_that_became_shorter_is_refused(
     lake = Lake.open(settings)
     with spark_session(settings) as spark:
         land_batch(lake, lake.registry.get(PLAYS), batch(spark, 0, 4), LATER)
-    refuse_shorter(lake, {"plays": {"0": 4, "1": 0}})
+    refuse_shorter(lake, {"plays": PLAYS}, {"plays": {"0": 4, "1": 0}})
     with pytest.raises(TopicChangedError, match=r"plays/0 ends at offset 3, but raw.plays has its records up to 4"):
-        refuse_shorter(lake, {"plays": {"0": 3}})
+        refuse_shorter(lake, {"plays": PLAYS}, {"plays": {"0": 3}})
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,15 @@ def accept_topics(servers: str | None, output: str) -> None:
       matinee stream accept-topics --servers 127.0.0.1:9092
     """
     from matinee.live.topics import accept_topics as accept
+    from matinee.sources.kafka.records import Topics
 
     settings = load_settings()
     named = servers or settings.kafka
     if not named:
         raise UsageError("No brokers are named.", next_step="Give --servers HOST:PORT of Kafka's brokers.")
-    emit([{"topic": topic} for topic in accept(settings, named)], output, empty="No topic was created again.")
+    lake = Lake.open(settings)
+    accepted = accept(lake, Topics(named).records(lake))
+    emit([{"topic": topic} for topic in accepted], output, empty="No topic was created again.")
 
 
 @stream.command()

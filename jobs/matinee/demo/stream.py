@@ -28,12 +28,12 @@ from matinee.landing.ingest import close_through
 from matinee.live.driver import run_every
 from matinee.live.impressions import ATTRIBUTIONS, OUTCOMES
 from matinee.live.register import Tick
-from matinee.live.tick import Topics
 from matinee.parity.gate import judge
 from matinee.parity.register import parities
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings, load_settings
+from matinee.sources.kafka.records import Topics
 from matinee.sources.simulator import SimulatorOptions, simulate
 from matinee.stack.broker import broker
 from matinee.stack.producer import Producer

@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from matinee.contracts.model import MANIFEST
 from matinee.contracts.registry import Registry
 from matinee.errors import LandingRefusedError, NotArchivedError, RetiredError, UsageError
 from matinee.landing.archive import archive
@@ -21,18 +20,14 @@ from matinee.landing.model import Landing
 from matinee.landing.parsing.judge import AHEAD
 from matinee.report import Report, Rows
 from matinee.settings import Settings
-from matinee.sources.files.scan import Found, find_at, has_files, in_order, scan
+from matinee.sources.files.scan import find_at, has_files, in_order, landable, of_lines, scan
+from matinee.sources.found import Found
 from matinee.table.catalog import Lake
 from matinee.table.catalogs.retired import gone
 from matinee.validity.manifests import MANIFESTS, Manifest
 
 log = logging.getLogger(__name__)
 _Refused: TypeAlias = UsageError | LandingRefusedError | RetiredError
-
-
-def landable(registry: Registry) -> dict[str, str]:
-    """Return the datasets that files are landed for, by the word that their files' names start with."""
-    return {contract.name: contract.dataset for contract in registry.all() if contract.files}
 
 
 def events(registry: Registry) -> tuple[str, ...]:
@@ -74,30 +69,40 @@ def ingest(
     lake = Lake.open(settings)
     landed_at = _utc(received_at)
     all_files, unlisted = found_files(lake, dataset, paths)
-    outcomes: list[Outcome] = []
-    for name in dict.fromkeys(file.dataset for file in all_files):
-        files = [file for file in all_files if file.dataset == name]
-        is_manifest = name == MANIFESTS
-        outcomes += (
-            _manifests(lake, files, landed_at) if is_manifest else _events(lake, name, files, landed_at, rehash=rehash)
-        )
+    outcomes = land_each(lake, all_files, landed_at, rehash=rehash)
     moved, staying = _archived(settings, outcomes, archive_to)
     refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
     for error in (*refused, *staying):
         log.error("%s", error)
     if refused:
         # One bad file or folder must not keep the others from landing, today and at every later try.
-        raise _all_refused(refused, len(all_files) + len(unlisted))
+        raise all_refused(refused, len(all_files) + len(unlisted))
     if staying:
         raise _all_staying(staying, len(all_files))
     return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
+
+
+def land_each(lake: Lake, content: Sequence[Found], landed_at: datetime, *, rehash: bool = False) -> list[Outcome]:
+    """Land content of any source, dataset by dataset; manifests come last, after the rows that they count.
+
+    Returns:
+        What became of each file or page, in the order of landing; those that were refused keep no other from landing.
+    """
+    outcomes: list[Outcome] = []
+    for name in sorted(dict.fromkeys(each.dataset for each in content), key=lambda dataset: dataset == MANIFESTS):
+        some = [each for each in content if each.dataset == name]
+        is_manifest = name == MANIFESTS
+        outcomes += (
+            _manifests(lake, some, landed_at) if is_manifest else _events(lake, name, some, landed_at, rehash=rehash)
+        )
+    return outcomes
 
 
 def found_files(
     lake: Lake, dataset: str | None, paths: Iterable[str | Path]
 ) -> tuple[list[Found], list[tuple[str, UsageError | LandingRefusedError]]]:
     """Return the landing files at some paths, with their datasets; and the paths without files, with their errors."""
-    named = _named(lake)
+    named = landable(lake.registry)
     chosen = _checked(lake.registry, dataset, named.values())
     files: list[Found] = []
     unlisted: list[tuple[str, UsageError | LandingRefusedError]] = []
@@ -107,10 +112,6 @@ def found_files(
         except (UsageError, LandingRefusedError) as error:
             unlisted.append((path, error))
     return in_order(named, files), unlisted
-
-
-def _named(lake: Lake) -> dict[str, str]:
-    return {**landable(lake.registry), MANIFEST: MANIFESTS}
 
 
 def close_through(
@@ -155,7 +156,7 @@ def _manifests(lake: Lake, files: Iterable[Found], landed_at: datetime) -> Itera
     known = landed_manifests(lake)
     for candidate in files:
         try:
-            file = scan(lake.settings, candidate.file)
+            file = of_lines(candidate) if candidate.content is not None else scan(lake.settings, candidate.file)
             last = known.get(file.file)
             if last is not None and last.sha256 == file.sha256:
                 yield Outcome(candidate.file, MANIFESTS, last)
@@ -212,7 +213,8 @@ def _utc(received_at: datetime | None) -> datetime:
     return received_at.astimezone(UTC)
 
 
-def _all_refused(refused: Sequence[_Refused], files: int) -> _Refused:
+def all_refused(refused: Sequence[_Refused], files: int) -> _Refused:
+    """Return the error that some of so many files were refused."""
     if len(refused) == 1 and files == 1:
         return refused[0]
     facts = (error.facts.get("file") or error.facts.get("path") or error.facts.get("dataset") for error in refused)
@@ -283,7 +285,7 @@ def step(
             log.error("%s", error)  # Also where files of other folders are refused.
     reports = ingest(settings, dataset, sources) if sources else []
     if missing:
-        raise _all_refused(missing, len(missing) + len(reports))
+        raise all_refused(missing, len(missing) + len(reports))
     rows = Counter[str]()
     for report in reports:
         rows.update(report.rows.model_dump(by_alias=True))

@@ -1,6 +1,5 @@
 """The landing of files of a raw dataset: files with new content become batches."""
 
-import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,8 @@ from matinee.landing.writing.parts import Part, Written
 from matinee.landing.writing.workers import write_parts
 from matinee.settings import Settings
 from matinee.sources.files.read import changed
-from matinee.sources.files.scan import Found, Kind, LandingFile, filesystem, identity, scan, unreadable
+from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, of_lines, scan, unreadable
+from matinee.sources.found import Found
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.files import landing_seq
 from matinee.table.leases.lease import Lease
@@ -117,10 +117,7 @@ def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Itera
 
 def _scanned(settings: Settings, candidate: Found) -> LandingFile | LandingRefusedError:
     if candidate.content is not None:
-        sha256 = hashlib.sha256(candidate.content).hexdigest()
-        return LandingFile(
-            candidate.file, Kind.TEXT, len(candidate.content), sha256, candidate.identity, candidate.content
-        )
+        return of_lines(candidate)
     files = filesystem(settings, candidate.file)
     try:
         file = scan(settings, candidate.file)

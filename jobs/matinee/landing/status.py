@@ -11,7 +11,8 @@ from matinee.landing.declarations import declarations, landed_manifests
 from matinee.landing.ingest import events, found_files
 from matinee.landing.model import Landing
 from matinee.sources.files.read import read_blocks, read_rows
-from matinee.sources.files.scan import Found, Kind, LandingFile, scan, shown
+from matinee.sources.files.scan import Kind, LandingFile, scan, shown
+from matinee.sources.found import Found
 from matinee.table.catalog import Lake
 from matinee.validity.look import Look
 from matinee.validity.manifests import MANIFESTS

@@ -9,9 +9,10 @@ from typing import Annotated
 from matinee.engine.session import same_server
 from matinee.errors import EngineFailedError, EngineUnavailableError, LeaseHeldError, MatineeError, StreamPausedError
 from matinee.live.register import Tick, paused
-from matinee.live.tick import Source, source_of, tick
+from matinee.live.tick import source_of, tick
 from matinee.report import Report, Rows
 from matinee.settings import Settings
+from matinee.sources.protocol import Source
 from matinee.table.catalog import Lake
 
 Tell = Callable[[list[Tick] | MatineeError], None]

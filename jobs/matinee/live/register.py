@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from matinee.errors import StreamPausedError
 from matinee.table.catalog import Lake
 from matinee.table.registers import Packed, Register, stamp
 
@@ -52,6 +53,21 @@ def paused(lake: Lake) -> Tick | None:
     """Return the pause that holds now, if one does."""
     last = _last_word(lake)
     return last if last is not None and last.state == "paused" else None
+
+
+def refuse_paused(lake: Lake) -> None:
+    """Check that the stream is not paused.
+
+    Raises:
+        StreamPausedError: the stream is paused; the error says since when and why.
+    """
+    pause = paused(lake)
+    if pause is not None:
+        raise StreamPausedError(
+            f"The stream is paused since {pause.recorded_ts:%Y-%m-%d %H:%M:%SZ}: {pause.reason}.",
+            next_step="Remove the cause, then `matinee stream resume`.",
+            facts={"since": pause.recorded_ts, "reason": pause.reason},
+        )
 
 
 def resumed(lake: Lake) -> datetime | None:

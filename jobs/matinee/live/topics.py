@@ -3,49 +3,29 @@
 import shutil
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
-from matinee.errors import TopicChangedError, UsageError
+from matinee.errors import TopicChangedError
 from matinee.landing import landed_files, offsets
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.live.checkpoint import checkpoint_of
 from matinee.live.lease import streaming
-from matinee.settings import Settings
-from matinee.sources.kafka.topics import topic_ids
 from matinee.table.catalog import Lake
-from matinee.table.catalogs.retired import gone
 from matinee.table.commits import commit_nothing
 
-
-def topics(lake: Lake) -> dict[str, str]:
-    """Return the datasets whose rows are records of a topic, by the topic; not those that were retired.
-
-    Raises:
-        UsageError: there are no such datasets.
-    """
-    retired = gone(lake)
-    datasets = {
-        contract.topic: contract.dataset
-        for contract in lake.registry.all()
-        if contract.topic and contract.dataset not in retired
-    }
-    if not datasets:
-        raise UsageError(
-            "No contract names a topic whose records are landed.",
-            next_step="Name one in a contract of landed events: `source: {topic: NAME}`.",
-        )
-    return datasets
+if TYPE_CHECKING:
+    from matinee.sources.protocol import Records
 
 
-def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
-    """Return the identity of each topic: as its brokers tell, else as it was recorded.
+def refuse_other_topics(lake: Lake, records: "Records") -> Mapping[str, str]:
+    """Return the identity of each topic: as its source tells, else as it was recorded.
 
     Raises:
         TopicChangedError: a topic has another identity than the topic whose records were landed.
-        EngineFailedError: the brokers do not answer.
+        EngineFailedError: the source does not answer.
     """
-    datasets = topics(lake)
-    identities = topic_ids(servers, sorted(datasets))
-    for topic, dataset in datasets.items():
+    identities = dict(records.identities())
+    for topic, dataset in records.datasets.items():
         for table in (dataset, QUARANTINE):
             last = offsets.last_streamed(lake, table, dataset)
             # An older version recorded no identity: its landings count as landings of the present topic.
@@ -61,17 +41,18 @@ def refuse_other_topics(lake: Lake, servers: str) -> Mapping[str, str]:
     return identities
 
 
-def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
+def refuse_shorter(lake: Lake, datasets: Mapping[str, str], ends: Mapping[str, Mapping[str, int]]) -> None:
     """Check that no topic is shorter than it was: what lies below the offset that was reached counts as landed.
 
     Args:
         lake: the lake.
+        datasets: the raw datasets by topic.
         ends: by topic, the end of each partition.
 
     Raises:
         TopicChangedError: a topic ends before the offset up to which its records were landed.
     """
-    for topic, dataset in topics(lake).items():
+    for topic, dataset in datasets.items():
         for name, until in offsets.landed_through(lake, dataset, dataset).items():
             end = ends.get(topic, {}).get(name.rpartition("/")[2], until)
             if end < until:
@@ -82,7 +63,7 @@ def refuse_shorter(lake: Lake, ends: Mapping[str, Mapping[str, int]]) -> None:
                 )
 
 
-def accept_topics(settings: Settings, servers: str) -> list[str]:
+def accept_topics(lake: Lake, records: "Records") -> list[str]:
     """Take the topics that were recreated from their first record on; return their names.
 
     Records of the old topics that nobody had read are lost; records that were landed stay.
@@ -90,12 +71,10 @@ def accept_topics(settings: Settings, servers: str) -> list[str]:
     Raises:
         LeaseHeldError: ticks left no time for it; try again.
     """
-    lake = Lake.open(settings)
     accepted = []
     with streaming(lake):
-        datasets = topics(lake)
-        for topic, identity in topic_ids(servers, sorted(datasets)).items():
-            dataset = datasets[topic]
+        for topic, identity in records.identities().items():
+            dataset = records.datasets[topic]
             # The raw table last: until it has the new identity the topic is refused, also after a kill.
             for table in (QUARANTINE, dataset):
                 last = offsets.last_streamed(lake, table, dataset)
@@ -103,7 +82,7 @@ def accept_topics(settings: Settings, servers: str) -> list[str]:
                     _start_over(lake, table, last, topic, identity)
                     accepted.append(topic)
         # The checkpoint goes on at offsets of the old topics, which the new topics may not have.
-        shutil.rmtree(checkpoint_of(settings), ignore_errors=True)
+        shutil.rmtree(checkpoint_of(lake.settings), ignore_errors=True)
     return sorted(set(accepted))
 
 

@@ -16,7 +16,8 @@ from matinee.landing.ingest import ingest
 from matinee.landing.landed_files import landed, registered
 from matinee.landing.lander import land
 from matinee.landing.model import QUARANTINE, Batch, Landing
-from matinee.sources.files.scan import Found, scan
+from matinee.sources.files.scan import scan
+from matinee.sources.found import Found
 from matinee.table.catalog import Lake
 from matinee.table.landings import LANDINGS
 

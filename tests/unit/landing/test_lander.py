@@ -7,7 +7,8 @@ import pytest
 from tests.support.lakes import ids, make_lake
 
 from matinee.landing.lander import Outcome, _by_bytes, land
-from matinee.sources.files.scan import Found, Kind, LandingFile
+from matinee.sources.files.scan import Kind, LandingFile
+from matinee.sources.found import Found
 from matinee.table.catalog import Lake
 
 RAW = "raw.plays"

@@ -8,8 +8,8 @@ import pytest
 from matinee.errors import EngineFailedError, LeaseHeldError, MatineeError, StreamPausedError, UsageError
 from matinee.live import driver
 from matinee.live.register import Tick
-from matinee.live.tick import Folder
 from matinee.settings import Settings, load_settings
+from matinee.sources.files.folder import Folder
 
 NO_WAIT = timedelta(0)
 PASSING = [cls("It may pass.", next_step="Wait.", facts={}) for cls in (StreamPausedError, LeaseHeldError)]

@@ -1,6 +1,6 @@
 """A tick without an engine: what it lands, what it records, and when the live tables and upkeep follow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +15,11 @@ from matinee.landing.ingest import ingest
 from matinee.landing.model import Landing
 from matinee.live import tick as module
 from matinee.live.register import Tick, paused, record, ticks
-from matinee.live.tick import Folder, Topics, source_of, tick
+from matinee.live.tick import source_of, tick
 from matinee.live.topics import refuse_shorter
+from matinee.sources.files.folder import Folder
+from matinee.sources.kafka.records import Topics
+from matinee.sources.protocol import Batch
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
@@ -89,9 +92,10 @@ def test_a_following_tells_how_long_the_oldest_landed_record_has_waited(lake: La
     class Waited:
         lags: tuple[float | None, ...]
 
-        def take(self, _: object, lease: Lease, __: object) -> None:
+        def poll(self, lease: Lease) -> Iterator[Batch]:
             for lag_s in self.lags:
                 record(lease.lake, Tick("ran", rows_landed=1, lag_s=lag_s))
+            yield []
 
     live.steps = 1
     assert (tick(lake.settings, Waited((3.0, 60.0, None)))[-1].lag_s or 0) // 60 == 1
@@ -102,7 +106,7 @@ def test_the_live_tables_follow_what_others_landed_though_the_source_fails(
     lake: Lake, live: Live, folder: Folder
 ) -> None:
     class Down:
-        def take(self, *_: object) -> None:
+        def poll(self, _: Lease) -> Iterator[Batch]:
             raise EngineFailedError("No broker answers.", next_step="Start it.", facts={})
 
     put(folder, "a")
@@ -241,12 +245,12 @@ def reached(lake: Lake) -> Lake:
 def test_a_topic_that_ends_where_it_was_landed_to_or_later_is_the_same(
     reached: Lake, ends: dict[str, dict[str, int]]
 ) -> None:
-    refuse_shorter(reached, ends)
+    refuse_shorter(reached, {"plays": RAW}, ends)
 
 
 def test_a_topic_that_is_shorter_than_what_was_landed_is_refused(reached: Lake) -> None:
     with pytest.raises(TopicChangedError, match=r"plays/0 ends at offset 2, but raw\.plays has its records up to 3"):
-        refuse_shorter(reached, {"plays": {"0": 2}})
+        refuse_shorter(reached, {"plays": RAW}, {"plays": {"0": 2}})
 
 
 def test_one_source_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Topics: one that was replaced or is shorter than what was landed is refused until a person accepts it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,15 +9,15 @@ from matinee.contracts.registry import Registry
 from matinee.errors import TopicChangedError, UsageError
 from matinee.landing.model import QUARANTINE, Landing
 from matinee.landing.offsets import landed_through, last_streamed
-from matinee.live import topics as module
 from matinee.live.checkpoint import checkpoint_of
-from matinee.live.topics import accept_topics, refuse_other_topics, topics
+from matinee.live.topics import accept_topics, refuse_other_topics
+from matinee.sources.kafka.topics import topics
+from matinee.sources.protocol import Records
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.commits import commit_nothing
 
 RAW, TOPIC = "raw.plays", "plays"
-Brokers = Callable[[dict[str, str]], None]
 
 
 def fill(lake: Lake) -> None:
@@ -40,10 +39,10 @@ def lake(kept_lake: KeptLake) -> Lake:
     return kept_lake.begin()
 
 
-@pytest.fixture
-def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
-    """Return a function that sets the identities of topics that the brokers tell."""
-    return lambda ids: monkeypatch.setattr(module, "topic_ids", lambda *_: dict(ids))
+def told(**identities: str) -> Records:
+    """Return the records of the topics on brokers that tell these identities."""
+    datasets = {"impressions": "raw.impressions", TOPIC: RAW}
+    return Records(datasets, rows=lambda _: pytest.fail("no record is read"), identities=lambda: identities)
 
 
 def test_the_topics_are_those_that_contracts_name(lake: Lake) -> None:
@@ -56,30 +55,27 @@ def test_contracts_without_a_topic_have_nothing_to_stream(lake: Lake) -> None:
         topics(replace(lake, registry=Registry(contracts)))
 
 
-@pytest.mark.parametrize("told", ["old", None], ids=["the same", "not told"])
-def test_the_topic_that_was_landed_is_taken(lake: Lake, brokers: Brokers, told: str | None) -> None:
-    brokers({TOPIC: told} if told else {})
-    assert refuse_other_topics(lake, "host:1")[TOPIC] == "old"
+@pytest.mark.parametrize("records", [told(plays="old"), told()], ids=["the same", "not told"])
+def test_the_topic_that_was_landed_is_taken(lake: Lake, records: Records) -> None:
+    assert refuse_other_topics(lake, records)[TOPIC] == "old"
 
 
-def test_a_topic_of_another_identity_is_refused(lake: Lake, brokers: Brokers) -> None:
-    brokers({TOPIC: "new"})
+def test_a_topic_of_another_identity_is_refused(lake: Lake) -> None:
     with pytest.raises(TopicChangedError, match=r"other brokers \(it was old, it is new"):
-        refuse_other_topics(lake, "host:1")
+        refuse_other_topics(lake, told(plays="new"))
 
 
-def test_a_topic_that_is_accepted_starts_over_in_both_tables(lake: Lake, brokers: Brokers) -> None:
-    brokers({TOPIC: "new"})
+def test_a_topic_that_is_accepted_starts_over_in_both_tables(lake: Lake) -> None:
+    records = told(plays="new")
     checkpoint_of(lake.settings).mkdir()
-    assert accept_topics(lake.settings, "host:1") == [TOPIC]
+    assert accept_topics(lake, records) == [TOPIC]
     assert [landed_through(lake, table, RAW) for table in (QUARANTINE, RAW)] == [{"plays/0": 0}] * 2
-    assert refuse_other_topics(lake, "host:1")[TOPIC] == "new"
+    assert refuse_other_topics(lake, records)[TOPIC] == "new"
     assert not checkpoint_of(lake.settings).exists()
 
 
-def test_a_topic_that_is_the_same_is_not_started_over(lake: Lake, brokers: Brokers) -> None:
-    brokers({TOPIC: "old", "impressions": "first"})
-    assert accept_topics(lake.settings, "host:1") == []
+def test_a_topic_that_is_the_same_is_not_started_over(lake: Lake) -> None:
+    assert accept_topics(lake, told(plays="old", impressions="first")) == []
     last = last_streamed(lake, RAW, RAW)
     assert last is not None
     assert last.through == {"plays/0": 3}

@@ -27,12 +27,12 @@ from matinee.ledger import pins
 from matinee.ledger.ledger import history
 from matinee.ledger.pinned_sets import hold
 from matinee.live.catch_up import update_live
-from matinee.live.topics import topics
 from matinee.maintenance import backup as backups
 from matinee.maintenance.restoration import restore
 from matinee.maintenance.retirement import readers, retire
 from matinee.publication.move import drop_branches, move_to_main
 from matinee.settings import Settings
+from matinee.sources.kafka.topics import topics
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.catalogs.retired import RETIREMENTS, retirements

@@ -15,9 +15,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from matinee.contracts.model import MANIFEST
+from matinee.contracts.registry import Registry
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.settings import Settings
+from matinee.sources.found import Found
 from matinee.table.catalog import catalog_properties
+from matinee.validity.manifests import MANIFESTS
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
@@ -43,25 +47,6 @@ _BEGINS = {Kind.GZIPPED: b"\x1f\x8b", Kind.PARQUET: b"PAR1"}
 
 
 @dataclass(frozen=True)
-class Found:
-    """Content that is to be landed, once whatever its name: a file, or lines of another source.
-
-    Attributes:
-        file: its path or URI; of other sources the name that its rows bear, such as the URL of a page.
-        dataset: the dataset that it is for.
-        is_named: the file was named itself, not found in a folder or by a pattern: it is never left for later.
-        identity: changes whenever it is written or replaced, also by the same bytes.
-        content: NDJSON of another source; None for a file.
-    """
-
-    file: str
-    dataset: str
-    is_named: bool = True
-    identity: str = ""
-    content: bytes | None = None
-
-
-@dataclass(frozen=True)
 class LandingFile:
     """A file that was read once from end to end.
 
@@ -79,6 +64,11 @@ class LandingFile:
     sha256: str
     identity: str
     content: bytes | None = None
+
+
+def landable(registry: Registry) -> dict[str, str]:
+    """Return the datasets that files are landed for, by the word that their files' names start with."""
+    return {contract.name: contract.dataset for contract in registry.all() if contract.files} | {MANIFEST: MANIFESTS}
 
 
 def in_order(named: Mapping[str, str], files: list[Found]) -> list[Found]:
@@ -109,7 +99,7 @@ def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, p
         else:
             is_named = bool(files.exists(path))
             names = [path] if is_named else sorted(filter(_is_visible, files.glob(path)))
-            chosen = [(name, dataset or _owner(named, name)) for name in names]
+            chosen = [(name, dataset or owner_of(named, name)) for name in names]
     except OSError as error:
         raise unlisted(path, error) from error
     if not chosen:
@@ -119,7 +109,7 @@ def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, p
             facts={"path": path},
         )
     addresses = [(_address(files, name), _known(owner, name)) for name, owner in chosen]
-    return [Found(name, owner, is_named, _seen(files, name)) for name, owner in addresses]
+    return [Found(name, owner, is_named, seen(files, name)) for name, owner in addresses]
 
 
 def has_files(settings: Settings, pattern: str) -> bool:
@@ -146,7 +136,8 @@ def unlisted(path: str, error: OSError) -> LandingRefusedError:
     return refused(path, f"it cannot be listed ({error.strerror or error})", "Check its rights and its disk.")
 
 
-def _seen(files: "AbstractFileSystem", name: str) -> str:
+def seen(files: "AbstractFileSystem", name: str) -> str:
+    """Return the identity of a file as it is found; empty where it cannot be told."""
     try:
         return identity(files, name)
     except OSError:  # The read that follows reports the error.
@@ -156,7 +147,7 @@ def _seen(files: "AbstractFileSystem", name: str) -> str:
 def _of_directory(
     named: Mapping[str, str], dataset: str | None, names: list[str], folders: set[str]
 ) -> list[tuple[str, str | None]]:
-    owned = [(name, _owner(named, name)) for name in names]
+    owned = [(name, owner_of(named, name)) for name in names]
     own = [pair for pair in owned if pair[1] is not None and pair[1] == (dataset or pair[1])]
     # A folder that bears a word of a dataset is refused when it is scanned: files in it would be missed in silence.
     if dataset is None or any(name not in folders for name, _ in own):
@@ -164,7 +155,8 @@ def _of_directory(
     return own + [(name, dataset) for name, owner in owned if owner is None and name not in folders]
 
 
-def _owner(named: Mapping[str, str], name: str) -> str | None:
+def owner_of(named: Mapping[str, str], name: str) -> str | None:
+    """Return the dataset of `named` whose word a file's name starts with."""
     return next((dataset for word, dataset in named.items() if Path(name).name.startswith(word)), None)
 
 
@@ -181,6 +173,13 @@ def _known(owner: str | None, name: str) -> str:
 def _is_visible(name: str) -> bool:
     # Spark skips such files, too: they are markers, or still being written.
     return not Path(name).name.startswith((".", "_"))
+
+
+def of_lines(lines: Found) -> LandingFile:
+    """Return the lines of another source as a file that was read."""
+    content = lines.content or b""
+    sha256 = hashlib.sha256(content).hexdigest()
+    return LandingFile(lines.file, Kind.TEXT, len(content), sha256, lines.identity, content)
 
 
 def scan(settings: Settings, file: str) -> LandingFile:

@@ -1,10 +1,40 @@
 """Kafka: the topics of the raw datasets, as a stream of lines that landing parses."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from matinee.sources.kafka.topics import topic_ids, topics
+from matinee.sources.protocol import Records
+from matinee.table.catalog import Lake
+from matinee.table.leases.lease import Lease
+
 #: The most records of a micro-batch; a stream that lags catches up in batches of this size.
 BATCH_RECORDS = 100_000
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of the raw datasets on Kafka's brokers; `servers`: `host:port`, separated by commas."""
+
+    servers: str
+
+    def poll(self, lease: Lease) -> Iterator[Records]:
+        """Yield the records of all topics, as one batch."""
+        yield self.records(lease.lake)
+
+    def records(self, lake: Lake) -> Records:
+        """Return the records of the topics that contracts name."""
+        datasets = topics(lake)
+        names = sorted(datasets)
+        return Records(
+            datasets,
+            partial(record_stream, servers=self.servers, topics=names),
+            partial(topic_ids, self.servers, names),
+        )
 
 
 def record_stream(spark: SparkSession, servers: str, topics: list[str]) -> DataFrame:

@@ -1,4 +1,4 @@
-"""The identities of Kafka's topics: a topic that is deleted and created again keeps its name and gets a new identity.
+"""Which topics are landed, and their identities: a topic that is created again keeps its name, and gets a new identity.
 
 Spark's API over Connect reaches no admin client, and an identity takes one request: this module sends it by Kafka's
 protocol (Metadata, version 10: Kafka 2.8 and later).
@@ -10,11 +10,33 @@ import uuid
 from collections.abc import Iterator
 from io import BytesIO
 
-from matinee.errors import EngineFailedError
+from matinee.errors import EngineFailedError, UsageError
+from matinee.table.catalog import Lake
+from matinee.table.catalogs.retired import gone
 
 TIMEOUT_S = 10.0
 _METADATA, _VERSION = 3, 10
 _NO_IDENTITY = uuid.UUID(int=0)
+
+
+def topics(lake: Lake) -> dict[str, str]:
+    """Return the datasets whose rows are records of a topic, by the topic; not those that were retired.
+
+    Raises:
+        UsageError: there are no such datasets.
+    """
+    retired = gone(lake)
+    datasets = {
+        contract.topic: contract.dataset
+        for contract in lake.registry.all()
+        if contract.topic and contract.dataset not in retired
+    }
+    if not datasets:
+        raise UsageError(
+            "No contract names a topic whose records are landed.",
+            next_step="Name one in a contract of landed events: `source: {topic: NAME}`.",
+        )
+    return datasets
 
 
 def topic_ids(servers: str, topics: list[str]) -> dict[str, str]:
