@@ -9,7 +9,7 @@ from matinee_airflow.spark_task import spark_task
 
 SETTINGS = load_settings()
 FOLDER = ["--from", str(AirflowSettings().landing(SETTINGS))]
-SOURCE = ["--servers", SETTINGS.kafka] if SETTINGS.kafka else FOLDER
+SOURCE = ["--servers", SETTINGS.stream.kafka] if SETTINGS.stream.kafka else FOLDER
 
 with DAG(schedule="*/2 * * * *", max_active_runs=1, **dag_policy(__file__, "stream", "core", "raw")):
     spark_task("tick", "stream", SOURCE)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ def default_home() -> Path:
 
 
 class EnvironmentSettings(BaseSettings):
-    """Settings whose every field is read from `MATINEE_<FIELD>`.
+    """Settings whose every field is read from `MATINEE_<FIELD>`, or with the prefix that a group of settings has.
 
     Raises:
         SettingsError: a value is missing, of the wrong kind, or contradicts another.
@@ -44,8 +45,9 @@ class EnvironmentSettings(BaseSettings):
         try:
             super().__init__(**overrides)
         except ValidationError as error:
+            variable = partial(_variable, self.model_config.get("env_prefix", ""))
             problems = "; ".join(
-                ": ".join((*map(_variable, item["loc"]), item["msg"].removeprefix("Value error, ")))
+                ": ".join((*map(variable, item["loc"]), item["msg"].removeprefix("Value error, ")))
                 for item in error.errors()
             )
             raise SettingsError(
@@ -54,12 +56,41 @@ class EnvironmentSettings(BaseSettings):
             ) from error
 
 
-def _variable(name: str | int) -> str:
-    return str(name) if name == "SPARK_REMOTE" else f"MATINEE_{name}".upper()
+def _variable(prefix: str, name: str | int) -> str:
+    return str(name) if name == "SPARK_REMOTE" else f"{prefix}{name}".upper()
+
+
+class HealingSettings(EnvironmentSettings):
+    """What the healer may do in a UTC day."""
+
+    model_config = SettingsConfigDict(env_prefix="MATINEE_HEAL_")
+
+    cells: int = Field(2000, ge=1, description="cells that the healer may derive again in a day")
+    minutes: int = Field(120, ge=1, description="minutes that the healer may work in a day")
+
+
+class LandingSettings(EnvironmentSettings):
+    """What is landed."""
+
+    max_line_mb: int = Field(16, ge=1, le=128, description="MB of the longest line or record that is parsed")
+
+    @property
+    def max_line_bytes(self) -> int:
+        """The bytes of the longest line or record that is parsed."""
+        return self.max_line_mb << 20
+
+
+class StreamSettings(EnvironmentSettings):
+    """Where the stream's events come from."""
+
+    kafka: str | None = Field(None, description="Kafka's brokers, host:port,…: where the stream reads its topics")
 
 
 class Settings(EnvironmentSettings):
-    """Where the lake is and what runs it; `spark_remote` is read from Spark's own `SPARK_REMOTE`."""
+    """Where the lake is and what runs it, and a group for each system that has settings of its own.
+
+    `spark_remote` is read from Spark's own `SPARK_REMOTE`.
+    """
 
     home: Path = Field(default_factory=default_home, description="folder of the lake and of the embedded stack")
     sql_dir: Path = Field(default_factory=default_sql_dir, description="folder of the datasets")
@@ -83,10 +114,9 @@ class Settings(EnvironmentSettings):
     task_mode: Literal["connect", "submit", "emr_serverless"] = "connect"
     valid_from: date | None = Field(None, description="default: the first day that the lake has closed")
 
-    heal_cells: int = Field(2000, ge=1, description="cells that the healer may derive again in a day")
-    heal_minutes: int = Field(120, ge=1, description="minutes that the healer may work in a day")
-    max_line_mb: int = Field(16, ge=1, le=128, description="MB of the longest line or record that is parsed")
-    kafka: str | None = Field(None, description="Kafka's brokers, host:port,…: where the stream reads its topics")
+    healing: HealingSettings = Field(default_factory=HealingSettings)
+    landing: LandingSettings = Field(default_factory=LandingSettings)
+    stream: StreamSettings = Field(default_factory=StreamSettings)
 
     @field_validator("spark_remote")
     @classmethod
@@ -116,11 +146,6 @@ class Settings(EnvironmentSettings):
     def warehouse_uri(self) -> str:
         """The warehouse as a URI without a trailing slash."""
         return (self.warehouse or f"file://{self.home.absolute() / 'warehouse'}").rstrip("/")
-
-    @property
-    def max_line_bytes(self) -> int:
-        """The bytes of the longest line or record that is parsed."""
-        return self.max_line_mb << 20
 
     @property
     def run_dir(self) -> Path:

@@ -73,8 +73,8 @@ def _emr_serverless(
         "sparkSubmitParameters": submit_parameters(ours),
     }
     return EmrServerlessStep(
-        application_id=ours.emr_application_id,
-        execution_role_arn=ours.emr_execution_role,
+        application_id=ours.emr.application_id,
+        execution_role_arn=ours.emr.execution_role,
         job_driver={"sparkSubmit": spark_submit},
         name=f"matinee-{step}",
         waiter_delay=15,
@@ -99,4 +99,4 @@ def submit_parameters(ours: AirflowSettings) -> str:
         name = f"MATINEE_{field.upper()}"
         if name in os.environ:
             parts.append(f"--conf spark.emr-serverless.driverEnv.{name}={os.environ[name]}")
-    return " ".join([*parts, ours.emr_submit_parameters]).strip()
+    return " ".join([*parts, ours.emr.submit_parameters]).strip()

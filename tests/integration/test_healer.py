@@ -53,6 +53,11 @@ def late_play(lake: Lake, day: date, name: str, seq: int) -> None:
     land(lake, "raw.plays", [late], seq=seq, close=False)
 
 
+def granted(settings: Settings, **budget: int) -> Settings:
+    """Return the settings with another budget of the healer."""
+    return settings.model_copy(update={"healing": settings.healing.model_copy(update=budget)})
+
+
 def brief(made: list[Decision]) -> list[tuple[str, date, str]]:
     return [(decision.dataset, decision.day, decision.decision) for decision in made]
 
@@ -77,7 +82,7 @@ def test_late_rows_are_healed_and_every_decision_is_recorded(lake: Lake) -> None
 
 def test_a_spent_budget_leaves_the_rest_to_the_next_day(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healer, "judge_arrivals", lambda *_: ())
-    poor = lake.settings.model_copy(update={"heal_cells": 1})
+    poor = granted(lake.settings, cells=1)
     made = healer.look(poor, NOW)
     assert brief(made) == [(PLAYS, D1, "heal"), (PLAYS, D2, "wait")]
     assert "the budget of this day is spent" in made[1].reason
@@ -209,11 +214,11 @@ def test_the_daily_run_reads_a_day_that_has_just_been_published_first(
 
 def test_what_a_person_applies_is_not_of_the_budget(lake: Lake) -> None:
     healer.apply(lake.settings, D1, D1)
-    assert brief(healer.look(lake.settings.model_copy(update={"heal_cells": 1}), NOW)) == [(PLAYS, D2, "heal")]
+    assert brief(healer.look(granted(lake.settings, cells=1), NOW)) == [(PLAYS, D2, "heal")]
 
 
 def test_minutes_are_a_budget_too(lake: Lake) -> None:
-    made = healer.look(lake.settings.model_copy(update={"heal_minutes": 0}), NOW)
+    made = healer.look(granted(lake.settings, minutes=0), NOW)
     assert brief(made) == [(PLAYS, D1, "wait"), (PLAYS, D2, "wait")]
 
 
@@ -237,7 +242,7 @@ def test_a_call_for_a_person_is_not_lost_where_the_look_fails_after_it(
 
 
 def test_a_wait_for_the_same_reason_is_recorded_once(lake: Lake) -> None:
-    poor = lake.settings.model_copy(update={"heal_cells": 1})
+    poor = granted(lake.settings, cells=1)
     for _ in range(3):
         healer.look(poor, NOW)
     assert brief(decisions(lake)) == [(PLAYS, D1, "heal"), (PLAYS, D2, "wait")]

@@ -14,7 +14,7 @@ from matinee.landing.batches import unfinished
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.model import QUARANTINE
 from matinee.live.topics import refuse_shorter
-from matinee.settings import Settings
+from matinee.settings import LandingSettings, Settings
 from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark
@@ -161,7 +161,10 @@ def test_a_record_from_before_the_calendar_is_quarantined_alone(settings: Settin
 def test_another_limit_of_records_after_a_kill_neither_loses_nor_doubles(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, before: int, after: int
 ) -> None:
-    lake, changed = (Lake.open(settings.model_copy(update={"max_line_mb": limit})) for limit in (before, after))
+    lake, changed = (
+        Lake.open(settings.model_copy(update={"landing": LandingSettings(max_line_mb=limit)}))
+        for limit in (before, after)
+    )
     contract = lake.registry.get(PLAYS)
 
     def die(point: str) -> None:

@@ -3,12 +3,13 @@
 import ast
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.verify import STEPS
 
-from matinee.settings import CHECKOUT, Settings
+from matinee.settings import CHECKOUT, EnvironmentSettings, Settings
 
 ENVIRONMENTS = sorted((CHECKOUT / "deploy" / "env").glob("*.env.example"))
 
@@ -53,6 +54,14 @@ def test_every_module_that_a_page_names_is_there() -> None:
     assert missing == {"dags/title_daily.py"}  # The module of the example in sql/README.md.
 
 
+def variables(kind: type[EnvironmentSettings]) -> Iterator[str]:
+    """Yield the variables that settings are read from, those of their groups included."""
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, EnvironmentSettings):
+            yield from variables(field.annotation)
+        yield f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)
 def test_every_example_of_settings_is_accepted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matinee.stack.environment import StackSettings
@@ -60,8 +69,7 @@ def test_every_example_of_settings_is_accepted(path: Path, monkeypatch: pytest.M
 
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     values = dict(line.split("=", maxsplit=1) for line in lines)
-    known = {name for kind in (Settings, AirflowSettings, StackSettings) for name in kind.model_fields}
-    assert {name.removeprefix("MATINEE_").lower() for name in values} <= known
+    assert {*values} <= {name for kind in (Settings, AirflowSettings, StackSettings) for name in variables(kind)}
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     assert Settings().catalog == values["MATINEE_CATALOG"]

@@ -35,6 +35,8 @@ def test_settings_that_contradict_are_refused_without_a_secret(settings: dict[st
         (StackSettings, "MATINEE_AIRFLOW_PORT", "70000"),
         (AirflowSettings, "MATINEE_LANDING_DIR", ""),
         (Settings, "MATINEE_SPARK_CORES", "two"),
+        (Settings, "MATINEE_HEAL_CELLS", "0"),
+        (Settings, "MATINEE_MAX_LINE_MB", "129"),
         *(
             (Settings, "SPARK_REMOTE", f"sc://{place}")
             for place in ("localhost:abc", "localhost:70000", "h:0", "", "a b")
@@ -59,6 +61,14 @@ def test_a_wrong_setting_is_named(
 def test_an_address_of_an_engine_is_accepted(remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_REMOTE", remote)
     assert load_settings().spark_remote == remote
+
+
+def test_a_group_reads_the_variables_of_its_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HEAL_CELLS": "7", "HEAL_MINUTES": "8", "MAX_LINE_MB": "1", "KAFKA": "b:1"}.items():
+        monkeypatch.setenv(f"MATINEE_{name}", value)
+    settings = load_settings()
+    assert (settings.healing.cells, settings.healing.minutes) == (7, 8)
+    assert (settings.landing.max_line_bytes, settings.stream.kafka) == (1 << 20, "b:1")
 
 
 def test_the_text_of_settings_has_no_password() -> None:

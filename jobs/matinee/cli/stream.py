@@ -43,7 +43,7 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
     from matinee.live.tick import source_of, tick
 
     settings = load_settings()
-    source = source_of(servers or (None if folder else settings.kafka), folder)
+    source = source_of(servers or (None if folder else settings.stream.kafka), folder)
     if every is None:
         done = tick(settings, source)
         if output != "json":
@@ -98,7 +98,7 @@ def accept_topics(servers: str | None, output: str) -> None:
     from matinee.sources.kafka.records import Topics
 
     settings = load_settings()
-    named = servers or settings.kafka
+    named = servers or settings.stream.kafka
     if not named:
         raise UsageError("No brokers are named.", next_step="Give --servers HOST:PORT of Kafka's brokers.")
     lake = Lake.open(settings)

@@ -99,7 +99,7 @@ def look(settings: Settings, now: datetime, told: Told = lambda _: None) -> list
     """Look at the lake once, as the DAG `late_data_healer` does.
 
     Args:
-        settings: of the lake; `heal_cells` and `heal_minutes` are the budget of a UTC day.
+        settings: of the lake; `healing` is the budget of a UTC day.
         now: the time that ages and the budget's day count from.
         told: called after each decision.
 
@@ -112,7 +112,7 @@ def look(settings: Settings, now: datetime, told: Told = lambda _: None) -> list
         HumanNeededError: a person has to decide; everything else was done.
     """
     heal_id = f"{LOOK}{now:%Y%m%dt%H%M%S}"
-    budget = Spent(settings.heal_cells, timedelta(minutes=settings.heal_minutes))
+    budget = Spent(settings.healing.cells, timedelta(minutes=settings.healing.minutes))
     with _opened(settings, heal_id, now, budget, told) as opened:
         _judge(opened, now)
         _heal_and_call(opened, None, None)

@@ -69,7 +69,7 @@ def land_batch(
         CommitConflictError: others landed each time.
         LeaseHeldError: others landed all the time.
     """
-    noted = _Noted(query_id, at.isoformat(), topic_id, lake.settings.max_line_bytes)
+    noted = _Noted(query_id, at.isoformat(), topic_id, lake.settings.landing.max_line_bytes)
     for table in (contract.dataset, QUARANTINE):
         lake.ensure(table)
     # Files that are landed meanwhile would take the same landing numbers.

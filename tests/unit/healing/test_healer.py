@@ -82,23 +82,24 @@ def brief(made: list[Decision]) -> list[tuple[int, date, str]]:
     return [(decision.round, decision.day, decision.decision) for decision in made]
 
 
-def cells(settings: Settings, number: int) -> Settings:
-    return settings.model_copy(update={"heal_cells": number})
+def granted(settings: Settings, **budget: int) -> Settings:
+    """Return the settings with another budget of the healer."""
+    return settings.model_copy(update={"healing": settings.healing.model_copy(update=budget)})
 
 
 def test_what_was_spent_today_is_of_the_budget(settings: Settings, rounds: Callable[..., object]) -> None:
     rounds([stale(D1)], [])
-    assert brief(healer.look(cells(settings, CELLS), NOW)) == [(1, D1, "heal")]
+    assert brief(healer.look(granted(settings, cells=CELLS), NOW)) == [(1, D1, "heal")]
     rounds([stale(D2)], [])
-    [waits] = healer.look(cells(settings, CELLS), NOW)
+    [waits] = healer.look(granted(settings, cells=CELLS), NOW)
     assert (waits.decision, waits.reason) == ("wait", "the budget of this day is spent; it goes on with the next")
 
 
 def test_what_was_spent_the_day_before_is_not(settings: Settings, rounds: Callable[..., object]) -> None:
     rounds([stale(D1)], [])
-    healer.look(cells(settings, CELLS), NOW)
+    healer.look(granted(settings, cells=CELLS), NOW)
     rounds([stale(D2)], [])
-    assert brief(healer.look(cells(settings, CELLS), NOW + timedelta(days=1))) == [(1, D2, "heal")]
+    assert brief(healer.look(granted(settings, cells=CELLS), NOW + timedelta(days=1))) == [(1, D2, "heal")]
 
 
 @pytest.mark.parametrize(("number", "second"), [(CELLS, "wait"), (CELLS + 1, "heal")])
@@ -106,12 +107,12 @@ def test_a_heal_begins_as_long_as_a_cell_is_left(
     settings: Settings, rounds: Callable[..., object], number: int, second: str
 ) -> None:
     rounds([stale(D1), stale(D2)], [])
-    assert brief(healer.look(cells(settings, number), NOW)) == [(1, D1, "heal"), (1, D2, second)]
+    assert brief(healer.look(granted(settings, cells=number), NOW)) == [(1, D1, "heal"), (1, D2, second)]
 
 
 def test_no_minute_is_no_budget(settings: Settings, rounds: Callable[..., object]) -> None:
     rounds([stale(D1)], [])
-    assert brief(healer.look(settings.model_copy(update={"heal_minutes": 0}), NOW)) == [(1, D1, "wait")]
+    assert brief(healer.look(granted(settings, minutes=0), NOW)) == [(1, D1, "wait")]
 
 
 def test_a_chain_of_three_rounds_is_healed_in_one_look(settings: Settings, rounds: Callable[..., object]) -> None:
@@ -210,7 +211,7 @@ def test_a_person_applies_without_waiting_and_without_a_budget(
 ) -> None:
     monkeypatch.setattr(healer, "learned_curve", lambda *_: SLOW)
     asked = rounds([stale(D3, late=1), stale(D2, fresh=NOW)], [])
-    assert brief(healer.apply(cells(settings, 0), D2, D3)) == [(1, D3, "heal"), (1, D2, "heal")]
+    assert brief(healer.apply(granted(settings, cells=0), D2, D3)) == [(1, D3, "heal"), (1, D2, "heal")]
     assert asked == [(D2, D3), (D2, D3)]
 
 
@@ -218,4 +219,4 @@ def test_what_a_person_applied_is_not_of_the_budget(settings: Settings, rounds: 
     rounds([stale(D1)], [])
     healer.apply(settings)
     rounds([stale(D2)], [])
-    assert brief(healer.look(cells(settings, 1), NOW)) == [(1, D2, "heal")]
+    assert brief(healer.look(granted(settings, cells=1), NOW)) == [(1, D2, "heal")]

@@ -66,14 +66,14 @@ class Lines:
 def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
     """Yield the lines of a text file; a byte order mark at the start of the file is left out.
 
-    A line of more than `settings.max_line_bytes` is a `LongLine`: it is never held whole.
+    A line of more than `settings.landing.max_line_bytes` is a `LongLine`: it is never held whole.
 
     Raises:
         LandingRefusedError: it is an array of objects, or a truncated or damaged gzip, or does not hold the bytes that
             were scanned any more: what was yielded before is of no use.
     """
     first, size, is_array = 1, 0, False
-    lines, held = list[bytes](), _OpenLine(settings.max_line_bytes)
+    lines, held = list[bytes](), _OpenLine(settings.landing.max_line_bytes)
     for position, chunk in enumerate(_content(settings, file)):
         text = chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk
         is_array = bool(_ARRAY.match(text)) if position == 0 else is_array

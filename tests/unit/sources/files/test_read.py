@@ -14,7 +14,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from matinee.errors import FileChangedError, LandingRefusedError
-from matinee.settings import Settings, load_settings
+from matinee.settings import LandingSettings, Settings, load_settings
 from matinee.sources.files.read import (
     BLOCK_BYTES,
     HEAD_BYTES,
@@ -134,7 +134,9 @@ def test_of_a_line_that_is_too_long_head_length_and_hash_are_kept(
     long = b'{"a":"' + b"x" * (1 << 20) + b'"}'
     content = TWO_LINES + long + end
     file = scanned(embedded, tmp_path / f"plays.{ending}", gzip.compress(content) if ending.endswith("gz") else content)
-    first, second, kept, *rest = read_lines(embedded.model_copy(update={"max_line_mb": 1}), file)
+    first, second, kept, *rest = read_lines(
+        embedded.model_copy(update={"landing": LandingSettings(max_line_mb=1)}), file
+    )
     assert (first, second, rest) == (*TWO_LINES.splitlines(), [b"{}"] if end else [])
     assert isinstance(kept, LongLine)
     told = f"{len(long)} bytes, SHA-256 {hashlib.sha256(long).hexdigest()}, begin with: "
@@ -143,7 +145,7 @@ def test_of_a_line_that_is_too_long_head_length_and_hash_are_kept(
 
 def test_a_line_as_long_as_the_limit_is_read_whole(embedded: Settings, tmp_path: Path) -> None:
     file = scanned(embedded, tmp_path / "plays.jsonl", b"x" * (1 << 20) + b"\n")
-    [line] = read_lines(embedded.model_copy(update={"max_line_mb": 1}), file)
+    [line] = read_lines(embedded.model_copy(update={"landing": LandingSettings(max_line_mb=1)}), file)
     assert (type(line), len(line)) == (bytes, 1 << 20)
 
 
@@ -154,7 +156,7 @@ def test_a_line_that_is_too_long_never_fills_the_memory(embedded: Settings, tmp_
             stream.write(b"x" * CHUNK_BYTES)
     file = scan(embedded, str(path))
     tracemalloc.start()
-    [kept] = read_lines(embedded.model_copy(update={"max_line_mb": 1}), file)
+    [kept] = read_lines(embedded.model_copy(update={"landing": LandingSettings(max_line_mb=1)}), file)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert kept.startswith(b"%d bytes, SHA-256 " % (64 * CHUNK_BYTES))
