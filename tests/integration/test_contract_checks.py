@@ -12,8 +12,9 @@ from tests.support.nested import list_of, with_structs
 from matinee.audits.runner import run_checks
 from matinee.contracts.checks import CANDIDATE, STAMP, compile_checks
 from matinee.contracts.ddl import create_statement, iceberg_schema, partition_spec, spark_type
-from matinee.contracts.model import Contract, VolumeBand
+from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
+from matinee.contracts.service_levels import VolumeBand
 from matinee.engine.tables.spark_procedures import whole_row_hash
 from matinee.settings import CHECKOUT, Settings
 

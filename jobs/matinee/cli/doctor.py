@@ -205,7 +205,7 @@ def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
         then = "the next landing for the dataset completes it, or takes its bad rows back"
         yield finding("landings", state, detail, then, landing.received_ts)
     for contract in lake.registry.all():
-        for batch in prepared(lake, contract.dataset) if contract.kind == "event" else ():
+        for batch in prepared(lake, contract.dataset) if contract.is_landed else ():
             begun = batch.landings[0].received_ts
             state = "warning" if now - begun > KEEP_LIVE else "open"
             detail = f"{len(batch.landings)} files of {contract.dataset} are prepared and not committed"

@@ -11,7 +11,8 @@ from typing import Literal
 
 from matinee.contracts.column_types import holds_doubles
 from matinee.contracts.ddl import spark_type
-from matinee.contracts.model import Column, Contract, VolumeBand
+from matinee.contracts.model import Column, Contract
+from matinee.contracts.service_levels import VolumeBand
 
 #: The temporary view that holds the days under audit of the dataset under audit.
 CANDIDATE = "candidate"

@@ -188,7 +188,7 @@ def _refuse_cells(contract: Contract, properties: Mapping[str, str]) -> None:
     number, of = properties[BUCKETS], properties.get(BUCKETS_OF, contract.cells.of)
     if of != contract.cells.of:
         what, known, stated = "column", of, contract.cells.of
-    elif contract.kind in {"event", "register"} and number != str(contract.cells.buckets):
+    elif (contract.is_landed or contract.kind == "register") and number != str(contract.cells.buckets):
         what, known, stated = "number", number, str(contract.cells.buckets)  # No backfill writes its days again.
     else:
         return

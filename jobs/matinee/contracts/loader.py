@@ -22,7 +22,10 @@ FILE_NAME = "contract.odcs.yaml"
 DATASET_PROPERTIES = frozenset({
     "kind", "source", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "audits",
     "touches", "parameters", "earliestEvent", "retainPublications", "keep", "live",
+    *("segment", "location", "measures"),
 })  # fmt: skip
+#: What columns can be to a system that reads them.
+NAMED = ("segment", "location", "measures")
 COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf", "belowMinimum"})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -73,7 +76,7 @@ def parse(root: Piece, folder: Path) -> Contract:
     levels = service_levels(root)
     columns = tuple(_column(piece) for piece in properties)
     kind = _kind(custom)
-    files, topic = _source(custom["source"]) if "source" in custom else (kind == "event", None)
+    files, topic = _source(custom["source"]) if "source" in custom else (kind in {"event", "dimension"}, None)
     return Contract(
         dataset=_matching(root.get("id"), _DATASET, "a dataset's name: namespace.name in small letters, digits and _"),
         version=root.get("version").text(),
@@ -102,6 +105,7 @@ def parse(root: Piece, folder: Path) -> Contract:
         retain=length(levels["retention"]) if "retention" in levels else timedelta(days=14),
         keep=_keep(custom["keep"]) if "keep" in custom else None,
         volume=volume(table),
+        named={word: _names(custom[word]) for word in NAMED if word in custom},
         has_live=custom["live"].flag() if "live" in custom else False,
         folder=folder,
     )
@@ -174,7 +178,7 @@ def _kind(custom: Mapping[str, Piece]) -> Kind:
         return "derived" if "transform" in custom else "event"
     stated = custom["kind"].text()
     if stated not in get_args(Kind) or stated == "live":
-        raise Misplaced(custom["kind"].place, f"kind {stated!r} is not one of event, derived, register")
+        raise Misplaced(custom["kind"].place, f"kind {stated!r} is not one of event, derived, dimension, register")
     return cast("Kind", stated)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from matinee.contracts.document import is_number
+from matinee.contracts.service_levels import VolumeBand
 from matinee.days import parse_duration, reach_ahead, reach_back
 from matinee.errors import UsageError
 
-#: What a dataset is: landed events, derived from others, the lake's own book-keeping, or kept by micro-batches.
-Kind = Literal["event", "derived", "register", "live"]
+#: What a dataset is: landed events, derived, landed snapshots, the lake's own book-keeping, or kept by micro-batches.
+Kind = Literal["event", "derived", "dimension", "register", "live"]
 #: What a source's contract says: how late its events may arrive and be on time, and what share usually repeats another.
 SOURCE_DELAY, SOURCE_REPEATS = "source.delay", "source.repeats"
 #: The transform that keeps one row for each key of a day of landed rows.
@@ -89,22 +90,13 @@ class InputSpec:
 
 
 @dataclass(frozen=True)
-class VolumeBand:
-    """Rows that a day which has rows may hold, both ends included; None is open."""
-
-    minimum: int | None = None
-    maximum: int | None = None
-
-
-@dataclass(frozen=True)
 class Contract:
     """One dataset's contract; everything else about the dataset is derived from it.
 
     Attributes:
         kind: what the dataset is.
-        files: whether landing files bring its rows; only of landed events.
-        topic: the topic whose records are its rows; None where the stream lands none.
-        dag: the DAG that publishes its days; None where none does.
+        files: whether landing files bring its rows; only of what is landed.
+        topic, dag: the topic whose records are its rows, and the DAG that publishes its days; None where none does.
         audited: whether readers of `main` are promised audited rows; False for raw.* and ops.*.
         day_column: the column that holds the event day; None where the dataset is not kept by day.
         key_columns: the primary key, unique within the event day; empty where rows may repeat.
@@ -118,6 +110,7 @@ class Contract:
         earliest_event: events of days before it are quarantined.
         retain_publications, retain: how many publications of a day are kept, and for how long at least.
         keep: for how long event days are kept, counted back from the newest valid one; None: for ever.
+        named: columns by what they are: `segment` of clients, `location` on a page, `measures` that are added up.
         has_live: whether micro-batches keep a table of it, too: `<dataset>_live`, of the same columns, unaudited.
         folder: where the contract, its transform and its audits stand.
     """
@@ -149,6 +142,7 @@ class Contract:
     retain: timedelta
     keep: timedelta | None
     volume: VolumeBand
+    named: Mapping[str, tuple[str, ...]]
     has_live: bool
     folder: Path
 
@@ -172,14 +166,20 @@ class Contract:
         return self.kind == "live"
 
     @property
+    def is_landed(self) -> bool:
+        """Whether landing brings its rows: events, or snapshots of a dimension."""
+        return self.kind in {"event", "dimension"}
+
+    @property
     def bucketed(self) -> bool:
         """Whether each data file holds rows of one bucket."""
         return PartitionField(self.cells.column, "identity") in self.partitions
 
     @property
     def event_time(self) -> str:
-        """The column that says when an event happened: the first `timestamptz` other than `received_ts`."""
-        return next(column.name for column in self.columns if column.type == "timestamptz" and column.name != RECEIVED)
+        """When an event happened: the first `timestamptz` other than `received_ts`; of a dimension `received_ts`."""
+        instants = (column.name for column in self.columns if column.type == "timestamptz" and column.name != RECEIVED)
+        return RECEIVED if self.kind == "dimension" else next(instants)
 
     @property
     def identity(self) -> tuple[str, ...]:

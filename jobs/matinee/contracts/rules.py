@@ -6,15 +6,7 @@ from matinee.contracts import readers
 from matinee.contracts.column_types import LOGICAL_TYPES, holds_doubles, nested_faults
 from matinee.contracts.document import is_number
 from matinee.contracts.edges import inputs, is_duration, resolves
-from matinee.contracts.model import (
-    DEDUPLICATE,
-    MANIFEST,
-    RECEIVED,
-    SOURCE_DELAY,
-    SOURCE_REPEATS,
-    Column,
-    Contract,
-)
+from matinee.contracts.model import DEDUPLICATE, MANIFEST, RECEIVED, SOURCE_DELAY, SOURCE_REPEATS, Column, Contract
 from matinee.contracts.subject import Finding, Rule, Subject
 from matinee.contracts.words import unread
 
@@ -50,22 +42,27 @@ def _kind(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("kind")
     if contract.kind == "event" and not (_is_timed(contract) and contract.day_column):
         yield place, "landed events need an instant at which they happened, and a dayColumn; else it is a register"
-    events = (known for known in subject.others.values() if known.kind == contract.kind == "event")
+    landed = (known for known in subject.others.values() if known.is_landed and contract.is_landed)
     # Files belong to the dataset whose name their own names begin with, and a pattern of names takes all of them.
-    for other in (event for event in events if event.dataset != contract.dataset):
+    for other in (known for known in landed if known.dataset != contract.dataset):
         if contract.name.startswith(other.name):
             yield ("id",), f"its files would be taken for those of {other.dataset}, whose name its own begins with"
-    if contract.kind == "event" and (contract.name.startswith(MANIFEST) or MANIFEST.startswith(contract.name)):
+    if contract.is_landed and (contract.name.startswith(MANIFEST) or MANIFEST.startswith(contract.name)):
         yield ("id",), f"its files and manifests would be taken for each other: let it and {MANIFEST} not begin alike"
     if (contract.kind == "derived") != (contract.transform is not None):
         yield place, f"a transform makes what is derived, and nothing else; this is {contract.kind}"
 
 
 def _landed(subject: Subject) -> Iterator[Finding]:
-    columns = {column.name: (column.type, column.required) for column in subject.contract.columns}
-    for name, kind in _OF_LANDING.items() if subject.contract.kind == "event" else ():
+    contract, place = subject.contract, subject.custom("kind")
+    columns = {column.name: (column.type, column.required) for column in contract.columns}
+    for name, kind in _OF_LANDING.items() if contract.is_landed else ():
         if columns.get(name) != (kind, True):
-            yield subject.custom("kind"), f"landing fills {name}: landed events need a required column of type {kind}"
+            yield place, f"landing fills {name}: landed rows need a required column of type {kind}"
+    if contract.kind == "dimension" and not (contract.day_column and contract.key_columns):
+        yield place, "a dimension needs a primary key, and a dayColumn: the day on which a snapshot was received"
+    if contract.kind == "dimension" and contract.topic:
+        yield subject.custom("source"), "each file of a dimension is a whole snapshot; records of a topic are none"
 
 
 def _is_timed(contract: Contract) -> bool:
@@ -149,6 +146,20 @@ def _layout(subject: Subject) -> Iterator[Finding]:
             yield subject.custom("sortOrder"), f"sortOrder names {name}, which is no column"
 
 
+def _named(subject: Subject) -> Iterator[Finding]:
+    """Find columns that systems are to read and that are not there."""
+    contract = subject.contract
+    types = {column.name: column.type for column in contract.columns}
+    for word, names in contract.named.items():
+        for position, name in enumerate(names):
+            if name not in types:
+                yield (*subject.custom(word), position), f"{word} names {name}, which is no column"
+            elif word == "measures" and types[name] not in _NUMERIC:
+                yield (*subject.custom(word), position), f"{name} is no number: {word} are added up"
+            elif name in names[:position]:
+                yield (*subject.custom(word), position), f"{word} names {name} twice"
+
+
 def _cells(subject: Subject) -> Iterator[Finding]:
     cells, place = subject.contract.cells, subject.custom("cells")
     columns = {column.name: (column.type, column.required) for column in subject.contract.columns}
@@ -227,8 +238,8 @@ def _parameters(subject: Subject) -> Iterator[Finding]:
 
 def _source(subject: Subject) -> Iterator[Finding]:
     contract, place = subject.contract, subject.custom("parameters")
-    if contract.kind != "event" and (contract.files or contract.topic):
-        yield subject.custom("source"), f"only landed events have a source; this is {contract.kind}"
+    if not contract.is_landed and (contract.files or contract.topic):
+        yield subject.custom("source"), f"only landed rows have a source; this is {contract.kind}"
     for other in (known for known in subject.others.values() if known.dataset != contract.dataset):
         if contract.topic and contract.topic == other.topic:
             yield subject.custom("source"), f"topic {contract.topic} is that of {other.dataset}"
@@ -242,6 +253,6 @@ def _source(subject: Subject) -> Iterator[Finding]:
 
 
 _RULES: tuple[Rule, ...] = (
-    *(_identity, _kind, _landed, _repeats, _columns, _nested, _values, _layout, _cells, _day),
+    *(_identity, _kind, _landed, _repeats, _columns, _nested, _values, _layout, _named, _cells, _day),
     *(_promises, _audits, _parameters, _source, inputs, unread),
 )

@@ -1,10 +1,19 @@
 """What contracts promise of a dataset as a whole: service levels, and how many rows a day may hold."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from matinee.contracts.document import Misplaced, Piece
-from matinee.contracts.model import VolumeBand
+
+
+@dataclass(frozen=True)
+class VolumeBand:
+    """Rows that a day which has rows may hold, both ends included; None is open."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+
 
 SERVICE_LEVELS = frozenset({"freshness", "completeness", "retention"})
 _UNITS = {"h": "hours", "d": "days", "m": "minutes"}

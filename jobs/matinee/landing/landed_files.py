@@ -39,6 +39,22 @@ def landed(lake: Lake, dataset: str, sha256s: Collection[str]) -> dict[str, Land
     return {landing.sha256: landing for landing in sorted(landings, key=lambda landing: landing.landing_seq)}
 
 
+def landed_snapshots(lake: Lake, dataset: str, snapshots: Collection[tuple[str, str]]) -> dict[str, Landing]:
+    """Return the landings of some snapshots of a dimension, by SHA-256; each is given by its file and its SHA-256.
+
+    The newest snapshot holds. So a dimension that is as it was before is landed again, from a file of another name.
+    """
+    known = landed(lake, dataset, {sha256 for _, sha256 in snapshots})
+    if known:
+        rows = _registered(lake, dataset, "sha256", known)
+        [*_, newest] = registered(lake, dataset, landing_seq(lake.table(dataset)) - 1)
+        told = {(landing.file, landing.sha256) for landing in rows}
+        for file, sha256 in snapshots:
+            if sha256 != newest.sha256 and (file, sha256) not in told:
+                known.pop(sha256, None)
+    return known
+
+
 def seen(lake: Lake, dataset: str, files: Collection[str]) -> dict[tuple[str, str], str]:
     """Return the SHA-256 of each of some files whose content was landed, from any file, by file and identity."""
     # Files whose names are not UTF-8 are never registered.

@@ -87,7 +87,10 @@ def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Itera
         read = dict(zip(fresh, pool.map(partial(_scanned, lake.settings), fresh), strict=True))
     contents = {file: scanned.sha256 for file, scanned in read.items() if isinstance(scanned, LandingFile)}
     contents |= {file: seen[file.file, file.identity] for file in files if file not in read}
-    known = landed_files.landed(lake, dataset, set(contents.values()))
+    if lake.registry.get(dataset).kind == "dimension":
+        known = landed_files.landed_snapshots(lake, dataset, {(file.file, sha256) for file, sha256 in contents.items()})
+    else:
+        known = landed_files.landed(lake, dataset, set(contents.values()))
     new: dict[str, LandingFile] = {}
     for scanned in read.values():
         if isinstance(scanned, LandingFile) and scanned.sha256 not in known:

@@ -36,7 +36,7 @@ def status(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> Iter
 
     A path without files to land, or that cannot be listed, is itself reported as refused.
     """
-    for name in events(lake.registry):
+    for name in (contract.dataset for contract in lake.registry.all() if contract.is_landed):
         for batch in batches.prepared(lake, name) if dataset in (None, name) else ():
             for file in batch.landings:
                 then = "the next landing for the dataset, or the nightly upkeep, completes it or lands it again"
@@ -70,7 +70,13 @@ def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileSt
         try:
             sha256 = seen.get((candidate.file, candidate.identity))
             file = scan(lake.settings, candidate.file) if sha256 is None else None
-            landing = landed_files.landed(lake, dataset, [sha256 or (file.sha256 if file else "")])
+            content = sha256 or (file.sha256 if file else "")
+            is_dimension = lake.registry.get(dataset).kind == "dimension"
+            landing = (
+                landed_files.landed_snapshots(lake, dataset, [(candidate.file, content)])
+                if is_dimension
+                else landed_files.landed(lake, dataset, [content])
+            )
             yield _known(candidate, *landing.values()) if landing else _new(lake, candidate, file)
         except LandingRefusedError as error:
             yield _refused(candidate, error)

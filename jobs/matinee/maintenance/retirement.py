@@ -83,7 +83,7 @@ def retire(lake: Lake, dataset: str, why: str, holder: str) -> Retired:
     """
     refuse_older(lake.catalog)
     contract = _retirable(lake, dataset)
-    landing = contract.kind == "event"
+    landing = contract.is_landed
     with hold_patiently(lake, dataset, batches.LEASE, timedelta(0)) if landing else nullcontext():
         known = retirements(lake)
         if dataset in known and known[dataset].is_done:
@@ -203,7 +203,7 @@ def _branches(lake: Lake, dataset: str) -> Iterator[Reader]:
 
 
 def _landings(lake: Lake, contract: Contract) -> Iterator[Reader]:
-    if contract.kind != "event":
+    if not contract.is_landed:
         return
     then = "Land its files again, or wait for the nightly upkeep: both settle what was cut off."
     for batch in batches.prepared(lake, contract.dataset):

@@ -39,7 +39,7 @@ def recover_all(settings: Settings) -> Report:
             appended += len(recover(lake, contract.dataset))
             faults.reach("recover.after_rows")
             appended += _withdraw_changed(lake, contract.dataset)
-        elif lake.exists(contract.dataset) and contract.kind == "event":
+        elif lake.exists(contract.dataset) and contract.is_landed:
             appended += settle_idle(lake, contract.dataset)
     return Report(step="recover", dataset="ops.publications", details={"rows_appended": appended})
 

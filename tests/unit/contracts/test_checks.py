@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from matinee.contracts.checks import compile_checks
-from matinee.contracts.model import Contract, VolumeBand
+from matinee.contracts.model import Contract
 from matinee.contracts.registry import Registry
+from matinee.contracts.service_levels import VolumeBand
 from matinee.settings import CHECKOUT
 
 

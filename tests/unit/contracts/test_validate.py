@@ -16,6 +16,7 @@ WriteContract = Callable[..., Path]
 KEEP = "customProperties:\n  - property: keep\n    value:"
 KIND = "customProperties:\n  - property: kind\n    value:"
 SOURCE = "customProperties:\n  - property: source\n    value:"
+NAMED = "customProperties:\n  - property: {}\n    value:"
 CELLS = "customProperties:\n  - property: cells\n    value:"
 BY_THE_STANDARD = [
     pytest.param("id: core.ratings\n", "", 1, "'id' is a required property", id="no id"),
@@ -55,9 +56,15 @@ BY_OUR_RULES = [
     pytest.param("customProperties:", f"{KEEP} 36h", 42, "must be whole days, at least one", id="half a day to keep"),
     pytest.param("customProperties:", f"{SOURCE} {{topic: a b}}", 42, "is not a topic's name", id="no topic"),
     pytest.param("customProperties:", f"{SOURCE} {{queue: a}}", 42, "has files and topic only", id="no source"),
+    pytest.param("customProperties:", f"{SOURCE} {{files: true}}", 42, "only landed rows have a source", id="derived"),
     pytest.param(
-        "customProperties:", f"{SOURCE} {{files: true}}", 42, "only landed events have a source", id="derived"
+        "customProperties:", f"{NAMED.format('segment')} [stars, device]", 42, "names device, which is", id="no segment"
     ),
+    pytest.param("customProperties:", f"{NAMED.format('location')} [row]", 42, "names row, which is", id="no location"),
+    pytest.param(
+        "customProperties:", f"{NAMED.format('location')} [stars, stars]", 42, "names stars twice", id="twice"
+    ),
+    pytest.param("customProperties:", f"{NAMED.format('measures')} [rated_day]", 42, "is no number", id="no measure"),
     pytest.param("customProperties:", f"{KIND} live", 42, "'live' is not one of event, derived", id="no kind"),
     pytest.param("customProperties:", f"{KIND} register", 42, "a transform makes what is derived", id="another kind"),
     pytest.param(
@@ -246,7 +253,7 @@ def test_landed_events_without_what_landing_fills_are_refused(tmp_path: Path, na
     file.write_text(file.read_text().replace(f"- name: {name}\n", f"- name: {name}_2\n"))
 
     [reason] = [problem.reason for problem in check(file) if "landing fills" in problem.reason]
-    assert reason.startswith(f"landing fills {name}: landed events need a required column of type ")
+    assert reason.startswith(f"landing fills {name}: landed rows need a required column of type ")
 
 
 def test_a_topic_that_two_datasets_name_is_refused(tmp_path: Path) -> None:
