@@ -16,8 +16,8 @@ from matinee.landing import declarations
 from matinee.landing.declarations import begin
 from matinee.landing.ingest import close_through, ingest
 from matinee.publication.move import move_to_main
+from matinee.table import registers
 from matinee.table.catalog import Lake
-from matinee.validity import manifests
 from matinee.validity.manifests import MANIFESTS, Manifest, declare, declared
 from matinee.validity.validity import Validity
 
@@ -278,15 +278,15 @@ def test_a_manifest_that_was_cut_off_undoes_no_later_declaration(
 
 
 def test_of_two_who_declare_at_once_the_later_commit_holds(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = manifests.append_rows
+    plain = registers.append_rows
 
     def race(into: Lake, dataset: str, wanted: Iterable[Mapping[str, object]], *, onto: Table) -> None:
-        monkeypatch.setattr(manifests, "append_rows", plain)
+        monkeypatch.setattr(registers, "append_rows", plain)
         declare(lake, [Manifest("raw.plays", D1, 5, True, "f", LANDED + timedelta(hours=1))])
         plain(into, dataset, wanted, onto=onto)
 
     lake.ensure(MANIFESTS)
-    monkeypatch.setattr(manifests, "append_rows", race)
+    monkeypatch.setattr(registers, "append_rows", race)
     declare(lake, [Manifest("raw.plays", D1, 3, True, None, LANDED)])
     assert held(lake) == {("raw.plays", D1): (3, True)}
 

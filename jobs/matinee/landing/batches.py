@@ -222,27 +222,28 @@ def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: 
         landing: of the batch.
         rows: how many rows the data files hold.
     """
-    for _ in range(refs.COMMIT_TRIES):
+    overtaken = CommitConflictError(
+        f"{landing.file} could not be added to {target}: others landed first.",
+        next_step="Land it again: what is there already is not added twice.",
+        facts={"file": landing.file, "table": target},
+    )
+
+    def once() -> int:
         table = lake.table(target)
         newest = landing_seq(table)
         if target != QUARANTINE and newest >= landing.first_seq:
-            break
+            raise overtaken
         files = [commits.written_file(table, path) for path in paths]
         written = sum(file.record_count for file in files)
         if written != rows:
             raise _lost(target, landing, counted=rows, written=written)
         # The quarantine numbers the commits of all datasets, of files and of streams, in one sequence.
         number = newest + 1 if target == QUARANTINE else landing.landing_seq
-        try:
+        with refs.again_where_lost:
             commits.append_files(table, files, {**landing.to_summary(), LANDING_SEQ: str(number)})
-        except CommitConflictError:
-            continue
         return refs.head(table)
-    raise CommitConflictError(
-        f"{landing.file} could not be added to {target}: others landed first.",
-        next_step="Land it again: what is there already is not added twice.",
-        facts={"file": landing.file, "table": target},
-    )
+
+    return refs.committed(once, overtaken)
 
 
 def _in_main(table: "Table", batch_id: str) -> int | None:

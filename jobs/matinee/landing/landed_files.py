@@ -181,8 +181,13 @@ def take_back(lake: Lake, landings: Sequence[Landing]) -> None:
     numbers = [landing.landing_seq for landing in landings]
     numbered = parse(f"landing_seq >= {min(numbers)} and landing_seq <= {max(numbers)}")
     wanted = And(_among(landings[0].dataset, "file", {landing.file for landing in landings}), numbered)
-    told = f"Others committed to {QUARANTINE} first, {refs.COMMIT_TRIES} times: {landings[0].file} is still there."
-    refs.committed(lambda: remove_rows(lake.table(QUARANTINE), wanted, {}), told, "Land it again.", table=QUARANTINE)
+
+    def once() -> None:
+        with refs.again_where_lost:
+            remove_rows(lake.table(QUARANTINE), wanted, {})
+
+    lost = f"others were first, {refs.COMMIT_TRIES} times, and its bad rows are still there"
+    refs.committed(once, _conflict(QUARANTINE, landings[0], lost))
 
 
 def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Landing, bool]:
@@ -203,7 +208,8 @@ def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Lan
         ConservationError: the commit does not hold the rows that were counted; `main` did not move.
         CommitConflictError: other landings were first at every try; nothing was added.
     """
-    for _ in range(TRIES):
+
+    def once() -> tuple[Landing, bool]:
         table = lake.ensure(target)
         known = _find(table, landing.dataset, landing.sha256)
         if known is not None:
@@ -211,11 +217,11 @@ def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Lan
         base = refs.head(table)
         _refuse_overtaken(table, target, landing)
         numbered = replace(landing, landing_seq=landing_seq(table, base) + 1)
-        try:
+        # Where another file was landed meanwhile, its number is taken: the rows are written with the next number.
+        with refs.again_where_lost:
             return _commit_once(lake, target, numbered, base, write), True
-        except CommitConflictError:
-            continue  # Another file was landed meanwhile: its number is taken, so the rows are written with the next.
-    raise _conflict(target, landing, f"other landings were first, {TRIES} times")
+
+    return refs.committed(once, _conflict(target, landing, f"other landings were first, {TRIES} times"), TRIES)
 
 
 def _refuse_overtaken(table: "Table", target: str, landing: Landing) -> None:

@@ -19,6 +19,7 @@ from matinee.settings import Settings
 from matinee.sources.files.read import changed
 from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, of_lines, scan, unreadable
 from matinee.sources.found import Found
+from matinee.table import refs
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.files import landing_seq
 from matinee.table.leases.lease import Lease
@@ -141,19 +142,17 @@ def _land_new(
     """Land files whose contents are new; return the landings by SHA-256, and why files were refused, by file."""
     done: dict[str, Landing] = {}
     refused: dict[str, LandingRefusedError] = {}
+
+    def once(some: Sequence[LandingFile]) -> None:
+        work.lease.renew()
+        written = _written(work, some)
+        refused.update((str(error.facts["file"]), error) for error in written.refused)
+        if written.landings:
+            with refs.again_where_lost:
+                done.update((landing.sha256, landing) for landing in _commit(work, written))
+
     for some in _by_bytes(files, BATCH_BYTES):
-        for tries_left in reversed(range(TRIES)):
-            work.lease.renew()
-            written = _written(work, some)
-            refused |= {str(error.facts["file"]): error for error in written.refused}
-            if not written.landings:
-                break
-            try:
-                done |= {landing.sha256: landing for landing in _commit(work, written)}
-                break
-            except CommitConflictError:
-                if not tries_left:
-                    raise
+        refs.committed(partial(once, some), _overtaken(work), TRIES)
     return done, refused
 
 
@@ -164,13 +163,17 @@ def _commit(work: _Landing, written: Written) -> list[Landing]:
         work.lake.ensure(QUARANTINE)  # Also where nothing is bad: its readers find no rows, not no table.
     table = work.lake.ensure(work.dataset)
     if landing_seq(table) >= landings[0].landing_seq:
-        raise CommitConflictError(
-            f"A stream landed in {work.dataset} meanwhile.",
-            next_step="Land the files again.",
-            facts={"dataset": work.dataset},
-        )
+        raise _overtaken(work)
     batch = Batch(batch_id, work.dataset, landings, tuple(written.good), tuple(written.bad))
     return batches.commit(work.lake, batch)
+
+
+def _overtaken(work: _Landing) -> CommitConflictError:
+    return CommitConflictError(
+        f"A stream landed in {work.dataset} meanwhile.",
+        next_step="Land the files again.",
+        facts={"dataset": work.dataset},
+    )
 
 
 def _written(work: _Landing, files: Sequence[LandingFile]) -> Written:

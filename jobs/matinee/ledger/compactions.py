@@ -7,12 +7,14 @@ in `main`'s ancestry is of a compaction that was repeated, or that died.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import PlainSerializer
 
 from matinee.ledger.model import PUBLICATION_ID
 from matinee.table.catalog import Lake, summary_of
-from matinee.table.registers import append_rows, stamp
+from matinee.table.registers import Register, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -21,6 +23,11 @@ COMPACTIONS = "ops.compactions"
 
 #: How many of the last compactions tell the pace of the next.
 RECENT = 20
+
+
+def _by_bucket(cells: Mapping[int | None, tuple[int, str]]) -> str | None:
+    by_bucket = dict(sorted((bucket, proof) for bucket, proof in cells.items() if bucket is not None))
+    return json.dumps(by_bucket) if by_bucket else None
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Compaction:
 
     dataset: str
     day: date
-    cells: Mapping[int | None, tuple[int, str]]
+    cells: Annotated[Mapping[int | None, tuple[int, str]], PlainSerializer(_by_bucket)]
     files_before: int
     files_after: int
     bytes_before: int
@@ -44,17 +51,22 @@ class Compaction:
     snapshot_id: int
 
 
+@dataclass(frozen=True)
+class _Row(Compaction):
+    """A row of the register; hashes of cells add up to the hash of the slice."""
+
+    rows: int
+    row_hash: str
+    recorded_ts: datetime
+
+
+_REGISTER = Register(COMPACTIONS, _Row)
+
+
 def record(lake: Lake, done: Compaction) -> None:
-    """Append one row for a compaction; hashes of cells add up to the hash of the slice."""
-    by_bucket = dict(sorted((bucket, proof) for bucket, proof in done.cells.items() if bucket is not None))
-    row = {
-        **vars(done),
-        "rows": sum(rows for rows, _ in done.cells.values()),
-        "row_hash": str(sum(int(total) for _, total in done.cells.values())),
-        "cells": json.dumps(by_bucket) if by_bucket else None,
-        "recorded_ts": stamp(),
-    }
-    append_rows(lake, COMPACTIONS, [row])
+    """Append one row for a compaction."""
+    rows, row_hash = (sum(int(proof[place]) for proof in done.cells.values()) for place in (0, 1))
+    _REGISTER.append(lake, [_Row(**vars(done), rows=rows, row_hash=str(row_hash), recorded_ts=stamp())])
 
 
 def proven(lake: Lake, table: "Table", snapshot_ids: Iterable[int]) -> set[int]:

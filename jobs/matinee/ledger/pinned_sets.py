@@ -6,10 +6,11 @@ died (`settle`).
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matinee import faults
 from matinee.days import end_of
@@ -17,7 +18,7 @@ from matinee.errors import CommitConflictError, SnapshotGoneError
 from matinee.ledger.dropping import begin_of
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows, read_rows, stamp
+from matinee.table.registers import Register, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -49,15 +50,43 @@ class PinnedSet:
         return end_of(self.until)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A row of the register: a snapshot of a set that is held, or has ended."""
+
+    pin_id: str
+    dataset: str
+    snapshot_id: int
+    until: date
+    why: str
+    holder: str
+    state: str
+    recorded_ts: datetime
+
+
+_REGISTER = Register(PINS, _Row)
+
+
 def held(lake: Lake) -> list[PinnedSet]:
     """Return the sets that have not ended, oldest first."""
-    rows = read_rows(lake, PINS)
-    ended = {row["pin_id"] for row in rows if row["state"] == _ENDED}
-    by_set: dict[str, list[dict[str, Any]]] = {}
+    rows = _REGISTER.rows(lake)
+    ended = {row.pin_id for row in rows if row.state == _ENDED}
+    by_set = defaultdict[str, list[_Row]](list)
     for row in rows:
-        if row["pin_id"] not in ended:
-            by_set.setdefault(row["pin_id"], []).append(row)
-    return [_from_rows(of_set) for _, of_set in sorted(by_set.items(), key=lambda entry: _from_rows(entry[1]).since)]
+        if row.pin_id not in ended:
+            by_set[row.pin_id].append(row)
+    sets = [
+        PinnedSet(
+            pin_id,
+            {row.dataset: row.snapshot_id for row in of_set},
+            of_set[0].until,
+            of_set[0].why,
+            of_set[0].holder,
+            of_set[0].recorded_ts.astimezone(UTC),
+        )
+        for pin_id, of_set in sorted(by_set.items())
+    ]
+    return sorted(sets, key=lambda pinned: pinned.since)
 
 
 def missing(lake: Lake, pinned: PinnedSet) -> list[str]:
@@ -87,7 +116,7 @@ def hold(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, holder
 
 def end(lake: Lake, pinned: PinnedSet) -> None:
     """Record that a set has ended, and remove its tags."""
-    append_rows(lake, PINS, _to_rows(pinned, _ENDED))
+    _record(lake, pinned, _ENDED)
     faults.reach("pin.after_end")
     for dataset in pinned.snapshots:
         refs.let_go(lake.table(dataset), pinned.tag)
@@ -128,15 +157,14 @@ def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, h
             if (pinned.snapshots, pinned.until, pinned.why) == (snapshots, until, why):
                 return pinned
         since = stamp()
-        made = {
-            str(row["pin_id"]) for row in read_rows(lake, PINS) if str(row["pin_id"]).startswith(f"{since:%Y%m%d}_")
-        }
+        made = {row.pin_id for row in _REGISTER.rows(lake) if row.pin_id.startswith(f"{since:%Y%m%d}_")}
         new = PinnedSet(f"{since:%Y%m%d}_{len(made) + 1}", dict(snapshots), until, why, holder, since)
-        append_rows(lake, PINS, _to_rows(new, _HELD), onto=table)
+        with refs.again_where_lost:
+            _record(lake, new, _HELD, onto=table)
         return new
 
     told = f"Others pinned first, {refs.COMMIT_TRIES} times; nothing is held."
-    return refs.committed(once, told, "Pin again.", table=PINS)
+    return refs.committed(once, CommitConflictError(told, next_step="Pin again.", facts={"table": PINS}))
 
 
 def _put_tags(lake: Lake, pinned: PinnedSet) -> None:
@@ -173,22 +201,10 @@ def _tags(lake: Lake) -> Iterator[tuple[str, str]]:
             yield from ((contract.dataset, name) for name in sorted(references) if name.startswith(names.SET))
 
 
-def _to_rows(pinned: PinnedSet, state: str) -> list[dict[str, object]]:
-    shared = {
-        "pin_id": pinned.pin_id,
-        "until": pinned.until,
-        "why": pinned.why,
-        "holder": pinned.holder,
-        "state": state,
-    }
+def _record(lake: Lake, pinned: PinnedSet, state: str, *, onto: "Table | None" = None) -> None:
     recorded = pinned.since if state == _HELD else stamp()
-    return [
-        shared | {"dataset": dataset, "snapshot_id": snapshot_id, "recorded_ts": recorded}
+    rows = (
+        _Row(pinned.pin_id, dataset, snapshot_id, pinned.until, pinned.why, pinned.holder, state, recorded)
         for dataset, snapshot_id in pinned.snapshots.items()
-    ]
-
-
-def _from_rows(rows: list[dict[str, Any]]) -> PinnedSet:
-    said = {name: rows[0][name] for name in ("pin_id", "until", "why", "holder")}
-    since = rows[0]["recorded_ts"].astimezone(UTC)
-    return PinnedSet(snapshots={row["dataset"]: row["snapshot_id"] for row in rows}, since=since, **said)
+    )
+    _REGISTER.append(lake, rows, onto=onto)

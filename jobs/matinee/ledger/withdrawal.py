@@ -29,7 +29,8 @@ def withdraw(lake: Lake, publication: Publication, reason: str) -> Publication:
         CommitConflictError: the day was published again meanwhile, or others committed first in every try.
     """
     dataset = publication.run.dataset
-    for _ in range(refs.COMMIT_TRIES):
+
+    def once() -> Publication:
         table = lake.table(dataset)  # Before the ledger is read: a commit in between is a conflict.
         newest = history(lake, dataset).newest(publication.day)
         if newest is None or newest.publication_id != publication.publication_id:
@@ -37,19 +38,19 @@ def withdraw(lake: Lake, publication: Publication, reason: str) -> Publication:
         if newest.state is State.WITHDRAWN:
             return newest
         word = Withdrawal(newest.publication_id, newest.day, newest.generation + 1, reason, stamp())
-        try:
+        with refs.again_where_lost:
             replace_files(table, refs.MAIN, [], [], word.to_summary())
-        except CommitConflictError:
-            continue
         faults.reach("withdraw.after_commit")
         withdrawn = word.record(publication)
         record(lake, [withdrawn])
         return withdrawn
-    raise CommitConflictError(
+
+    lost = CommitConflictError(
         f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times: {publication.day} is not withdrawn.",
         next_step="Withdraw the day again when fewer writers are at work.",
         facts={"dataset": dataset, "day": publication.day},
     )
+    return refs.committed(once, lost)
 
 
 def _overtaken(publication: Publication, newest: Publication | None) -> CommitConflictError:

@@ -10,7 +10,6 @@ the slice is compacted again on the new `main`. A kill leaves at most a branch, 
 import logging
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -154,18 +153,24 @@ def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: P
         ConservationError: see `compact`; the branch stays.
     """
     branch = f"{names.COMPACT}{contract.dataset.replace('.', '_')}_{wanted.day:%Y%m%d}"
-    for _ in range(TRIES):
+
+    def once() -> Compaction | None:
         now = [cell for cell in free_cells(lake, contract, wanted.day) if _is_in(cell, wanted) and cell.saved]
         if not now:
             return None
-        with suppress(CommitConflictError):
-            return _attempt(spark, lake, contract, PlannedSlice(wanted.day, tuple(now)), branch)
-        refs.let_go(lake.table(contract.dataset), branch)
-    raise CommitConflictError(
+        with refs.again_where_lost:
+            try:
+                return _attempt(spark, lake, contract, PlannedSlice(wanted.day, tuple(now)), branch)
+            except CommitConflictError:
+                refs.let_go(lake.table(contract.dataset), branch)
+                raise
+
+    lost = CommitConflictError(
         f"main of {contract.dataset} moved during each of {TRIES} tries to compact {wanted.day}.",
         next_step="Nothing: the next compaction finds it again.",
         facts={"dataset": contract.dataset, "day": wanted.day},
     )
+    return refs.committed(once, lost, TRIES)
 
 
 def _is_in(cell: CellFiles, wanted: PlannedSlice) -> bool:

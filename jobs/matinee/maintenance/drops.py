@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from matinee import faults
 from matinee.contracts.model import Contract
 from matinee.days import reach_back
+from matinee.errors import CommitConflictError
 from matinee.ledger.dropping import begin_of, drop_before
 from matinee.maintenance.needs import Need, needs
 from matinee.table import refs
@@ -69,12 +70,17 @@ def drop(lake: Lake, dataset: str, now: datetime) -> Drop | None:
         table = lake.table(dataset)
         planned = _planned(lake, contract, table, now)
         if planned is not None and planned.moves:
-            drop_before(table, contract, planned.before)
+            with refs.again_where_lost:
+                drop_before(table, contract, planned.before)
             faults.reach("drop.after_commit")
         return planned
 
-    told = f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times: no day was dropped."
-    return refs.committed(once, told, "Nothing: the next night drops them.", dataset=dataset)
+    lost = CommitConflictError(
+        f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times: no day was dropped.",
+        next_step="Nothing: the next night drops them.",
+        facts={"dataset": dataset},
+    )
+    return refs.committed(once, lost)
 
 
 def _planned(lake: Lake, contract: Contract, table: "Table", now: datetime) -> Drop | None:

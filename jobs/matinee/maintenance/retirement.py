@@ -6,7 +6,7 @@ and the next call completes it. Rows of other registers stay: they are the histo
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from matinee import faults
@@ -24,7 +24,7 @@ from matinee.table.catalogs.retired import BEGUN, DONE, RETIREMENTS, Retirement,
 from matinee.table.lake_format import refuse_older
 from matinee.table.leases.holders import hold_patiently
 from matinee.table.location import refuse_foreign
-from matinee.table.registers import append_rows, stamp
+from matinee.table.registers import Register, stamp
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,9 @@ class Retired:
     dataset: str
     tables: tuple[str, ...]
     since: datetime
+
+
+_REGISTER = Register(RETIREMENTS, Retirement)
 
 
 def readers(lake: Lake, dataset: str, now: datetime) -> list[Reader]:
@@ -95,8 +98,8 @@ def retire(lake: Lake, dataset: str, why: str, holder: str) -> Retired:
         for retirement in begun:
             _drop(lake, retirement)
         faults.reach("retire.after_files")
-        done = [retirement._replace(state=DONE, recorded_ts=stamp()) for retirement in begun]
-        append_rows(lake, RETIREMENTS, (retirement._asdict() for retirement in done))
+        done = [replace(retirement, state=DONE, recorded_ts=stamp()) for retirement in begun]
+        _REGISTER.append(lake, done)
     return Retired(dataset, tuple(retirement.dataset for retirement in begun), done[0].recorded_ts)
 
 
@@ -138,7 +141,7 @@ def _begin(lake: Lake, contract: Contract, why: str, holder: str) -> list[Retire
         refuse_foreign(table)
     now = stamp()
     begun = [Retirement(name, BEGUN, table.location(), why, holder, now) for name, table in tables.items()]
-    append_rows(lake, RETIREMENTS, (retirement._asdict() for retirement in begun))
+    _REGISTER.append(lake, begun)
     return begun
 
 

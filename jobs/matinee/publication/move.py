@@ -275,18 +275,20 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
     added = added_files(table, audited)
     day_column = lake.registry.get(run.dataset).day_column or ""
     removed = list(slice_files(table, day_column, run.written(main)))
-    for _ in range(refs.COMMIT_TRIES):
+
+    def once() -> None:
         table = refs.create_branch(refs.drop(lake.table(run.dataset), branch), branch, main)
-        try:
+        # Where a commit to another reference of the table comes between, the branch is as it was.
+        with refs.again_where_lost:
             replace_files(table, branch, removed, added, run.to_summary())
-        except CommitConflictError:
-            continue  # A commit to another reference of the table came between; the branch is as it was.
-        return branch
-    raise CommitConflictError(
+
+    lost = CommitConflictError(
         f"The replay of {run.publication_id} lost the race for the table's metadata {refs.COMMIT_TRIES} times.",
         next_step="Run again when fewer writers are at work.",
         facts={"dataset": run.dataset, "publication_id": run.publication_id},
     )
+    refs.committed(once, lost)
+    return branch
 
 
 def drop_branches(table: "Table", run: Run) -> None:

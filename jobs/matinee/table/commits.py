@@ -9,7 +9,7 @@ from matinee.errors import CommitConflictError
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
-from matinee.table.refs import COMMIT_TRIES, MAIN, committed
+from matinee.table.refs import COMMIT_TRIES, MAIN, again_where_lost, committed
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
@@ -154,10 +154,16 @@ def commit_nothing(lake: Lake, dataset: str, branch: str, properties: Mapping[st
     """
 
     def once() -> None:
-        replace_files(lake.table(dataset), branch, [], [], properties)
+        table = lake.table(dataset)
+        with again_where_lost:
+            replace_files(table, branch, [], [], properties)
 
-    told = f"Others committed to {dataset} first, {COMMIT_TRIES} times."
-    committed(once, told, "Run again when fewer writers are at work.", dataset=dataset, reference=branch)
+    lost = CommitConflictError(
+        f"Others committed to {dataset} first, {COMMIT_TRIES} times.",
+        next_step="Run again when fewer writers are at work.",
+        facts={"dataset": dataset, "reference": branch},
+    )
+    committed(once, lost)
 
 
 @contextmanager

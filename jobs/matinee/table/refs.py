@@ -227,19 +227,36 @@ def _set(
         ) from error
 
 
-def committed(once: Callable[[], T], told: str, next_step: str, **facts: object) -> T:
-    """Call a function that reads and then commits, again where others committed first; return its value.
+class _AgainWhereLost:
+    """A block in which a commit that others were faster than makes `committed` call its function again."""
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, CommitConflictError):
+            from tenacity import TryAgain
+
+            raise TryAgain from error
+
+
+again_where_lost = _AgainWhereLost()
+
+
+def committed(once: Callable[[], T], lost: CommitConflictError, tries: int = COMMIT_TRIES) -> T:
+    """Call a function that reads and then commits, again where it lost a race; return its value.
+
+    The function commits in `again_where_lost`. A conflict that it raises elsewhere is final.
 
     Raises:
-        CommitConflictError: others committed first in every try; `told` says so, and what was not done.
+        CommitConflictError: others committed first in every try: `lost`, which says what was not done.
     """
-    from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+    from tenacity import RetryError, Retrying, retry_never, stop_after_attempt
 
-    again = retry_if_exception_type(CommitConflictError)
     try:
-        return Retrying(retry=again, stop=stop_after_attempt(COMMIT_TRIES))(once)
+        return Retrying(retry=retry_never, stop=stop_after_attempt(tries))(once)
     except RetryError as error:
-        raise CommitConflictError(told, next_step=next_step, facts=facts) from error
+        raise lost from error.last_attempt.exception()
 
 
 def _commit(

@@ -77,9 +77,9 @@ class Register(Generic[T]):
         """Take the register's name, and the dataclass: its fields have the names of the columns."""
         self.dataset, self.kind = dataset, kind
 
-    def append(self, lake: Lake, values: Iterable[T]) -> None:
+    def append(self, lake: Lake, values: Iterable[T], *, onto: "Table | None" = None) -> None:
         """Append values in one commit; see `append_rows`. Fields without a column are left out."""
-        append_rows(lake, self.dataset, map(self.row, values))
+        append_rows(lake, self.dataset, map(self.row, values), onto=onto)
 
     def rows(self, lake: Lake, where: "str | BooleanExpression" = "") -> list[T]:
         """Return the values that match a predicate (default: all), in no order."""

@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from matinee.errors import CommitConflictError
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.commits import commit_errors
-from matinee.table.refs import COMMIT_TRIES, committed
+from matinee.table.refs import COMMIT_TRIES, again_where_lost, committed
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestFile
@@ -40,11 +41,12 @@ def remove_snapshots(lake: Lake, dataset: str, snapshot_ids: Collection[int]) ->
         table = lake.table(dataset)
         if _removable(table.metadata, snapshot_ids):
             requirements = (AssertTableUUID(uuid=table.metadata.table_uuid),)
-            with commit_errors(table):
+            with again_where_lost, commit_errors(table):
                 table._do_commit((_update()(snapshot_ids=list(snapshot_ids)),), requirements)
 
     told = f"Others committed to {dataset} first, {COMMIT_TRIES} times."
-    committed(once, told, "Run again: what goes is decided again.", dataset=dataset)
+    then = "Run again: what goes is decided again."
+    committed(once, CommitConflictError(told, next_step=then, facts={"dataset": dataset}))
 
 
 def remove_with_files(lake: Lake, dataset: str, snapshot_ids: Collection[int]) -> None:

@@ -1,14 +1,16 @@
 """Landed manifests `ops.manifests`: how many rows a producer says a day has, and whether the day is closed."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from matinee.errors import CommitConflictError
 from matinee.ledger.columns import days_of
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import append_rows
+from matinee.table.registers import Register
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +21,8 @@ MANIFESTS = "ops.manifests"
 BEGIN = "lake"
 
 
-class Manifest(NamedTuple):
+@dataclass(frozen=True)
+class Manifest:
     """A declaration of one day of a raw dataset; of several declarations that with the highest `landing_seq` holds."""
 
     dataset: str
@@ -35,6 +38,9 @@ class Manifest(NamedTuple):
     def words(self) -> tuple[int, int | None, bool, bool]:
         """What is declared: rows, rows that repeat no other, whether the day is closed, whether by a person."""
         return self.expected_rows, self.expected_distinct, self.closed, self.file is None
+
+
+_REGISTER = Register(MANIFESTS, Manifest)
 
 
 class Declared(Mapping[tuple[str, date], Manifest]):
@@ -75,7 +81,7 @@ class Declared(Mapping[tuple[str, date], Manifest]):
         import pyarrow.compute as pc
 
         wanted = pc.and_(pc.equal(self._rows["file"], file), pc.greater(self._rows["landing_seq"], above))
-        return [Manifest(**row) for row in self._rows.filter(wanted).to_pylist()]
+        return [_REGISTER.value(row) for row in self._rows.filter(wanted).to_pylist()]
 
     def rows_of(self, dataset: str, days: "np.ndarray") -> "np.ndarray":
         """Return the rows that each of some days is declared to have.
@@ -118,7 +124,7 @@ class Declared(Mapping[tuple[str, date], Manifest]):
         if not len(place):
             raise KeyError(key)
         [row] = self._rows.slice(place[0], 1).to_pylist()
-        return Manifest(**row)
+        return _REGISTER.value(row)
 
     def __iter__(self) -> Iterator[tuple[str, date]]:
         return ((dataset, day) for dataset, (days, _) in self._places.items() for day in days.tolist())
@@ -146,12 +152,17 @@ def declare(lake: Lake, manifests: Iterable[Manifest], above: int = 0) -> tuple[
     def once() -> tuple[Manifest, ...]:
         table = lake.ensure(MANIFESTS)  # Loaded before the numbers are read: a commit in between is a conflict.
         start = max(above, declared(lake).landing_seq)
-        numbered = tuple(manifest._replace(landing_seq=start + 1) for manifest in declarations)
-        append_rows(lake, MANIFESTS, (manifest._asdict() for manifest in numbered), onto=table)
+        numbered = tuple(replace(manifest, landing_seq=start + 1) for manifest in declarations)
+        with refs.again_where_lost:
+            _REGISTER.append(lake, numbered, onto=table)
         return numbered
 
-    told = f"Others declared days first, {refs.COMMIT_TRIES} times; nothing was declared."
-    return refs.committed(once, told, "Declare them again when fewer writers are at work.", table=MANIFESTS)
+    lost = CommitConflictError(
+        f"Others declared days first, {refs.COMMIT_TRIES} times; nothing was declared.",
+        next_step="Declare them again when fewer writers are at work.",
+        facts={"table": MANIFESTS},
+    )
+    return refs.committed(once, lost)
 
 
 def declared(lake: Lake) -> Declared:

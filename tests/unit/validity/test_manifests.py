@@ -1,6 +1,7 @@
 """Declarations of days: which of several holds, with which day a lake begins, and how they are numbered."""
 
 import math
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,9 +11,8 @@ import pytest
 from tests.support.lakes import D1, D2, D3, PLANNED, close_days, land, make_lake, raw_play
 
 from matinee.errors import CommitConflictError
-from matinee.table import refs
+from matinee.table import refs, registers
 from matinee.table.catalog import Lake
-from matinee.validity import manifests as module
 from matinee.validity.manifests import BEGIN, Declared, Manifest, changes, declare, declared
 from matinee.validity.validity import Validity
 
@@ -30,7 +30,7 @@ def manifest(day: date, rows: int = 1, *, closed: bool = True, dataset: str = RA
 
 def said(*manifests: Manifest) -> Declared:
     """Return what holds of declarations that were made in this order."""
-    rows = [declaration._replace(landing_seq=number)._asdict() for number, declaration in enumerate(manifests)]
+    rows = [vars(replace(declaration, landing_seq=number)) for number, declaration in enumerate(manifests)]
     form = pa.schema([("expected_distinct", pa.int64()), ("file", pa.string())])
     table = pa.Table.from_pylist(rows)
     for field in form:
@@ -76,7 +76,7 @@ def test_a_day_is_asked_for_by_dataset_and_day() -> None:
 
 
 def test_rows_of_days_tell_open_days_and_other_counts_apart() -> None:
-    distinct = manifest(D3)._replace(expected_distinct=1)
+    distinct = replace(manifest(D3), expected_distinct=1)
     declarations = said(manifest(D1, 7), manifest(D2, 8, closed=False), distinct)
     days = np.array([D3, D1, D2, date(2026, 1, 1), date(2027, 1, 1)], "datetime64[D]")
     assert declarations.rows_of(RAW, days).tolist()[:3] == [math.inf, 7, -math.inf]
@@ -89,7 +89,7 @@ def test_a_day_that_is_closed_with_no_rows_is_closed() -> None:
 
 
 def test_what_a_file_has_declared_is_told_whether_it_holds_or_not() -> None:
-    first, second = manifest(D1, 1)._replace(file="a"), manifest(D1, 2)._replace(file="b")
+    first, second = replace(manifest(D1, 1), file="a"), replace(manifest(D1, 2), file="b")
     known = said(first, second, manifest(D2))
     assert [declaration.expected_rows for declaration in known.of_file("a", above=-1)] == [1]
     assert known.of_file("b", above=1) == known.of_file("c", above=-1) == Declared().of_file("a", above=-1) == []
@@ -117,7 +117,7 @@ def test_to_declare_nothing_makes_no_table(lake: Lake) -> None:
 def test_only_what_says_something_else_than_what_holds_is_a_change(lake: Lake, word: dict[str, object]) -> None:
     declare(lake, [manifest(D1)])
     assert changes(lake, [manifest(D1)]) == []
-    other = manifest(D1)._replace(**word)  # type: ignore[arg-type]
+    other = replace(manifest(D1), **word)  # type: ignore[arg-type]
     assert changes(lake, [other]) == [other]
 
 
@@ -134,7 +134,7 @@ def test_others_that_declare_first_each_time_end_a_declaration(lake: Lake, monke
         tries.append(True)
         raise CommitConflictError("Others were first.", next_step="Again.")
 
-    monkeypatch.setattr(module, "append_rows", lose)
+    monkeypatch.setattr(registers, "append_rows", lose)
     with pytest.raises(CommitConflictError, match=f"Others declared days first, {refs.COMMIT_TRIES} times"):
         declare(lake, [manifest(D1)])
     assert len(tries) == refs.COMMIT_TRIES

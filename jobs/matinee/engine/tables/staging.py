@@ -6,7 +6,7 @@ were staged and never committed belong to no snapshot: orphan clean-up removes t
 
 import uuid
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError, ConservationError, UsageError
@@ -75,14 +75,19 @@ def commit_staged(
     _refuse_others(table, added, day_column, replaced)
     _refuse_other_cells(table, added, day_column, cells or {})
     removed = list(slice_files(table, day_column, replaced))
-    for _ in range(refs.COMMIT_TRIES):
+
+    looks = chain([table], map(lake.table, repeat(replaced.dataset)))
+
+    def once() -> None:
+        table = next(looks)
         if refs.head(table, branch) != replaced.snapshot_id:
             raise _conflict(branch, replaced, "the branch moved while files were staged")
-        with suppress(CommitConflictError):
+        with refs.again_where_lost:
             _map_names(table)
-            return replace_files(table, branch, removed, added, properties)
-        table = lake.table(replaced.dataset)
-    raise _conflict(branch, replaced, f"{refs.COMMIT_TRIES} tries lost the race for the table's metadata")
+            replace_files(table, branch, removed, added, properties)
+
+    lost = f"{refs.COMMIT_TRIES} tries lost the race for the table's metadata"
+    refs.committed(once, _conflict(branch, replaced, lost))
 
 
 def _conflict(branch: str, replaced: Slice, cause: str) -> CommitConflictError:

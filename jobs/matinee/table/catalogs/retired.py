@@ -4,8 +4,9 @@ The registers know landed files, declared days and publications by the name of t
 would skip files that it never landed, and count days as published that it does not hold.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from matinee.errors import RetiredError
 
@@ -18,7 +19,8 @@ RETIREMENTS = "ops.retirements"
 BEGUN, DONE = "BEGUN", "DONE"
 
 
-class Retirement(NamedTuple):
+@dataclass(frozen=True)
+class Retirement:
     """A row of the register: the retirement of a dataset, or of a live table."""
 
     dataset: str
