@@ -13,7 +13,7 @@ from tests.support.lakes import D1, D2, D3, PLANNED, close_days, land, make_lake
 from matinee.errors import CommitConflictError
 from matinee.table import refs, registers
 from matinee.table.catalog import Lake
-from matinee.validity.manifests import BEGIN, Declared, Manifest, changes, declare, declared
+from matinee.validity.manifests import BEGIN, MANIFESTS, Declared, Manifest, changes, declare, declared
 from matinee.validity.validity import Validity
 
 RAW, OTHER = "raw.plays", "raw.impressions"
@@ -105,7 +105,7 @@ def test_a_declaration_has_a_number_above_those_before_it(lake: Lake) -> None:
 
 def test_to_declare_nothing_makes_no_table(lake: Lake) -> None:
     assert declare(lake, []) == ()
-    assert not lake.exists(module.MANIFESTS)
+    assert not lake.exists(MANIFESTS)
     assert (len(declared(lake)), declared(lake).landing_seq) == (0, 0)
 
 
