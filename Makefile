@@ -79,6 +79,7 @@ bench: env jars kafka  ## Joins and landing beside their peers, cost against siz
 	$(BIN)/python -m tests.bench join --rows 10M --skew hot
 	$(BIN)/python -m tests.bench scale
 	$(BIN)/python -m tests.bench control
+	$(BIN)/python -m tests.bench modules
 	$(BIN)/python -m tests.bench growth
 	$(BIN)/python -m tests.bench heal --rows 10M
 	$(BIN)/python -m tests.bench stream

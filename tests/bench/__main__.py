@@ -8,6 +8,7 @@ from typing import Protocol
 
 import click
 
+from matinee.settings import Engine
 from tests.bench.contenders import CONTENDERS, OURS, chosen, contend
 from tests.bench.control import measure_control, parse_dag, run_days
 from tests.bench.cpu import run_counted
@@ -20,6 +21,7 @@ from tests.bench.join import measure_join
 from tests.bench.landing import PARTS as LANDING_PARTS
 from tests.bench.landing import measure_landing
 from tests.bench.late import build_late_input
+from tests.bench.modules import measure_modules
 from tests.bench.moving import move_main
 from tests.bench.processes import ChildFailedError
 from tests.bench.questions import QUESTIONS, ask
@@ -138,6 +140,14 @@ def scale(
 def control(engines: tuple[str, ...], limit_s: float, folder: Path, output: str) -> None:
     """Measure what a day costs besides its rows: audits, ledger, publishing, validity, DAG files, Airflow, the demo."""
     _show(measure_control(folder, engines, limit_s), folder, output)
+
+
+@main.command(epilog="Example: python -m tests.bench modules --engine sail")
+@click.option("--engine", type=click.Choice(OURS), default="sail", show_default=True)
+@_results
+def modules(engine: Engine, limit_s: float, folder: Path, output: str) -> None:
+    """Count the modules that a row visits on its way from a landing file to the training set, and name them."""
+    _show(measure_modules(engine), folder, output)
 
 
 @main.command(epilog="Example: python -m tests.bench heal --rows 10M --engine sail")
