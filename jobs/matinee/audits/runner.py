@@ -75,7 +75,9 @@ def run_audits(
     Returns:
         One verdict for each audit, in their order: `insufficient` where there is too little to judge by.
     """
-    able = [audit for audit in audits if _enough(audit, evidence)]
+    able = [
+        audit for audit in audits if evidence.rows >= audit.min_rows and evidence.history_days >= audit.min_history_days
+    ]
     counts = _count(spark, able, arguments)
     verdicts = []
     for audit in audits:
@@ -96,10 +98,6 @@ def run_audits(
             )
         )
     return tuple(verdicts)
-
-
-def _enough(audit: Audit, evidence: Evidence) -> bool:
-    return evidence.rows >= audit.min_rows and evidence.history_days >= audit.min_history_days
 
 
 def _insufficient(audit: Audit, evidence: Evidence) -> Verdict:

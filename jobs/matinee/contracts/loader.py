@@ -75,7 +75,7 @@ def parse(root: Piece, folder: Path) -> Contract:
     custom = _custom(root, DATASET_PROPERTIES)
     levels = service_levels(root)
     columns = tuple(_column(piece) for piece in properties)
-    kind = _kind(custom)
+    kind, stated = _kind(custom), custom.get("parameters")
     files, topic = _source(custom["source"]) if "source" in custom else (kind in {"event", "dimension"}, None)
     return Contract(
         dataset=_matching(root.get("id"), _DATASET, "a dataset's name: namespace.name in small letters, digits and _"),
@@ -97,7 +97,7 @@ def parse(root: Piece, folder: Path) -> Contract:
         transform=custom["transform"].text() if "transform" in custom else None,
         audits=_names(custom.get("audits")),
         touches=custom["touches"].text() if "touches" in custom else "0d",
-        parameters=_parameters(custom.get("parameters")),
+        parameters={name: piece.text() for name, piece in stated.entries()} if stated else {},
         completeness_share=float(levels["completeness"].get("value").number()) if "completeness" in levels else 0.95,
         freshness=length(levels["freshness"]) if "freshness" in levels else timedelta.max,
         earliest_event=_day(custom["earliestEvent"]) if "earliestEvent" in custom else date(2000, 1, 1),
@@ -253,10 +253,6 @@ def _custom(piece: Piece, known: frozenset[str]) -> Mapping[str, Piece]:
             raise Misplaced(name.place, f"{name.value!r} is declared twice")
         properties[name.text()] = entry.get("value")
     return properties
-
-
-def _parameters(stated: Piece | None) -> Mapping[str, str]:
-    return {name: piece.text() for name, piece in stated.entries()} if stated else {}
 
 
 def _day(piece: Piece) -> date:

@@ -163,6 +163,7 @@ def _named(subject: Subject) -> Iterator[Finding]:
 def _cells(subject: Subject) -> Iterator[Finding]:
     cells, place = subject.contract.cells, subject.custom("cells")
     columns = {column.name: (column.type, column.required) for column in subject.contract.columns}
+    limits = {column.name: column.maximum for column in subject.contract.columns}
     for field in subject.contract.partitions:
         if field.transform == "identity" and columns[field.column][0] == "int" and field.column != cells.column:
             yield place, f"{field.column} parts the table: declare the cells that it tells apart"
@@ -173,15 +174,11 @@ def _cells(subject: Subject) -> Iterator[Finding]:
                 yield place, f"cells name {name}, which is no required column of type {kind}"
         if cells.buckets < 1:
             yield place, "cells must have at least 1 bucket"
-        elif (last := _last_bucket(subject.contract)) not in (None, cells.buckets - 1):
+        elif (last := limits.get(cells.column)) not in (None, cells.buckets - 1):
             yield (
                 subject.column(cells.column, "logicalTypeOptions"),
                 f"the last bucket is {cells.buckets - 1}, not {last}",
             )
-
-
-def _last_bucket(contract: Contract) -> float | None:
-    return next((column.maximum for column in contract.columns if column.name == contract.cells.column), None)
 
 
 def _day(subject: Subject) -> Iterator[Finding]:

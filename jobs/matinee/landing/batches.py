@@ -198,7 +198,7 @@ def _is_unchanged(lake: Lake, batch: Batch) -> bool:
 
 def _complete(lake: Lake, batch: Batch) -> list[Landing]:
     in_all = Landing.in_all(batch.landings)
-    if batch.bad and _in_main(lake.table(QUARANTINE), batch.batch_id) is None:
+    if batch.bad and all(summary.get(BATCH) != batch.batch_id for _, summary in refs.summaries(lake.table(QUARANTINE))):
         _add(lake, QUARANTINE, batch.bad, in_all, in_all.rows_quarantined)
     faults.reach("ingest.after_quarantine")
     snapshot_id = _add(lake, batch.dataset, batch.good, in_all, in_all.rows_landed)
@@ -244,11 +244,6 @@ def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: 
         return refs.head(table)
 
     return refs.committed(once, overtaken)
-
-
-def _in_main(table: "Table", batch_id: str) -> int | None:
-    """Return the snapshot of `main` that a batch made; None if there is none, or it has expired."""
-    return next((snapshot_id for snapshot_id, summary in refs.summaries(table) if summary.get(BATCH) == batch_id), None)
 
 
 def _lost(target: str, landing: Landing, *, counted: int, written: int) -> ConservationError:

@@ -14,9 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matinee.ledger.columns import columns_of_rows, notes_of
-from matinee.ledger.model import Publication, State
+from matinee.ledger.model import Publication, State, from_row
 from matinee.ledger.notes import TOLD, Note, told
-from matinee.ledger.rows import from_row
 from matinee.table import refs, side_files
 from matinee.table.catalog import Lake, catalog_errors
 

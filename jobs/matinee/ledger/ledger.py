@@ -22,10 +22,9 @@ from matinee.ledger.columns import (
 )
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.latest import LEDGER, Latest, Recorded, latest
-from matinee.ledger.model import REACHED, Publication, State
+from matinee.ledger.model import REACHED, Publication, State, to_row
 from matinee.ledger.notes import Note
 from matinee.ledger.on_main import OnMain
-from matinee.ledger.rows import to_row
 from matinee.table.catalog import Lake
 from matinee.table.registers import append_rows, stamp
 

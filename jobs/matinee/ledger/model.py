@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from matinee.contracts.stamps import Stamps, day_stamp
+from matinee.contracts.stamps import from_text as stamps_of
+from matinee.contracts.stamps import to_text as stamps_text
 from matinee.days import day_range
 from matinee.errors import UsageError
 from matinee.report import Rows, Verdict
@@ -206,3 +209,45 @@ def publication_id(dataset: str, key: str, attempt: str) -> str:
             f"'{attempt}' cannot name an attempt.", next_step="Use lower-case letters, digits and '_' only."
         )
     return identity
+
+
+#: What a row tells of its run in columns of their own; the inputs are a column, too, and `parameters` tells the rest.
+_RUN = ("publication_id", "dataset", "key", "base_snapshot_id", "contract_version", "code_version")
+_PLAIN = {
+    *("day", "generation", "recorded_ts", "audited_snapshot_id", "head_snapshot_id", "head_sequence_number"),
+    *("replayed", "reason"),
+}
+#: The columns of row counts, and how `Rows` calls them.
+_COUNTS = {"rows_in": "in", "rows_out": "out", "rows_quarantined": "quarantined", "rows_duplicate": "duplicate"}
+
+
+def to_row(publication: Publication) -> dict[str, object]:
+    """Return the row of a publication."""
+    run: dict[str, Any] = codec(Run).dump_python(publication.run, mode="json")
+    columns = {name: run.pop(name) for name in _RUN}
+    pins, rest = run.pop("pins"), {"overrides": run.pop("parameters"), "changed": publication.changed}
+    counts = publication.rows.model_dump(by_alias=True)
+    return {
+        **columns,
+        **{name: getattr(publication, name) for name in _PLAIN},
+        **{column: counts[name] for column, name in _COUNTS.items()},
+        "state": publication.state.value,
+        "inputs": json.dumps(pins, sort_keys=True),
+        "verdicts": codec(tuple[Verdict, ...]).dump_json(publication.verdicts).decode(),
+        "parameters": json.dumps(run | rest, sort_keys=True),
+        "stamps": stamps_text(publication.stamps) if publication.stamps else None,
+    }
+
+
+def from_row(row: Mapping[str, Any]) -> Publication:
+    """Read what `to_row` of this or an earlier version wrote."""
+    said = json.loads(row["parameters"])
+    run = {**row, **said, "parameters": said["overrides"], "pins": json.loads(row["inputs"])}
+    own = {
+        "run": run,
+        "changed": said.get("changed"),
+        "verdicts": codec(tuple[Verdict, ...]).validate_json(row["verdicts"]),
+        "rows": {name: row[column] or 0 for column, name in _COUNTS.items()},
+        "stamps": stamps_of(row.get("stamps")),
+    }
+    return codec(Publication).validate_python({**row, **own})

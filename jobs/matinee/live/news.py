@@ -138,7 +138,7 @@ def _repeated(view: View, events: Events, days: set[date]) -> DataFrame:
     """
     same = view.identity(events.core)
     new = view.new(events.landed).select(*same)
-    numbered = new.withColumn("number", _number(same))
+    numbered = new.withColumn("number", F.xxhash64(*same))  # Equal ids share it, others hardly ever.
     numbers = numbered.groupBy("number").count().where("count > 1").select("number")
     twice = numbered.join(numbers, "number", "left_semi")
     # An inner join can hash the smaller side; a semi join could only hash the new ids.
@@ -151,11 +151,6 @@ def _held_by_live(view: View, events: Events, days: Iterable[date]) -> DataFrame
     """Return the live rows of the events of some days, with the day by the name that landed rows have."""
     live, day = view.live(events.holder, days), view.day(events.core)
     return live if view.day(events.holder) == day else live.withColumn(day, F.col(view.day(events.holder)))
-
-
-def _number(columns: Iterable[str]) -> Column:
-    """Return a number that equal ids share, and others hardly ever."""
-    return F.xxhash64(*columns)
 
 
 def _versions(view: View, events: Events, days: set[date], repeated: DataFrame) -> DataFrame:

@@ -155,7 +155,11 @@ def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: P
     branch = f"{names.COMPACT}{contract.dataset.replace('.', '_')}_{wanted.day:%Y%m%d}"
 
     def once() -> Compaction | None:
-        now = [cell for cell in free_cells(lake, contract, wanted.day) if _is_in(cell, wanted) and cell.saved]
+        now = [
+            cell
+            for cell in free_cells(lake, contract, wanted.day)
+            if cell.saved and (wanted.buckets is None or cell.bucket in wanted.buckets)
+        ]
         if not now:
             return None
         with refs.again_where_lost:
@@ -171,10 +175,6 @@ def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: P
         facts={"dataset": contract.dataset, "day": wanted.day},
     )
     return refs.committed(once, lost, TRIES)
-
-
-def _is_in(cell: CellFiles, wanted: PlannedSlice) -> bool:
-    return wanted.buckets is None or cell.bucket in wanted.buckets
 
 
 def _attempt(spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice, branch: str) -> Compaction:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee.contracts.ddl import BUCKETS
-from matinee.contracts.model import Contract, InputSpec, live_name
+from matinee.contracts.model import Contract, live_name
 from matinee.days import end_of, reach_ahead, reach_back
 from matinee.engine.tables.spark_tables import pinned
 from matinee.errors import InputsNotValidError
@@ -76,12 +76,8 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
 def _reach(lake: Lake, group: Group) -> timedelta:
     """Return how far from a day the events lie that its rows are made from."""
     contracts = [lake.registry.get(name) for name in group.datasets]
-    lengths = ((contract, length) for contract in contracts for spec in contract.inputs for length in _around(spec))
-    return max(contract.duration(length) for contract, length in lengths)
-
-
-def _around(spec: InputSpec) -> tuple[str, str]:
-    return spec.lookback, spec.lookahead
+    inputs = ((contract, spec) for contract in contracts for spec in contract.inputs)
+    return max(contract.duration(length) for contract, spec in inputs for length in (spec.lookback, spec.lookahead))
 
 
 def _live_table(lake: Lake, contract: Contract, day: date) -> "Table":

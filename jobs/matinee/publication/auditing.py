@@ -63,7 +63,8 @@ def _audited(
     arguments = sql_arguments(TransformContext(contract, run.first_day, run.last_day, run.as_of))
     own = _own_slices(lake, contract, run, snapshot_id)
     evidence = _evidence(lake, contract, own)
-    read = [*map(_whole, own.values()), *input_slices(lake.registry, contract, run).values()]
+    whole = (replace(wanted, buckets=None) for wanted in own.values())
+    read = [*whole, *input_slices(lake.registry, contract, run).values()]
     with open_tables(lake, read) as (session, tables):
         register(_views(lake, tables, contract, run, own))
         yield session, lambda audits: run_audits(session, audits, arguments, evidence), own
@@ -107,10 +108,6 @@ def _own_slices(lake: Lake, contract: Contract, run: Run, snapshot_id: int) -> d
         "candidate": Slice(run.dataset, snapshot_id, run.first_day, run.last_day, buckets),
         "history": Slice(run.dataset, snapshot_id, run.first_day - HISTORY, before, buckets),
     }
-
-
-def _whole(wanted: Slice) -> Slice:
-    return replace(wanted, buckets=None)
 
 
 def _views(lake: Lake, tables: Tables, contract: Contract, run: Run, own: dict[str, Slice]) -> dict[str, DataFrame]:

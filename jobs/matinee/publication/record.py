@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from matinee import faults
-from matinee.contracts.stamps import Stamps, merged
+from matinee.contracts.stamps import merged
 from matinee.ledger import pins
 from matinee.ledger.ledger import history, noted_after, record
 from matinee.ledger.model import Publication, Run, State
@@ -53,7 +53,7 @@ def prepare(
             rows=rows,
             reason="a blocking audit failed" if blocked else None,
             changed=changed,
-            stamps=_all_stamps(run, before.get(day, {}), judged.stamps[day]),
+            stamps=judged.stamps[day] if run.buckets is None else merged(before.get(day, {}), judged.stamps[day]),
         )
         for day, rows in counted.items()
     )
@@ -104,10 +104,6 @@ def finish(lake: Lake, run: Run, published: Published) -> tuple[Publication, ...
     drop_branches(table, run)
     faults.reach("publish.after_drop")
     return records
-
-
-def _all_stamps(run: Run, before: Stamps, written: Stamps) -> Stamps:
-    return written if run.buckets is None else merged(before, written)
 
 
 def give_up(lake: Lake, run: Run, reason: str) -> None:

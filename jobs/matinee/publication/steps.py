@@ -20,9 +20,8 @@ from matinee.ledger.model import PUBLICATION_ID, REACHED, Publication, Run, Stat
 from matinee.ledger.model import publication_id as identify
 from matinee.ledger.recovery import recover
 from matinee.publication.auditing import audit_across_days, audit_candidate, raise_on_block
-from matinee.publication.counting import rows_by_day, total
+from matinee.publication.counting import require_complete, rows_by_day, total
 from matinee.publication.deriving import derive
-from matinee.publication.gate import require_complete
 from matinee.publication.move import move_to_main
 from matinee.publication.plan import plan
 from matinee.publication.record import finish, give_up, prepare

@@ -112,10 +112,6 @@ def _parser(step: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _is_told(parameter: inspect.Parameter) -> bool:
-    return get_origin(parameter.annotation) is Annotated
-
-
 def _title(step: Step) -> str:
     return (inspect.getdoc(step) or "").partition("\n")[0]
 
@@ -124,7 +120,8 @@ def _add_arguments(parser: argparse.ArgumentParser, step: Step) -> None:
     """Add an option for each parameter of a step: its type says how many texts and which, `Annotated` what it is."""
     parser.add_argument("--report", help="path or URI that gets the report; without it the report is logged")
     for name, parameter in [*inspect.signature(step).parameters.items()][1:]:
-        kind, told = get_args(parameter.annotation) if _is_told(parameter) else (parameter.annotation, None)
+        is_told = get_origin(parameter.annotation) is Annotated
+        kind, told = get_args(parameter.annotation) if is_told else (parameter.annotation, None)
         parser.add_argument(
             f"--{name.strip('_').replace('_', '-')}",
             dest=name,

@@ -19,10 +19,9 @@ from matinee.errors import CatalogUnavailableError
 from matinee.ledger import latest as module
 from matinee.ledger.latest import LEDGER
 from matinee.ledger.ledger import history, record, recorded
-from matinee.ledger.model import Publication, Run, State
+from matinee.ledger.model import Publication, Run, State, from_row
 from matinee.ledger.notes import Note
 from matinee.ledger.recovery import recover
-from matinee.ledger.rows import from_row
 from matinee.report import Verdict
 from matinee.table import refs, registers
 from matinee.table.catalog import Lake

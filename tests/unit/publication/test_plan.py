@@ -6,8 +6,7 @@ import pytest
 from tests.support.lakes import D1, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import CommitConflictError
-from matinee.ledger.model import Publication, Run, State
-from matinee.ledger.rows import from_row, to_row
+from matinee.ledger.model import Publication, Run, State, from_row, to_row
 from matinee.publication import plan as planning
 from matinee.publication.move import move_to_main
 from matinee.publication.plan import LOOKS, plan

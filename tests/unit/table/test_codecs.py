@@ -12,8 +12,7 @@ from tests.support.lakes import D1, D2, make_lake
 
 from matinee.healing.register import Decision
 from matinee.landing.model import REGISTER, Batch, Landing
-from matinee.ledger.model import InputPin, Publication, Run, State, Withdrawal
-from matinee.ledger.rows import from_row, to_row
+from matinee.ledger.model import InputPin, Publication, Run, State, Withdrawal, from_row, to_row
 from matinee.live.progress import Progress
 from matinee.live.register import Tick
 from matinee.parity.register import Parity

@@ -39,7 +39,8 @@ class FileTables:
         planned = next(files for part, files in self._planned.items() if part.covers(wanted))
         paths = [file.file_path for file in files_of(table, day_column, planned, wanted)]
         if not paths:
-            return self._session.createDataFrame([], _ddl(table))
+            columns = (f"`{name}` {kind}" for name, kind in _spark_types(table).items())
+            return self._session.createDataFrame([], ", ".join(columns))
         parts = [
             self._session.read.parquet(*map(_address, group)).select(*_columns(table, names))
             for names, group in by_names(table, paths)
@@ -76,7 +77,8 @@ class FileTables:
 
     def _stage(self, table: "Table", frame: DataFrame, folder: str, cells: list[str]) -> None:
         # A folder's column is not in its files, so the folders get columns of their own.
-        foldered = frame.select(*_typed(table), *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
+        typed = (F.col(name).cast(kind).alias(name) for name, kind in _spark_types(table).items())
+        foldered = frame.select(*typed, *(F.col(name).alias(f"{FOLDER}{name}") for name in cells))
         foldered.write.partitionBy(*(f"{FOLDER}{name}" for name in cells)).parquet(_address(folder))
         if not staged_files(table, folder) and not foldered.isEmpty():
             raise ConservationError(
@@ -100,16 +102,8 @@ def _spark_types(table: "Table") -> dict[str, str]:
     return {field.name: spark_type_of(field.field_type) for field in table.schema().fields}
 
 
-def _ddl(table: "Table") -> str:
-    return ", ".join(f"`{name}` {kind}" for name, kind in _spark_types(table).items())
-
-
 def _columns(table: "Table", names: Names) -> list[Column]:
     return [
         (F.col(names[name]) if name in names else F.lit(None)).cast(kind).alias(name)
         for name, kind in _spark_types(table).items()
     ]
-
-
-def _typed(table: "Table") -> list[Column]:
-    return [F.col(name).cast(kind).alias(name) for name, kind in _spark_types(table).items()]

@@ -108,8 +108,8 @@ def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, p
             next_step="Name a file, a directory or a quoted glob; file names start with " + ", ".join(named) + ".",
             facts={"path": path},
         )
-    addresses = [(_address(files, name), _known(owner, name)) for name, owner in chosen]
-    return [Found(name, owner, is_named, seen(files, name)) for name, owner in addresses]
+    addresses = ((str(files.unstrip_protocol(name)).removeprefix("file://"), owner) for name, owner in chosen)
+    return [Found(name, _known(owner, name), is_named, seen(files, name)) for name, owner in addresses]
 
 
 def has_files(settings: Settings, pattern: str) -> bool:
@@ -293,7 +293,3 @@ def filesystem(settings: Settings, path: str) -> "AbstractFileSystem":
         return FsspecFileIO(dict(properties)).get_fs(path.partition("://")[0])
     except ValueError as error:
         raise refused(path, f"it cannot be reached ({error})", "Give a path, or a URI under s3://.") from error
-
-
-def _address(files: "AbstractFileSystem", name: str) -> str:
-    return str(files.unstrip_protocol(name)).removeprefix("file://")

@@ -10,7 +10,7 @@ from tests.support.lakes import D1, PLANNED, core_play, land, make_lake, pin, pr
 from matinee.errors import NotCompleteError
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Run, State
-from matinee.publication.gate import require_complete
+from matinee.publication.counting import require_complete
 from matinee.publication.move import move_to_main
 from matinee.publication.record import finish
 from matinee.report import Rows
