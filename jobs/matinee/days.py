@@ -94,6 +94,11 @@ def instant_of(micros: int) -> datetime:
     return shifted(_EPOCH, timedelta(microseconds=micros))
 
 
+def instant_of_millis(millis: int) -> datetime:
+    """Return the instant that lies so many milliseconds after the start of 1970; see `instant_of`."""
+    return instant_of(1000 * millis)
+
+
 def micros_of(moment: datetime) -> int:
     """Return how many microseconds after 1970 began an instant is."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,11 +1,11 @@
-"""Retries: an accepted value ends the wait, a wait that is over returns the last value, and errors pass."""
+"""Retries: what ends a wait and a series of tries to commit, and which errors pass."""
 
 import ast
 
 import pytest
 
-from matinee.errors import UsageError
-from matinee.retries import wait_until
+from matinee.errors import CommitConflictError, UsageError
+from matinee.retries import again_where_lost, committed, wait_until
 from matinee.settings import CHECKOUT
 
 #: Modules that sleep to keep a pace: of ticks, or of records that are sent at a rate.
@@ -28,6 +28,48 @@ def test_an_error_of_a_look_ends_the_wait() -> None:
 
     with pytest.raises(UsageError):
         wait_until(look, 10, 1)
+
+
+OTHERS = CommitConflictError("Others were first.", next_step="Again.")
+LOST = CommitConflictError("Others were first, 3 times.", next_step="Later.")
+
+
+def test_a_commit_is_tried_again_where_others_were_first() -> None:
+    tries: list[int] = []
+
+    def once() -> int:
+        tries.append(len(tries))
+        with again_where_lost:
+            if len(tries) < 3:
+                raise OTHERS
+        return len(tries)
+
+    assert committed(once, LOST, 3) == 3
+
+
+def test_a_commit_that_always_loses_ends_with_the_error_of_its_caller() -> None:
+    tries: list[bool] = []
+
+    def once() -> None:
+        tries.append(True)
+        with again_where_lost:
+            raise OTHERS
+
+    with pytest.raises(CommitConflictError) as lost:
+        committed(once, LOST, 3)
+    assert (lost.value, len(tries)) == (LOST, 3)
+
+
+def test_a_conflict_outside_the_block_is_final() -> None:
+    tries: list[bool] = []
+
+    def once() -> None:
+        tries.append(True)
+        raise OTHERS
+
+    with pytest.raises(CommitConflictError) as final:
+        committed(once, LOST, 3)
+    assert (final.value, len(tries)) == (OTHERS, 1)
 
 
 def test_no_other_module_waits_by_a_loop_of_its_own() -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from matinee import faults
+from matinee import faults, retries
 from matinee.errors import CommitConflictError, ConservationError, LandingRefusedError, LeaseHeldError
 from matinee.landing import landed_files
 from matinee.landing.model import BATCH, QUARANTINE, Batch, Landing
@@ -239,11 +239,11 @@ def _add(lake: Lake, target: str, paths: Sequence[str], landing: Landing, rows: 
             raise _lost(target, landing, counted=rows, written=written)
         # The quarantine numbers the commits of all datasets, of files and of streams, in one sequence.
         number = newest + 1 if target == QUARANTINE else landing.landing_seq
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             commits.append_files(table, files, {**landing.to_summary(), LANDING_SEQ: str(number)})
         return refs.head(table)
 
-    return refs.committed(once, overtaken)
+    return retries.committed(once, overtaken)
 
 
 def _lost(target: str, landing: Landing, *, counted: int, written: int) -> ConservationError:

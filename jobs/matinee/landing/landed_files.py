@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
+from matinee import retries
 from matinee.errors import CommitConflictError, ConservationError
 from matinee.landing.model import QUARANTINE, REGISTER, Landing, landing_in
 from matinee.landing.offsets import is_streamed_through, last_in
@@ -183,11 +184,11 @@ def take_back(lake: Lake, landings: Sequence[Landing]) -> None:
     wanted = And(_among(landings[0].dataset, "file", {landing.file for landing in landings}), numbered)
 
     def once() -> None:
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             remove_rows(lake.table(QUARANTINE), wanted, {})
 
     lost = f"others were first, {refs.COMMIT_TRIES} times, and its bad rows are still there"
-    refs.committed(once, _conflict(QUARANTINE, landings[0], lost))
+    retries.committed(once, _conflict(QUARANTINE, landings[0], lost))
 
 
 def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Landing, bool]:
@@ -218,10 +219,10 @@ def commit(lake: Lake, target: str, landing: Landing, write: Write) -> tuple[Lan
         _refuse_overtaken(table, target, landing)
         numbered = replace(landing, landing_seq=landing_seq(table, base) + 1)
         # Where another file was landed meanwhile, its number is taken: the rows are written with the next number.
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             return _commit_once(lake, target, numbered, base, write), True
 
-    return refs.committed(once, _conflict(target, landing, f"other landings were first, {TRIES} times"), TRIES)
+    return retries.committed(once, _conflict(target, landing, f"other landings were first, {TRIES} times"), TRIES)
 
 
 def _refuse_overtaken(table: "Table", target: str, landing: Landing) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from matinee import retries
 from matinee.contracts.ddl import iceberg_schema
 from matinee.errors import CommitConflictError, FileChangedError, LandingRefusedError, RetiredError
 from matinee.landing import batches, landed_files
@@ -19,7 +20,6 @@ from matinee.settings import Settings
 from matinee.sources.files.read import changed
 from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, of_lines, scan, unreadable
 from matinee.sources.found import Found
-from matinee.table import refs
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.files import landing_seq
 from matinee.table.leases.lease import Lease
@@ -148,11 +148,11 @@ def _land_new(
         written = _written(work, some)
         refused.update((str(error.facts["file"]), error) for error in written.refused)
         if written.landings:
-            with refs.again_where_lost:
+            with retries.again_where_lost:
                 done.update((landing.sha256, landing) for landing in _commit(work, written))
 
     for some in _by_bytes(files, BATCH_BYTES):
-        refs.committed(partial(once, some), _overtaken(work), TRIES)
+        retries.committed(partial(once, some), _overtaken(work), TRIES)
     return done, refused
 
 

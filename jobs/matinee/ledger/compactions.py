@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import PlainSerializer
 
 from matinee.ledger.model import PUBLICATION_ID
-from matinee.table.catalog import Lake, summary_of
+from matinee.table import refs
+from matinee.table.catalog import Lake
 from matinee.table.registers import Register, stamp
 
 if TYPE_CHECKING:
@@ -84,9 +85,8 @@ def _rearranged(table: "Table", snapshot_id: int) -> bool:
     from pyiceberg.table.snapshots import Operation
 
     snapshot = table.metadata.snapshot_by_id(snapshot_id)
-    summary = snapshot.summary if snapshot else None
-    replaced = summary is not None and summary.operation == Operation.REPLACE
-    return replaced and PUBLICATION_ID not in summary_of(table, snapshot_id)
+    replaced = snapshot is not None and refs.operation_of(snapshot) == Operation.REPLACE
+    return replaced and PUBLICATION_ID not in refs.properties_of(snapshot)
 
 
 def measured(lake: Lake, dataset: str) -> list[tuple[int, float]]:

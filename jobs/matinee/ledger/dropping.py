@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract
-from matinee.days import instant_of
+from matinee.days import instant_of_millis
 from matinee.table import refs
 from matinee.table.commits import replace_files
 from matinee.table.files import LANDING_SEQ, data_files, landing_seq
@@ -53,10 +53,10 @@ class Dropped:
 
 def drops(table: "Table") -> Iterator[Dropped]:
     """Yield the commits that dropped days, newest first; expired commits are not known any more."""
-    for snapshot_id, summary in refs.summaries(table):
-        snapshot = table.metadata.snapshot_by_id(snapshot_id)
-        if is_drop(summary) and snapshot is not None:
-            at = instant_of(1000 * snapshot.timestamp_ms)
+    for snapshot in refs.line(table):
+        summary = refs.properties_of(snapshot)
+        if is_drop(summary):
+            at = instant_of_millis(snapshot.timestamp_ms)
             first = date.fromisoformat(summary[DROPPED_FROM]) if DROPPED_FROM in summary else None
             before = date.fromisoformat(summary[DROPPED])
             yield Dropped(at, first, before, int(summary.get("deleted-records", "0")))

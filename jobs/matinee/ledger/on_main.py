@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from matinee.days import instant_of
+from matinee.days import instant_of_millis
 from matinee.ledger.model import PUBLICATION_ID, REACHED, RUN, Publication, State, Withdrawal
 from matinee.table import refs
 
@@ -40,17 +40,14 @@ class OnMain:
     @classmethod
     def of(cls, table: "Table") -> "OnMain":
         """Read the publications and withdrawals from a table's metadata."""
-        # PyIceberg's own look-up of a snapshot goes through all snapshots.
-        kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
         heads, withdrawn = dict[str, _Head](), dict[tuple[str, date], Withdrawal]()
-        for snapshot_id, summary in refs.summaries(table):
-            snapshot = kept[snapshot_id]
-            committed = instant_of(1000 * snapshot.timestamp_ms)
+        for snapshot in refs.line(table):
+            summary, committed = refs.properties_of(snapshot), instant_of_millis(snapshot.timestamp_ms)
             word = Withdrawal.from_summary(summary, committed)
             if word is not None:
                 withdrawn[word.publication_id, word.day] = word
             elif identity := summary.get(PUBLICATION_ID):
-                heads[identity] = _Head(snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
+                heads[identity] = _Head(snapshot.snapshot_id, snapshot.sequence_number or 0, committed, summary[RUN])
         return cls(heads, withdrawn)
 
     def changed(self, columns: "pa.Table") -> list[int]:

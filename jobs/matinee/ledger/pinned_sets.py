@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from matinee import faults
+from matinee import faults, retries
 from matinee.days import end_of
 from matinee.errors import CommitConflictError, SnapshotGoneError
 from matinee.ledger.dropping import begin_of
@@ -159,12 +159,12 @@ def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, h
         since = stamp()
         made = {row.pin_id for row in _REGISTER.rows(lake) if row.pin_id.startswith(f"{since:%Y%m%d}_")}
         new = PinnedSet(f"{since:%Y%m%d}_{len(made) + 1}", dict(snapshots), until, why, holder, since)
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             _record(lake, new, _HELD, onto=table)
         return new
 
     told = f"Others pinned first, {refs.COMMIT_TRIES} times; nothing is held."
-    return refs.committed(once, CommitConflictError(told, next_step="Pin again.", facts={"table": PINS}))
+    return retries.committed(once, CommitConflictError(told, next_step="Pin again.", facts={"table": PINS}))
 
 
 def _put_tags(lake: Lake, pinned: PinnedSet) -> None:

@@ -4,7 +4,7 @@ Only the requirement on `main` orders a withdrawal and a publication, whatever t
 ledger's row follows the commit; where the process dies between the two, recovery appends the row.
 """
 
-from matinee import faults
+from matinee import faults, retries
 from matinee.errors import CommitConflictError
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import Publication, State, Withdrawal
@@ -38,7 +38,7 @@ def withdraw(lake: Lake, publication: Publication, reason: str) -> Publication:
         if newest.state is State.WITHDRAWN:
             return newest
         word = Withdrawal(newest.publication_id, newest.day, newest.generation + 1, reason, stamp())
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             replace_files(table, refs.MAIN, [], [], word.to_summary())
         faults.reach("withdraw.after_commit")
         withdrawn = word.record(publication)
@@ -50,7 +50,7 @@ def withdraw(lake: Lake, publication: Publication, reason: str) -> Publication:
         next_step="Withdraw the day again when fewer writers are at work.",
         facts={"dataset": dataset, "day": publication.day},
     )
-    return refs.committed(once, lost)
+    return retries.committed(once, lost)
 
 
 def _overtaken(publication: Publication, newest: Publication | None) -> CommitConflictError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pyspark.sql import SparkSession
 
-from matinee.days import instant_of
+from matinee.days import instant_of_millis
 from matinee.engine.tables.spark_tables import conflicts
 from matinee.errors import CommitConflictError, StreamPausedError
 from matinee.landing.checks import troubles
@@ -92,6 +92,6 @@ def _troubles(lake: Lake, step: Step) -> Iterator[str]:
         snapshot = lake.table(landing.dataset).metadata.snapshot_by_id(landing.snapshot_id)
         if snapshot is None:
             continue
-        since = instant_of(1000 * snapshot.timestamp_ms)
+        since = instant_of_millis(snapshot.timestamp_ms)
         if accepted is None or since > accepted:
             yield from troubles(lake.registry.get(landing.dataset), landing)

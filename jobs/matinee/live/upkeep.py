@@ -54,10 +54,8 @@ def _steps_ms(table: "Table") -> Iterator[int]:
     """Yield the time of each step since the last compaction, in milliseconds: each step begins with an append."""
     from pyiceberg.table.snapshots import Operation
 
-    for snapshot_id in refs.ancestry(table):
-        snapshot = table.metadata.snapshot_by_id(snapshot_id)
-        operation = snapshot.summary.operation if snapshot and snapshot.summary else None
-        if operation == Operation.REPLACE:
+    for snapshot in refs.line(table):
+        if refs.operation_of(snapshot) == Operation.REPLACE:
             return
-        if snapshot and operation == Operation.APPEND:
+        if refs.operation_of(snapshot) == Operation.APPEND:
             yield snapshot.timestamp_ms

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
-from matinee import faults
+from matinee import faults, retries
 from matinee.contracts.model import Contract
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import rewrite_slice, row_hashes
@@ -101,16 +101,12 @@ def _commits_of_others(lake: Lake, dataset: str) -> list[int]:
     from pyiceberg.table.snapshots import Operation
 
     table = lake.table(dataset)
-    snapshots = (table.metadata.snapshot_by_id(snapshot_id) for snapshot_id in refs.ancestry(table))
     # Snapshots that main passed in one move count as one commit: a step of the stream appends and updates, then moves.
     moved = {entry.snapshot_id for entry in table.metadata.snapshot_log}
     others = [
         snapshot
-        for snapshot in snapshots
-        if snapshot
-        and snapshot.summary
-        and snapshot.summary.operation != Operation.REPLACE
-        and snapshot.snapshot_id in moved
+        for snapshot in refs.line(table)
+        if refs.operation_of(snapshot) not in {None, Operation.REPLACE} and snapshot.snapshot_id in moved
     ]
     return [snapshot.timestamp_ms for snapshot in others[:RECENT_COMMITS]]
 
@@ -162,7 +158,7 @@ def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: P
         ]
         if not now:
             return None
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             try:
                 return _attempt(spark, lake, contract, PlannedSlice(wanted.day, tuple(now)), branch)
             except CommitConflictError:
@@ -174,7 +170,7 @@ def compact_slice(spark: SparkSession, lake: Lake, contract: Contract, wanted: P
         next_step="Nothing: the next compaction finds it again.",
         facts={"dataset": contract.dataset, "day": wanted.day},
     )
-    return refs.committed(once, lost, TRIES)
+    return retries.committed(once, lost, TRIES)
 
 
 def _attempt(spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice, branch: str) -> Compaction:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from matinee import faults
+from matinee import faults, retries
 from matinee.contracts.model import Contract
 from matinee.days import reach_back
 from matinee.errors import CommitConflictError
@@ -70,7 +70,7 @@ def drop(lake: Lake, dataset: str, now: datetime) -> Drop | None:
         table = lake.table(dataset)
         planned = _planned(lake, contract, table, now)
         if planned is not None and planned.moves:
-            with refs.again_where_lost:
+            with retries.again_where_lost:
                 drop_before(table, contract, planned.before)
             faults.reach("drop.after_commit")
         return planned
@@ -80,7 +80,7 @@ def drop(lake: Lake, dataset: str, now: datetime) -> Drop | None:
         next_step="Nothing: the next night drops them.",
         facts={"dataset": dataset},
     )
-    return refs.committed(once, lost)
+    return retries.committed(once, lost)
 
 
 def _planned(lake: Lake, contract: Contract, table: "Table", now: datetime) -> Drop | None:

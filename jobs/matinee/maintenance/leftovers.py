@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from matinee.days import instant_of
+from matinee.days import instant_of_millis
 from matinee.errors import CommitConflictError
 from matinee.ledger import pins
 from matinee.ledger.ledger import history
@@ -114,7 +114,7 @@ def _since(table: "Table", ref: "SnapshotRef") -> datetime | None:
         return None
     # A branch begins at the head of `main`: a branch without commits was made before `main` left that snapshot.
     at_ms = refs.last_read_ms(table).get(ref.snapshot_id, snapshot.timestamp_ms)
-    return instant_of(1000 * at_ms)
+    return instant_of_millis(at_ms)
 
 
 def _pinning(lake: Lake, now: datetime) -> set[str]:

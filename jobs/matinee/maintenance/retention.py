@@ -150,14 +150,12 @@ def _streamed(table: "Table") -> tuple[set[int], dict[str, int]]:
     from pyiceberg.table.snapshots import Operation
 
     snapshot_ids, markers_of = set[int](), dict[str, int]()
-    for snapshot_id, summary in refs.summaries(table):
-        name = markers.name_in(summary)
-        snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    for snapshot in refs.line(table):
+        name = markers.name_in(refs.properties_of(snapshot))
+        if name is not None or refs.operation_of(snapshot) == Operation.REPLACE:
+            snapshot_ids.add(snapshot.snapshot_id)
         if name is not None:
-            snapshot_ids.add(snapshot_id)
-            markers_of.setdefault(name, snapshot_id)
-        elif snapshot is not None and snapshot.summary and snapshot.summary.operation == Operation.REPLACE:
-            snapshot_ids.add(snapshot_id)
+            markers_of.setdefault(name, snapshot.snapshot_id)
     return (snapshot_ids, markers_of) if markers_of else (set(), {})
 
 

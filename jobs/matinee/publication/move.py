@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from matinee import faults
+from matinee import faults, retries
 from matinee.days import day_range
 from matinee.errors import CommitConflictError, DroppedError, StaleInputsError, UsageError, WithdrawnError
 from matinee.ledger.compactions import proven
@@ -279,7 +279,7 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
     def once() -> None:
         table = refs.create_branch(refs.drop(lake.table(run.dataset), branch), branch, main)
         # Where a commit to another reference of the table comes between, the branch is as it was.
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             replace_files(table, branch, removed, added, run.to_summary())
 
     lost = CommitConflictError(
@@ -287,7 +287,7 @@ def _replay(lake: Lake, table: "Table", run: Run, audited: int, main: int) -> st
         next_step="Run again when fewer writers are at work.",
         facts={"dataset": run.dataset, "publication_id": run.publication_id},
     )
-    refs.committed(once, lost)
+    retries.committed(once, lost)
     return branch
 
 

@@ -6,10 +6,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError
+from matinee.retries import again_where_lost, committed
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
-from matinee.table.refs import COMMIT_TRIES, MAIN, again_where_lost, committed
+from matinee.table.refs import COMMIT_TRIES, MAIN
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from matinee.days import day_of, instant_of
 from matinee.table import refs
-from matinee.table.catalog import summary_of
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -165,10 +164,9 @@ def landing_seq(table: "Table", snapshot_id: int | None = None) -> int:
     """
     if snapshot_id is not None:
         refs.require(table, snapshot_id)
-    for ancestor in refs.ancestry(table, snapshot_id):
-        number = summary_of(table, ancestor).get(LANDING_SEQ)
-        if number is not None:
-            return int(number)
+    for _, summary in refs.summaries(table, snapshot_id):
+        if LANDING_SEQ in summary:
+            return int(summary[LANDING_SEQ])
     return _highest_bound(table, "landing_seq", snapshot_id)
 
 

@@ -6,25 +6,27 @@ Each function fails with `CommitConflictError` when the reference is not where t
 table that lies outside the warehouse.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from matinee.days import instant_of
+from matinee.days import instant_of_millis
 from matinee.errors import CommitConflictError, SnapshotGoneError, UsageError
+from matinee.retries import TRIES
 from matinee.table.catalog import catalog_errors
 from matinee.table.lake_format import refuse_older
 from matinee.table.location import refuse_foreign
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Operation, Snapshot
     from pyiceberg.table.update import AssertRefSnapshotId, TableUpdate
 
 T = TypeVar("T")
 MAIN = "main"
-COMMIT_TRIES = 20
+COMMIT_TRIES = TRIES
 
 
 def head(table: "Table", branch: str = MAIN) -> int:
@@ -69,18 +71,22 @@ def ends(table: "Table", name: str) -> datetime | None:
     snapshot = table.metadata.snapshot_by_id(ref.snapshot_id) if ref else None
     if ref is None or ref.max_ref_age_ms is None or snapshot is None:
         return None
-    return instant_of(1000 * (snapshot.timestamp_ms + ref.max_ref_age_ms))
+    return instant_of_millis(snapshot.timestamp_ms + ref.max_ref_age_ms)
 
 
 def ancestry(table: "Table", snapshot_id: int | None = None) -> list[int]:
     """Return the snapshot ids from `snapshot_id` (default: main's head) back to the oldest that is still kept."""
-    parents = {snapshot.snapshot_id: snapshot.parent_snapshot_id for snapshot in table.metadata.snapshots}
-    current = snapshot_id if snapshot_id is not None else reference(table, MAIN)
-    ids: list[int] = []
-    while current is not None and current in parents:
-        ids.append(current)
-        current = parents[current]
-    return ids
+    return [snapshot.snapshot_id for snapshot in line(table, snapshot_id)]
+
+
+def line(table: "Table", snapshot_id: int | None = None) -> Iterator["Snapshot"]:
+    """Yield the snapshots of `ancestry`, newest first; thousands of snapshots are walked once."""
+    # PyIceberg's own look-up of a snapshot goes through all snapshots.
+    kept: dict[int | None, Snapshot] = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
+    current = kept.get(snapshot_id if snapshot_id is not None else reference(table, MAIN))
+    while current is not None:
+        yield current
+        current = kept.get(current.parent_snapshot_id)
 
 
 def sequence(table: "Table", snapshot_id: int) -> int:
@@ -90,11 +96,18 @@ def sequence(table: "Table", snapshot_id: int) -> int:
 
 
 def summaries(table: "Table", snapshot_id: int | None = None) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Yield (snapshot id, summary properties) of `ancestry`, newest first; thousands of snapshots are walked once."""
-    kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-    for ancestor in ancestry(table, snapshot_id):
-        summary = kept[ancestor].summary
-        yield ancestor, summary.additional_properties if summary else {}
+    """Yield (snapshot id, summary properties) of `line`."""
+    return ((snapshot.snapshot_id, properties_of(snapshot)) for snapshot in line(table, snapshot_id))
+
+
+def properties_of(snapshot: "Snapshot | None") -> Mapping[str, str]:
+    """Return the summary properties of a snapshot; none where it is gone."""
+    return snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
+
+
+def operation_of(snapshot: "Snapshot") -> "Operation | None":
+    """Return what a snapshot did to its table; None where it does not say."""
+    return snapshot.summary.operation if snapshot.summary else None
 
 
 def last_read_ms(table: "Table") -> dict[int, int]:
@@ -225,38 +238,6 @@ def _set(
             next_step="Run again: the work starts from what is there now.",
             facts={"table": ".".join(table.name()), "reference": name, "snapshot_id": snapshot_id},
         ) from error
-
-
-class _AgainWhereLost:
-    """A block in which a commit that others were faster than makes `committed` call its function again."""
-
-    def __enter__(self) -> None:
-        """Begin the block."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, CommitConflictError):
-            from tenacity import TryAgain
-
-            raise TryAgain from error
-
-
-again_where_lost = _AgainWhereLost()
-
-
-def committed(once: Callable[[], T], lost: CommitConflictError, tries: int = COMMIT_TRIES) -> T:
-    """Call a function that reads and then commits, again where it lost a race; return its value.
-
-    The function commits in `again_where_lost`. A conflict that it raises elsewhere is final.
-
-    Raises:
-        CommitConflictError: others committed first in every try: `lost`, which says what was not done.
-    """
-    from tenacity import RetryError, Retrying, retry_never, stop_after_attempt
-
-    try:
-        return Retrying(retry=retry_never, stop=stop_after_attempt(tries))(once)
-    except RetryError as error:
-        raise lost from error.last_attempt.exception()
 
 
 def _commit(

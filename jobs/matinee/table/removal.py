@@ -14,9 +14,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from matinee.errors import CommitConflictError
+from matinee.retries import again_where_lost, committed
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.commits import commit_errors
-from matinee.table.refs import COMMIT_TRIES, again_where_lost, committed
+from matinee.table.refs import COMMIT_TRIES
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestFile

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from matinee import retries
 from matinee.errors import CommitConflictError
 from matinee.ledger.columns import days_of
 from matinee.table import refs
@@ -153,7 +154,7 @@ def declare(lake: Lake, manifests: Iterable[Manifest], above: int = 0) -> tuple[
         table = lake.ensure(MANIFESTS)  # Loaded before the numbers are read: a commit in between is a conflict.
         start = max(above, declared(lake).landing_seq)
         numbered = tuple(replace(manifest, landing_seq=start + 1) for manifest in declarations)
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             _REGISTER.append(lake, numbered, onto=table)
         return numbered
 
@@ -162,7 +163,7 @@ def declare(lake: Lake, manifests: Iterable[Manifest], above: int = 0) -> tuple[
         next_step="Declare them again when fewer writers are at work.",
         facts={"table": MANIFESTS},
     )
-    return refs.committed(once, lost)
+    return retries.committed(once, lost)
 
 
 def declared(lake: Lake) -> Declared:

@@ -4,7 +4,7 @@ Only publications may change the rows of a published dataset. Where a day has an
 publication wrote, or a commit on `main` belongs to no publication, another writer has changed rows without an audit.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -73,8 +73,7 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
         return {}
     table = lake.table(published.dataset)
     newest = newest.filter(pc.greater_equal(newest["day"], begin_of(table) or date.min))
-    kept = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-    line = [kept[snapshot_id] for snapshot_id in refs.ancestry(table)]
+    line = [*refs.line(table)]
     known = _reached(published)
     if not _named(line) <= known:
         known = _reached(history(lake.reloaded(), published.dataset))
@@ -123,7 +122,7 @@ def _reached(published: History) -> set[str | None]:
 
 
 def _named(line: list["Snapshot"]) -> set[str | None]:
-    return {_summary(snapshot).get(PUBLICATION_ID) for snapshot in line}
+    return {refs.properties_of(snapshot).get(PUBLICATION_ID) for snapshot in line}
 
 
 def _replaces(published: Publication, commit: "Snapshot") -> bool:
@@ -133,7 +132,7 @@ def _replaces(published: Publication, commit: "Snapshot") -> bool:
 
 def _is_strange(snapshot: "Snapshot", known: set[str | None]) -> bool:
     """Whether a commit changed rows and belongs to no publication of the ledger, which has no experiments."""
-    summary = _summary(snapshot)
+    summary = refs.properties_of(snapshot)
     if is_drop(summary):
         return False  # If it removed other days as well, their numbers of rows show that.
     named = summary.get(PUBLICATION_ID)
@@ -141,12 +140,8 @@ def _is_strange(snapshot: "Snapshot", known: set[str | None]) -> bool:
 
 
 def _total_rows(line: list["Snapshot"]) -> int | None:
-    total = _summary(line[0]).get("total-records") if line else None
+    total = refs.properties_of(line[0]).get("total-records") if line else None
     return int(total) if total is not None else None
-
-
-def _summary(snapshot: "Snapshot") -> Mapping[str, str]:
-    return snapshot.summary.additional_properties if snapshot.summary else {}
 
 
 def _days(table: "Table", snapshot: "Snapshot", day_column: str) -> Iterator[date]:

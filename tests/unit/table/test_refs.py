@@ -41,6 +41,15 @@ def test_main_moves_to_a_descendant(lake: Lake) -> None:
     assert refs.head(table) == written
 
 
+def test_a_line_goes_from_a_snapshot_back_to_the_oldest_that_is_kept(lake: Lake) -> None:
+    base = refs.head(lake.table(PLAYS))
+    first, second = append(lake, "p1"), append(lake, "p2")
+    table = lake.table(PLAYS)
+    assert [snapshot.snapshot_id for snapshot in refs.line(table)] == [second, first, base]
+    assert refs.ancestry(table, first) == [first, base]
+    assert [summary.get("added-records") for _, summary in refs.summaries(table, first)] == ["1", None]
+
+
 def test_main_does_not_move_to_what_does_not_descend_from_it(lake: Lake) -> None:
     table = lake.table(PLAYS)
     refs.create_branch(table, "work", refs.head(table))

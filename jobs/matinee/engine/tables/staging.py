@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+from matinee import retries
 from matinee.errors import CommitConflictError, ConservationError, UsageError
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -82,12 +83,12 @@ def commit_staged(
         table = next(looks)
         if refs.head(table, branch) != replaced.snapshot_id:
             raise _conflict(branch, replaced, "the branch moved while files were staged")
-        with refs.again_where_lost:
+        with retries.again_where_lost:
             _map_names(table)
             replace_files(table, branch, removed, added, properties)
 
     lost = f"{refs.COMMIT_TRIES} tries lost the race for the table's metadata"
-    refs.committed(once, _conflict(branch, replaced, lost))
+    retries.committed(once, _conflict(branch, replaced, lost))
 
 
 def _conflict(branch: str, replaced: Slice, cause: str) -> CommitConflictError:
