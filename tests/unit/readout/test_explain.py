@@ -11,6 +11,7 @@ from matinee.readout.explain import Readout, explain
 from matinee.readout.log import FIRST_LINES, LAST_LINES
 from matinee.readout.masking import HIDDEN, masked
 from matinee.readout.patterns import CLASSES, WEIGHTS, patterns, typed
+from matinee.sinks.errors import ChannelRefusedError
 
 CORPUS = yaml.safe_load((Path(__file__).parent / "corpus.yaml").read_text())
 
@@ -34,9 +35,10 @@ def test_a_class_that_a_pattern_names_is_known() -> None:
 
 
 def test_each_error_of_matinee_has_a_class() -> None:
+    modules = {MatineeError.__module__, ChannelRefusedError.__module__}
     kinds: list[type[MatineeError]] = [MatineeError]
     for kind in kinds:
-        kinds += [below for below in kind.__subclasses__() if below.__module__ == MatineeError.__module__]
+        kinds += [below for below in kind.__subclasses__() if below.__module__ in modules]
     raised = {kind.__name__ for kind in kinds} - {
         MatineeError.__name__,
         TerminalError.__name__,

@@ -11,7 +11,7 @@ from matinee.errors import SettingsError
 from matinee.settings import load_settings
 from matinee.table.catalogs.postgres import address, jdbc
 
-PASSWORD = "p@s/s%41#?+:&= x"  # noqa: S105 - of no server
+PASSWORD = "p@s/s%41#?+:&= x"
 AUTHORITY = f"{quote('m@/%#', safe='')}:{quote(PASSWORD, safe='')}"
 
 

@@ -1,0 +1,1 @@
+"""Where messages to people go: Slack, PagerDuty, e-mail and webhooks, one folder for each outside system."""

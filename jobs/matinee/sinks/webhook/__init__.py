@@ -1,0 +1,1 @@
+"""Webhooks: messages as signed JSON to any address."""
