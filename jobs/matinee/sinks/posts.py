@@ -1,5 +1,6 @@
 """One POST to an outside system, and what its answer or its silence is among a channel's errors."""
 
+import logging
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -9,6 +10,8 @@ import httpx
 from matinee.sinks.endpoints import Endpoint
 from matinee.sinks.errors import ChannelRefusedError, ChannelUnavailableError
 
+# The library logs each address; the path of a webhook may be a secret.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 #: Too slow, a try of the same key that is under way, too early, too many.
 _LATER = frozenset({408, 409, 425, 429})
 LATER = "The watcher tries again by itself; where it goes on, look at the status page of {host} and at the network."

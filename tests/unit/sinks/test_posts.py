@@ -1,5 +1,6 @@
 """A post is taken, is to be sent again, or is refused."""
 
+import logging
 import socket
 from collections.abc import Callable
 
@@ -100,3 +101,9 @@ def test_this_machine_is_reached_past_proxies(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with web_server(lambda _: Answer()) as server:
         assert post(server.url) == 200
+
+
+def test_no_log_has_the_path(caplog: pytest.LogCaptureFixture) -> None:
+    with web_server(lambda _: Answer()) as server, caplog.at_level(logging.DEBUG):
+        post(f"{server.url}/services/s3cr3t")
+    assert "s3cr3t" not in caplog.text
