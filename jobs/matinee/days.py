@@ -12,7 +12,8 @@ from matinee.errors import UsageError
 
 _DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-LAST_INSTANT = timedelta(days=1) - timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
+LAST_INSTANT = timedelta(days=1) - MICROSECOND
 #: The days that landing takes: a year from both ends of the calendar, so that windows around them are days too.
 FIRST_DAY, LAST_DAY = date(2, 1, 1), date(9998, 12, 31)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,7 +102,7 @@ def instant_of_millis(millis: int) -> datetime:
 
 def micros_of(moment: datetime) -> int:
     """Return how many microseconds after 1970 began an instant is."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // MICROSECOND
 
 
 def day_of(number: int) -> date:

@@ -8,7 +8,6 @@ Every decision is a row of `ops.heals`. A person is called where neither waiting
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +33,7 @@ from matinee.healing.register import HEALS, Decision, Kind, Spent, decisions, la
 from matinee.ledger.ledger import history
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
+from matinee.report import timed
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.table.leases.lease import Lease, hold
@@ -237,11 +237,12 @@ def _is_due(opened: Look, stale: StaleDay, now: datetime) -> bool:
 
 
 def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | None) -> Decision | None:
-    start = time.monotonic()
+    seconds = dict[str, float]()
     # All tries have one name: each drops the branch that a failed try before it has left.
     request = RunRequest(stale.dataset, stale.day, stale.day, attempt="heal", heal=True)
     try:
-        report = run(opened.settings, request)
+        with timed(seconds, "heal"):
+            report = run(opened.settings, request)
     except (DroppedError, InputsNotValidError, WithdrawnError) as error:
         # Not a failure: the freshness watch tells of the input, and of a day that was withdrawn or dropped meanwhile.
         return None if same is not None and same.reason == str(error) else replace(decided, reason=str(error))
@@ -249,7 +250,7 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
         raise  # The error says nothing about the day, and no decision can be recorded.
     except Exception as error:  # A fault in this day does not stop the other days.
         log.exception("%s %s was not healed", stale.dataset, stale.day)
-        failed = _failed(opened, decided, error, _since(start))
+        failed = _failed(opened, decided, error, round(1000 * seconds["heal"]))
         if isinstance(error, EngineUnavailableError) and failed.decision == "wait":
             opened.decide(failed)
             raise  # The next day would fail, too; the count of tries tells which day takes the engine down.
@@ -267,7 +268,7 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
         rows_after=report.rows.out,
         cells=everything if buckets is None else len(buckets),
         cells_changed=everything if changed is None else len(changed),
-        duration_ms=_since(start),
+        duration_ms=round(1000 * seconds["heal"]),
     )
 
 
@@ -277,10 +278,6 @@ def _failed(opened: Look, decided: Decision, error: Exception, duration_ms: int)
     kind: Kind = "human" if over else "wait"
     words = str(error) or type(error).__name__
     return replace(decided, decision=kind, reason=words, tries=tries, duration_ms=duration_ms)
-
-
-def _since(start: float) -> int:
-    return round(1000 * (time.monotonic() - start))
 
 
 def _call(made: list[Decision]) -> None:

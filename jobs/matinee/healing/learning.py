@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract
-from matinee.days import end_of, start_of
+from matinee.days import MICROSECOND, end_of, micros_of, start_of
 from matinee.healing.arrival_curve import DAYS, LAST_STEP, STEP, ArrivalCurve, silence, usual_gap
 from matinee.landing.landed_files import landing_times
 from matinee.table.catalog import Lake
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 RECEIVED = "received_ts"
 _WEEK = timedelta(days=7)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def learned_curve(lake: Lake, dataset: str, before: date) -> ArrivalCurve | None:
@@ -84,7 +83,7 @@ def _rows_by_step(table: "Table", day_column: str, day: date) -> dict[int, int]:
     by_step: Counter[int] = Counter()
     for batch in table.scan(row_filter=late, selected_fields=(RECEIVED,)).to_arrow_batch_reader():
         received = pc.cast(batch.column(RECEIVED), pa.int64())
-        steps = pc.divide(pc.subtract(received, round(end.timestamp()) * 1_000_000), STEP // _MICROSECOND)
+        steps = pc.divide(pc.subtract(received, micros_of(end)), STEP // MICROSECOND)
         steps = pc.min_element_wise(steps, LAST_STEP)
         by_step.update({count["values"]: count["counts"] for count in pc.value_counts(steps).to_pylist()})
     return {0: rows - by_step.total(), **by_step}

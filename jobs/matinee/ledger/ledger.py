@@ -7,10 +7,11 @@ dies between moving `main` and recording it leaves nothing to disagree about.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from matinee.days import MICROSECOND
 from matinee.ledger.columns import (
     NOTED,
     PINNED,
@@ -219,7 +220,7 @@ def noted_after(known: Iterable[Publication]) -> datetime:
 
     The last record of an attempt counts, on whichever machines its tries ran.
     """
-    return max([stamp(), *(publication.recorded_ts + timedelta(microseconds=1) for publication in known)])
+    return max([stamp(), *(publication.recorded_ts + MICROSECOND for publication in known)])
 
 
 def history(lake: Lake, dataset: str) -> History:

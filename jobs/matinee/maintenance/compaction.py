@@ -8,7 +8,6 @@ the slice is compacted again on the new `main`. A kill leaves at most a branch, 
 """
 
 import logging
-import time
 from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ from matinee.ledger import compactions
 from matinee.ledger.compactions import Compaction
 from matinee.ledger.open_branches import open_work
 from matinee.maintenance.slices import CellFiles, PlannedSlice, StoredFile, cells_of, plan_slices, slice_bytes
-from matinee.report import Report
+from matinee.report import Report, timed
 from matinee.settings import Settings
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
@@ -191,16 +190,17 @@ def _attempt(spark: SparkSession, lake: Lake, contract: Contract, wanted: Planne
 def _rewrite_and_prove(
     spark: SparkSession, lake: Lake, contract: Contract, wanted: PlannedSlice, branch: str, main: int
 ) -> Compaction:
-    start = time.monotonic()
+    seconds = dict[str, float]()
     dataset, column = contract.dataset, contract.day_column or ""
     tables, by = CatalogTables(spark, lake), contract.cells.column if contract.bucketed else None
     old = Slice(dataset, main, wanted.day, wanted.day, wanted.buckets)
-    before = row_hashes(tables.read(old), by)
-    rewrite_slice(spark, lake.settings, branch, contract, old)
-    faults.reach("compact.after_rewrite")
-    table = lake.table(dataset)
-    new = Slice(dataset, refs.head(table, branch), wanted.day, wanted.day, wanted.buckets)
-    after = row_hashes(tables.read(new), by)
+    with timed(seconds, "compact"):
+        before = row_hashes(tables.read(old), by)
+        rewrite_slice(spark, lake.settings, branch, contract, old)
+        faults.reach("compact.after_rewrite")
+        table = lake.table(dataset)
+        new = Slice(dataset, refs.head(table, branch), wanted.day, wanted.day, wanted.buckets)
+        after = row_hashes(tables.read(new), by)
     _refuse_others(table, old, new, branch)
     _refuse_changes(table, column, new, branch, before, after)
     sizes_before, sizes_after = (
@@ -214,7 +214,7 @@ def _rewrite_and_prove(
         files_after=len(sizes_after),
         bytes_before=sum(sizes_before),
         bytes_after=sum(sizes_after),
-        seconds=round(time.monotonic() - start, 3),
+        seconds=seconds["compact"],
         snapshot_id=new.snapshot_id,
     )
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import Contract, live_name
-from matinee.days import end_of, reach_ahead, reach_back
+from matinee.days import MICROSECOND, end_of, reach_ahead, reach_back
 from matinee.engine.tables.spark_tables import pinned
 from matinee.errors import InputsNotValidError
 from matinee.ledger.model import Publication
@@ -127,7 +127,7 @@ def _refuse_too_early(
         words = f"its live rows up to {live.expired} have expired"
     elif as_of is not None and as_of < mature_from:
         words = f"its publication is as of {as_of:%Y-%m-%d %H:%MZ}, before its last window ended"
-    elif live.as_of is None or live.as_of <= mature_from - timedelta(microseconds=1):
+    elif live.as_of is None or live.as_of <= mature_from - MICROSECOND:
         words = f"the live table is as of {live.as_of}, before its last window ended"
     elif any(live.read.get(dataset, 0) < number for dataset, number in read.highest().items()):
         words = "the live table has not read all that the batch has"

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from pyspark.sql import DataFrame
 
 from matinee.contracts.model import Contract
-from matinee.days import micros_of
+from matinee.days import MICROSECOND, micros_of
 from matinee.settings import Engine
-
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Maturity: until when the rows of a published day are final, where an input is read ahead of the day."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract
-from matinee.days import end_of, start_of
+from matinee.days import MICROSECOND, end_of, start_of
 from matinee.ledger.columns import days_of
 from matinee.ledger.notes import Note
 
@@ -46,7 +46,7 @@ def first_unsettled(contract: Contract, newest: "pa.Table | None", first: date, 
     wanted = np.arange(np.datetime64(first), np.datetime64(last) + 1)
     if newest is not None:
         ahead = next(spec.lookahead for spec in contract.inputs if spec.lookahead != "0d")
-        settled = pc.fill_null(newest["as_of_us"], 0).to_numpy() - contract.duration(ahead) // timedelta(microseconds=1)
+        settled = pc.fill_null(newest["as_of_us"], 0).to_numpy() - contract.duration(ahead) // MICROSECOND
         ends = (days_of(newest) + 1).astype("datetime64[us]").astype(np.int64)
         final = pc.is_valid(newest["as_of_us"]).to_numpy() & (settled >= ends)
         wanted = wanted[~np.isin(wanted, days_of(newest)[final])]
