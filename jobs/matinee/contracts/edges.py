@@ -47,6 +47,8 @@ def _edge(subject: Subject, place: Place, dataset: str) -> Iterator[Finding]:
     if dataset not in subject.others:
         yield place, f"no contract declares {dataset}"
         return
+    if subject.others[dataset].kind == "dimension":
+        yield place, f"{dataset} is a dimension, whose days are never complete: a run would wait for it for ever"
     theirs = subject.others[dataset].parameters
     for name, value in subject.contract.parameters.items():
         if theirs.get(name, value) != value:

@@ -61,6 +61,8 @@ def _landed(subject: Subject) -> Iterator[Finding]:
             yield place, f"landing fills {name}: landed rows need a required column of type {kind}"
     if contract.kind == "dimension" and not (contract.day_column and contract.key_columns):
         yield place, "a dimension needs a primary key, and a dayColumn: the day on which a snapshot was received"
+    if contract.kind == "dimension" and contract.keep is not None:
+        yield subject.custom("keep"), "days of a dimension are never valid, so none of them would be dropped"
     if contract.kind == "dimension" and contract.topic:
         yield subject.custom("source"), "each file of a dimension is a whole snapshot; records of a topic are none"
 

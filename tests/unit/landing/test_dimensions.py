@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.lakes import make_lake
 
-from matinee.contracts.validate import check_all
+from matinee.contracts.validate import check, check_all
 from matinee.errors import UsageError
 from matinee.landing.ingest import close_through, ingest
 from matinee.landing.status import status
@@ -48,6 +48,32 @@ def newest(lake: Lake) -> list[tuple[str, int, date]]:
 
 def test_the_contract_of_a_dimension_is_valid(lake: Lake) -> None:
     assert check_all(lake.settings.sql_dir) == []
+
+
+@pytest.mark.parametrize(
+    ("stated", "wrong", "reason"),
+    [
+        (
+            "value: dimension}",
+            "value: dimension}\n  - {property: source, value: {topic: t}}",
+            "records of a topic are none",
+        ),
+        ("value: dimension}", 'value: dimension}\n  - {property: keep, value: "9d"}', "none of them would be dropped"),
+        ("required: true, primaryKey: true", "required: true", "a dimension needs a primary key"),
+        ("[runtime_ms]", "[kind]", "kind is no number"),
+    ],
+)
+def test_a_contract_that_is_no_dimension_is_refused(lake: Lake, stated: str, wrong: str, reason: str) -> None:
+    file = lake.settings.sql_dir / "dims" / "titles" / "contract.odcs.yaml"
+    file.write_text(file.read_text().replace(stated, wrong))
+    assert [problem.reason for problem in check(file) if reason in problem.reason]
+
+
+def test_a_dimension_is_no_input_of_a_run(lake: Lake) -> None:
+    file = lake.settings.sql_dir / "core" / "plays" / "contract.odcs.yaml"
+    text = file.read_text().replace("dataset: raw.plays", f"dataset: {TITLES}")
+    file.write_text(text)
+    assert any("never complete" in problem.reason for problem in check_all(lake.settings.sql_dir))
 
 
 def test_the_newest_snapshot_holds(lake: Lake, tmp_path: Path) -> None:
