@@ -4,7 +4,7 @@ The set has the head of `main` of each dataset, if no head has moved between two
 dataset was derived from the rows that the other datasets of the set hold: a reader may join them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from matinee.contracts.model import Contract
@@ -14,6 +14,7 @@ from matinee.ledger.ledger import History, history
 from matinee.ledger.model import Publication, State
 from matinee.ledger.pinned_sets import PinnedSet, held, hold, settle
 from matinee.ledger.pinned_sets import end as end_set
+from matinee.retries import again_where_lost, committed
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity.outside import changed_outside
@@ -41,17 +42,16 @@ def pin(lake: Lake, datasets: Sequence[str], until: date, why: str, holder: str,
     contracts = [lake.registry.get(name) for name in dict.fromkeys(datasets)]
     _refuse(lake, contracts, until, why, now)
     settle(lake)
-    for _ in range(LOOKS):
+
+    def once() -> tuple[Mapping[str, int], list[str]]:
         heads = _heads(lake, contracts)
         problems = list(_problems(lake, {contract.dataset: history(lake, contract.dataset) for contract in contracts}))
-        if _heads(lake, contracts) == heads:
-            break
-    else:
-        raise CommitConflictError(
-            f"{', '.join(heads)} were published again during each of {LOOKS} looks at them; nothing is held.",
-            next_step="Pin again when fewer writers are at work.",
-            facts={"datasets": ", ".join(heads)},
-        )
+        with again_where_lost:
+            if _heads(lake, contracts) != heads:
+                raise _moved(contracts)
+        return heads, problems
+
+    heads, problems = committed(once, _moved(contracts), LOOKS)
     if problems:
         raise InputsNotValidError(
             f"{', '.join(heads)} are no consistent set: {'; '.join(problems)}. Nothing is held.",
@@ -59,6 +59,15 @@ def pin(lake: Lake, datasets: Sequence[str], until: date, why: str, holder: str,
             facts={"problems": problems},
         )
     return hold(lake, heads, until, why, holder)
+
+
+def _moved(contracts: Sequence[Contract]) -> CommitConflictError:
+    names = ", ".join(contract.dataset for contract in contracts)
+    return CommitConflictError(
+        f"{names} were published again during each of {LOOKS} looks at them; nothing is held.",
+        next_step="Pin again when fewer writers are at work.",
+        facts={"datasets": names},
+    )
 
 
 def end(lake: Lake, pin_id: str) -> PinnedSet:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from matinee.errors import CommitConflictError, ConservationError, MatineeError
+from matinee.retries import again_where_lost, committed
 from matinee.table import refs
 from matinee.table.catalog import Lake, catalog_errors, summary_of
 from matinee.table.commits import commit_errors, replace_files, transaction
@@ -178,24 +179,29 @@ def gather(lake: Lake, dataset: str) -> tuple[int, int]:
         CommitConflictError: others committed first in every try; what was rewritten until then stands.
         ConservationError: the number of rows read is not the number that the files state; nothing was changed.
     """
-    before, lost = None, 0
-    while lost < refs.COMMIT_TRIES:
+    files: list[int] = []
+
+    def once() -> bool:
         table = lake.table(dataset)
         with catalog_errors():
             tasks = list(table.scan().plan_files())
-        before, small = len(tasks) if before is None else before, _many_small(tasks)
+        files.append(len(tasks))
+        small = _many_small(tasks)
         added = _rewritten(table, small)
-        if len(added) >= len(small):  # No file is small, or their rows need as many files.
-            return before, len(tasks)
-        try:
-            replace_files(table, refs.MAIN, small, added, {GATHERED: str(len(small))})
-        except CommitConflictError:
-            lost += 1
-    raise CommitConflictError(
-        f"Others committed to {dataset} first, {lost} times.",
+        is_worth_it = len(added) < len(small)  # Else no file is small, or their rows need as many files.
+        if is_worth_it:
+            with again_where_lost:
+                replace_files(table, refs.MAIN, small, added, {GATHERED: str(len(small))})
+        return is_worth_it
+
+    lost = CommitConflictError(
+        f"Others committed to {dataset} first, {refs.COMMIT_TRIES} times.",
         next_step="Nothing: the next night gathers it.",
         facts={"dataset": dataset},
     )
+    while committed(once, lost):
+        pass
+    return files[0], files[-1]
 
 
 def _many_small(tasks: Iterable["FileScanTask"]) -> list["DataFile"]:
