@@ -37,6 +37,7 @@ STEPS = {
     ],
     "every way to parse lines": ["tests/integration/test_landing_parsers.py", "tests/integration/test_landing_ways.py"],
     "read-outs of programs that fail": ["tests/integration/test_readout.py"],
+    "metrics that Prometheus scrapes": ["tests/integration/test_prometheus.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
     "datasets of other shapes": ["tests/integration/test_new_source.py"],
     "the worked example, backfilled": ["tests/e2e/test_worked_example.py"],

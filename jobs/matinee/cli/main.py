@@ -32,6 +32,7 @@ COMMANDS = {
     "stream": "matinee.cli.stream:stream",
     "contract": "matinee.cli.contract:contract",
     "failure": "matinee.cli.failure:failure",
+    "metrics": "matinee.cli.metrics:metrics",
 }
 
 

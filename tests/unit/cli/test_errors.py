@@ -59,6 +59,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "contract show": ("core.plays",),
     "contract plan": (),
     "failure explain": ("--log", "{}/task.log"),
+    "metrics serve": ("--port", "70000"),
+    "metrics write": ("--to", "{}/matinee.prom"),
 }
 #: Where commands meet the world: files, the catalog, other processes, the network.
 SEAMS = {
