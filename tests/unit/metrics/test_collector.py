@@ -13,7 +13,13 @@ from tests.support.lakes import D1, D2, PLANNED, core_play, land, make_lake, pin
 from tests.support.ticks import Clock
 
 from matinee.days import end_of, start_of
-from matinee.errors import AuditFailedError, CatalogUnavailableError, EnvironmentNotReadyError, StaleInputsError, UsageError
+from matinee.errors import (
+    AuditFailedError,
+    CatalogUnavailableError,
+    EnvironmentNotReadyError,
+    StaleInputsError,
+    UsageError,
+)
 from matinee.healing.register import Decision
 from matinee.healing.register import record as record_heals
 from matinee.ledger.ledger import history
