@@ -1,38 +1,27 @@
 """The cause of a failure, read from a log: deterministic and offline.
 
-Each line is a candidate by the patterns that match, by the exception that the line states, or by the typed error that
-Matinee printed. A candidate counts by what its pattern says, by its level, and by whether it belongs to the last error:
-a warning or an error that a retry passed over is no cause, and a lost connection follows from what killed the server.
+Each line is a candidate by the phrases, codes and exceptions that it states, or by the typed error that Matinee
+printed. A candidate counts by what its kind says, by its level, and by whether it belongs to the last error: a warning
+or an error that a retry passed over is no cause, and a lost connection follows from what killed the server. Of
+exceptions that carry others the carried exception is told.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from matinee.errors import kind_named
+from matinee.readout.candidates import LESS, Candidate, candidates, tells_of_failure
+from matinee.readout.cause import cause_of
 from matinee.readout.log import EXCEPTION, PLAIN, Line, lines_of
 from matinee.readout.masking import masked
-from matinee.readout.patterns import WEIGHTS, Pattern, family, patterns, typed
+from matinee.readout.patterns import WEIGHTS
+from matinee.readout.statements import names_exception
 
-#: What a level takes from a candidate; lines of other levels count for patterns of any level alone.
-_LESS = {"error": 0, PLAIN: 5, "warning": 30}
 #: What a candidate gets that belongs to the last error of the log.
-_LAST = {"strong": 40, "specific": 40, "generic": 40, "consequence": 5, "wrapper": 0}
-_EXCEPTION = re.compile(
-    r"^(?:\s*Caused by: |E {1,3}|Exception in thread \"[^\"]*\" |.*?: (?=(?:[\w$]+\.)+[A-Z]\w+: ))?"
-    r"(?:(?:[\w$]+(?:\.|::))+(?=[A-Z]\w+(?::|$))|(?=[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout|Warning)(?::|$)))"
-    r"([A-Z]\w+)(?:: ?(.*))?$"
-)
-_TYPED = re.compile(r"\b(\w+Error): (.+?) Next: (.+)$")
-_TOLD, _NEXT = re.compile(r"^(\w+): (.+)$"), re.compile(r"^  next: (.+)$")
+_LAST = {"strong": 40, "specific": 40, "generic": 40, "vague": 10, "hint": 5, "consequence": 15, "wrapper": 0}
 _SUCCEEDED = re.compile(
     r"(?i)marking task as success|state=success|task (instance )?.{0,80}succeeded|final state:? success"
     r"|\b(command|task|job)\b.{0,80}exit(ed)? (with )?(return )?code:? 0\b"
-)
-_FAILED = re.compile(
-    r"(?i)error\b(?!s)|exception\b|^traceback|negsignal|(exit|return)(ed)? (with )?(status|code):? -?[1-9]"
-    r"|\b(fail(ed|ure)?|fatal|panic|killed|abort(ed)?|refused|denied|cannot|could not|unable|violates|exceed(ed|s)?"
-    r"|terminat(ed|ing)|timed out|incompatible|corrupt(ed)?)\b"
 )
 _FRAME = re.compile(r'^\s+File "(?P<file>[^"]+)", line (?P<line>\d+)|^\s+at [\w$.]+\(')
 _LIBRARY = re.compile(
@@ -62,48 +51,27 @@ class Readout:
     pattern: str = ""
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    line: Line
-    pattern: Pattern
-    says: str
-    score: int
-
-
 def explain(raw: Iterable[bytes]) -> Readout:
     """Return the read-out of a log, line by line; secrets are masked."""
     lines = lines_of(raw)
-    candidates = [*_candidates(lines)]
-    telling = [
-        candidate
-        for candidate in candidates
-        if candidate.pattern.weight != "wrapper" and candidate.score > WEIGHTS["wrapper"]
-    ]
-    errors = [line for line in lines if line.level == "error" and line.text.strip()]
-    if not errors and not any(_FAILED.search(line.text) or _EXCEPTION.match(line.text) for line in lines):
+    told = [*candidates(lines)]
+    telling = [each for each in told if each.pattern.weight != "wrapper" and each.score > WEIGHTS["wrapper"]]
+    shows_failure = any(line.told and (line.level == "error" or _fails(line)) for line in lines)
+    if not shows_failure:
         # No line says that anything failed: the words of most patterns stand in lines of success, too.
         telling = [each for each in telling if each.pattern.weight == "strong" or each.pattern.any_level]
-    if (not errors and not telling) or _succeeded(lines):
+    if (not shows_failure and not telling) or _succeeded(lines):
         return Readout("none", "The log shows no failure.", (), "Nothing is to be done.", retryable=False)
-    serious = [
-        candidate for candidate in telling if candidate.line.level in {"error", PLAIN} or candidate.pattern.any_level
-    ]
-    last = max((candidate.line.entry for candidate in serious), default=-1)
-    best = max(telling, key=lambda candidate: _rank(candidate, last), default=None)
+    serious = [each for each in telling if each.line.level in {"error", PLAIN} or each.pattern.any_level]
+    last = max((each.line.entry for each in serious), default=-1)
+    best = max(telling, key=lambda each: _rank(each, last), default=None)
     if best is None:
-        best = max(candidates, key=lambda candidate: candidate.line.number, default=None)
-    if best is None or best.pattern.weight == "wrapper":
-        line = errors[-1] if errors else lines[-1]
-        return Readout(
-            "unknown",
-            _short(f"No known failure; the last error is: {line.text.strip()}"),
-            _evidence(lines, line),
-            "Read the log around the last error, and add a pattern to `readout/patterns/` once the cause is known.",
-            retryable=False,
-        )
+        return _unknown(lines)
+    alike = [each for each in telling if each.pattern.name == best.pattern.name != "exception"]
+    best = max(alike, key=lambda each: (each.score, _rank(each, last)), default=best)
     return Readout(
         best.pattern.kind,
-        _short(best.says),
+        _short(cause_of(best, lines)),
         _evidence(lines, best.line),
         masked(best.pattern.next_step),
         best.pattern.retryable,
@@ -111,52 +79,30 @@ def explain(raw: Iterable[bytes]) -> Readout:
     )
 
 
-def _candidates(lines: Sequence[Line]) -> Iterator[_Candidate]:
-    everywhere = [pattern for pattern in patterns() if pattern.any_level]
-    for place, line in enumerate(lines):
-        is_error = line.level in _LESS
-        told = _typed(line, lines[place + 1].text if place + 1 < len(lines) else "") if is_error else None
-        known = patterns() if is_error else everywhere
-        matching = [told] if told else [pattern for pattern in known if pattern.match.search(line.text)]
-        stated = _EXCEPTION.match(line.text) if is_error and not matching else None
-        if stated:
-            matching.append(family(f"{stated[1]}: {stated[2] or ''}"))
-        for pattern in matching:
-            less = 0 if pattern.any_level else _LESS[line.level]
-            says = pattern.says if told else f"{pattern.says}: {line.text.strip()}"
-            yield _Candidate(line, pattern, says, WEIGHTS[pattern.weight] - less)
+def _fails(line: Line) -> bool:
+    says = tells_of_failure(line.text) or names_exception(line.text)
+    return line.level in LESS and line.level != "warning" and says
 
 
-def _typed(line: Line, following: str) -> Pattern | None:
-    """Return what a line tells of an error of Matinee's own, as a traceback or the command line prints it."""
-    told, step = _TYPED.search(line.text), None
-    if told:
-        name, message, step = told.groups()
-    else:
-        told, following_step = _TOLD.match(line.text), _NEXT.match(following)
-        if not told or not following_step:
-            return None
-        name, message, step = f"{told[1]}Error", told[2], following_step[1]
-    if name not in typed():
-        return None
-    error = kind_named(name)
-    return Pattern(
-        name=name,
-        kind=typed()[name]["class"],
-        match=re.compile(""),
-        weight="generic" if typed()[name].get("wraps") else "strong",
-        says=message,
-        next_step=step,
-        retryable=bool(error and error.retryable),
+def _unknown(lines: Sequence[Line]) -> Readout:
+    said = [line for line in lines if line.told and line.text.strip()]
+    failing = [line for line in said if line.level == "error"] or [line for line in said if _fails(line)]
+    line = (failing or said or lines)[-1]
+    return Readout(
+        "unknown",
+        _short(f"No known failure; the last error is: {line.text.strip()}"),
+        _evidence(lines, line),
+        "Read the log around the last error, and add a pattern to `readout/patterns/` once the cause is known.",
+        retryable=False,
     )
 
 
-def _rank(candidate: _Candidate, last: int) -> tuple[int, int, int, int]:
-    """Order candidates by what they say; among equals the last entry, its last line, and the longest match."""
-    line, pattern = candidate.line, candidate.pattern
-    score = candidate.score + (_LAST[pattern.weight] if line.entry == last else 0)
-    match = pattern.match.search(line.text)
-    return score, line.entry, line.number, len(match[0]) if match else 0
+def _rank(candidate: Candidate, last: int) -> tuple[int, ...]:
+    """Order candidates by what they say; among equals the last entry, its root, its last line, the longest match."""
+    line = candidate.line
+    is_exception = names_exception(line.text)
+    score = candidate.score + (_LAST[candidate.pattern.weight] if line.entry == last else 0)
+    return score, line.entry, -line.follows, is_exception, line.number, candidate.depth, candidate.length
 
 
 def _succeeded(lines: Sequence[Line]) -> bool:

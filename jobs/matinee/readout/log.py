@@ -28,13 +28,17 @@ _LEVEL = re.compile(
 )
 _BEGINS_TRACE = re.compile(r"^\s*(Traceback \(most recent call last\)|Exception in thread|Unhandled exception)")
 _CONTINUES = re.compile(
-    r"^(\s|Caused by|\.\.\. \d+ more|During handling of|The above exception was|Traceback \(most|\)|\}|\]"
+    r"^(\s|File \"|Caused by|caused by$|\.\.\. \d+ more|During handling of|The above exception was|Traceback \(most"
+    r"|\)|\}|\]"
     r"|(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout)\b|$)"
 )
 EXCEPTION = re.compile(
     r"^(?:Caused by: )?(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Timeout)(?::|$)"
 )
-_FRAME = re.compile(r"^\s+(?:at |File |\.\.\. \d+)")
+_FRAME = re.compile(r"^\s+(?:at |File |\.\.\. \d+)|^File \"?[^,]+\"?, line \d+,? in |^File [^ ]+:\d+,? in |^Cell In")
+# What stands below a frame of Python: its source, and marks below the source.
+_SOURCE = re.compile(r"^\s{3,}\S|^\s*(?:-+> *)?\d+ (?: |$)|^-+> \d+ ")
+_PYTHON_FRAME = re.compile(r"^\s*(?:\d+: )?File \"|^File [^ ]+:\d+|^Cell In")
 # What a composer of containers, a table of a page, or Airflow's runner of tasks puts before each line.
 _PREFIX = re.compile(r"^(?:[\w./-]+ +\| |\s*│ ?)|(?<=- )Job \d+: Subtask \S+ ")
 _CAUSE, _CONTEXT = (
@@ -52,12 +56,16 @@ class Line:
         text: without escape codes; of JSON lines the message.
         level: debug, info, warning or error; `plain` where the writer states none.
         entry: the number of the entry that the line belongs to: a line with a level and the lines that continue it.
+        told: whether the line says something; a frame and a line of source in a traceback say nothing.
+        follows: how many exceptions of the entry are direct causes of what the line says.
     """
 
     number: int
     text: str
     level: str
     entry: int
+    told: bool = True
+    follows: int = 0
 
 
 def lines_of(raw: Iterable[bytes]) -> list[Line]:
@@ -65,7 +73,7 @@ def lines_of(raw: Iterable[bytes]) -> list[Line]:
     numbered = enumerate(raw, 1)
     kept = [*islice(numbered, FIRST_LINES), *deque(numbered, LAST_LINES)]
     lines: list[Line] = []
-    entry, level, has_ended = 0, PLAIN, False
+    entry, level, has_ended, follows, below = 0, PLAIN, False, 0, False
     for number, text, stated in _told(kept):
         begins, continues = _BEGINS_TRACE.match(text), _CONTINUES.match(text)
         if stated:
@@ -76,8 +84,20 @@ def lines_of(raw: Iterable[bytes]) -> list[Line]:
             entry, level, has_ended = entry + 1, PLAIN, False
         # A traceback ends with its exception, unless the next one says that it follows from the first.
         has_ended = bool(EXCEPTION.match(text)) or (has_ended and text not in (_CAUSE, _CONTEXT))
-        lines.append(Line(number, text[:LINE_LENGTH], level, entry))
+        if lines and lines[-1].entry != entry:
+            follows = 0
+        follows += text == _CAUSE
+        told, below = _says(text, below=below)
+        lines.append(Line(number, text[:LINE_LENGTH], level, entry, told, follows))
     return lines
+
+
+def _says(text: str, *, below: bool) -> tuple[bool, bool]:
+    """Return whether a line says something, and whether the next may be source; `below`: whether this may be."""
+    if _FRAME.match(text):
+        return False, bool(_PYTHON_FRAME.match(text))
+    is_source = below and bool(_SOURCE.match(text))
+    return not is_source, is_source
 
 
 def _told(kept: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str, str | None]]:

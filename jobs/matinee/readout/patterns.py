@@ -1,13 +1,12 @@
-"""What is known of failures, as data: patterns of lines, families of exceptions, classes of Matinee's own errors."""
+"""What is known of failures, as data: kinds of failures, each with the phrases that tell of it."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
+from matinee.readout.data import read
 
 CLASSES = (
     "input",
@@ -21,20 +20,19 @@ CLASSES = (
     "external",
     "platform",
 )
-#: How much a match says: `strong` explains later failures of another kind, `consequence` and `wrapper` follow from
-#: others.
-WEIGHTS = {"strong": 100, "specific": 60, "generic": 30, "consequence": 20, "wrapper": 0}
-_FOLDER = Path(__file__).parent
+#: How much a match says: `strong` explains later failures of another kind; `consequence` and `wrapper` follow from
+#: others; `vague` is a guess, `hint` less than a guess.
+WEIGHTS = {"strong": 105, "specific": 60, "generic": 30, "consequence": 20, "vague": 10, "hint": 8, "wrapper": 0}
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A kind of failure that a line of a log shows.
+    """A kind of failure.
 
     Attributes:
         name: of the kind.
         kind: the class of the failure, one of CLASSES.
-        match: what a line of the kind contains.
+        match: what a line of the kind contains; None where only codes and names tell of the kind.
         weight: a name of WEIGHTS.
         says: the cause in words; the line follows.
         next_step: for the person who is called.
@@ -44,12 +42,16 @@ class Pattern:
 
     name: str
     kind: str
-    match: re.Pattern[str]
+    match: re.Pattern[str] | None
     weight: str
     says: str
     next_step: str
     retryable: bool = False
     any_level: bool = False
+
+    def weighing(self, weight: str) -> "Pattern":
+        """Return the pattern with another weight."""
+        return replace(self, weight=weight)
 
 
 @cache
@@ -59,7 +61,7 @@ def patterns() -> tuple[Pattern, ...]:
         Pattern(
             name=stated["name"],
             kind=stated.get("class", kind),
-            match=re.compile(stated["match"]),
+            match=re.compile(stated["match"]) if "match" in stated else None,
             weight=stated.get("weight", "specific"),
             says=stated["says"],
             next_step=stated["next_step"],
@@ -67,31 +69,18 @@ def patterns() -> tuple[Pattern, ...]:
             any_level=stated.get("any_level", False),
         )
         for kind in CLASSES
-        for stated in _read(f"patterns/{kind}.yaml")
+        for stated in read(f"patterns/{kind}.yaml")
     )
 
 
 @cache
-def family(exception: str) -> Pattern:
-    """Return what is known of an exception, `Type: message`, that no pattern knows."""
-    stated = next(stated for stated in _read("exceptions.yaml") if re.search(stated["match"], exception))
-    return Pattern(
-        name="exception",
-        kind=stated["class"],
-        match=re.compile(""),
-        weight="generic",
-        says="The program failed",
-        next_step=stated["next_step"],
-        retryable=stated.get("retryable", False),
-    )
+def named() -> Mapping[str, Pattern]:
+    """Return the patterns by their names."""
+    return {pattern.name: pattern for pattern in patterns()}
 
 
 @cache
 def typed() -> Mapping[str, Mapping[str, Any]]:
     """Return the class of each of Matinee's own errors, and whether it wraps another failure, by its name."""
-    known: Mapping[str, Mapping[str, Any]] = _read("typed.yaml")
+    known: Mapping[str, Mapping[str, Any]] = read("typed.yaml")
     return known
-
-
-def _read(name: str) -> Any:  # noqa: ANN401 - a document
-    return yaml.safe_load((_FOLDER / name).read_text())
