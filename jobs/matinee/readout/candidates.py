@@ -8,7 +8,7 @@ from matinee.errors import kind_named
 from matinee.readout.codes import coded, kind_of_exception
 from matinee.readout.log import PLAIN, Line
 from matinee.readout.patterns import WEIGHTS, Pattern, named, patterns, typed
-from matinee.readout.statements import Statement, statements
+from matinee.readout.statements import Statement, names_exception, statements
 from matinee.readout.words import by_words, unexplained
 
 #: What a level takes from a candidate; lines of other levels count for patterns of any level alone.
@@ -21,11 +21,13 @@ _SURE = 3
 _WHOLE = 300
 #: What an exception's name takes from a candidate: its message says more; and a name that no message follows.
 _BY_NAME, _BARE = 10, 15
+#: Lines of a message that are read, and what is none.
+_LINES, _NO_MESSAGE = 6, re.compile(r"\s*(Traceback|During handling|The above exception|\[SQL: |\(Background on)")
 _MESSAGE = re.compile(r"[\w$.]+[:(]\W*\w")
 _TYPED = re.compile(r"\b(\w+Error): (.+?) Next: (.+)$")
 _TOLD, _NEXT = re.compile(r"^(\w+): (.+)$"), re.compile(r"^  next: (.+)$")
 _FAILED = re.compile(
-    r"(?i)error\b(?!s)|exception\b|^traceback|negsignal|(exit|return)(ed)? (with )?(status|code):? -?[1-9]"
+    r"(?i)error\b(?!s)|exception\b|^traceback|^broken\b|negsignal|(exit|return)(ed)? (with )?(status|code):? -?[1-9]"
     r"|\b(fail(ed|ure)?|fatal|panic|killed|abort(ed)?|refused|denied|cannot|could not|unable|violates|exceed(ed|s)?"
     r"|terminat(ed|ing)|timed out|incompatible|corrupt(ed)?)\b"
 )
@@ -67,19 +69,36 @@ def candidates(lines: Sequence[Line]) -> Iterator[Candidate]:
         if told:
             yield Candidate(line, told, told.says, WEIGHTS[told.weight] - LESS[line.level])
         elif line.level in LESS:
-            yield from _of_error(line)
+            yield from _of_error(line, message_from(lines, place))
         else:
             yield from _at_any_level(line)
 
 
-def _of_error(line: Line) -> Iterator[Candidate]:
-    stated = statements(line.text)
+def message_from(lines: Sequence[Line], place: int) -> str:
+    """Return a line; where the line begins with an exception, with the lines that its message has."""
+    texts = [lines[place].text.rstrip()]
+    if names_exception(texts[0]):
+        for line in lines[place + 1 : place + _LINES]:
+            goes_on = (
+                line.told
+                and line.entry == lines[place].entry
+                and line.text.strip()
+                and line.follows == lines[place].follows
+            )
+            if not goes_on or names_exception(line.text) or _NO_MESSAGE.match(line.text):
+                break
+            texts.append(line.text.strip())
+    return " ".join(texts)
+
+
+def _of_error(line: Line, text: str) -> Iterator[Candidate]:
+    stated = statements(text)
     is_bare = bool(stated[-1].name) and not _MESSAGE.search(stated[-1].text)
     for depth, statement in enumerate(stated):
         innermost = depth == len(stated) - 1
         for pattern, length in _kinds(line, statement, innermost=innermost):
             less = 0 if pattern.any_level else LESS[line.level]
-            told = line.text if len(line.text) <= _WHOLE else statement.told
+            told = text if len(text) <= _WHOLE else statement.told
             says = f"{pattern.says}: {told.strip()}"
             less += (not length) * _BY_NAME + (innermost and is_bare) * _BARE
             yield Candidate(line, pattern, says, WEIGHTS[pattern.weight] - less, depth, length)
@@ -102,7 +121,7 @@ def _guess(line: Line, statement: Statement, *, carries: bool) -> Pattern | None
     """Return what the words of a statement say; `carries`: the statement is of a kind that leaves the cause to them."""
     if not statement.name:
         is_error = line.level == "error" or tells_of_failure(statement.text)
-        return by_words(statement.text, "vague") if is_error else None
+        return by_words(statement.text, "vague", least=_SURE if carries else 1) if is_error else None
     message = statement.text.partition(statement.name)[2]
     if carries:
         return by_words(message, "vague", least=_SURE)

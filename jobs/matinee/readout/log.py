@@ -41,6 +41,10 @@ _SOURCE = re.compile(r"^\s{3,}\S|^\s*(?:-+> *)?\d+ (?: |$)|^-+> \d+ ")
 _PYTHON_FRAME = re.compile(r"^\s*(?:\d+: )?File \"|^File [^ ]+:\d+|^Cell In")
 # What a composer of containers, a table of a page, or Airflow's runner of tasks puts before each line.
 _PREFIX = re.compile(r"^(?:[\w./-]+ +\| |\s*│ ?)|(?<=- )Job \d+: Subtask \S+ ")
+# Where Airflow logs the output of another program as information.
+_OUTPUT = re.compile(r"^[^{]{0,60}\{+(?:subprocess|spark_submit|docker|ssh|winrm|databricks|ecs)\.py:\d+\}+ INFO - ")
+_OUTPUT_LOGGERS = ("hooks.subprocess", "task.stdout", "task.stderr", "spark_submit")
+_SYSLOG, _SYSLOG_LEVELS = re.compile(r"^%([0-7])\|"), ("error",) * 4 + ("warning",) + ("info",) * 2 + ("debug",)
 _CAUSE, _CONTEXT = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
@@ -108,14 +112,15 @@ def _told(kept: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str, str | N
         entry = _json_entry(text)
         if entry is not None:
             message, *continued = _texts_of(entry)
-            yield number, message, _innermost(message, _level_of(entry), message)
+            is_output = str(entry.get("logger")).endswith(_OUTPUT_LOGGERS)
+            yield number, message, _innermost(message, _level_of(entry), message, is_output=is_output)
             yield from ((number, line, None) for line in continued)
         else:
             stated, message = _header(text)
-            yield number, message, _innermost(text, stated, message)
+            yield number, message, _innermost(text, stated, message, is_output=bool(_OUTPUT.search(text)))
 
 
-def _innermost(text: str, stated: str | None, message: str) -> str | None:
+def _innermost(text: str, stated: str | None, message: str, *, is_output: bool) -> str | None:
     """Return the level of a line; of output that one program logs for another, the level that the other states."""
     if stated != "info":
         return stated
@@ -123,8 +128,10 @@ def _innermost(text: str, stated: str | None, message: str) -> str | None:
         return PLAIN
     if _FRAME.match(message) or EXCEPTION.match(message):
         return None
-    inner = _header(message)[0] if message != text else None
-    return inner if inner and inner != PLAIN else stated
+    inner = _header(message)[0] if message != text or is_output else None
+    if inner and inner != PLAIN:
+        return inner
+    return PLAIN if is_output else stated
 
 
 def _header(text: str) -> tuple[str | None, str]:
@@ -133,6 +140,9 @@ def _header(text: str) -> tuple[str | None, str]:
         return None, text
     timed = _TIMED.match(text)
     short = _SHORT.match(text)
+    ranked = _SYSLOG.match(text)
+    if ranked:
+        return _SYSLOG_LEVELS[int(ranked[1])], text
     named = _LEVEL.match(text)
     if short:
         return _SHORT_LEVELS[short[1]], text[timed.end() if timed else 0 :]

@@ -4,16 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from matinee.readout.codes import kind_of_exception
+
 _ENDS = r"(?:Error|Exception|Exit|Interrupt|Failure|Failed|Timeout|Warning|Fault|Denied|NotFound|Violation|Errors)"
 #: Where an exception is named: with its package, by the end of its name, or by what engines write before a message.
 _NAMED = re.compile(
     r"(?<![\w$./'\"-])(?:"
     r"(?:[A-Za-z_$][\w$]*(?:\.|::))+(?:[A-Z]\w*\$)*(?P<packaged>[A-Z]\w*)"
-    r"(?=\) |:(?![/:\d])|\((?=[\"'A-Z<])|;? *$|\.? ?$)"
-    rf"|(?P<bare>[A-Z][A-Za-z]*{_ENDS})(?=\) |: ?(?!:)|\((?=[\"'A-Z<\d])| *$)"
+    r"(?=\)[ :]|:(?![/:\d])|\((?=[\"'A-Z<])|;? *$|\.? ?$)"
+    rf"|(?P<bare>[A-Z][A-Za-z]*{_ENDS})(?=\)[ :]|: ?(?!:)|\((?=[\"'A-Z<\d]|message:)| *$)"
     r"|(?P<worded>[A-Z]\w+(?: \w+)? error)(?=: )"
     r")"
 )
+#: What may stand before an exception that begins a line.
+_BEFORE = re.compile(r"\W*(?:Caused by: |Suppressed: |Exception in thread \"[^\"]*\" |E {1,3})?\W*")
 #: A packaged name that is no exception: `org.example.Main:`.
 _ERRORS = re.compile(rf"{_ENDS}$|errors?\b|exceptions?\b|\bexc\b|errorfactory")
 
@@ -47,11 +51,11 @@ def statements(text: str) -> tuple[Statement, ...]:
 
 def names_exception(text: str) -> bool:
     """Whether a line begins with an exception."""
-    return next((not text[:start].strip() for start, _ in _places(text)), False)
+    return next((bool(_BEFORE.fullmatch(text[:start])) for start, _ in _places(text)), False)
 
 
 def _places(text: str) -> Iterator[tuple[int, str]]:
     for named in _NAMED.finditer(text):
-        if named["packaged"] and not _ERRORS.search(named[0]):
+        if named["packaged"] and not (_ERRORS.search(named[0]) or kind_of_exception(named["packaged"])):
             continue
         yield named.start(), named["packaged"] or named["bare"] or named["worded"]
