@@ -1,5 +1,6 @@
 """The report of a step: what crosses the border between Spark jobs and Airflow, as `report.json`."""
 
+import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from matinee.errors import MatineeError
 from matinee.private import private_folder, write_private
+
+
+def report_name(dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int | None = None) -> str:
+    """Return the file name of the report of a try of a task; a mapped task has a number besides."""
+    mapped = "" if map_index is None or map_index < 0 else f".{map_index}"
+    return f"{dag_id}.{digest(run_id)}.{task_id}{mapped}.{try_number}.json"
+
+
+def digest(*parts: str) -> str:
+    """Return eight characters that stand for names, which may hold what no file name can."""
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -94,6 +106,7 @@ class Report(BaseModel):
     seconds: dict[str, float] = Field(default_factory=dict)
     details: dict[str, str | int] = Field(default_factory=dict)
     error: ErrorReport | None = None
+    environment: dict[str, str] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, atomically: a reader sees the whole report or none."""

@@ -112,6 +112,7 @@ class Settings(EnvironmentSettings):
     )
     jars_dir: Path = Field(default_factory=lambda: CHECKOUT / ".jars", description="where `make jars` put them")
     task_mode: Literal["connect", "submit", "emr_serverless"] = "connect"
+    reports_uri: str | None = Field(None, description="folder of the steps' reports; default <home>/run/reports")
     valid_from: date | None = Field(None, description="default: the first day that the lake has closed")
 
     healing: HealingSettings = Field(default_factory=HealingSettings)
@@ -151,6 +152,15 @@ class Settings(EnvironmentSettings):
     def run_dir(self) -> Path:
         """The folder of reports, and of logs and pids of the embedded stack."""
         return self.home / "run"
+
+    @property
+    def reports(self) -> str:
+        """The folder of reports that both a step and its reader can reach."""
+        if self.reports_uri is not None:
+            return self.reports_uri.rstrip("/")
+        if self.catalog == "aws":
+            return f"{self.warehouse_uri}/_reports"
+        return str(self.run_dir.absolute() / "reports")
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -24,7 +24,6 @@ class AirflowSettings(EnvironmentSettings):
     landing_dir: str | None = Field(
         None, min_length=1, description="folder or URI where producers put files; default <home>/landing"
     )
-    reports_uri: str | None = Field(None, description="folder of the steps' reports; default <home>/run/reports")
     jobs_uri: str = Field(str(CHECKOUT / "jobs"), description="folder of the entry points for spark-submit and EMR")
     py_files: str | None = Field(None, description="the wheel, renamed to .zip")
     submit_conn_id: str = Field("spark_default", description="Airflow connection of spark-submit")
@@ -34,11 +33,3 @@ class AirflowSettings(EnvironmentSettings):
         """Return the landing directory: an absolute path, or a URI."""
         folder = self.landing_dir or str(settings.home / "landing")
         return (folder if "://" in folder else str(Path(folder).absolute())).rstrip("/")
-
-    def reports(self, settings: Settings) -> str:
-        """Return the folder that both the job and the task can reach."""
-        if self.reports_uri is not None:
-            return self.reports_uri.rstrip("/")
-        if settings.catalog == "aws":
-            return f"{settings.warehouse_uri}/_reports"
-        return str(settings.run_dir.absolute() / "reports")

@@ -1,11 +1,11 @@
 """What a task derives from its run: the key, the attempt and the name of its report. Used in templates only."""
 
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import Protocol
 
 from matinee.days import parse_day
 from matinee.errors import UsageError
+from matinee.report import digest, report_name
 
 
 class DagRun(Protocol):
@@ -61,13 +61,12 @@ def attempt_of(ti: TaskInstance) -> str:
     """
     # Clearing raises max_tries to the tries so far plus the retries; a retry leaves it as it is.
     tries_before = max(ti.max_tries - (ti.task.retries or 0), 0)
-    return f"r{_digest(ti.run_id, str(tries_before))}"
+    return f"r{digest(ti.run_id, str(tries_before))}"
 
 
 def report_of(ti: TaskInstance) -> str:
     """Return the file name of the report of this try: no try reads the report of another try."""
-    mapped = "" if ti.map_index is None or ti.map_index < 0 else f".{ti.map_index}"
-    return f"{ti.dag_id}.{_digest(ti.run_id)}.{ti.task_id}{mapped}.{ti.try_number}.json"
+    return report_name(ti.dag_id, ti.run_id, ti.task_id, ti.try_number, ti.map_index)
 
 
 def publication_of(ti: TaskInstance, task_id: str) -> str:
@@ -84,10 +83,6 @@ def publication_of(ti: TaskInstance, task_id: str) -> str:
             facts={"run_id": ti.run_id, "task_id": task_id},
         )
     return str(report["publication_id"])
-
-
-def _digest(*parts: str) -> str:
-    return sha256("/".join(parts).encode()).hexdigest()[:8]
 
 
 MACROS: Mapping[str, Callable[..., str]] = {

@@ -30,7 +30,7 @@ class Reported:
         Raises:
             MatineeError: the step failed; the class is that of its error.
         """
-        from matinee.steps.main import read_report
+        from matinee.readout.reports import read_report
 
         report = read_report(self.report, load_settings())
         if report is None:

@@ -33,7 +33,7 @@ def spark_task(task_id: str, step: str, arguments: Sequence[str], **kwargs: obje
         SettingsError: the settings do not name a usable mode, or a job would be given a password.
     """
     settings, ours = load_settings(), AirflowSettings()
-    report = f"{ours.reports(settings)}/{{{{ report_of(ti) }}}}"
+    report = f"{settings.reports}/{{{{ report_of(ti) }}}}"
     task = {"task_id": task_id, "pool": SPARK_POOL, **kwargs}
     full = [*arguments, "--report", report]
     if settings.task_mode == "submit":

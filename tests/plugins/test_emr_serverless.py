@@ -135,7 +135,8 @@ def test_a_job_that_left_no_report_is_tried_again(lake: Settings) -> None:
 
 
 def test_a_step_leaves_its_report_in_the_object_store(lake: Settings) -> None:
-    from matinee.steps.main import main, read_report
+    from matinee.readout.reports import read_report
+    from matinee.steps.main import main
 
     uri = f"{lake.warehouse}/_reports/recover.json"
     assert read_report(uri, lake) is None

@@ -1,5 +1,6 @@
 """Airflow's REST API, as far as the launcher and the demo use it, by Airflow's own client."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,25 @@ class AirflowApi:
         with self._asking("TaskInstanceApi") as tasks:
             instances = tasks.get_task_instances(dag_id, run_id, limit=100, **WITHIN).task_instances
         return {task.task_id: task.state.value if task.state else None for task in instances}
+
+    def newest_try(self, dag_id: str, run_id: str, task_id: str) -> int:
+        """Return the number of a task's newest try in a run."""
+        with self._asking("TaskInstanceApi") as tasks:
+            return int(tasks.get_task_instance(dag_id, run_id, task_id, **WITHIN).try_number)
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[bytes]:
+        """Return the log of a try of a task: each entry as the line of JSON that the task wrote."""
+        from airflow_client.client import ApiException
+
+        with self._asking("TaskInstanceApi") as tasks:
+            # The client's own model of an entry keeps no level and no exception.
+            answer = tasks.get_log_without_preload_content(
+                dag_id, run_id, task_id, try_number, full_content=True, accept="application/json", **WITHIN
+            )
+            if answer.status >= 400:
+                raise ApiException(status=answer.status, body=answer.data.decode(errors="replace"))
+            entries = json.loads(answer.data)["content"]
+        return [(entry if isinstance(entry, str) else json.dumps(entry)).encode() for entry in entries]
 
     @contextmanager
     def _asking(self, group: str) -> Iterator[Any]:

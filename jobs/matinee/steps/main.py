@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
 
 from matinee.errors import InternalError, MatineeError, UsageError, kind_named
-from matinee.foreign import translated, translating
+from matinee.foreign import translated
 from matinee.hooks import registered
+from matinee.readout.environment import environment_of
 from matinee.report import ErrorReport, Report
 from matinee.settings import Settings, load_settings
 
@@ -39,6 +40,8 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost call
         report = _failed(options, _told(options.step, error, settings))
     try:
+        if settings is not None:
+            report = report.model_copy(update={"environment": environment_of(settings)})
         _deliver(report, options.report, settings)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost call
         _told(options.step, error, settings)
@@ -46,26 +49,6 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
     if report.error is None:
         return 0
     return 2 if issubclass(kind_named(report.error.type) or MatineeError, UsageError) else 1
-
-
-def read_report(uri: str, settings: Settings) -> Report | None:
-    """Return the report that a step left at a path or object-store URI; None where it left none.
-
-    Raises:
-        MatineeError: the report cannot be read; see `foreign.translated`.
-    """
-    with translating(uri):
-        if "://" not in uri:
-            return Report.read(Path(uri)) if Path(uri).is_file() else None
-        from pyiceberg.io import load_file_io
-
-        from matinee.table.catalog import catalog_properties
-
-        stored = load_file_io(catalog_properties(settings), uri).new_input(uri)
-        if not stored.exists():
-            return None
-        with stored.open() as stream:
-            return Report.model_validate_json(stream.read())
 
 
 def _deliver(report: Report, uri: str | None, settings: Settings | None) -> None:

@@ -8,11 +8,11 @@ from typing import Annotated
 import pytest
 from tests.support.foreign_errors import TERMINAL, TRANSIENT, name_of
 
-from matinee.errors import MatineeError, UnreadableError, kind_named
+from matinee.errors import MatineeError, kind_named
 from matinee.hooks import registered
 from matinee.report import Report
-from matinee.settings import Settings, load_settings
-from matinee.steps.main import HOOK, main, read_report
+from matinee.settings import Settings
+from matinee.steps.main import HOOK, main
 
 
 @pytest.fixture(autouse=True)
@@ -125,16 +125,6 @@ def test_a_report_that_cannot_be_written_fails_the_step(tmp_path: Path, caplog: 
     (tmp_path / "file").touch()
     assert main("maintain", ["--what", "recover", "--report", str(tmp_path / "file" / "r.json")]) == 1
     assert "The disk refuses" in caplog.text
-
-
-def test_a_report_that_is_cut_off_is_a_typed_error(tmp_path: Path) -> None:
-    (tmp_path / "r.json").write_text("{")
-    with pytest.raises(UnreadableError):
-        read_report(str(tmp_path / "r.json"), load_settings())
-
-
-def test_a_step_that_left_no_report_reads_as_none(tmp_path: Path) -> None:
-    assert read_report(str(tmp_path / "none.json"), load_settings()) is None
 
 
 def test_landing_from_an_empty_directory_is_nothing_to_do(tmp_path: Path) -> None:

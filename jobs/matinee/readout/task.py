@@ -1,0 +1,48 @@
+"""Why a task failed: from the typed report that its step left, else from its log, else from what the machine says."""
+
+from collections.abc import Sequence
+
+from matinee.readout.explain import Readout, explain
+from matinee.readout.patterns import typed
+from matinee.report import ErrorReport, Report
+
+#: Facts of an error that hold what another library or process said.
+_CARRIES = ("traceback", "tail", "message")
+#: Patterns that tell that a process was killed, and not why.
+_KILLED = {"killed_by_signal", "zombie", "executor_lost", "session_ended", "scheduler", "reset", "StoppedError"}
+#: Patterns of what the machine says.
+_FOR_MEMORY = {"killed_by_kernel", "container_out_of_memory"}
+
+
+def explain_task(report: Report | None, log: Sequence[bytes], system: Sequence[bytes] = ()) -> Readout:
+    """Return the read-out of a task.
+
+    Args:
+        report: what the step left, if anything.
+        log: the lines of the task's log.
+        system: lines of the kernel and the control group.
+    """
+    told = of_error(report.error) if report and report.error else None
+    if told and not _wraps(told):
+        return told
+    logged = explain(log)
+    if logged.kind in {"none", "unknown"} or logged.pattern in _KILLED:
+        killed = explain([*log, *system])
+        if killed.pattern in _FOR_MEMORY:
+            return killed
+    if told and (logged.kind in {"none", "unknown"} or logged.pattern in typed()):
+        return told
+    return logged
+
+
+def of_error(error: ErrorReport) -> Readout:
+    """Return the read-out of a typed error; of an error that wraps another, what the other says where that is known."""
+    exception = ": ".join(error.facts[name] for name in ("cause", "text") if error.facts.get(name))
+    texts = [*(error.facts.get(name, "") for name in _CARRIES), exception]
+    carried = [line for text in texts for line in text.splitlines()]
+    message, step = " ".join(error.message.split()), " ".join(error.next_step.split())
+    return explain(line.encode() for line in [*carried, f"{error.type}: {message} Next: {step}"])
+
+
+def _wraps(told: Readout) -> bool:
+    return bool(typed().get(told.pattern, {}).get("wraps"))
