@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-KERNEL_LOGS = (Path("/var/log/kern.log"), Path("/var/log/messages"), Path("/var/log/syslog"))
-MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
+from matinee.readout.data import read
+
 _KILLED = re.compile(rb"(?:Killed process |oom-kill:.*\bpid=)(\d+)")
 _PID = re.compile(rb"\bpid\"?[=:] ?(\d+)")
 
@@ -17,19 +17,30 @@ def pids_of(log: Iterable[bytes]) -> set[int]:
     return {int(pid) for line in log for pid in _PID.findall(line)}
 
 
-def kernel_lines(pids: set[int], logs: Sequence[Path] = KERNEL_LOGS) -> list[bytes]:
-    """Return the lines by which the kernel tells that memory ran out and one of the processes was killed."""
-    lines = [line for log in logs if log.is_file() for line in _lines(log)] or _messages()
+def kernel_lines(pids: set[int], logs: Sequence[Path] | None = None) -> list[bytes]:
+    """Return the lines by which the kernel tells that memory ran out and one of the processes was killed.
+
+    Args:
+        pids: the processes.
+        logs: where the kernel writes; None: where `machine.yaml` says.
+    """
+    files = [*map(Path, read("machine.yaml")["kernel_logs"])] if logs is None else logs
+    lines = [line for log in files if log.is_file() for line in _lines(log)] or _messages()
     return [line for line in lines if (killed := _KILLED.search(line)) and int(killed[1]) in pids]
 
 
-def memory_lines(events: Path = MEMORY_EVENTS) -> list[bytes]:
-    """Return a line that says how often processes of this control group were killed for memory; none where never."""
-    if not events.is_file():
+def memory_lines(counters: Path | None = None) -> list[bytes]:
+    """Return a line that says how often processes of this control group were killed for memory; none where never.
+
+    Args:
+        counters: the file of the control group; None: the file that `machine.yaml` names.
+    """
+    file = counters or Path(read("machine.yaml")["memory_counters"])
+    if not file.is_file():
         return []
-    counts = dict(line.split() for line in events.read_text().splitlines())
+    counts = dict(line.split() for line in file.read_text().splitlines())
     kills = int(counts.get("oom_kill", 0))
-    return [f"Memory cgroup out of memory: {events} counts {kills} killed processes.".encode()] if kills else []
+    return [f"Memory cgroup out of memory: {file} counts {kills} killed processes.".encode()] if kills else []
 
 
 def _lines(log: Path) -> list[bytes]:

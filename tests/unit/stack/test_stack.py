@@ -239,22 +239,6 @@ def test_a_pool_of_an_earlier_start_gets_its_slots() -> None:
     assert Pools.told == [{"pool": "spark", "slots": 3, "include_deferred": False}]
 
 
-class Logs(Pools):
-    """An Airflow that has the log of a task."""
-
-    def do_GET(self) -> None:
-        entry = {"event": "Process exited", "timestamp": "2026-03-01T02:00:00Z", "level": "error", "exit_code": -9}
-        self.answer({"content": [entry], "continuation_token": None})
-
-
-def test_the_log_of_a_task_is_read_line_by_line() -> None:
-    with HTTPServer(("127.0.0.1", 0), Logs) as server:
-        Thread(target=server.handle_request).start()
-        [line] = AirflowApi(f"http://127.0.0.1:{server.server_port}").task_log("plays", "r1", "plays.write", 1)
-    told = json.loads(line)
-    assert (told["event"], told["level"], told["exit_code"]) == ("Process exited", "error", -9)
-
-
 class Other(Refuser):
     body, kind = b"{}", "application/json"
 
