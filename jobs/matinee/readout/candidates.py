@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matinee.errors import kind_named
-from matinee.readout.codes import coded, kind_of_exception
+from matinee.readout.codes import coded, kind_of_exception, leading, of_any_level, spaces
 from matinee.readout.log import PLAIN, Line
-from matinee.readout.patterns import WEIGHTS, Pattern, named, patterns, typed
+from matinee.readout.patterns import WEIGHTS, Pattern, named, patterns, patterns_of_any_level, typed
 from matinee.readout.statements import Statement, names_exception, statements
 from matinee.readout.words import by_words, unexplained
 
@@ -129,22 +129,26 @@ def _guess(line: Line, statement: Statement, *, carries: bool) -> Pattern | None
 
 
 def _matching(text: str) -> Iterator[tuple[Pattern, int]]:
+    first = leading(text)
+    if first and named()[first].weight != "wrapper":
+        yield named()[first].weighing("specific"), len(text)
+        return
     for pattern in patterns():
         match = pattern.match and pattern.match.search(text)
         if match:
             yield pattern, len(match[0])
-    for kind, length in coded(text):
+    for kind, length in coded(text, spaces()):
         yield named()[kind], length
 
 
 def _at_any_level(line: Line) -> Iterator[Candidate]:
-    for pattern in patterns():
-        match = pattern.any_level and pattern.match and pattern.match.search(line.text)
+    for pattern in patterns_of_any_level():
+        match = pattern.match and pattern.match.search(line.text)
         if match:
             yield Candidate(
                 line, pattern, f"{pattern.says}: {line.text.strip()}", WEIGHTS[pattern.weight], 0, len(match[0])
             )
-    for kind, length in coded(line.text, any_level_only=True):
+    for kind, length in of_any_level(line.text):
         pattern = named()[kind]
         yield Candidate(line, pattern, f"{pattern.says}: {line.text.strip()}", WEIGHTS[pattern.weight], 0, length)
 

@@ -1,7 +1,7 @@
 """Codes by which systems say what failed (SQLSTATE, HTTP, the kernel, gRPC, AWS, Kafka, …), as data."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,12 +17,14 @@ class CodeSpace:
         kinds: the name of the pattern that each code stands for; `ABC*` stands for all that begin with ABC.
         folded: whether codes are compared by their letters and digits alone.
         any_level: whether lines that are no errors count, too.
+        leads: whether a code says more than the words beside the code.
     """
 
     written: tuple[re.Pattern[str], ...]
     kinds: Mapping[str, str]
     folded: bool = False
     any_level: bool = False
+    leads: bool = False
 
     def kind(self, code: str) -> str | None:
         """Return the name of the pattern that a code stands for."""
@@ -43,16 +45,25 @@ def spaces() -> tuple[CodeSpace, ...]:
             stated["codes"],
             stated.get("folded", False),
             stated.get("any_level", False),
+            stated.get("leads", False),
         )
         for stated in map(read, names_in("codes"))
     )
 
 
-def coded(text: str, *, any_level_only: bool = False) -> Iterator[tuple[str, int]]:
+def leading(text: str) -> str | None:
+    """Return the pattern of a code that says more than the words beside the code."""
+    return next((kind for kind, _ in coded(text, [space for space in spaces() if space.leads])), None)
+
+
+def of_any_level(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the patterns of codes for which lines count that are no errors."""
+    return coded(text, [space for space in spaces() if space.any_level])
+
+
+def coded(text: str, among: Iterable[CodeSpace]) -> Iterator[tuple[str, int]]:
     """Yield the pattern that each known code of a text stands for, with the length of what names the code."""
-    for space in spaces():
-        if any_level_only and not space.any_level:
-            continue
+    for space in among:
         for written in space.written:
             for match in written.finditer(text):
                 kind = space.kind(match[1])

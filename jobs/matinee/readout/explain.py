@@ -16,6 +16,7 @@ from matinee.readout.log import EXCEPTION, PLAIN, Line, lines_of
 from matinee.readout.masking import masked
 from matinee.readout.patterns import WEIGHTS
 from matinee.readout.statements import names_exception
+from matinee.readout.words import GUESS
 
 #: What a candidate gets that belongs to the last error of the log.
 _LAST = {"strong": 40, "specific": 40, "generic": 40, "vague": 10, "hint": 5, "consequence": 15, "wrapper": 0}
@@ -27,6 +28,9 @@ _FRAME = re.compile(r'^\s+File "(?P<file>[^"]+)", line (?P<line>\d+)|^\s+at [\w$
 _LIBRARY = re.compile(
     r"site-packages|/lib/python3|<frozen|<string>|\bat (java|scala|sun|jdk|org\.apache|io\.grpc|py4j)"
 )
+#: Patterns that say no more than words do.
+_SAY_NO_MORE = {GUESS, "program_fault"}
+_CAUSED = re.compile(r"\s*Caused by: ")
 _COUNTS, _CAUSE_LENGTH, _EVIDENCE_LINES = 20, 400, 6
 
 
@@ -67,7 +71,8 @@ def explain(raw: Iterable[bytes]) -> Readout:
     best = max(telling, key=lambda each: _rank(each, last), default=None)
     if best is None:
         return _unknown(lines)
-    alike = [each for each in telling if each.pattern.name == best.pattern.name != "exception"]
+    best = _carried(best, telling, last)
+    alike = [each for each in telling if each.pattern.name == best.pattern.name != GUESS]
     best = max(alike, key=lambda each: (each.score, _rank(each, last)), default=best)
     return Readout(
         best.pattern.kind,
@@ -95,6 +100,24 @@ def _unknown(lines: Sequence[Line]) -> Readout:
         "Read the log around the last error, and add a pattern to `readout/patterns/` once the cause is known.",
         retryable=False,
     )
+
+
+def _carried(best: Candidate, telling: Sequence[Candidate], last: int) -> Candidate:
+    """Return what an exception carries, of which words alone tell; the exception itself where it carries nothing."""
+    if best.pattern.name != GUESS:
+        return best
+    inside = [
+        each
+        for each in telling
+        if each.line.entry == best.line.entry
+        and each.pattern.name not in _SAY_NO_MORE
+        and (
+            each.line.follows < best.line.follows
+            or _CAUSED.match(each.line.text)
+            and each.line.number > best.line.number
+        )
+    ]
+    return max(inside, key=lambda each: _rank(each, last), default=best)
 
 
 def _rank(candidate: Candidate, last: int) -> tuple[int, ...]:

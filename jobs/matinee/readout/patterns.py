@@ -74,6 +74,12 @@ def patterns() -> tuple[Pattern, ...]:
 
 
 @cache
+def patterns_of_any_level() -> tuple[Pattern, ...]:
+    """Return the patterns for which lines count that are no errors."""
+    return tuple(pattern for pattern in patterns() if pattern.any_level)
+
+
+@cache
 def named() -> Mapping[str, Pattern]:
     """Return the patterns by their names."""
     return {pattern.name: pattern for pattern in patterns()}

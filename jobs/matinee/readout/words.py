@@ -7,6 +7,8 @@ from functools import cache
 from matinee.readout.data import read
 from matinee.readout.patterns import Pattern
 
+#: The name of the patterns that words alone tell of.
+GUESS = "exception"
 _POINTS = (3, 2, 1)
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -40,7 +42,7 @@ def _classes() -> tuple[_Class, ...]:
     return tuple(
         _Class(
             Pattern(
-                name="exception",
+                name=GUESS,
                 kind=stated["class"],
                 match=None,
                 weight="generic",
