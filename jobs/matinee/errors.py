@@ -98,8 +98,16 @@ class StillReadError(TerminalError):
     """A dataset that is to be retired has readers, or somebody is at work on it; nothing was changed."""
 
 
-class LandingRefusedError(TerminalError):
+class NotLandedError(MatineeError):
+    """Nothing of a landing file, or of the files at a path, was landed."""
+
+
+class LandingRefusedError(NotLandedError, TerminalError):
     """A landing file is refused whole: truncated, unreadable or of an unknown kind."""
+
+
+class LandingUnreachableError(NotLandedError, TransientError):
+    """The storage of landing files does not answer now, or takes no more calls."""
 
 
 class NotArchivedError(TerminalError):

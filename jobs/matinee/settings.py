@@ -9,12 +9,15 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from matinee.errors import SettingsError
+from matinee.days import parse_day
+from matinee.errors import SettingsError, UsageError
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parents[1]
 Engine = Literal["spark", "sail"]
 _CUT = {"#", "?"}
+#: A relative path would lead elsewhere from each working directory.
+_WAREHOUSE = re.compile(r"/.*|file:///.*|s3a?://[^/]+(/.*)?", re.DOTALL)
 _REMOTE = re.compile(r"sc://(\[[0-9A-Fa-f:.]+\]|[^/;:\[\]\s]+)(:(?P<port>[0-9]{1,5}))?(/(;.*)?)?")
 
 
@@ -119,6 +122,21 @@ class Settings(EnvironmentSettings):
     landing: LandingSettings = Field(default_factory=LandingSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
 
+    @field_validator("home", "sql_dir", "jars_dir", "catalog_uri", "catalog_secret", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("is empty: give it a value, or unset it")  # An empty path is the working directory.
+        return value
+
+    @field_validator("valid_from", mode="before")
+    @classmethod
+    def _is_day(cls, value: object) -> object:
+        try:
+            return parse_day(value) if isinstance(value, str) else value
+        except UsageError as error:  # Pydantic would read 20260301 as seconds after 1970 began.
+            raise ValueError(f"{error.message} {error.next_step}") from error
+
     @field_validator("spark_remote")
     @classmethod
     def _is_address(cls, remote: str | None) -> str | None:
@@ -135,6 +153,8 @@ class Settings(EnvironmentSettings):
             raise ValueError("SPARK_REMOTE is printed and logged: give its token by SPARK_CONNECT_AUTHENTICATE_TOKEN")
         if self.catalog == "aws" and not (self.warehouse or "").startswith("s3://"):
             raise ValueError("MATINEE_CATALOG=aws needs MATINEE_WAREHOUSE=s3://bucket/prefix")
+        if self.warehouse and not _WAREHOUSE.fullmatch(self.warehouse):
+            raise ValueError("MATINEE_WAREHOUSE is to be an absolute path, file:///path or s3://bucket/prefix")
         if (
             "://" in (self.warehouse or "")
             and not self.warehouse_uri.startswith("file:")

@@ -15,7 +15,8 @@ from matinee.errors import LandingRefusedError
 from matinee.landing.ingest import ingest
 from matinee.landing.status import status
 from matinee.settings import Settings
-from matinee.sources.files.scan import filesystem, find_at
+from matinee.sources.files.find import find_at
+from matinee.sources.files.scan import filesystem
 from matinee.table.catalog import Lake
 
 pytestmark = pytest.mark.spark

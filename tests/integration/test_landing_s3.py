@@ -6,8 +6,9 @@ import pytest
 from tests.support.catalogs import aws_settings
 
 from matinee.errors import LandingRefusedError
+from matinee.sources.files.find import find_at
 from matinee.sources.files.read import Lines, read_blocks, read_lines
-from matinee.sources.files.scan import find_at, scan
+from matinee.sources.files.scan import scan
 
 pytestmark = pytest.mark.aws
 

@@ -37,6 +37,9 @@ def test_settings_that_contradict_are_refused_without_a_secret(settings: dict[st
         (Settings, "MATINEE_SPARK_CORES", "two"),
         (Settings, "MATINEE_HEAL_CELLS", "0"),
         (Settings, "MATINEE_MAX_LINE_MB", "129"),
+        *((Settings, "MATINEE_VALID_FROM", day) for day in ("20260301", "2026-02-30", "0001-01-01", "9999-12-31")),
+        *((Settings, f"MATINEE_{name}", "") for name in ("HOME", "SQL_DIR", "JARS_DIR")),
+        *((Settings, f"MATINEE_CATALOG_{name}", "") for name in ("URI", "SECRET")),
         *(
             (Settings, "SPARK_REMOTE", f"sc://{place}")
             for place in ("localhost:abc", "localhost:70000", "h:0", "", "a b")
@@ -87,6 +90,12 @@ def test_the_environment_names_the_secret(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_warehouse_that_spark_would_cut_off_is_refused(prefix: str) -> None:
     with pytest.raises(SettingsError, match="has # or"):
         load_settings(catalog="aws", warehouse=f"s3://bucket/{prefix}")
+
+
+@pytest.mark.parametrize("place", ["lake", "~/lake", "file:lake", "s3://", "gs://bucket/lake", "://lake"])
+def test_a_warehouse_that_nothing_here_reaches_is_refused(place: str) -> None:
+    with pytest.raises(SettingsError, match="MATINEE_WAREHOUSE is to be an absolute path"):
+        load_settings(warehouse=place)
 
 
 def test_a_folder_as_warehouse_may_have_any_name() -> None:

@@ -6,7 +6,7 @@ import stat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from matinee.errors import LandingRefusedError, NotArchivedError
+from matinee.errors import NotArchivedError, NotLandedError
 from matinee.landing.model import Landing
 from matinee.settings import Settings
 from matinee.sources.files.scan import filesystem, identity, is_local, scan
@@ -55,7 +55,7 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
             files.rm_file(target)
     except FileNotFoundError:  # Another process archives the same folder.
         return "was moved away since it was landed"
-    except (OSError, LandingRefusedError) as error:
+    except (OSError, NotLandedError) as error:
         # S3 reports only at the end of writing that another process has put a file there.
         if is_ours and not isinstance(error, FileExistsError):
             _remove(files, target)

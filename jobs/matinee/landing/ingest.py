@@ -9,25 +9,26 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from matinee.contracts.registry import Registry
-from matinee.errors import LandingRefusedError, NotArchivedError, RetiredError, UsageError
+from matinee.errors import NotArchivedError, NotLandedError, RetiredError, UsageError
 from matinee.landing.archive import archive
 from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.lander import Outcome, land
 from matinee.landing.model import Landing
 from matinee.landing.parsing.judge import AHEAD
+from matinee.landing.refusals import Refused, all_refused, all_staying
 from matinee.report import Report, Rows
 from matinee.settings import Settings
-from matinee.sources.files.scan import find_at, has_files, in_order, landable, of_lines, scan
+from matinee.sources.files.find import find_at, has_files, in_order, landable
+from matinee.sources.files.scan import of_lines, scan
 from matinee.sources.found import Found
 from matinee.table.catalog import Lake
 from matinee.table.catalogs.retired import gone
 from matinee.validity.manifests import MANIFESTS, Manifest
 
 log = logging.getLogger(__name__)
-_Refused: TypeAlias = UsageError | LandingRefusedError | RetiredError
 
 
 def events(registry: Registry) -> tuple[str, ...]:
@@ -61,6 +62,7 @@ def ingest(
         UsageError: no file is at the only path, or its dataset cannot be told.
         LandingRefusedError: files are truncated, unreadable, of an unknown kind or changed, or paths have no file or
             cannot be listed, or some are for a retired dataset; the others were landed.
+        LandingUnreachableError: the storage of some files does not answer now; the others were landed.
         RetiredError: the only file is for a retired dataset.
         NotArchivedError: files could not be moved to `archive_to`; all were landed.
         ConservationError: rows were lost or doubled on the way; nothing of the file was landed.
@@ -78,7 +80,7 @@ def ingest(
         # One bad file or folder must not keep the others from landing, today and at every later try.
         raise all_refused(refused, len(all_files) + len(unlisted))
     if staying:
-        raise _all_staying(staying, len(all_files))
+        raise all_staying(staying, len(all_files))
     return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
 
 
@@ -100,16 +102,16 @@ def land_each(lake: Lake, content: Sequence[Found], landed_at: datetime, *, reha
 
 def found_files(
     lake: Lake, dataset: str | None, paths: Iterable[str | Path]
-) -> tuple[list[Found], list[tuple[str, UsageError | LandingRefusedError]]]:
+) -> tuple[list[Found], list[tuple[str, UsageError | NotLandedError]]]:
     """Return the landing files at some paths, with their datasets; and the paths without files, with their errors."""
     named = landable(lake.registry)
     chosen = _checked(lake.registry, dataset, named.values())
     files: list[Found] = []
-    unlisted: list[tuple[str, UsageError | LandingRefusedError]] = []
+    unlisted: list[tuple[str, UsageError | NotLandedError]] = []
     for path in map(str, paths):
         try:
             files += find_at(lake.settings, named, chosen, path)
-        except (UsageError, LandingRefusedError) as error:
+        except (UsageError, NotLandedError) as error:
             unlisted.append((path, error))
     return in_order(named, files), unlisted
 
@@ -163,7 +165,7 @@ def _manifests(lake: Lake, files: Iterable[Found], landed_at: datetime) -> Itera
                 continue
             known[file.file], days = land_manifest(lake, file, events(lake.registry), landed_at)
             yield Outcome(candidate.file, MANIFESTS, known[file.file], is_new=bool(days), days=days)
-        except LandingRefusedError as error:
+        except NotLandedError as error:
             yield Outcome(candidate.file, MANIFESTS, refused=error)
 
 
@@ -213,28 +215,6 @@ def _utc(received_at: datetime | None) -> datetime:
     return received_at.astimezone(UTC)
 
 
-def all_refused(refused: Sequence[_Refused], files: int) -> _Refused:
-    """Return the error that some of so many files were refused."""
-    if len(refused) == 1 and files == 1:
-        return refused[0]
-    facts = (error.facts.get("file") or error.facts.get("path") or error.facts.get("dataset") for error in refused)
-    return LandingRefusedError(
-        f"{len(refused)} of {files} files were refused: {' '.join(dict.fromkeys(error.message for error in refused))}",
-        next_step="The others were landed. Replace the refused ones, then land them.",
-        facts={"files": ", ".join(map(str, dict.fromkeys(facts)))},
-    )
-
-
-def _all_staying(staying: list[NotArchivedError], files: int) -> NotArchivedError:
-    if len(staying) == 1 and files == 1:
-        return staying[0]
-    return NotArchivedError(
-        f"{len(staying)} of {files} files were not archived: {' '.join(error.message for error in staying)}",
-        next_step="All are landed. Remove the cause, then ingest again: nothing is landed twice.",
-        facts={"files": ", ".join(str(error.facts["file"]) for error in staying)},
-    )
-
-
 def _report(outcome: Outcome, moved: str) -> Report:
     landing = outcome.landing or Landing(outcome.dataset, outcome.file, "", 0, 0, 0, {}, datetime.now(UTC))
     details: dict[str, str | int] = {
@@ -276,11 +256,11 @@ def step(
     Raises:
         LandingRefusedError: a folder is missing, or as `ingest`; the files of the others were landed.
     """
-    sources, missing = list[str](), list[_Refused]()
+    sources, missing = list[str](), list[Refused]()
     for pattern in from_:
         try:
             sources += [pattern] if has_files(settings, pattern) else []
-        except LandingRefusedError as error:
+        except NotLandedError as error:
             missing.append(error)
             log.error("%s", error)  # Also where files of other folders are refused.
     reports = ingest(settings, dataset, sources) if sources else []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from matinee import retries
 from matinee.contracts.ddl import iceberg_schema
-from matinee.errors import CommitConflictError, FileChangedError, LandingRefusedError, RetiredError
+from matinee.errors import CommitConflictError, FileChangedError, LandingUnreachableError, NotLandedError, RetiredError
 from matinee.landing import batches, landed_files
 from matinee.landing.model import QUARANTINE, Batch, Landing
 from matinee.landing.writing.data_files import Target
@@ -18,7 +18,7 @@ from matinee.landing.writing.parts import Part, Written
 from matinee.landing.writing.workers import write_parts
 from matinee.settings import Settings
 from matinee.sources.files.read import changed
-from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, of_lines, scan, unreadable
+from matinee.sources.files.scan import Kind, LandingFile, filesystem, identity, of_lines, reaching, scan, unreadable
 from matinee.sources.found import Found
 from matinee.table.catalog import Lake, catalog_errors
 from matinee.table.files import landing_seq
@@ -48,7 +48,7 @@ class Outcome:
     is_new: bool = False
     is_later: bool = False
     differs: bool = False
-    refused: LandingRefusedError | RetiredError | None = None
+    refused: NotLandedError | RetiredError | None = None
     days: tuple[date, ...] = ()
 
 
@@ -114,34 +114,33 @@ def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Itera
             differs = seen.get((file.file, file.identity), sha256) != sha256
             yield Outcome(file.file, dataset, landing, is_new=is_new, differs=differs)
         else:
-            why = error if isinstance(error, LandingRefusedError) else refused[new[sha256].file]
+            why = error if isinstance(error, NotLandedError) else refused[new[sha256].file]
             is_later = isinstance(why, FileChangedError) and not file.is_named
             yield Outcome(file.file, dataset, is_later=is_later, refused=None if is_later else why)
 
 
-def _scanned(settings: Settings, candidate: Found) -> LandingFile | LandingRefusedError:
+def _scanned(settings: Settings, candidate: Found) -> LandingFile | NotLandedError:
     if candidate.content is not None:
         return of_lines(candidate)
     files = filesystem(settings, candidate.file)
     try:
         file = scan(settings, candidate.file)
-        # Its writer may not be done: a file that is written in part is not landed.
-        is_written = not candidate.is_named and identity(files, file.file) != candidate.identity
-    except (LandingRefusedError, OSError) as error:
+        with reaching(file.file, unreadable):
+            # Its writer may not be done: a file that is written in part is not landed.
+            is_written = not candidate.is_named and identity(files, file.file) != candidate.identity
+    except LandingUnreachableError as error:
+        return error
+    except NotLandedError as error:
         if candidate.identity and not candidate.is_named and not files.exists(candidate.file):
             return changed(candidate.file)  # It was moved away since it was found, perhaps to an archive.
-        if isinstance(error, LandingRefusedError):
-            return error
-        return unreadable(candidate.file, error)
+        return error
     return changed(file.file) if is_written else file
 
 
-def _land_new(
-    work: _Landing, files: Sequence[LandingFile]
-) -> tuple[dict[str, Landing], dict[str, LandingRefusedError]]:
+def _land_new(work: _Landing, files: Sequence[LandingFile]) -> tuple[dict[str, Landing], dict[str, NotLandedError]]:
     """Land files whose contents are new; return the landings by SHA-256, and why files were refused, by file."""
     done: dict[str, Landing] = {}
-    refused: dict[str, LandingRefusedError] = {}
+    refused: dict[str, NotLandedError] = {}
 
     def once(some: Sequence[LandingFile]) -> None:
         work.lease.renew()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from matinee.errors import LandingRefusedError
+from matinee.errors import NotLandedError
 from matinee.landing import batches, landed_files
 from matinee.landing.declarations import declarations, landed_manifests
 from matinee.landing.ingest import events, found_files
@@ -60,7 +60,7 @@ def _of_manifests(lake: Lake, files: list[Found]) -> Iterator[FileStatus]:
             else:
                 declarations(look, file, events(lake.registry), datetime.now(UTC))
                 yield FileStatus(MANIFESTS, file.file, "new", "", _TAKEN)
-        except LandingRefusedError as error:
+        except NotLandedError as error:
             yield _refused(candidate, error)
 
 
@@ -78,11 +78,11 @@ def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileSt
                 else landed_files.landed(lake, dataset, [content])
             )
             yield _known(candidate, *landing.values()) if landing else _new(lake, candidate, file)
-        except LandingRefusedError as error:
+        except NotLandedError as error:
             yield _refused(candidate, error)
 
 
-def _refused(candidate: Found, error: LandingRefusedError) -> FileStatus:
+def _refused(candidate: Found, error: NotLandedError) -> FileStatus:
     return FileStatus(candidate.dataset, shown(candidate.file), "refused", error.message, error.next_step)
 
 

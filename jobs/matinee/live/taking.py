@@ -13,8 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee.engine.options import catalog_options
-from matinee.landing.ingest import all_refused, land_each
+from matinee.landing.ingest import land_each
 from matinee.landing.micro_batch import land_batch
+from matinee.landing.refusals import all_refused
 from matinee.live.checkpoint import checkpoint_of, note_landed, query_id, remove_lost
 from matinee.live.lease import lease_of
 from matinee.live.register import Tick, record, refuse_paused

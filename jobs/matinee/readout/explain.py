@@ -113,8 +113,7 @@ def _carried(best: Candidate, telling: Sequence[Candidate], last: int) -> Candid
         and each.pattern.name not in _SAY_NO_MORE
         and (
             each.line.follows < best.line.follows
-            or _CAUSED.match(each.line.text)
-            and each.line.number > best.line.number
+            or (_CAUSED.match(each.line.text) and each.line.number > best.line.number)
         )
     ]
     return max(inside, key=lambda each: _rank(each, last), default=best)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from matinee.contracts.model import Contract
-from matinee.errors import ConservationError, LandingRefusedError
+from matinee.errors import ConservationError, NotLandedError
 from matinee.landing.model import Landing
 from matinee.landing.parsing.lines import parse_lines, parse_records
 from matinee.landing.parsing.parsed import about_files
@@ -61,7 +61,7 @@ class Written:
     landings: list[Landing] = field(default_factory=list)
     good: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
-    refused: list[LandingRefusedError] = field(default_factory=list)
+    refused: list[NotLandedError] = field(default_factory=list)
 
 
 def write_part(part: Part) -> Written:
@@ -111,7 +111,7 @@ def _rows_of_file(part: Part, numbered: Numbered, written: Written) -> "list[pa.
                 # The rows of a large file are written at once: if it is refused later, no snapshot names them.
                 _write(part, tables, early)
                 tables = []
-    except LandingRefusedError as error:
+    except NotLandedError as error:
         written.refused.append(error)
         return []
     written.good += early.good
@@ -129,13 +129,13 @@ def _rows_of_small(part: Part, files: Sequence[Numbered], written: Written) -> "
     """Return the rows of small text files that wait to be written; all are judged at once."""
     import pyarrow.compute as pc
 
-    read, refused_here = list[tuple[Numbered, Lines]](), list[LandingRefusedError]()
+    read, refused_here = list[tuple[Numbered, Lines]](), list[NotLandedError]()
     try:
         for number, file in files:
             try:
                 blocks = [*read_blocks(part.settings, file)]
                 read.append(((number, file), blocks[0] if blocks else Lines(1, [])))
-            except LandingRefusedError as error:
+            except NotLandedError as error:
                 refused_here.append(error)
         lines = [line for _, block in read for line in block.lines]
         about = about_files([(file.file, len(block.lines), block.is_open) for (_, file), block in read], part.landed_at)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from matinee.errors import MissingTableError
-from matinee.sources.files.scan import filesystem, landable, owner_of, seen
+from matinee.sources.files.find import landable, owner_of, seen
+from matinee.sources.files.scan import filesystem
 from matinee.sources.found import Found
 from matinee.table import refs
 from matinee.table.catalog import Lake

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 from matinee.errors import FileChangedError, LandingRefusedError
 from matinee.settings import Settings
-from matinee.sources.files.scan import CHUNK_BYTES, Kind, LandingFile, filesystem, identity, is_local, refused
+from matinee.sources.files.scan import CHUNK_BYTES, Kind, LandingFile, filesystem, identity, is_local, reaching, refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +31,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ARRAY = re.compile(rb"\s*\[\s*(?:\{|\Z)")
 #: An array of objects that ends on its line: among other lines the line is bad, not the file.
 _CLOSED = re.compile(rb"\s*\[\s*\{.*\}\s*\]\s*", re.DOTALL)
+#: How the last bytes of such a line end.
+_CLOSES = re.compile(rb"\}\s*\]\s*\Z")
 #: So many bytes of a line that is too long are kept.
 HEAD_BYTES = 1000
 #: Lines and rows are handed on in blocks of about so many bytes, or of so many rows.
@@ -44,9 +46,13 @@ _WRITE_ONCE = ("parquet-cpp-arrow", "parquet-mr")
 
 
 class LongLine(bytes):
-    """What is kept of a line that is too long to be parsed: its length, its SHA-256 and its first bytes, as text."""
+    """What is kept of a line that is too long to be parsed: its length, its SHA-256 and its first bytes, as text.
 
-    __slots__ = ()
+    Attributes:
+        last: its last bytes.
+    """
+
+    last = b""
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,11 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
             lines += ended
         held.add(rest)
         size += len(chunk)
-        if size >= block_bytes and lines:
-            if is_array and first == 1:
-                _refuse_array(file, lines, is_all=False)
+        # Whether other lines follow an array on the first line is known with the second line.
+        is_begun = is_array and first == 1
+        if size >= block_bytes and lines and not (is_begun and len(_first_two(lines)) == 1):
+            if is_begun:
+                _refuse_array(file, lines)
             yield Lines(first, lines)
             first, lines, size = first + len(lines), [], 0
     # Bytes after the last end of a line are one more line; no bytes are none.
@@ -93,17 +101,24 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
     if is_open:
         lines.append(held.end(b""))
     if is_array and first == 1:
-        _refuse_array(file, lines, is_all=True)
+        _refuse_array(file, lines)
     if lines:
         yield Lines(first, lines, is_open)
 
 
-def _refuse_array(file: LandingFile, lines: list[bytes], *, is_all: bool) -> None:
-    """Refuse a file that begins as an array, unless the array ends on its line and is not all that the file holds."""
-    head = [*islice(filter(bytes.strip, lines), 2)]
-    if head and not (_CLOSED.fullmatch(head[0]) and (len(head) > 1 or not is_all)):
+def _refuse_array(file: LandingFile, lines: list[bytes]) -> None:
+    """Refuse a file that begins as an array, unless the array ends on its line and other lines follow."""
+    head = _first_two(lines)
+    first = head[0] if head else b""
+    is_closed = _CLOSES.search(first.last) if isinstance(first, LongLine) else _CLOSED.fullmatch(first)
+    if head and not (is_closed and len(head) > 1):
         why = "it is an array of objects, where each line is to be one object"
         raise refused(file.file, why, "Write it with `jq -c '.[]'`.")
+
+
+def _first_two(lines: list[bytes]) -> list[bytes]:
+    """Return the first two lines that are not blank."""
+    return [*islice(filter(bytes.strip, lines), 2)]
 
 
 class _OpenLine:
@@ -112,7 +127,7 @@ class _OpenLine:
     def __init__(self, most: int) -> None:
         self._most = most
         self.size = 0
-        self._pieces = list[bytes]()
+        self._pieces, self._last = list[bytes](), b""
         self._digest: hashlib._Hash | None = None
 
     def add(self, piece: bytes) -> None:
@@ -120,11 +135,13 @@ class _OpenLine:
         self.size += len(piece)
         if self._digest is not None:
             self._digest.update(piece)
+            self._last = (self._last + piece)[-HEAD_BYTES:]
             return
         self._pieces.append(piece)
         if self.size > self._most:
             read = b"".join(self._pieces)
             self._pieces, self._digest = [read[:HEAD_BYTES]], hashlib.sha256(read)
+            self._last = read[-HEAD_BYTES:]
 
     def end(self, piece: bytes) -> bytes:
         """Return the line with its last bytes, and begin the next one."""
@@ -132,6 +149,7 @@ class _OpenLine:
         line = b"".join(self._pieces)
         if self._digest is not None:
             line = LongLine(f"{self.size} bytes, SHA-256 {self._digest.hexdigest()}, begin with: ".encode() + line)
+            line.last = self._last
         self.size, self._pieces, self._digest = 0, [], None
         return line
 
@@ -228,12 +246,10 @@ def _content(settings: Settings, file: LandingFile) -> Iterator[bytes]:
         return
     files, digest = filesystem(settings, file.file), None if _is_told_by_identity(file) else hashlib.sha256()
     try:
-        with files.open(file.file, "rb") as stream:
+        with reaching(file.file, lambda path, _: changed(path)), files.open(file.file, "rb") as stream:
             chunks = _read(stream, digest)
             yield from _unzipped(file.file, chunks) if file.kind is Kind.GZIPPED else chunks
             is_same = file.identity in ("", identity(files, file.file, stream))
-    except OSError as error:
-        raise changed(file.file) from error
     except LandingRefusedError as error:
         if not _is_same(settings, file, file.identity):
             raise changed(file.file) from error

@@ -1,4 +1,4 @@
-"""Landing files: where they are, which dataset each is for, and how each is identified.
+"""Landing files: of which kind each is, how each is identified, and which cannot be read.
 
 NDJSON (`.jsonl`, `.ndjson`, `.json`; gzipped with `.gz` appended) or Parquet (`.parquet`), here or under `s3://`.
 """
@@ -8,27 +8,23 @@ import os
 import re
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from matinee.contracts.model import MANIFEST
-from matinee.contracts.registry import Registry
-from matinee.errors import LandingRefusedError, UsageError
+from matinee.errors import LandingRefusedError, LandingUnreachableError, MatineeError
+from matinee.foreign import of_drivers
 from matinee.settings import Settings
 from matinee.sources.found import Found
 from matinee.table.catalog import catalog_properties
-from matinee.validity.manifests import MANIFESTS
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 _TEXT = re.compile(r"\.(jsonl|ndjson|json)(\.gz)?$")
-#: A part of a path that is no pattern: `[*]` is an asterisk.
-_PLAIN = re.compile(r"([^*?[]|\[[*?[]\])*")
 CHUNK_BYTES = 1 << 20
 #: A file can be written again within one tick of its clock: a file younger than this is read again the next time.
 _YOUNG_S = 2.0
@@ -42,6 +38,8 @@ class Kind(StrEnum):
     PARQUET = "Parquet"
 
 
+#: Folders whose files the kernel makes up: some have no end, some are waited for.
+_OF_KERNEL = {"/proc", "/sys"}
 #: What files of a kind begin with.
 _BEGINS = {Kind.GZIPPED: b"\x1f\x8b", Kind.PARQUET: b"PAR1"}
 
@@ -66,115 +64,6 @@ class LandingFile:
     content: bytes | None = None
 
 
-def landable(registry: Registry) -> dict[str, str]:
-    """Return the datasets that files are landed for, by the word that their files' names start with."""
-    return {contract.name: contract.dataset for contract in registry.all() if contract.files} | {MANIFEST: MANIFESTS}
-
-
-def in_order(named: Mapping[str, str], files: list[Found]) -> list[Found]:
-    """Return the files that were found at some paths, each once, in the order of `named`, then as they were found."""
-    order = list(named.values())
-    # A file that several paths lead to is returned once; if one of the paths names it, it counts as named.
-    unique = {(file.file, file.dataset): file for file in sorted(files, key=lambda file: file.is_named)}
-    places = {(file.file, file.dataset): place for place, file in reversed([*enumerate(files)])}
-    return sorted(unique.values(), key=lambda file: (order.index(file.dataset), places[file.file, file.dataset]))
-
-
-def find_at(settings: Settings, named: Mapping[str, str], dataset: str | None, path: str) -> list[Found]:
-    """Return the files of a path, a directory or a glob, by name.
-
-    A file whose name starts with a word of `named` (word -> dataset) is that dataset's. With a dataset given, single
-    files and globs are taken as they are; of a directory, the files that start with the dataset's word, or if none
-    does, the files that start with no word. Hidden files (`.` or `_` first) are skipped.
-
-    Raises:
-        UsageError: no file is there, or the dataset of a file that was named cannot be told from its name.
-        LandingRefusedError: the path cannot be listed.
-    """
-    files, is_named = filesystem(settings, path), False
-    try:
-        if files.isdir(path):
-            names = sorted(filter(_is_visible, files.ls(path, detail=False)))
-            chosen = _of_directory(named, dataset, names, {name for name in names if files.isdir(name)})
-        else:
-            is_named = bool(files.exists(path))
-            names = [path] if is_named else sorted(filter(_is_visible, files.glob(path)))
-            chosen = [(name, dataset or owner_of(named, name)) for name in names]
-    except OSError as error:
-        raise unlisted(path, error) from error
-    if not chosen:
-        raise UsageError(
-            f"There is no file to land at {path}{f' for {dataset}' if dataset else ''}.",
-            next_step="Name a file, a directory or a quoted glob; file names start with " + ", ".join(named) + ".",
-            facts={"path": path},
-        )
-    addresses = ((str(files.unstrip_protocol(name)).removeprefix("file://"), owner) for name, owner in chosen)
-    return [Found(name, _known(owner, name), is_named, seen(files, name)) for name, owner in addresses]
-
-
-def has_files(settings: Settings, pattern: str) -> bool:
-    """Whether a path or glob leads to anything.
-
-    Raises:
-        LandingRefusedError: its folder before any wildcard (of an object store: the bucket) is not there or listable.
-    """
-    files, parts = filesystem(settings, pattern), pattern.split("/")
-    folder = "/".join(takewhile(_PLAIN.fullmatch, parts[:-1]) if is_local(pattern) else parts[:3]) or "."
-    try:
-        if files.exists(pattern) or files.glob(pattern):
-            return True
-        is_there = bool(files.glob(folder)) or files.exists(folder)
-    except OSError as error:
-        raise unlisted(pattern, error) from error
-    if not is_there:
-        raise refused(folder, "it is not there", "Make it, or set MATINEE_LANDING_DIR to where producers put files.")
-    return False
-
-
-def unlisted(path: str, error: OSError) -> LandingRefusedError:
-    """Return the error that a path cannot be listed."""
-    return refused(path, f"it cannot be listed ({error.strerror or error})", "Check its rights and its disk.")
-
-
-def seen(files: "AbstractFileSystem", name: str) -> str:
-    """Return the identity of a file as it is found; empty where it cannot be told."""
-    try:
-        return identity(files, name)
-    except OSError:  # The read that follows reports the error.
-        return ""
-
-
-def _of_directory(
-    named: Mapping[str, str], dataset: str | None, names: list[str], folders: set[str]
-) -> list[tuple[str, str | None]]:
-    owned = [(name, owner_of(named, name)) for name in names]
-    own = [pair for pair in owned if pair[1] is not None and pair[1] == (dataset or pair[1])]
-    # A folder that bears a word of a dataset is refused when it is scanned: files in it would be missed in silence.
-    if dataset is None or any(name not in folders for name, _ in own):
-        return own
-    return own + [(name, dataset) for name, owner in owned if owner is None and name not in folders]
-
-
-def owner_of(named: Mapping[str, str], name: str) -> str | None:
-    """Return the dataset of `named` whose word a file's name starts with."""
-    return next((dataset for word, dataset in named.items() if Path(name).name.startswith(word)), None)
-
-
-def _known(owner: str | None, name: str) -> str:
-    if owner is None:
-        raise UsageError(
-            f"{name} does not say which dataset it is for.",
-            next_step="Name the dataset: `matinee ingest DATASET --from …`.",
-            facts={"file": name},
-        )
-    return owner
-
-
-def _is_visible(name: str) -> bool:
-    # Spark skips such files, too: they are markers, or still being written.
-    return not Path(name).name.startswith((".", "_"))
-
-
 def of_lines(lines: Found) -> LandingFile:
     """Return the lines of another source as a file that was read."""
     content = lines.content or b""
@@ -187,9 +76,10 @@ def scan(settings: Settings, file: str) -> LandingFile:
 
     Raises:
         LandingRefusedError: it is of an unknown kind, or of another kind than its name says, or cannot be read.
+        LandingUnreachableError: its storage does not answer now.
     """
     files, size, digest, head = filesystem(settings, file), 0, hashlib.sha256(), b""
-    try:
+    with reaching(file, unreadable):
         if is_local(file):
             _refuse_other_than_file(file)
         kind = _kind(file)
@@ -200,8 +90,6 @@ def scan(settings: Settings, file: str) -> LandingFile:
                 head, size = head or chunk, size + len(chunk)
             is_known = before == identity(files, file, stream)
         is_young = is_local(file) and time.time() - Path(file).stat().st_ctime < _YOUNG_S
-    except OSError as error:
-        raise unreadable(file, error) from error
     _refuse_other_kind(file, kind, head)
     return LandingFile(file, kind, size, digest.hexdigest(), before if is_known and not is_young else "")
 
@@ -228,19 +116,47 @@ def is_local(file: str) -> bool:
 
 
 def _refuse_other_than_file(file: str) -> None:
-    """Refuse folders, and pipes and devices: they may have no end, and would keep others from landing for ever."""
+    """Refuse folders, and pipes, devices and files of the kernel: to read them may never end."""
     mode = Path(file).stat().st_mode
     if stat.S_ISDIR(mode):
         raise refused(file, "it is a folder", "Name the folder with --from, or move its files up.")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode) or not {*map(str, Path(file).resolve().parents)}.isdisjoint(_OF_KERNEL):
         raise refused(file, "it is no regular file", "Write what it gives to a file.")
 
 
-def unreadable(file: str, error: OSError) -> LandingRefusedError:
+@contextmanager
+def reaching(path: str, refuse: Callable[[str, Exception], LandingRefusedError]) -> Iterator[None]:
+    """Raise an error of landing for what the storage of a path raises in a block: `refuse`, where no retry helps."""
+    try:
+        yield
+    except Exception as error:
+        told = of_drivers(error)
+        if told is None:
+            raise
+        if told.retryable and not is_local(path) and not isinstance(error, FileNotFoundError):
+            raise unreachable(path, told) from error
+        raise refuse(path, error) from error
+
+
+def unreachable(path: str, told: MatineeError) -> LandingUnreachableError:
+    """Return the error that a path cannot be reached now."""
+    return LandingUnreachableError(
+        f"{path} cannot be reached now: {told.message}",
+        next_step="Land again: nothing of it was landed, and nothing is landed twice.",
+        facts={"file": path, **told.facts},
+    )
+
+
+def unreadable(file: str, error: Exception) -> LandingRefusedError:
     """Return the error that refuses a file that cannot be read."""
     if isinstance(error, FileNotFoundError) and is_local(file) and Path(file).is_symlink():
         return refused(file, "it is a link to a file that is not there", "Remove the link, or bring the file back.")
-    return refused(file, f"it cannot be read ({error.strerror or error})", "Check its rights and its disk.")
+    return refused(file, f"it cannot be read ({cause_of(error)})", "Check its rights and its disk.")
+
+
+def cause_of(error: Exception) -> str:
+    """Return what an error of the system or of a driver says."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _refuse_other_kind(file: str, kind: Kind, head: bytes) -> None:

@@ -35,7 +35,7 @@ def make_home(settings: Settings) -> None:
     if settings.catalog == "embedded":
         # SQLite gives the files beside a database, which hold rows of it, too, the permissions of the database.
         (private_folder(settings.home) / FILE).touch(private.FILE)
-    if settings.warehouse is None:
+    if not settings.warehouse:
         private_folder(settings.home / "warehouse")
 
 

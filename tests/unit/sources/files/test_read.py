@@ -190,6 +190,25 @@ def test_an_array_on_a_line_of_its_own_is_a_line(
     assert read == [*array.splitlines(), *TWO_LINES.splitlines()]
 
 
+def test_an_array_that_is_too_long_is_a_line_where_others_follow(embedded: Settings, tmp_path: Path) -> None:
+    strict = embedded.model_copy(update={"landing": LandingSettings(max_line_mb=1)})
+    array = b'[{"a":"' + b"1" * strict.max_line_bytes + b'"}]\n'
+    file = scanned(strict, tmp_path / "plays.jsonl", array + TWO_LINES)
+    first, *others = (line for block in read_blocks(strict, file, 1) for line in block.lines)
+    assert isinstance(first, LongLine)
+    assert others == TWO_LINES.splitlines()
+
+
+@pytest.mark.parametrize("end", [b'"}]\n', b'"},\n{}]\n'], ids=["closed, alone", "open, others follow"])
+def test_an_array_that_is_too_long_is_refused_where_no_object_follows(
+    embedded: Settings, tmp_path: Path, end: bytes
+) -> None:
+    strict = embedded.model_copy(update={"landing": LandingSettings(max_line_mb=1)})
+    file = scanned(strict, tmp_path / "plays.jsonl", b'[{"a":"' + b"1" * strict.max_line_bytes + end)
+    with pytest.raises(LandingRefusedError, match="it is an array of objects"):
+        list(read_blocks(strict, file, 1))
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
 @pytest.mark.parametrize("change", ["replaced", "gone", "broken"])
 def test_a_file_that_differs_from_the_scanned_file_is_refused_as_changed(
