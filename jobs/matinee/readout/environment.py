@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from operator import attrgetter
 
 from matinee.readout.masking import masked
 from matinee.settings import Settings
@@ -17,14 +18,14 @@ _SETTINGS = (
     "spark_memory",
     "spark_java_options",
     "warehouse",
-    "max_line_mb",
+    "landing.max_line_mb",
 )
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return versions and settings by name; secrets are masked."""
     versions = {name: told for name in _PACKAGES if (told := _version(name))}
-    chosen = {f"setting {name}": masked(str(getattr(settings, name))) for name in _SETTINGS}
+    chosen = {f"setting {name}": masked(str(attrgetter(name)(settings))) for name in _SETTINGS}
     return {"python": platform.python_version(), **versions, **chosen}
 
 

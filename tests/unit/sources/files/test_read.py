@@ -192,7 +192,7 @@ def test_an_array_on_a_line_of_its_own_is_a_line(
 
 def test_an_array_that_is_too_long_is_a_line_where_others_follow(embedded: Settings, tmp_path: Path) -> None:
     strict = embedded.model_copy(update={"landing": LandingSettings(max_line_mb=1)})
-    array = b'[{"a":"' + b"1" * strict.max_line_bytes + b'"}]\n'
+    array = b'[{"a":"' + b"1" * strict.landing.max_line_bytes + b'"}]\n'
     file = scanned(strict, tmp_path / "plays.jsonl", array + TWO_LINES)
     first, *others = (line for block in read_blocks(strict, file, 1) for line in block.lines)
     assert isinstance(first, LongLine)
@@ -204,7 +204,7 @@ def test_an_array_that_is_too_long_is_refused_where_no_object_follows(
     embedded: Settings, tmp_path: Path, end: bytes
 ) -> None:
     strict = embedded.model_copy(update={"landing": LandingSettings(max_line_mb=1)})
-    file = scanned(strict, tmp_path / "plays.jsonl", b'[{"a":"' + b"1" * strict.max_line_bytes + end)
+    file = scanned(strict, tmp_path / "plays.jsonl", b'[{"a":"' + b"1" * strict.landing.max_line_bytes + end)
     with pytest.raises(LandingRefusedError, match="it is an array of objects"):
         list(read_blocks(strict, file, 1))
 
