@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: one Spark Connect server a session, a lake of its own for each test."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # The tests' own AWS is a server on this machine; real credentials must never reach it, nor it reach the real one.
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+#: A folder in memory, and how many free bytes make it good for the lakes of tests.
+MEMORY, ROOM = Path("/dev/shm"), 8 << 30  # noqa: S108 - pytest makes a folder of its own there
 CATALOG = os.environ.get("MATINEE_TEST_CATALOG", "embedded")
 ENGINE = os.environ.get("MATINEE_TEST_ENGINE")
 assert ENGINE in (None, "spark", "sail"), ENGINE
@@ -27,6 +30,9 @@ for _name in [name for name in os.environ if name.startswith("MATINEE_")]:
     if _name != "MATINEE_REQUIRE" and not _name.startswith("MATINEE_TEST_"):
         del os.environ[_name]
 os.environ.pop("SPARK_REMOTE", None)
+# Tests commit to thousands of small lakes: on a disk they would wait for it most of their time.
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 # The shipped contracts do not change, and each lake that a test opens reads them: they are read once.
 _load, _shipped = Registry.load, cache(Registry.load)
 Registry.load = lambda folder: (_shipped if folder == CHECKOUT / "sql" else _load)(folder)  # type: ignore[method-assign,assignment]
