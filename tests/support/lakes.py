@@ -28,6 +28,7 @@ from matinee.validity.manifests import Manifest, declare
 
 NOON = timedelta(hours=12)
 PLANNED = datetime(2026, 3, 5, tzinfo=UTC)
+Fixture = Callable[..., object]
 #: A name that a folder can have: each character means something in a URI, a pattern, a shell or a properties file.
 ODD_NAME = "ä b%20#?+;:'\"[1]*{a,b}\\$HOME~&="
 D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
@@ -66,6 +67,20 @@ class KeptLake:
         """Put the lake back as it was filled."""
         put_back(self._kept, self._home)
         return make_lake(self._home)
+
+
+def kept(fill: Callable[[Lake], object]) -> tuple[Fixture, Fixture]:
+    """Return fixtures, to be named `kept_lake` and `lake`: a lake that is filled once, and the copy of each test."""
+
+    @pytest.fixture(scope="module")
+    def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+        return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+    @pytest.fixture
+    def lake(kept_lake: KeptLake) -> Lake:
+        return kept_lake.begin()
+
+    return kept_lake, lake
 
 
 def raw_play(day: date, play_id: str = "p1", **values: object) -> dict[str, object]:

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, KeptLake, core_play, land, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, core_play, kept, land, prepare, raw_play
 
 from matinee import __version__
 from matinee.contracts.ddl import BUCKETS
@@ -31,15 +31,7 @@ def fill(lake: Lake) -> None:
             publish(lake, dataset, day)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake of which plays, attributions and outcomes of three days are published."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def publish(lake: Lake, dataset: str, day: date) -> None:

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-import pytest
-from tests.support.lakes import D1, D2, KeptLake, core_play, land, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, core_play, kept, land, pin, prepare, raw_play
 
 from matinee.healing.forecast import forecast
 from matinee.ledger.ledger import history
@@ -24,15 +23,7 @@ def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(D2, "late")], seq=2, close=False)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """Two days of plays and their attributions, published; a play of the second day came late."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def publish(lake: Lake, dataset: str, day: date, rows: list[dict[str, object]], **values: object) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from tests.support.lakes import D1, D2, D3, KeptLake, close_days, core_play, land, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, close_days, core_play, kept, land, pin, prepare, raw_play
 
 from matinee.healing.freshness import fresh_days
 from matinee.ledger.ledger import history
@@ -24,15 +24,7 @@ def fill(lake: Lake) -> None:
         publish_plays(lake, day)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """Two days of plays, landed and published."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def publish_plays(lake: Lake, day: date, generation: int = 1, **values: object) -> None:

@@ -3,8 +3,7 @@
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
-from tests.support.lakes import D1, D2, D3, KeptLake, at, close_days, heard, land, make_lake, raw_play
+from tests.support.lakes import D1, D2, D3, at, close_days, heard, kept, land, make_lake, raw_play
 
 from matinee.days import end_of
 from matinee.healing.judge_days import HORIZON, judge_arrivals
@@ -20,15 +19,7 @@ def fill(lake: Lake) -> None:
     heard(lake, RAW, at(D3))
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """Three days of plays of one row each, of which the second was to have ten."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def judged(lake: Lake, days_later: int = 0) -> list[tuple[str, date, int]]:

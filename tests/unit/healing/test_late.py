@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.support.lakes import D1, D2, D3, PLANNED, KeptLake, close_days, core_play, land, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, PLANNED, close_days, core_play, kept, land, pin, prepare, raw_play
 
 from matinee.healing.late import StaleDay, stale_days
 from matinee.ledger.ledger import history, record
@@ -23,15 +23,7 @@ def fill(lake: Lake) -> None:
         publish_plays(lake, day)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """Three days of plays, landed, closed and published."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def publish(lake: Lake, dataset: str, day: date, **values: object) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import KeptLake, ids
+from tests.support.lakes import ids, kept
 
 from matinee import faults
 from matinee.errors import CommitConflictError, ConservationError
@@ -38,15 +38,7 @@ def fill(lake: Lake) -> None:
         lake.ensure(table)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake with the tables of landings, without rows."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 @pytest.fixture

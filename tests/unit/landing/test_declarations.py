@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, KeptLake, at, land, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, at, kept, land, prepare, raw_play
 
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.landing.declarations import begin, beginning, close, land_manifest, landed_manifests
@@ -41,15 +41,7 @@ def fill(lake: Lake) -> None:
     land(lake, "raw.plays", [raw_play(D1, "p1"), raw_play(D1, "p2"), raw_play(D3, "p3")], close=False)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake in which two plays of the first day were landed, none of the second, and one of the third."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def closed(lake: Lake, day: date, *datasets: str) -> list[tuple[str, date, int]]:

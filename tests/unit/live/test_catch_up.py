@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.support.lakes import D1, KeptLake, at, land, raw_impression, raw_play
+from tests.support.lakes import D1, at, kept, land, raw_impression, raw_play
 
 from matinee.contracts.model import live_name
 from matinee.errors import CommitConflictError, LeaseLostError, StreamPausedError
@@ -44,15 +44,7 @@ def fill(lake: Lake) -> None:
     lake.ensure(PLAYS)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake in which an impression was landed, and no play."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 @pytest.fixture

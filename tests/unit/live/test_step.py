@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.support.lakes import D1, D2, D3, KeptLake, at, land, raw_impression, raw_play
+from tests.support.lakes import D1, D2, D3, at, kept, land, raw_impression, raw_play
 
 from matinee import __version__
 from matinee.contracts.model import live_name
@@ -29,15 +29,7 @@ def fill(lake: Lake) -> None:
     ensure_current(lake, group_of(lake))
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake with two landings of impressions and one of plays, and empty live tables."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def group_of(lake: Lake) -> Group:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.lakes import PLANNED, KeptLake
+from tests.support.lakes import PLANNED, kept
 
 from matinee.contracts.registry import Registry
 from matinee.errors import TopicChangedError, UsageError
@@ -28,15 +28,7 @@ def fill(lake: Lake) -> None:
         commit_nothing(lake, table, refs.MAIN, told.to_summary())
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake that has records of a topic up to offset 3, and bad records of it up to offset 2."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def told(**identities: str) -> Records:

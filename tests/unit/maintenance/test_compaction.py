@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.support.lakes import D1, KeptLake, arrow, core_play, ids, land, prepare, raw_play
+from tests.support.lakes import D1, arrow, core_play, ids, kept, land, prepare, raw_play
 from tests.support.ticks import without_engine
 
 from matinee.errors import ConservationError
@@ -24,15 +24,7 @@ def fill(lake: Lake) -> None:
         table.append(arrow(table, [core_play(D1, name)]))
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake with a cell of nine files of one row each."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 @pytest.fixture(autouse=True)

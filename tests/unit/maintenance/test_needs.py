@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from tests.support.lakes import D1, D2, D3, KeptLake, arrow, core_play, land, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, arrow, core_play, kept, land, prepare, raw_play
 
 from matinee.contracts.model import live_name
 from matinee.ledger import pins
@@ -21,15 +21,7 @@ def fill(lake: Lake) -> None:
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2, D3)], close=False)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake of which plays of three days were landed."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def needed(lake: Lake, before: date = D3, now: datetime = NOW, dataset: str = RAW) -> list[tuple[date, str]]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, KeptLake, arrow, core_play
+from tests.support.lakes import D1, arrow, core_play, kept
 
 from matinee.errors import ConservationError
 from matinee.maintenance.relocation import RELOCATING, _ended_before, _Paths
@@ -19,15 +19,7 @@ def fill(lake: Lake) -> None:
         table.append(arrow(table, [core_play(D1, name)]))
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake with a table of two files."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 def paths(lake: Lake, target: Path) -> _Paths:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.support.lakes import D1, D2, KeptLake, arrow, core_play, land, prepare, raw_play
+from tests.support.lakes import D1, D2, arrow, core_play, kept, land, prepare, raw_play
 
 from matinee.errors import UnknownDatasetError, UsageError
 from matinee.ledger.ledger import history
@@ -25,15 +25,7 @@ def fill(lake: Lake) -> None:
     recover_all(lake.settings)
 
 
-@pytest.fixture(scope="module")
-def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
-
-
-@pytest.fixture
-def lake(kept_lake: KeptLake) -> Lake:
-    """A lake of which a day of plays is published."""
-    return kept_lake.begin()
+kept_lake, lake = kept(fill)
 
 
 @pytest.mark.parametrize(

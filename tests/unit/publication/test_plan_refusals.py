@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, close_days, core_play, kept, land, make_lake, pin, prepare, raw_play
 
 from matinee.errors import DroppedError, InputsNotValidError, UsageError
 from matinee.ledger.dropping import drop_before
@@ -20,12 +20,12 @@ RAW, PLAYS, ATTRIBUTIONS, OUTCOMES = "raw.plays", "core.plays", "core.play_attri
 D0 = D1 - timedelta(days=1)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Two days of plays, landed and closed; the lake begins with the first."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
+    """Land and close two days of plays; the lake begins with the first."""
     land(lake, RAW, [raw_play(D1, "p1"), raw_play(D2, "p2")])
-    return lake
+
+
+kept_lake, lake = kept(fill)
 
 
 def publish(lake: Lake, dataset: str, *days: object, **values: object) -> None:

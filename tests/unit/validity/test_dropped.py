@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, core_play, kept, land, pin, prepare, raw_play
 
 from matinee.days import end_of
 from matinee.errors import DroppedError, UsageError
@@ -26,10 +25,8 @@ RAW, PLAYS, IMPRESSIONS = "raw.plays", "core.plays", "core.impressions"
 ATTRIBUTIONS, OUTCOMES = "core.play_attributions", "core.impression_plays"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Three days of plays, landed and published, and attributions of the second."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
+    """Land and publish three days of plays, and attributions of the second."""
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in (D1, D2, D3)])
     for day in (D1, D2, D3):
         pins = (replace(pin(lake, RAW, {day: 1}), landing_seq=1),)
@@ -37,7 +34,9 @@ def lake(tmp_path: Path) -> Lake:
         move_to_main(lake, run, lambda _: ())
     pins = (pin(lake, PLAYS, {D2: 1}), pin(lake, IMPRESSIONS, {}))
     move_to_main(lake, prepare(lake, ATTRIBUTIONS, D2, [], pins=pins), lambda _: ())
-    return lake
+
+
+kept_lake, lake = kept(fill)
 
 
 def drop(lake: Lake, dataset: str, first: date) -> None:

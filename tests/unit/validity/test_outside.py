@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, arrow, at, core_play, land, make_lake, overwrite, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, arrow, at, core_play, kept, land, overwrite, pin, prepare, raw_play
 from tests.support.world import rearrange, rewrite
 
 from matinee.ledger.ledger import history, noted_after, record
@@ -25,14 +24,14 @@ RAW, PLAYS, ATTRIBUTIONS = "raw.plays", "core.plays", "core.play_attributions"
 ROWS = 20
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Two days of twenty plays, landed and published."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
+    """Land and publish two days of twenty plays."""
     land(lake, RAW, [raw_play(day, f"p{number}") for day in (D1, D2) for number in range(ROWS)])
     for day in (D1, D2):
         publish(lake, day)
-    return lake
+
+
+kept_lake, lake = kept(fill)
 
 
 def publish(lake: Lake, day: date, rows: int = ROWS, generation: int = 1) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, D2, D3, PLANNED, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, PLANNED, close_days, core_play, kept, land, pin, prepare, raw_play
 
 from matinee.healing import late
 from matinee.healing.late import stale_days
@@ -24,14 +23,14 @@ PLAYS, RAW, READER = "core.plays", "raw.plays", "core.play_attributions"
 DAYS = (D1, D2, D3)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A lake of three days: landed, closed and published."""
-    lake = make_lake(tmp_path)
+def fill(lake: Lake) -> None:
+    """Fill a lake with three days: landed, closed and published."""
     land(lake, RAW, [raw_play(day, f"p{day.day}") for day in DAYS])
     for day in DAYS:
         publish(lake, day)
-    return lake
+
+
+kept_lake, lake = kept(fill)
 
 
 def publish(lake: Lake, day: date, **values: object) -> None:
