@@ -31,6 +31,14 @@ server.start(background=True)
 spark = SparkSession.builder.remote("sc://127.0.0.1:%s" % server.listening_address[1]).getOrCreate()
 """
 
+#: A catalog with a namespace, and a schema.
+ICEBERG = """
+import os, pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+c = SqlCatalog("x", uri="sqlite:///x.db", warehouse="file://" + os.getcwd()); c.create_tables(); c.create_namespace("a")
+s = pa.schema([("id", pa.int64())])
+"""
+
 FAILURES = {
     "a full disk": Failure(
         "open('/dev/full', 'w', buffering=1).write('rows\\n')", "resource", "No space left on device"
@@ -168,6 +176,76 @@ FAILURES = {
         "code",
         "found range",
     ),
+    "a table that is already there": Failure(
+        ICEBERG + "c.create_table('a.t', s); c.create_table('a.t', s)", "conflict", "already exists"
+    ),
+    "a column that a table lacks": Failure(
+        ICEBERG + "c.create_table('a.t', s).append(pa.table({'id': [1], 'device': ['x']}))", "contract", "more columns"
+    ),
+    "a namespace that is not there": Failure(ICEBERG + "c.create_table('b.t', s)", "configuration", "'b'"),
+    "a snapshot that is not there": Failure(
+        ICEBERG + "c.create_table('a.t', s).scan(snapshot_id=812).to_arrow()", "input|conflict", "812"
+    ),
+    "a type that may not get narrower": Failure(
+        ICEBERG + "from pyiceberg.types import IntegerType\n"
+        "with c.create_table('a.t', s).update_schema() as u: u.update_column('id', IntegerType())",
+        "contract",
+        "Cannot change column type",
+    ),
+    "a future that carries an error": Failure(
+        "from concurrent.futures import ThreadPoolExecutor\nimport urllib.request\nwith ThreadPoolExecutor() as p:\n"
+        "    try:\n        p.submit(urllib.request.urlopen, 'http://127.0.0.1:9/').result()\n"
+        "    except OSError as e:\n        raise RuntimeError('landing failed') from e",
+        "network",
+        "Connection refused",
+    ),
+    "a group of errors": Failure(
+        "import asyncio\nasync def f(x): return int(x)\nasync def m():\n    async with asyncio.TaskGroup() as g:\n"
+        "        g.create_task(f('1')); g.create_task(f('x'))\nasyncio.run(m())",
+        "input|code",
+        "invalid literal",
+    ),
+    "a retry that gave up": Failure(
+        "import tenacity, urllib.request\n@tenacity.retry(stop=tenacity.stop_after_attempt(2))\n"
+        "def f(): urllib.request.urlopen('http://127.0.0.1:9/')\nf()",
+        "network",
+        "Connection refused",
+    ),
+    "a future that waited too long": Failure(
+        "import concurrent.futures as f, time\n"
+        "with f.ThreadPoolExecutor() as p: p.submit(time.sleep, 1).result(timeout=0.1)",
+        "network|conflict|platform",
+        "TimeoutError",
+    ),
+    "a pool that lost a worker": Failure(
+        "import os\nfrom concurrent.futures import ProcessPoolExecutor\n"
+        "with ProcessPoolExecutor(1) as p: p.submit(os._exit, 9).result()",
+        "platform|resource|code",
+        "terminated abruptly",
+    ),
+    "a Parquet file that was cut": Failure(
+        "import pyarrow as pa, pyarrow.parquet as pq\npq.write_table(pa.table({'a': [1]}), 'x')\n"
+        "b = open('x', 'rb').read(); open('x', 'wb').write(b[:-20]); pq.read_table('x')",
+        "input",
+        "Parquet magic bytes",
+    ),
+    "an engine of SQLAlchemy that is unknown": Failure(
+        "import sqlalchemy as s; s.create_engine('postgres://x/y')", "configuration", "Can't load plugin"
+    ),
+    "a template without a value": Failure(
+        "import jinja2 as j\nj.Environment(undefined=j.StrictUndefined).from_string('{{ day }}').render()",
+        "code",
+        "'day' is undefined",
+    ),
+    "options that a program does not know": Failure(
+        "import argparse; argparse.ArgumentParser().parse_args(['--dya', '1'])",
+        "configuration|code",
+        "unrecognized arguments",
+    ),
+    "a program that a shell does not know": Failure(
+        "import subprocess; subprocess.run('no-such-program --x', shell=True, check=True)", "configuration", "127"
+    ),
+    "a dictionary that changed": Failure("d = {1: 1}\nfor k in d: d[k + 1] = 1", "code", "dictionary changed size"),
     "a retry before the true cause": Failure(
         "import logging, urllib.request; logging.basicConfig(format='%(asctime)s %(levelname)s %(message)s')\n"
         "try:\n    urllib.request.urlopen('http://127.0.0.1:9/')\n"

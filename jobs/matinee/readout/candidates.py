@@ -19,8 +19,9 @@ _SAY_LITTLE = ("hint", "wrapper")
 _SURE = 3
 #: Of a line with fewer characters the whole is told, of another what begins with the cause.
 _WHOLE = 300
-#: What an exception's name takes from a candidate: its message says more; and a name that no message follows.
-_BY_NAME, _BARE = 10, 15
+#: What an exception's name takes from a candidate: its message says more; what a name takes that no message follows;
+#: what is left at least.
+_BY_NAME, _BARE, _LEAST = 10, 15, 6
 #: Lines of a message that are read, and what is none.
 _LINES, _NO_MESSAGE = 6, re.compile(r"\s*(Traceback|During handling|The above exception|\[SQL: |\(Background on)")
 _MESSAGE = re.compile(r"[\w$.]+[:(]\W*\w")
@@ -97,11 +98,11 @@ def _of_error(line: Line, text: str) -> Iterator[Candidate]:
     for depth, statement in enumerate(stated):
         innermost = depth == len(stated) - 1
         for pattern, length in _kinds(line, statement, innermost=innermost):
-            less = 0 if pattern.any_level else LESS[line.level]
             told = text if len(text) <= _WHOLE else statement.told
             says = f"{pattern.says}: {told.strip()}"
-            less += (not length) * _BY_NAME + (innermost and is_bare) * _BARE
-            yield Candidate(line, pattern, says, WEIGHTS[pattern.weight] - less, depth, length)
+            less = (not length) * _BY_NAME + (innermost and is_bare) * _BARE
+            score = max(WEIGHTS[pattern.weight] - less, min(WEIGHTS[pattern.weight], _LEAST))
+            yield Candidate(line, pattern, says, score - (0 if pattern.any_level else LESS[line.level]), depth, length)
 
 
 def _kinds(line: Line, statement: Statement, *, innermost: bool) -> Iterator[tuple[Pattern, int]]:

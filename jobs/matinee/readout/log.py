@@ -42,8 +42,9 @@ _PYTHON_FRAME = re.compile(r"^\s*(?:\d+: )?File \"|^File [^ ]+:\d+|^Cell In")
 # What a composer of containers, a table of a page, or Airflow's runner of tasks puts before each line.
 _PREFIX = re.compile(r"^(?:[\w./-]+ +\| |\s*│ ?)|(?<=- )Job \d+: Subtask \S+ ")
 # Where Airflow logs the output of another program as information.
-_OUTPUT = re.compile(r"^[^{]{0,60}\{+(?:subprocess|spark_submit|docker|ssh|winrm|databricks|ecs)\.py:\d+\}+ INFO - ")
+_OUTPUT = re.compile(r"^[^{]{0,60}\{+(?:subprocess|spark_submit|docker|ssh|winrm|logging_mixin)\.py:\d+\}+ INFO - ")
 _OUTPUT_LOGGERS = ("hooks.subprocess", "task.stdout", "task.stderr", "spark_submit")
+_PYTHON_WARNING = re.compile(r"^\S+:\d+: (?:[\w.]+\.)?[A-Z]\w*Warning: ")
 _SYSLOG, _SYSLOG_LEVELS = re.compile(r"^%([0-7])\|"), ("error",) * 4 + ("warning",) + ("info",) * 2 + ("debug",)
 _CAUSE, _CONTEXT = (
     "The above exception was the direct cause of the following exception:",
@@ -72,10 +73,10 @@ class Line:
     follows: int = 0
 
 
-def lines_of(raw: Iterable[bytes]) -> list[Line]:
-    """Return the lines of a log; of a very long one the first FIRST_LINES and the last LAST_LINES."""
+def lines_of(raw: Iterable[bytes], first: int = FIRST_LINES, last: int = LAST_LINES) -> list[Line]:
+    """Return the lines of a log; of a very long log the first and the last lines."""
     numbered = enumerate(raw, 1)
-    kept = [*islice(numbered, FIRST_LINES), *deque(numbered, LAST_LINES)]
+    kept = [*islice(numbered, first), *deque(numbered, last)]
     lines: list[Line] = []
     entry, level, has_ended, follows, below = 0, PLAIN, False, 0, False
     for number, text, stated in _told(kept):
@@ -144,6 +145,8 @@ def _header(text: str) -> tuple[str | None, str]:
     if ranked:
         return _SYSLOG_LEVELS[int(ranked[1])], text
     named = _LEVEL.match(text)
+    if _PYTHON_WARNING.match(text):
+        return "warning", text
     if short:
         return _SHORT_LEVELS[short[1]], text[timed.end() if timed else 0 :]
     if named:

@@ -8,7 +8,7 @@ import yaml
 
 from matinee.errors import MatineeError, TerminalError, TransientError
 from matinee.readout.explain import Readout, explain
-from matinee.readout.log import FIRST_LINES, LAST_LINES
+from matinee.readout.log import lines_of
 from matinee.readout.masking import HIDDEN, masked
 from matinee.readout.patterns import CLASSES, WEIGHTS, patterns, typed
 from matinee.sinks.errors import ChannelRefusedError
@@ -108,11 +108,9 @@ def test_a_hostile_line_is_read_before_the_test_times_out(piece: str) -> None:
     assert explain([(piece * 200_000).encode()]).kind == "none"
 
 
-def test_of_a_long_log_the_end_is_read() -> None:
-    lines = [b"2026-03-01 02:00:00 INFO - working\n"] * (FIRST_LINES + LAST_LINES + 10)
-    readout = explain([*lines, b"OSError: [Errno 28] No space left on device\n"])
-    assert readout.kind == "resource"
-    assert readout.evidence == (f"{len(lines) + 1}: OSError: [Errno 28] No space left on device",)
+def test_of_a_long_log_the_beginning_and_the_end_are_read() -> None:
+    lines = lines_of((f"line {number}\n".encode() for number in range(1, 10)), first=2, last=3)
+    assert [(line.number, line.text) for line in lines] == [(n, f"line {n}") for n in (1, 2, 7, 8, 9)]
 
 
 @pytest.mark.parametrize(
