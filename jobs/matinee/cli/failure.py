@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from matinee.cli.output import emit, emit_one, output_option
-from matinee.errors import MatineeError, UsageError
+from matinee.errors import EngineUnavailableError, MatineeError, UsageError
 from matinee.readout.differs import Difference, of_environment, since_publication
 from matinee.readout.environment import environment_of
 from matinee.readout.explain import Readout
@@ -92,9 +92,14 @@ def _of_task(
     folder = airflow_home(settings) / "logs" / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}"
     tries = [int(file.stem.removeprefix("attempt=")) for file in folder.glob("attempt=*.log")]
     number = try_number or max(tries, default=0) or api.newest_try(dag, run, task)
-    file = folder / f"attempt={number}.log"
-    log = _lines_of(str(file)) if file.is_file() else api.task_log(dag, run, task, number)
     report = read_report(f"{settings.reports}/{report_name(dag, run, task, number)}", settings)
+    file = folder / f"attempt={number}.log"
+    try:
+        log = _lines_of(str(file)) if file.is_file() else api.task_log(dag, run, task, number)
+    except EngineUnavailableError:
+        if report is None:
+            raise
+        log = []  # The report says why, whether Airflow answers or not.
     readout = explain_task(report, log, [*kernel_lines(pids_of(log)), *memory_lines()])
     return readout, _differs(settings, report, last_success(settings, dag, task))
 

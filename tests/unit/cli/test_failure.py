@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from matinee.cli.failure import failure
-from matinee.errors import UsageError
+from matinee.errors import EngineUnavailableError, UsageError
 from matinee.report import ErrorReport, Report, report_name
 
 LOG = "OSError: [Errno 28] No space left on device: '/lake/x.parquet'\n"
@@ -80,6 +80,16 @@ def test_the_report_of_a_try_goes_before_its_log(home: Path) -> None:
     told = explained(*TASK)
     assert (told["class"], told["cause"], told["retryable"]) == ("conflict", "main moved.", True)
     assert {"what": "pyarrow", "before": "1", "now": "2"} in told["differs"]
+
+
+def test_a_report_is_enough_where_airflow_does_not_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATINEE_AIRFLOW_PORT", "9")
+    error = ErrorReport(type="StaleInputsError", message="main moved.", next_step="Run the key again.", retryable=True)
+    bad = Report(step="write", dataset="", error=error)
+    bad.write(home / "run" / "reports" / report_name("plays", "manual__1", "plays.write", 1))
+    assert explained(*TASK, "--try", "1")["class"] == "conflict"
+    with pytest.raises(EngineUnavailableError):
+        explained(*TASK, "--try", "2")
 
 
 def test_a_catalog_that_cannot_be_read_hides_no_cause(home: Path) -> None:
