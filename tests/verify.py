@@ -40,6 +40,7 @@ STEPS = {
     "metrics that Prometheus scrapes": ["tests/integration/test_prometheus.py"],
     "the live stack, with its tasks killed": ["tests/e2e/test_live.py"],
     "datasets of other shapes": ["tests/integration/test_new_source.py"],
+    "the entry points of the last release": ["tests/integration/test_entry_points.py"],
     "the worked example, backfilled": ["tests/e2e/test_worked_example.py"],
     "the demo on PostgreSQL": ["tests/e2e/test_demo.py", "-k", "postgresql"],
     "the demo on real events": ["tests/e2e/test_demo.py", "-k", "real_events"],

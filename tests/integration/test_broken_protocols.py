@@ -173,10 +173,13 @@ WORDS = (
     "the generation of .* fell",
     "main was set back",
 )
-CAUGHT = tuple(zip(BROKEN, RULES, WORDS, strict=True))
+CAUGHT = [
+    pytest.param(*caught, id=caught[0].__name__, marks=[pytest.mark.slow] if number else [])
+    for number, caught in enumerate(zip(BROKEN, RULES, WORDS, strict=True))
+]
 
 
-@pytest.mark.parametrize(("broken", "rules", "words"), CAUGHT, ids=[broken.__name__ for broken, *_ in CAUGHT])
+@pytest.mark.parametrize(("broken", "rules", "words"), CAUGHT)
 def test_a_broken_protocol_is_caught(
     machine: Interleavings,
     monkeypatch: pytest.MonkeyPatch,

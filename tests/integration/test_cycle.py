@@ -67,13 +67,13 @@ def test_the_chain_is_published_and_valid_on_every_catalog(any_settings: Setting
     assert str(Validity(lake).vtts("core.impression_plays").mature_through) == "2026-03-02 00:00:00+00:00"
 
 
-def test_a_blocking_audit_leaves_main_and_its_reason_in_the_ledger(any_settings: Settings, tmp_path: Path) -> None:
+def test_a_blocking_audit_leaves_main_and_its_reason_in_the_ledger(settings: Settings, tmp_path: Path) -> None:
     sql = tmp_path / "sql"
-    shutil.copytree(any_settings.sql_dir, sql)
+    shutil.copytree(settings.sql_dir, sql)
     bad = "-- severity: blocking\n-- why: nothing passes\nSELECT play_id FROM candidate"
     (sql / "core" / "plays" / "audits").mkdir()
     (sql / "core" / "plays" / "audits" / "never.sql").write_text(bad)
-    strict = any_settings.model_copy(update={"sql_dir": sql})
+    strict = settings.model_copy(update={"sql_dir": sql})
     lake = Lake.open(strict)
     land_days(lake, D1)
     lake.ensure("core.plays")
@@ -263,7 +263,7 @@ def test_a_published_day_is_audited_again_on_what_it_had_read(settings: Settings
     assert not any(verdict.verdict == "fail" for verdict in verdicts)
 
 
-@pytest.mark.parametrize("engine", ["sail", "spark"])
+@pytest.mark.parametrize("engine", ["sail", pytest.param("spark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("held", [True, False])
 def test_a_pin_that_expires_while_a_run_derives_is_held_or_is_an_error(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, engine: str, held: bool

@@ -22,7 +22,10 @@ def test_the_entry_point_runs_the_step_that_its_first_argument_names(
     assert Report.read(path).step == "recover"
 
 
-@pytest.mark.parametrize("step", registered(HOOK))
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(step, marks=[pytest.mark.slow] if number else []) for number, step in enumerate(registered(HOOK))],
+)
 def test_the_entry_point_of_the_last_release_runs_its_step(step: str) -> None:
     job = [sys.executable, str(CHECKOUT / "jobs" / f"{step}.py"), "--help"]
     helped = subprocess.run(job, check=True, capture_output=True, text=True).stdout

@@ -141,15 +141,19 @@ def drop_and_land(machine: InterleavedDrops) -> None:
     machine.no_heal_of_what_was_dropped()
 
 
-CAUGHT = (
+_CAUGHT = (
     (nobody_is_asked, pin_and_drop, "had pinned days that were dropped"),
     (where_a_dataset_begins_is_not_read, drop_and_rerun, "is not owed from"),
     (dropped_days_are_run_again, drop_and_rerun, "brings back core.plays 2026-03-01"),
     (dropped_days_are_stale, drop_and_land, "is to be healed, and reads a dropped day"),
 )
+CAUGHT = [
+    pytest.param(*caught, id=caught[0].__name__, marks=[pytest.mark.slow] if number else [])
+    for number, caught in enumerate(_CAUGHT)
+]
 
 
-@pytest.mark.parametrize(("broken", "rules", "words"), CAUGHT, ids=[broken.__name__ for broken, *_ in CAUGHT])
+@pytest.mark.parametrize(("broken", "rules", "words"), CAUGHT)
 def test_a_broken_drop_is_caught(
     machine: InterleavedDrops,
     monkeypatch: pytest.MonkeyPatch,
