@@ -64,6 +64,7 @@ def ingest(
         leave_out()
     from matinee.landing.ingest import close_through as close
     from matinee.landing.ingest import ingest as land
+    from matinee.lineage.emission import send_events
 
     at = received_at.replace(tzinfo=UTC) if received_at else None
     rows, staying = [], None
@@ -72,6 +73,7 @@ def ingest(
             try:
                 reports = land(settings, dataset, sources, at, rehash=rehash, archive_to=archive_to)
                 rows = [_landed(report) for report in reports]
+                send_events(settings, *reports)
             except NotArchivedError as error:  # All is landed: the days can be closed.
                 staying = error
         if close_through is not None:

@@ -40,13 +40,16 @@ def run(
       matinee run core.play_attributions --from 2026-03-01 --to 2026-03-07 \\
           --param attribution.window=40d --experiment long_window
     """
+    from matinee.lineage.emission import failure_told, send_events
     from matinee.publication.request import RunRequest
     from matinee.publication.steps import run as run_cycle
 
     first_key, last_key = keys(key, first, last)
     request = RunRequest(dataset, first_key, last_key, attempt, parameters(params), experiment)
-    with working(f"{dataset} {request.key}: write, audit, publish", output):
-        report = run_cycle(load_settings(), request)
+    settings = load_settings()
+    with working(f"{dataset} {request.key}: write, audit, publish", output), failure_told(settings, "publish", dataset):
+        report = run_cycle(settings, request)
+    send_events(settings, report)
     emit_one(report.model_dump(mode="json", by_alias=True) if output == "json" else facts(report), output)
     if any(verdict.blocks for verdict in report.verdicts):
         raise click.exceptions.Exit(1)

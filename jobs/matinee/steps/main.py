@@ -11,6 +11,7 @@ from typing import Annotated, Literal, get_args, get_origin
 from matinee.errors import InternalError, MatineeError, UsageError, kind_named
 from matinee.foreign import translated
 from matinee.hooks import registered
+from matinee.lineage.emission import send_events
 from matinee.readout.environment import environment_of
 from matinee.report import ErrorReport, Report
 from matinee.settings import Settings, load_settings
@@ -39,6 +40,8 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
         report = registered(HOOK)[options.step].load()(settings, **asked)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost call
         report = _failed(options, _told(options.step, error, settings))
+    if settings is not None:
+        send_events(settings, report)
     try:
         if settings is not None:
             report = report.model_copy(update={"environment": environment_of(settings)})

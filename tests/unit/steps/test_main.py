@@ -1,5 +1,6 @@
 """The entry points of the jobs: exit codes, and a report whatever happens."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import pytest
 from tests.support.foreign_errors import TERMINAL, TRANSIENT, name_of
+from tests.support.openlineage import check
 
 from matinee.errors import MatineeError, kind_named
 from matinee.hooks import registered
@@ -131,3 +133,15 @@ def test_landing_from_an_empty_directory_is_nothing_to_do(tmp_path: Path) -> Non
     path = tmp_path / "r.json"
     assert main("ingest", ["--dataset", "raw.plays", "--from", f"{tmp_path}/plays*", "--report", str(path)]) == 0
     assert Report.read(path).details == {"files": 0}
+
+
+def test_openlineage_is_told_of_a_step_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = tmp_path / "events.json"
+    for name, value in {"TYPE": "file", "LOG_FILE_PATH": str(events), "APPEND": "true"}.items():
+        monkeypatch.setenv(f"OPENLINEAGE__TRANSPORT__{name}", value)
+    call = ["--dataset", "core.plays", "--publication-id", "core_plays_20260301_1", "--report", str(tmp_path / "r")]
+    assert main("publish", call) != 0
+    [line] = events.read_text().splitlines()
+    event = check(json.loads(line))
+    assert (event["eventType"], event["job"]["name"]) == ("FAIL", "core.plays")
+    assert "was not prepared" in event["run"]["facets"]["errorMessage"]["message"]
