@@ -57,6 +57,8 @@ def apply(first: date | None, last: date | None, output: str) -> None:
       matinee heal apply --from 2026-03-01 --to 2026-03-07
     """
     from matinee.healing.healer import apply as heal_days
+    from matinee.lineage.emission import send_events
+    from matinee.report import Report
 
     made: list[Decision] = []
 
@@ -66,11 +68,15 @@ def apply(first: date | None, last: date | None, output: str) -> None:
             why = f"{decision.decision}, {decision.reason} ({decision.cause})"
             ERR.print(f"{decision.dataset} {decision.day}: {why}")
 
+    settings = load_settings()
     try:
-        heal_days(load_settings(), first, last, tell)
+        heal_days(settings, first, last, tell)
     except HumanNeededError:
         emit([_row(decision) for decision in made], output)
         raise
+    finally:
+        heal_ids = dict.fromkeys(decision.heal_id for decision in made)
+        send_events(settings, *(Report(step="heal", dataset="", details={"heal_id": name}) for name in heal_ids))
     emit([_row(decision) for decision in made], output, empty="Every published day has read all that its inputs hold.")
 
 

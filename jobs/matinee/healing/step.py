@@ -22,4 +22,5 @@ def heal(settings: Settings, now: Annotated[str, "the time that ages count from,
     details: dict[str, str | int] = {
         kind: sum(decision.decision == kind for decision in made) for kind in ("heal", "wait", "human")
     }
-    return Report(step="heal", dataset="", details=details | {"cells": spent(made).cells})
+    details |= {"cells": spent(made).cells} | ({"heal_id": made[0].heal_id} if made else {})
+    return Report(step="heal", dataset="", details=details)

@@ -24,11 +24,13 @@ def send_events(settings: Settings, *reports: Report, environment: Mapping[str, 
         from openlineage.client import OpenLineageClient, set_producer
 
         from matinee.lineage.events import PRODUCER, events
+        from matinee.lineage.healed import healed
         from matinee.table.catalog import Lake
 
         set_producer(PRODUCER)
         lake, client = Lake.open(settings).one_look(), OpenLineageClient()
-        for report in reports:
+        heals = [str(report.details["heal_id"]) for report in reports if "heal_id" in report.details]
+        for report in (*reports, *(made for heal_id in heals for made in healed(lake, heal_id))):
             for event in events(lake, report, stamp()):
                 client.emit(event)
         client.close()

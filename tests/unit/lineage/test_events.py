@@ -1,6 +1,7 @@
 """OpenLineage is told the snapshots in and out, the rows and the verdicts of each publication."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.support.openlineage import check
 from tests.support.web import Answer, Request, web_server
 
 from matinee.errors import AuditFailedError, UsageError
+from matinee.healing.register import Decision, record
 from matinee.ledger.model import Run
 from matinee.lineage.emission import failure_told, send_events
 from matinee.lineage.events import events
@@ -123,6 +125,20 @@ def test_a_file_gets_the_events(lake: Lake, tmp_path: Path, monkeypatch: pytest.
         raise UsageError("wrong.", next_step="n")
     [line] = (tmp_path / "events.json").read_text().splitlines()
     assert check(json.loads(line))["eventType"] == "FAIL"
+
+
+def test_each_publication_of_a_heal_is_told(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = publish(lake)
+    healed = Decision("h1", 1, PLAYS, D1, "heal", "late", "x", publication_id=run.publication_id, recorded_ts=PLANNED)
+    record(lake, [healed, replace(healed, round=2), replace(healed, heal_id="h2", publication_id="other")])
+    monkeypatch.setenv(
+        "OPENLINEAGE__TRANSPORT", json.dumps({"type": "file", "log_file_path": str(tmp_path / "events")})
+    )
+    send_events(lake.settings, Report(step="heal", dataset="", details={"heal_id": "h1"}))
+    [file] = tmp_path.glob("events*")
+    event = check(json.loads(file.read_text()))
+    assert (event["eventType"], event["job"]["name"]) == ("COMPLETE", PLAYS)
+    assert event["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 1
 
 
 def test_without_a_variable_nothing_is_sent(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
