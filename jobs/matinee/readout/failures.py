@@ -16,8 +16,12 @@ def failures(settings: Settings) -> Iterator[Metric]:
     seen: Counter[tuple[str, str]] = Counter()
     known = typed()
     for path in (settings.run_dir / "reports").glob("*.json"):
-        error = (report := Report.read(path)).error
-        if error is not None:
-            seen[report.step, str(known.get(error.type, {}).get("class", "unknown"))] += 1
+        try:
+            report = Report.read(path)
+        except ValueError:  # Of another version, perhaps: it hides no other report.
+            seen["unknown", "unknown"] += 1
+            continue
+        if report.error is not None:
+            seen[report.step, str(known.get(report.error.type, {}).get("class", "unknown"))] += 1
     text = "Failed tries of steps, of the reports that are kept."
     yield gauge("failed_steps", text, ("step", "class"), [(names, tries) for names, tries in sorted(seen.items())])
