@@ -100,12 +100,16 @@ class Lake:
 
     def exists(self, dataset: str) -> bool:
         """Whether the dataset has a table."""
+        # PyIceberg's own check loads the table's metadata, with every snapshot.
+        return tuple(dataset.split(".")) in self.listed(dataset.rpartition(".")[0])
+
+    def listed(self, namespace: str) -> list[tuple[str, ...]]:
+        """Return the names of a namespace's tables; none where the namespace does not exist."""
         from pyiceberg.exceptions import NoSuchNamespaceError
 
-        # PyIceberg's own check loads the table's metadata, with every snapshot.
         with catalog_errors(), suppress(NoSuchNamespaceError):
-            return tuple(dataset.split(".")) in self.catalog.list_tables(dataset.rpartition(".")[0])
-        return False
+            return self.catalog.list_tables(namespace)
+        return []
 
     def ensure(self, dataset: str) -> "Table":
         """Load the dataset's table and evolve it to its contract; make a missing table, with an empty first snapshot.
@@ -170,6 +174,7 @@ class OneLook(Lake):
     """
 
     _tables: dict[str, "Table"] = field(default_factory=dict, repr=False, compare=False)
+    _listed: set[tuple[str, ...]] = field(default_factory=set, repr=False, compare=False)
 
     def one_look(self) -> "OneLook":
         """Return this lake."""
@@ -178,6 +183,13 @@ class OneLook(Lake):
     def reloaded(self) -> Lake:
         """Return the lake without the loaded tables."""
         return Lake(self.settings, self.registry, self.catalog)
+
+    def exists(self, dataset: str) -> bool:
+        """Whether the dataset has a table: a namespace is listed again only where it lacked the table."""
+        name = tuple(dataset.split("."))
+        if name not in self._listed:
+            self._listed.update(self.listed(dataset.rpartition(".")[0]))
+        return name in self._listed
 
     def table(self, dataset: str) -> "Table":
         """Return a dataset's table as it was at the first call; errors are those of `Lake.table`."""

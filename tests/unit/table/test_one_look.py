@@ -71,3 +71,13 @@ def test_a_reference_change_loads_the_table_once_and_knows_the_result(
     assert by_dataset(loads) == {PLAYS: 1}
     now = lake.table(PLAYS)
     assert (changed.metadata, changed.metadata_location) == (now.metadata, now.metadata_location)
+
+
+def test_a_look_lists_a_namespace_again_only_for_a_table_that_it_lacked(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    look = lake.one_look()
+    assert not look.exists(PLAYS)
+    lake.ensure(PLAYS)
+    assert look.exists(PLAYS)
+    lake.catalog.drop_table(PLAYS)
+    assert look.exists(PLAYS)
