@@ -78,6 +78,15 @@ class History:
         """Return what columns tell of the records in some states (default: all), by day, then by age."""
         return () if self.columns is None else notes_of(self._in(states))
 
+    def last_recorded(self, most: int) -> tuple[Note, ...]:
+        """Return what columns tell of the records that were noted last, the newest first."""
+        import pyarrow.compute as pc
+
+        if self.columns is None:
+            return ()
+        order = [("recorded_ts", "descending"), ("day", "descending"), ("publication_id", "ascending")]
+        return notes_of(self.columns.take(pc.sort_indices(self.columns, sort_keys=order)[:most]))
+
     def identities(self, *states: State) -> set[str]:
         """Return the publications that have records in some states (default: all)."""
         return set() if self.columns is None else set(self._in(states)["publication_id"].to_pylist())
