@@ -1,11 +1,11 @@
-"""`matinee day`: withdraw single published days."""
+"""`matinee day`: list days that are not simply valid, withdraw single published days."""
 
 from datetime import date
 
 import click
 
 from matinee.cli.options import DAY
-from matinee.cli.output import emit_one, output_option
+from matinee.cli.output import emit, emit_one, output_option
 from matinee.errors import UsageError
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
@@ -17,6 +17,40 @@ from matinee.table.catalog import Lake
 @click.group()
 def day() -> None:
     """Single days of a dataset."""
+
+
+@day.command(name="list")
+@click.argument("dataset", required=False)
+@click.option("--from", "first", type=DAY, help="First day; default: 90 days before the last day of the lake.")
+@click.option("--to", "last", type=DAY, help="Last day, included; default: the last day of the lake.")
+@output_option
+def list_(dataset: str | None, first: date | None, last: date | None, output: str) -> None:
+    """Show the days of DATASET, or of all datasets, that are not simply valid: their state, why, and what moves it.
+
+    A day is `open` where rows or a publication are still to come, `failed` where it must not be read, `outdated` where
+    it is valid but an input has changed since, `withdrawn`, or `dropped`.
+
+    \b
+    Example:
+      matinee day list core.plays --from 2026-03-01 --output json
+    """
+    from matinee.healing.day_states import states_of
+    from matinee.validity.validity import Validity
+
+    lake = Lake.open(load_settings())
+    datasets = None if dataset is None else (lake.registry.get(dataset).dataset,)
+    rows = [
+        {
+            "dataset": shown.dataset,
+            "day": other.day,
+            "state": other.state,
+            "reason": other.reason,
+            "next_step": other.next_step,
+        }
+        for shown in states_of(Validity(lake), first, last, datasets)
+        for other in sorted(shown.others.values(), key=lambda other: other.day)
+    ]
+    emit(rows, output, empty="Every day is valid, and has read all that its inputs hold.")
 
 
 @day.command()

@@ -53,18 +53,19 @@ def stale_days(lake: Lake, first: date | None = None, last: date | None = None) 
             continue
         contract = lake.registry.get(name)
         landed = all(lake.registry.get(spec.dataset).transform is None for spec in contract.inputs)
-        yield from _stale(lake, Validity(lake), contract, *((first, last) if landed else (None, None)))
+        yield from stale_days_of(Validity(lake), contract, *((first, last) if landed else (None, None)))
 
 
-def _stale(
-    lake: Lake, validity: Validity, contract: Contract, first: date | None, last: date | None
+def stale_days_of(
+    validity: Validity, contract: Contract, first: date | None = None, last: date | None = None
 ) -> Iterator[StaleDay]:
+    """Yield the published days of one dataset that are stale by one look, earliest first."""
     published = validity.history(contract.dataset)
     left = max(first or date.min, validity.derivable_from(contract))
     days = [day for day in sorted(published.by_day) if day >= left and not (last and day > last)]
     if not days:
         return
-    landings = _landings(lake, contract, days)
+    landings = _landings(validity.lake, contract, days)
     fresh = fresh_days(validity, contract, landings, days[0], days[-1])
     for day in days:
         newest = published.newest(day) if day not in fresh else None

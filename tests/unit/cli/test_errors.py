@@ -34,6 +34,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "publications show": ("core_plays_20260301_1",),
     "pins list": (),
     "pins end": ("20260601_1",),
+    "day list": (),
     "day withdraw": ("core.plays", "2026-03-01", "--reason", "x"),
     "dataset retire": ("core.impressions", "--reason", "x", "--dry-run"),
     "lake begin": ("2026-01-01",),

@@ -1,0 +1,138 @@
+"""The state of each day of each dataset: nearly all days are valid, so only the others are kept."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from matinee.contracts.model import Contract
+from matinee.days import day_range, start_of
+from matinee.healing.late import stale_days_of
+from matinee.ledger.columns import days_of
+from matinee.validity.validity import Reason, Validity, Vtts
+
+#: `open`: rows or a publication are still to come; `failed`: what is published must not be read; `outdated`: valid, but
+#: an input has changed since; `dropped`: past what the contract keeps.
+State = Literal["valid", "outdated", "open", "failed", "withdrawn", "dropped"]
+#: By the kind of the root: a day that waits for an input, or fell with it, has the state of the input.
+_STATES: Mapping[str, State] = {
+    "open": "open",
+    "short": "open",
+    "unpublished": "open",
+    "immature": "open",
+    "restated": "open",
+    "failing": "failed",
+    "thinned": "failed",
+    "tampered": "failed",
+    "set_back": "failed",
+    "withdrawn": "withdrawn",
+    "dropped": "dropped",
+}
+
+
+@dataclass(frozen=True)
+class DayState:
+    """A day that is not simply valid: its state, why, and what would change it."""
+
+    day: date
+    state: State
+    reason: str
+    next_step: str
+
+
+@dataclass(frozen=True)
+class DatasetDays:
+    """The days of a dataset from its first owed day to the lake's last day; days that are not in `others` are valid.
+
+    Attributes:
+        vtts: until when the dataset can be trusted, and what holds it there.
+        allowed: how far its VTTS may lag behind the clock; None: its contract sets no limit.
+        owed_from: the first day that the dataset has to have; None: no day of the lake was ever closed.
+        first, last: the days that were looked at.
+    """
+
+    dataset: str
+    vtts: Vtts
+    allowed: timedelta | None
+    owed_from: date | None = None
+    first: date | None = None
+    last: date | None = None
+    others: Mapping[date, DayState] = field(default_factory=dict)
+
+    def age(self, now: datetime) -> timedelta | None:
+        """Return how far VTTS, or the begin of the first owed day, lags behind the clock; None where no day is owed."""
+        return now - (self.vtts.vtts or start_of(self.owed_from)) if self.owed_from else None
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether VTTS lags by more than the contract allows; a dataset that owes no day is never late."""
+        age = self.age(now)
+        return age is not None and self.allowed is not None and age > self.allowed
+
+
+def states_of(
+    validity: Validity,
+    first: date | None = None,
+    last: date | None = None,
+    datasets: Collection[str] | None = None,
+    *,
+    days: int = 90,
+) -> tuple[DatasetDays, ...]:
+    """Return the days of daily datasets, inputs first.
+
+    Args:
+        validity: a look at the lake.
+        first: the first day to look at; default: so many `days` before the last.
+        last: the last day to look at; default: the last day that any dataset has.
+        datasets: which datasets; default: all that are kept by day.
+        days: how many days to look at where no first day is given.
+    """
+    registry, until = validity.lake.registry, last or _last_day(validity)
+    wanted = [contract.dataset for contract in registry.all() if is_daily(contract)] if datasets is None else datasets
+    since = first or (until - timedelta(days=days - 1) if until else None)
+    return tuple(_of(validity, registry.get(name), since, until) for name in registry.upstream_order(wanted))
+
+
+def is_daily(contract: Contract) -> bool:
+    """Whether a dataset has days that can be valid."""
+    return contract.day_column is not None and contract.kind not in {"register", "live"}
+
+
+def _of(validity: Validity, contract: Contract, since: date | None, last: date | None) -> DatasetDays:
+    allowed = None if contract.freshness == timedelta.max else contract.freshness
+    vtts, owed = validity.vtts(contract.dataset), validity.owed_from(contract.dataset)
+    if since is None or last is None or owed is None:
+        return DatasetDays(contract.dataset, vtts, allowed)
+    first = max(owed, since)
+    others = {state.day: state for state in _outdated(validity, contract, first, last)}
+    others |= {state.day: state for state in _invalid(validity, contract, first, last)}
+    return DatasetDays(contract.dataset, vtts, allowed, owed, first, last, others)
+
+
+def _invalid(validity: Validity, contract: Contract, first: date, last: date) -> Iterator[DayState]:
+    plain = validity.plain(contract.dataset)
+    for day in day_range(first, last):
+        reason = None if day in plain else validity.status(contract.dataset, day).reason
+        if reason is not None:
+            yield DayState(day, _STATES[reason.root.kind], _words(reason), reason.root.next_step)
+
+
+def _outdated(validity: Validity, contract: Contract, first: date, last: date) -> Iterator[DayState]:
+    if contract.transform is None or not validity.lake.exists(contract.dataset):
+        return
+    for stale in stale_days_of(validity, contract, first, last):
+        yield DayState(stale.day, "outdated", stale.cause, "`matinee heal apply` derives the changed cells again.")
+
+
+def _words(reason: Reason) -> str:
+    root = reason.root
+    return reason.detail if root is reason else f"{reason.detail}: {root.dataset} {root.day} is {root.detail}"
+
+
+def _last_day(validity: Validity) -> date | None:
+    """Return the last day that is declared of a raw dataset, or published."""
+    days = [day for _, day in validity.manifests]
+    for contract in validity.lake.registry.all():
+        newest = validity.history(contract.dataset).newest_columns if contract.transform else None
+        if newest is not None:
+            days.append(days_of(newest)[-1].item())
+    return max(days, default=None)
