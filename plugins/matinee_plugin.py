@@ -3,10 +3,13 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from matinee_airflow.links import PublicationLink
+from matinee_airflow.pages.mount import PREFIX, LazyApp, external_views
 
 
 class MatineePlugin(AirflowPlugin):  # type: ignore[misc]
-    """Registers the link from a task to its publication."""
+    """Registers the link from a task to its publication, and the pages with their entries in the navigation."""
 
     name = "matinee"
     operator_extra_links = [PublicationLink()]  # noqa: RUF012 - Airflow reads a plain list
+    fastapi_apps = [{"app": LazyApp(), "url_prefix": PREFIX, "name": "Matinee"}]  # noqa: RUF012
+    external_views = external_views()
