@@ -1,14 +1,14 @@
 """What errors of the operating system, of drivers and of libraries are among Matinee's errors."""
 
 import sqlite3
-from importlib import import_module
 
 import pytest
+from pyiceberg.io import load_file_io
 from tests.support.foreign_errors import TERMINAL, TRANSIENT, Postgres, database, name_of, raised
 
-from matinee import errors, foreign
-from matinee.errors import InternalError, MatineeError, UsageError
-from matinee.foreign import CODES, DRIVERS, LIBRARIES, translated, translating
+from matinee import errors
+from matinee.errors import InternalError, MatineeError, UnreadableError, UsageError
+from matinee.foreign import translated, translating
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=name_of)
@@ -72,14 +72,7 @@ def test_a_damaged_catalog_is_a_lost_catalog(sqlite: bytes | None, tmp_path_fact
     assert "lake restore" in ours.next_step
 
 
-@pytest.mark.parametrize("name", [*DRIVERS, *LIBRARIES])
-def test_each_class_of_the_tables_exists_under_its_name(name: str) -> None:
-    module, _, kind = name.rpartition(".")
-    named = getattr(import_module(module), kind)
-    assert issubclass(named, BaseException)
-    assert f"{named.__module__}.{named.__qualname__}" == name
-
-
-def test_no_code_says_that_matinee_is_at_fault() -> None:
-    assert all(meaning.kind is not InternalError for meaning in CODES.values())
-    assert foreign._UNKNOWN.kind is InternalError
+def test_a_value_that_pyiceberg_refuses_is_no_fault_of_matinee() -> None:
+    with pytest.raises(UnreadableError, match=r"not as PyIceberg expects: .*bogus") as told, translating():
+        load_file_io({"py-io-impl": "bogus"})
+    assert "Traceback" in str(told.value.facts["traceback"])
