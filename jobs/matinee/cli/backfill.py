@@ -74,15 +74,20 @@ def apply(dataset: str, first: date, last: date, reason: str, max_active_runs: i
     for dag in plan_backfill(settings, dataset, first, last):
         before, since = newest_publications(lake, dag), stamp()
         create_backfill(environment, dag.dag_id, first, last, max_active_runs, reason)
-        _follow(lake, dag, before, since, timeout * 60)
+        _follow(lake, dag, before, since, timeout * 60, output)
         rows.append({"dag": dag.dag_id, "from": first, "to": last, "state": "published"})
     emit(rows, output)
 
 
 def _follow(
-    lake: Lake, dag: PlannedDag, before: Mapping[tuple[str, date], str | None], since: datetime, seconds: float
+    lake: Lake,
+    dag: PlannedDag,
+    before: Mapping[tuple[str, date], str | None],
+    since: datetime,
+    seconds: float,
+    output: str,
 ) -> None:
-    """Wait until a backfill has published every key; print its progress on stderr.
+    """Wait until a backfill has published every key; print its progress on stderr, for people.
 
     Raises:
         AuditFailedError: a run of the backfill was abandoned, because a blocking audit failed.
@@ -90,7 +95,8 @@ def _follow(
     """
 
     def tell(state: Restatement) -> None:
-        click.echo(f"{dag.dag_id}: {state.done} of {state.days} published", err=True)
+        if output != "json":
+            click.echo(f"{dag.dag_id}: {state.done} of {state.days} published", err=True)
 
     look = partial(restatement, lake, dag, before, since)
     state = wait_until(look, seconds, 2, lambda state: state.ended or state.failed, tell)

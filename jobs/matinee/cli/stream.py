@@ -1,5 +1,6 @@
 """`matinee stream`: micro-batches from Kafka, or from a landing folder, into the live tables."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from matinee.cli.options import DAY, LENGTH
-from matinee.cli.output import ERR, emit, emit_one, output_option, working
+from matinee.cli.output import ERR, emit, emit_one, output_option, plain, working
 from matinee.errors import MatineeError, UsageError
 from matinee.live.register import Tick, paused, record, ticks
+from matinee.report import ErrorReport
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
@@ -32,8 +34,9 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
     """Land what the source holds, then let the live tables follow; once, or every so often until stopped.
 
     The live tables take whatever is landed, also by `matinee ingest`. Only one process at a time runs ticks: with
-    --every a second process waits for its turn, and a paused stream is waited for. Each tick is told on stderr. A
-    single tick prints to stdout, batch by batch, what it landed, and how the live tables followed.
+    --every a second process waits for its turn, and a paused stream is waited for. Each tick is told on stderr; with
+    --output json on stdout, as an object on a line of its own. A single tick prints to stdout, batch by batch, what it
+    landed, and how the live tables followed.
 
     \b
     Example:
@@ -51,9 +54,10 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
         emit([_row(entry) for entry in done], output, empty="There was nothing to do.")
         return
     try:
-        run_every(settings, source, every, _tell)
+        run_every(settings, source, every, _tell_programs if output == "json" else _tell)
     except KeyboardInterrupt:
-        ERR.print("stopped; the next run goes on from here")
+        if output != "json":
+            ERR.print("stopped; the next run goes on from here")
 
 
 @stream.command()
@@ -169,6 +173,12 @@ def repair(key: date, output: str) -> None:
     with working(f"Deriving {key} again …", output):
         derive_again(load_settings(), key)
     emit_one({"day": key, "next": f"matinee stream compare --key {key}"}, output)
+
+
+def _tell_programs(done: list[Tick] | MatineeError) -> None:
+    rows = [{"waiting": ErrorReport.of(done)}] if isinstance(done, MatineeError) else [_row(tick) for tick in done]
+    for row in rows:
+        click.echo(json.dumps(plain(row), default=str))  # Flushed: a program that reads a pipe learns of it at once.
 
 
 def _tell(done: list[Tick] | MatineeError) -> None:
