@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 from matinee.errors import CatalogUnavailableError, EnvironmentNotReadyError
 
@@ -43,6 +44,12 @@ def refused_by_disk(error: BaseException, at: str) -> CatalogUnavailableError | 
     # Subclasses of libraries number errors in their own way: 1 is a fault of TLS, or a host that is not known.
     own = getattr(cause, "errno", None) if type(cause).__module__ == "builtins" else None
     number = _OF_DATABASES.get(told or "", own)
+    if number == errno.ENOENT and getattr(cause, "filename", None) is None and _is_adrift():
+        return EnvironmentNotReadyError(
+            "The working directory was removed.",
+            next_step="Change to a folder that is there (`cd`), then run again.",
+            facts={"errno": "ENOENT"},
+        )
     if number not in _NEXT:
         return None
     path, why = getattr(cause, "filename", None) or at or "the storage of the lake", os.strerror(number)
@@ -52,3 +59,10 @@ def refused_by_disk(error: BaseException, at: str) -> CatalogUnavailableError | 
         next_step=f"{_NEXT[number]}, then run again: what was not committed counts as not done.",
         facts={"path": path, "errno": errno.errorcode[number]},
     )
+
+
+def _is_adrift() -> bool:
+    try:
+        return not Path.cwd()
+    except FileNotFoundError:
+        return True

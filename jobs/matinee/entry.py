@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ def run(command: click.Command, program: str, arguments: Sequence[str] | None = 
     given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         gc.set_threshold(100_000)  # Imported objects stay: each collection goes through all of them.
+        os.environ["TZ"] = "UTC"  # Libraries ask for the local time; of a zone that cannot be, Python raises an error.
+        time.tzset()
     code = _ended(command, program, given, is_own=arguments is None)
     if code:
         sys.exit(code)

@@ -73,3 +73,11 @@ def test_an_error_of_the_network_is_no_disk_that_refuses(kind: type[OSError]) ->
 def test_a_database_that_is_locked_is_no_disk_that_refuses() -> None:
     with pytest.raises(CatalogUnavailableError), catalog_errors():
         raise OperationalError("UPDATE", {}, sqlite3.OperationalError("database is locked"))
+
+
+def test_a_working_directory_that_was_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(EnvironmentNotReadyError, match="working directory was removed"), catalog_errors():
+        Path.cwd()

@@ -105,3 +105,11 @@ def test_an_output_that_is_full_is_named() -> None:
     assert "No space left on device" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr
+
+
+def test_a_command_works_in_utc_whatever_zone_is_named() -> None:
+    call = "run(click.Command('c', callback=lambda: print(time.tzname)), 'c')"
+    code = f"import time, click; from matinee.entry import run; {call}"
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT / "jobs"), "TZ": "XXX99"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == "('UTC', 'UTC')\n"

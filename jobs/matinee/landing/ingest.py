@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Annotated
 
 from matinee.contracts.registry import Registry
-from matinee.errors import NotArchivedError, NotLandedError, RetiredError, UsageError
+from matinee.errors import MatineeError, NotArchivedError, NotLandedError, RetiredError, UsageError
+from matinee.foreign import translating
 from matinee.landing.archive import archive
 from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.lander import Outcome, land
@@ -71,11 +72,13 @@ def ingest(
     lake = Lake.open(settings)
     landed_at = _utc(received_at)
     all_files, unlisted = found_files(lake, dataset, paths)
-    outcomes = land_each(lake, all_files, landed_at, rehash=rehash)
+    outcomes, failed = land_each(lake, all_files, landed_at, rehash=rehash)
     moved, staying = _archived(settings, outcomes, archive_to)
     refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
-    for error in (*refused, *staying):
+    for error in (*refused, *staying, *(failed if len(failed) > 1 else [])):
         log.error("%s", error)
+    if failed:
+        raise foremost(failed)
     if refused:
         # One bad file or folder must not keep the others from landing, today and at every later try.
         raise all_refused(refused, len(all_files) + len(unlisted))
@@ -84,20 +87,32 @@ def ingest(
     return [_report(outcome, moved.get(outcome.file, "")) for outcome in outcomes]
 
 
-def land_each(lake: Lake, content: Sequence[Found], landed_at: datetime, *, rehash: bool = False) -> list[Outcome]:
+def land_each(
+    lake: Lake, content: Sequence[Found], landed_at: datetime, *, rehash: bool = False
+) -> tuple[list[Outcome], list[MatineeError]]:
     """Land content of any source, dataset by dataset; manifests come last, after the rows that they count.
 
     Returns:
         What became of each file or page, in the order of landing; those that were refused keep no other from landing.
+        And the errors of the datasets whose tables cannot be read or written: the others were landed.
     """
-    outcomes: list[Outcome] = []
+    outcomes, failed = list[Outcome](), list[MatineeError]()
     for name in sorted(dict.fromkeys(each.dataset for each in content), key=lambda dataset: dataset == MANIFESTS):
         some = [each for each in content if each.dataset == name]
-        is_manifest = name == MANIFESTS
-        outcomes += (
-            _manifests(lake, some, landed_at) if is_manifest else _events(lake, name, some, landed_at, rehash=rehash)
-        )
-    return outcomes
+        try:
+            with translating():
+                if name == MANIFESTS:
+                    outcomes += _manifests(lake, some, landed_at)
+                else:
+                    outcomes += _events(lake, name, some, landed_at, rehash=rehash)
+        except MatineeError as error:
+            failed.append(error)
+    return outcomes, failed
+
+
+def foremost(failed: Sequence[MatineeError]) -> MatineeError:
+    """Return the error of several that a caller gets: one that may pass, where there is one."""
+    return next((error for error in failed if error.retryable), failed[0])
 
 
 def found_files(

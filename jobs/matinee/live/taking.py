@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee.engine.options import catalog_options
-from matinee.landing.ingest import land_each
+from matinee.landing.ingest import foremost, land_each
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.refusals import all_refused
 from matinee.live.checkpoint import checkpoint_of, note_landed, query_id, remove_lost
@@ -42,13 +42,15 @@ def take(settings: Settings, source: Source, lease: Lease, session: SparkSession
 def _land(lake: Lake, content: Sequence[Found]) -> None:
     seconds: dict[str, float] = {}
     with timed(seconds, "land"):
-        outcomes = land_each(lake, content, stamp())
+        outcomes, failed = land_each(lake, content, stamp())
     refused = [outcome.refused for outcome in outcomes if outcome.refused]
     new = [outcome.landing for outcome in outcomes if outcome.landing and outcome.is_new]
     rows, bad = (sum(getattr(landing, name) for landing in new) for name in ("rows_landed", "rows_quarantined"))
     if rows or bad or refused:  # What was landed before, by another process, is no batch.
         reason = str(all_refused(refused, len(content))) if refused else None
         record(lake, Tick("ran", reason=reason, rows_landed=rows, rows_quarantined=bad, seconds=seconds))
+    if failed:
+        raise foremost(failed)
 
 
 def _stream(settings: Settings, records: Records, lease: Lease, session: SparkSession) -> None:

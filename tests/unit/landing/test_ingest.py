@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.lakes import ids, make_lake
 
-from matinee.errors import LandingRefusedError, UnknownDatasetError, UsageError
+from matinee.errors import LandingRefusedError, UnknownDatasetError, UnreadableError, UsageError
 from matinee.landing.ingest import close_through, ingest, step
 from matinee.landing.parsing.judge import AHEAD
 from matinee.settings import Settings
@@ -63,6 +63,15 @@ def test_the_only_file_is_refused_with_its_own_error(settings: Settings, folder:
     with pytest.raises(LandingRefusedError) as refused:
         ingest(settings, None, [folder / "plays-bad.jsonl.gz"], LANDED)
     assert "files were refused" not in refused.value.message
+
+
+def test_a_table_that_cannot_be_read_keeps_no_other_from_landing(settings: Settings, folder: Path) -> None:
+    (folder / "impressions-1.jsonl").write_text("{}\n")
+    damaged = Lake.open(settings).ensure("raw.impressions").metadata_location
+    Path(damaged.removeprefix("file://")).write_text("{}")
+    with pytest.raises(UnreadableError, match=r"The metadata of raw\.impressions are damaged"):
+        ingest(settings, None, [folder], LANDED)
+    assert ids(Lake.open(settings), RAW, "play_id") == ["a"]
 
 
 def test_a_report_says_what_came_of_a_file(settings: Settings, folder: Path) -> None:

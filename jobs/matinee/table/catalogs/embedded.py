@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matinee import private
+from matinee.errors import EnvironmentNotReadyError
 from matinee.private import private_folder
 from matinee.settings import Settings
 
@@ -31,10 +32,20 @@ def jdbc_address(home: Path) -> str:
 
 
 def make_home(settings: Settings) -> None:
-    """Make the places of a lake in its home, for the owner only: an embedded catalog, the default warehouse."""
+    """Make the places of a lake in its home, for the owner only: an embedded catalog, the default warehouse.
+
+    Raises:
+        EnvironmentNotReadyError: something else than a file has the name of the catalog.
+    """
     if settings.catalog == "embedded":
         # SQLite gives the files beside a database, which hold rows of it, too, the permissions of the database.
-        (private_folder(settings.home) / FILE).touch(private.FILE)
+        (file := private_folder(settings.home) / FILE).touch(private.FILE)
+        if not file.is_file():
+            raise EnvironmentNotReadyError(
+                f"The catalog cannot be {file}, which is no regular file.",
+                next_step="Move away what has that name, or name another home by MATINEE_HOME.",
+                facts={"path": file},
+            )
     if not settings.warehouse:
         private_folder(settings.home / "warehouse")
 

@@ -9,9 +9,12 @@ from functools import cache
 from typing import Any, Self
 
 from pyiceberg.catalog import sql
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.metadata import TableMetadata, TableMetadataCommonFields
 from pyiceberg.table.update import TableRequirement, TableUpdate
+
+from matinee.errors import UnreadableError
 
 
 class _NeverChanged:
@@ -62,7 +65,14 @@ class SqlCatalog(sql.SqlCatalog):
         name = (orm_table.table_namespace, orm_table.table_name)
         known = self._newest.get(name)
         if known is None or known[0] != orm_table.metadata_location:
-            read = super()._convert_orm_to_iceberg(orm_table)
+            try:
+                read = super()._convert_orm_to_iceberg(orm_table)
+            except (ValidationError, ValueError) as error:  # Of PyIceberg, of JSON and of text.
+                raise UnreadableError(
+                    f"The metadata of {'.'.join(name)} are damaged: {orm_table.metadata_location} is no metadata file.",
+                    next_step="Put a good copy in its place, or `matinee lake restore` a backup (`deploy/lake.md`).",
+                    facts={"dataset": ".".join(name), "file": orm_table.metadata_location, "text": str(error)[:1000]},
+                ) from error
             known = self._newest[name] = read.metadata_location, read.metadata
         location, metadata = known[0], _own_properties(known[1])
         io = self._load_file_io(metadata.properties, location)

@@ -11,6 +11,7 @@ from tests.support import lost_catalogs
 from tests.support.lakes import D1, D2, close_days, make_lake
 from tests.support.lost_catalogs import save_catalog
 
+from matinee.errors import EnvironmentNotReadyError
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import declared
 
@@ -60,3 +61,11 @@ def test_a_process_sees_a_catalog_that_is_put_back_while_it_connects(lake: Lake,
 
     event.listen(engine, "connect", replace)
     assert days(lake) == {D1}
+
+
+@pytest.mark.parametrize("target", [None, "/dev/null"], ids=["folder", "device"])
+def test_what_is_no_file_is_no_catalog(tmp_path: Path, target: str | None) -> None:
+    file = tmp_path / "catalog.db"
+    file.symlink_to(target) if target else file.mkdir()
+    with pytest.raises(EnvironmentNotReadyError, match=r"cannot be .*catalog\.db, which is no regular file"):
+        make_lake(tmp_path)

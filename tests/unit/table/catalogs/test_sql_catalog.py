@@ -9,6 +9,7 @@ from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.types import StringType
 from tests.support.lakes import D1, arrow, core_play, make_lake
 
+from matinee.errors import UnreadableError
 from matinee.ledger.compactions import COMPACTIONS, Compaction, record
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -106,3 +107,11 @@ def test_what_commits_leave_in_memory_is_what_their_files_say(lake: Lake) -> Non
     with lake.table(PLAYS).update_schema() as change:
         change.add_column("more", StringType())
     check()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"format-version', b"\xff", b"[]"])
+def test_metadata_that_are_damaged_are_named_with_their_file(lake: Lake, content: bytes) -> None:
+    file = lake.ensure(PLAYS).metadata_location
+    Path(file.removeprefix("file://")).write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"The metadata of core\.plays are damaged: .*\.metadata\.json"):
+        make_lake(lake.settings.home).table(PLAYS)
