@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -172,6 +173,8 @@ def _refuse_other_kind(file: str, kind: Kind, head: bytes) -> None:
 
 def _kind(file: str) -> Kind:
     if shown(file) != file:
+        if (encoding := sys.getfilesystemencoding()) != "utf-8":
+            raise refused(file, f"this process reads names as {encoding}", "Use a UTF-8 locale (`LC_ALL=C.UTF-8`).")
         raise refused(file, "its name is not UTF-8", "Rename it.")
     if file.endswith(".parquet"):
         return Kind.PARQUET

@@ -1,6 +1,9 @@
 """Landing files before a row is read: what identifies a file, and which files cannot be read."""
 
 import hashlib
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from matinee.errors import LandingRefusedError, LandingUnreachableError
-from matinee.settings import Settings, load_settings
+from matinee.settings import CHECKOUT, Settings, load_settings
 from matinee.sources.files.find import find_at
 from matinee.sources.files.scan import reaching, scan, unreadable
 
@@ -100,3 +103,12 @@ def test_storage_that_refuses_is_not_tried_again(path: str, error: Exception) ->
 def test_a_fault_in_reach_of_a_storage_stays_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
         raise_in_reach("s3://b/plays.jsonl", ZeroDivisionError())
+
+
+def test_a_process_that_does_not_read_names_as_utf_8_says_so(tmp_path: Path) -> None:
+    (tmp_path / "plays-é.jsonl").write_bytes(TWO_LINES)
+    code = "import sys; from matinee.sources.files.scan import scan; scan(None, sys.argv[1])"
+    odd = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(CHECKOUT / "jobs")}
+    command = [sys.executable, "-c", code, str(tmp_path / "plays-é.jsonl")]
+    ended = subprocess.run(command, env=os.environ | odd, capture_output=True, text=True, check=False)
+    assert "this process reads names as ascii" in ended.stderr
