@@ -19,6 +19,8 @@ _OPTIONS = {
     "connect_timeout": ("PGCONNECT_TIMEOUT", "connectTimeout"),
     "application_name": ("PGAPPNAME", "ApplicationName"),
 }
+#: Seconds to wait for a server, where neither the URI nor libpq's variable says how long.
+CONNECT_TIMEOUT = "30"
 _PLACE = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE"}
 #: They neither choose a database nor protect the connection; Spark's driver has its own.
 _LIBPQ_ONLY = {"client_encoding", "fallback_application_name", "sslcompression", "sslsni", "tcp_user_timeout"}
@@ -33,7 +35,8 @@ def address(uri: str) -> str:
     """
     from sqlalchemy.engine import URL
 
-    parts = _parts(uri)
+    # libpq alone waits for ever for a server that takes the connection and says nothing.
+    parts = {"connect_timeout": os.environ.get("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT)} | _parts(uri)
     user, password, database = (parts.pop(name, None) for name in ("user", "password", "dbname"))
     url = URL.create("postgresql+psycopg2", username=user, password=password, database=database, query=parts)
     return url.render_as_string(hide_password=False)

@@ -9,7 +9,7 @@ import pytest
 from matinee.engine.options import catalog_options
 from matinee.errors import SettingsError
 from matinee.settings import load_settings
-from matinee.table.catalogs.postgres import address, jdbc
+from matinee.table.catalogs.postgres import CONNECT_TIMEOUT, address, jdbc
 
 PASSWORD = "p@s/s%41#?+:&= x"
 AUTHORITY = f"{quote('m@/%#', safe='')}:{quote(PASSWORD, safe='')}"
@@ -36,7 +36,14 @@ def test_libpq_gets_each_part_of_the_uri_as_it_stands_there(uri: str) -> None:
     from sqlalchemy.dialects.postgresql.psycopg2 import dialect
     from sqlalchemy.engine import make_url
 
-    assert dialect().create_connect_args(make_url(address(uri)))[1] == parse_dsn(uri)
+    waits = {"connect_timeout": CONNECT_TIMEOUT}
+    assert dialect().create_connect_args(make_url(address(uri)))[1] == waits | parse_dsn(uri)
+
+
+def test_a_server_is_waited_for_as_long_as_the_address_or_libpq_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "7")
+    assert "connect_timeout=7" in address("postgresql://u@h/d")
+    assert "connect_timeout=5" in address("postgresql://u@h/d?connect_timeout=5")
 
 
 def test_spark_gets_the_same_database_user_and_protection() -> None:
