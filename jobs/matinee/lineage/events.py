@@ -74,7 +74,7 @@ def _event(
     if report.snapshot_id is not None and report.error is None:
         output.facets = {"version": _version(report.snapshot_id)}
         output.outputFacets = {"outputStatistics": rows}
-    name = report.dataset if report.publication_id else f"{report.step} {report.dataset}"
+    name = f"ingest {report.dataset}" if report.step == "ingest" else report.dataset
     return _run(report, identity, state, at, name, inputs, [output])
 
 

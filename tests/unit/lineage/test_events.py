@@ -124,7 +124,8 @@ def test_a_file_gets_the_events(lake: Lake, tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(UsageError), failure_told(lake.settings, "publish", PLAYS):
         raise UsageError("wrong.", next_step="n")
     [line] = (tmp_path / "events.json").read_text().splitlines()
-    assert check(json.loads(line))["eventType"] == "FAIL"
+    event = check(json.loads(line))
+    assert (event["eventType"], event["job"]["name"]) == ("FAIL", PLAYS)
 
 
 def test_each_publication_of_a_heal_is_told(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
