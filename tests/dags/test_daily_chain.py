@@ -97,6 +97,7 @@ def test_the_three_daily_dags_publish_a_day_and_its_join(bag: "DagBag", settings
     assert vtts(settings, "core.impression_plays") == datetime(2026, 3, 2, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_a_second_run_of_a_key_publishes_the_same_rows_again(bag: "DagBag", settings: Settings) -> None:
     first, second = (run(bag, "plays_daily") and rows(settings, "core.plays") for _ in range(2))
     assert len(first) == 2
@@ -104,6 +105,7 @@ def test_a_second_run_of_a_key_publishes_the_same_rows_again(bag: "DagBag", sett
     assert vtts(settings, "core.plays") == datetime(2026, 3, 2, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_a_storage_that_does_not_answer_costs_a_waiting_run_nothing(
     bag: "DagBag", settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

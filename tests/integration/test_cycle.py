@@ -45,6 +45,15 @@ def hash_of(settings: Settings, dataset: str) -> tuple[int, str]:
         return row_hash(read(spark, settings, dataset, refs.head(lake.table(dataset)), column, D1, D3))
 
 
+@pytest.mark.parametrize(
+    "any_catalog",
+    [
+        "embedded",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("aws", marks=[pytest.mark.aws, pytest.mark.slow]),
+    ],
+    indirect=True,
+)
 def test_the_chain_is_published_and_valid_on_every_catalog(any_settings: Settings) -> None:
     land_days(Lake.open(any_settings), D1, D2)
     reports = publish_all(any_settings, D1, D2)
@@ -87,6 +96,7 @@ def test_a_blocking_audit_leaves_main_and_its_reason_in_the_ledger(settings: Set
     assert refs.reference(lake.table("core.plays"), f"audit_{failed.value.facts['publication_id']}") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.sail
 def test_the_same_key_on_the_same_pins_gives_the_same_rows(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
@@ -146,6 +156,7 @@ def test_a_closed_empty_day_is_published_and_valid(settings: Settings) -> None:
     assert Validity(lake).status("core.plays", D2).valid
 
 
+@pytest.mark.slow
 @pytest.mark.sail
 def test_maturing_is_no_restatement(settings: Settings) -> None:
     land_days(Lake.open(settings), D1, D2)
@@ -170,6 +181,7 @@ def test_a_day_published_from_more_rows_gets_a_new_generation(settings: Settings
     assert reason.kind == "restated"
 
 
+@pytest.mark.slow
 @pytest.mark.sail
 def test_a_withdrawn_day_is_valid_again_once_its_readers_ran_again(settings: Settings) -> None:
     lake = Lake.open(settings)
@@ -184,6 +196,7 @@ def test_a_withdrawn_day_is_valid_again_once_its_readers_ran_again(settings: Set
     assert Validity(lake).status("core.impression_plays", D1).valid
 
 
+@pytest.mark.slow
 @pytest.mark.sail
 def test_an_experiment_writes_a_branch_and_leaves_main_alone(settings: Settings) -> None:
     lake = Lake.open(settings)
@@ -219,6 +232,7 @@ def test_two_runs_of_one_key_at_once_end_with_the_right_rows(settings: Settings)
     assert [name for name in lake.table("core.plays").metadata.refs if name.startswith("audit_")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.concurrent
 def test_a_publication_that_went_stale_is_written_and_audited_again(settings: Settings) -> None:
     lake = Lake.open(settings)
@@ -232,6 +246,7 @@ def test_a_publication_that_went_stale_is_written_and_audited_again(settings: Se
     assert ids(lake, "core.plays", "play_id") == ["late", "o1", "p1"]
 
 
+@pytest.mark.slow
 @pytest.mark.concurrent
 def test_days_that_are_published_at_the_same_time_do_not_hinder_each_other(settings: Settings) -> None:
     lake = Lake.open(settings)
@@ -242,6 +257,7 @@ def test_days_that_are_published_at_the_same_time_do_not_hinder_each_other(setti
     assert ids(lake, "core.plays", "play_id") == ["o1", "o2", "o3", "p1", "p2", "p3"]
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_a_run_opens_only_files_of_the_days_it_reads(settings: Settings) -> None:
     lake = Lake.open(settings)

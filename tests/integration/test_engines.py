@@ -218,6 +218,7 @@ def test_rows_of_another_cell_than_was_derived_are_refused(
     assert ids(lake, "core.plays", "play_id", "audit_x") == []
 
 
+@pytest.mark.slow
 def test_cells_without_rows_are_derived_as_well(
     settings: Settings, on_sail: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ def test_a_healer_that_was_killed_is_taken_over_when_its_lease_is_over(
     assert {record.state for record in history(lake, PLAYS).all()} == {State.PUBLISHED}
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_is_named_and_cleaned(settings: Settings, tmp_path: Path) -> None:
     lake = Lake.open(settings)
     land_days(lake, D1)
@@ -101,6 +102,7 @@ def test_what_a_killed_run_left_is_named_and_cleaned(settings: Settings, tmp_pat
     assert record.state is State.ABANDONED
 
 
+@pytest.mark.slow
 def test_a_replay_that_was_killed_is_made_again(settings: Settings, tmp_path: Path) -> None:
     settings = settings.model_copy(update={"engine": "sail"})
     lake = Lake.open(settings)
@@ -134,6 +136,7 @@ def test_each_fault_point_stands_in_the_code_once() -> None:
     assert sorted(points) == sorted(faults.POINTS)
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_while_it_writes_leaves_main_as_it_was(
     settings: Settings, session_settings: Settings
 ) -> None:

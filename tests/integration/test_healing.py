@@ -106,6 +106,7 @@ def test_a_late_duplicate_that_wins_moves_its_row_to_the_other_bucket(engine: Se
     assert rows(engine) == healed_rows
 
 
+@pytest.mark.slow
 def test_a_late_duplicate_that_loses_changes_nothing(engine: Settings) -> None:
     lake = Lake.open(engine)
     land_days(lake, D1)
@@ -117,6 +118,7 @@ def test_a_late_duplicate_that_loses_changes_nothing(engine: Settings) -> None:
     assert paths(engine, "core.impressions") == before
 
 
+@pytest.mark.slow
 def test_a_row_that_lands_again_as_it_was_changes_nothing(engine: Settings) -> None:
     lake = Lake.open(engine)
     land_days(lake, D1)
@@ -163,6 +165,7 @@ def test_the_audits_of_a_heal_find_an_id_that_stands_in_another_bucket_too(
         heal(engine, (D1,))
 
 
+@pytest.mark.slow
 def test_the_audits_of_a_heal_find_a_late_row_of_a_skipped_bucket(
     engine: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +206,7 @@ def test_one_call_heals_all_that_is_stale_and_a_second_finds_nothing(engine: Set
     assert rows(engine) == healed_rows
 
 
+@pytest.mark.slow
 def test_a_cell_that_came_out_as_it_was_is_not_passed_on(engine: Settings) -> None:
     lake = Lake.open(engine)
     land_days(lake, D1, D2, D3)
@@ -245,6 +249,7 @@ def test_a_day_that_was_never_published_cannot_be_healed(settings: Settings) -> 
         run(settings, RunRequest("core.plays", D1, D1, heal=True))
 
 
+@pytest.mark.slow
 def test_the_forecast_names_cells_and_rows_that_a_heal_may_rewrite(engine: Settings) -> None:
     lake = Lake.open(engine)
     land_days(lake, D1, D2, D3)

@@ -47,6 +47,7 @@ def test_a_long_time_of_interleavings_with_drops_finds_nothing(begun: World) -> 
     run_state_machine_as_test(lambda: InterleavedDrops(begun), settings=effort(25, 25, Phase.generate, Phase.shrink))
 
 
+@pytest.mark.slow
 def test_every_dataset_drops_its_day_and_nothing_is_left_to_heal(machine: InterleavedDrops) -> None:
     assert [days_dropped(machine, dataset) for dataset in (*reversed(CHAIN), "raw.plays", "raw.impressions")] == [1] * 6
     machine.heal(again=True)
@@ -77,6 +78,7 @@ def test_what_was_pinned_outlives_the_drop_that_follows_its_heal(machine: Interl
     machine.pinned_is_whole()
 
 
+@pytest.mark.slow
 def test_a_row_that_lands_late_in_a_dropped_day_is_no_work_for_the_healer(machine: InterleavedDrops) -> None:
     days_dropped(machine, PLAYS)
     machine.land(PLAYS, D1, 3, "a", MIDDLE, 0)
@@ -85,6 +87,7 @@ def test_a_row_that_lands_late_in_a_dropped_day_is_no_work_for_the_healer(machin
     machine.judged()
 
 
+@pytest.mark.slow
 def test_a_publication_at_the_last_moment_of_a_drop_is_met(machine: InterleavedDrops) -> None:
     machine.land(PLAYS, D2, 3, "a", MIDDLE, 0)
     machine.prepare("a", PLAYS, D2, heal=True)
@@ -92,6 +95,7 @@ def test_a_publication_at_the_last_moment_of_a_drop_is_met(machine: InterleavedD
     machine.judged()
 
 
+@pytest.mark.slow
 def test_main_that_was_set_back_behind_a_drop_is_dropped_again(machine: InterleavedDrops) -> None:
     machine.rerun(PLAYS, D2, heal=False)
     assert days_dropped(machine, PLAYS) == 1

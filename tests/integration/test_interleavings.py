@@ -65,6 +65,7 @@ def test_the_second_of_two_heals_of_a_day_begins_from_the_first(machine: Interle
     machine.judged()
 
 
+@pytest.mark.slow
 def test_a_heal_that_changed_nothing_is_a_publication_to_others(machine: Interleavings) -> None:
     machine.land(IMPRESSIONS, D1, 1, "a", EARLY, 0)
     machine.prepare("a", IMPRESSIONS, D1, heal=True)
@@ -76,6 +77,7 @@ def test_a_heal_that_changed_nothing_is_a_publication_to_others(machine: Interle
     machine.judged()
 
 
+@pytest.mark.slow
 def test_an_input_that_is_published_meanwhile_is_read_as_it_is_pinned(machine: Interleavings) -> None:
     machine.land(IMPRESSIONS, D1, 3, "a", MIDDLE, 0)
     machine.prepare("a", IMPRESSIONS, D1, heal=True)
@@ -110,6 +112,7 @@ def test_a_run_that_began_after_a_withdrawal_publishes_the_day_again(machine: In
     assert Validity(machine.lake).status(PLAYS, D1).valid
 
 
+@pytest.mark.slow
 def test_main_that_was_set_back_keeps_or_raises_its_generation(machine: Interleavings) -> None:
     machine.land(IMPRESSIONS, D1, 1, "a", EARLY, 2)
     machine.rerun(IMPRESSIONS, D1, heal=False)
@@ -120,6 +123,7 @@ def test_main_that_was_set_back_keeps_or_raises_its_generation(machine: Interlea
     assert Validity(machine.lake).status(IMPRESSIONS, D1).valid
 
 
+@pytest.mark.slow
 def test_a_day_whose_input_was_set_back_waits_for_a_person(machine: Interleavings) -> None:
     machine.rerun(IMPRESSIONS, D1, heal=False)
     machine.rerun(OUTCOMES, D2, heal=True)

@@ -115,6 +115,7 @@ def _rewrite_and_expire(settings: Settings, dataset: str) -> None:
     expire(lake, plan_expiry(lake, dataset, MUCH_LATER))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("few_rows", [pytest.param(rows, marks=pytest.mark.slow) for rows in (-1, 0)] + [FEW_ROWS])
 def test_a_repeat_that_moves_a_play_survives_a_cut_between_the_tables(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, few_rows: int

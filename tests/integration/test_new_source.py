@@ -131,6 +131,7 @@ def test_late_rows_of_a_new_source_are_healed_in_their_cells_alone(extended: Set
     assert published(extended) == [("s1", "ana", 250), ("s2", "ben", 250), ("s4", "ben", None), ("s5", "ana", 250)]
 
 
+@pytest.mark.slow
 def test_a_key_of_two_columns_is_healed_by_both(extended: Settings, tmp_path: Path) -> None:
     file = extended.sql_dir / "core" / "searches" / "contract.odcs.yaml"
     text = file.read_text().replace("primaryKeyPosition: 1", "primaryKeyPosition: 2")
@@ -145,6 +146,7 @@ def test_a_key_of_two_columns_is_healed_by_both(extended: Settings, tmp_path: Pa
     assert len(published(extended)) == 10
 
 
+@pytest.mark.slow
 def test_a_day_of_a_new_source_is_withdrawn_and_published_again(extended: Settings, folder: Path) -> None:
     newest = history(Lake.open(extended), SEARCHES).newest(D1)
     assert newest is not None
@@ -206,6 +208,7 @@ def test_a_backfill_of_a_new_source_starts_the_dag_that_its_contract_names(exten
     assert (planned.dag_id, planned.datasets) == ("searches_daily", (SEARCHES,))
 
 
+@pytest.mark.slow
 def test_a_new_source_has_a_live_table_that_the_parity_gate_compares(extended: Settings, folder: Path) -> None:
     """Repeats that win and lose, in a step of their own; the day of the new rows is healed before it is compared."""
     live, days = live_name(SEARCHES), Folder(folder)
@@ -234,6 +237,7 @@ def test_a_new_source_has_a_live_table_that_the_parity_gate_compares(extended: S
     ]
 
 
+@pytest.mark.slow
 def test_a_live_row_of_a_new_source_that_is_lost_is_told_and_derived_again(extended: Settings, folder: Path) -> None:
     live = live_name(SEARCHES)
     tick(extended, Folder(folder))

@@ -45,6 +45,7 @@ def servers(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.mark.slow
 def test_records_of_a_topic_that_a_contract_names_are_landed_and_published(
     extended: Settings, servers: str, tmp_path: Path
 ) -> None:

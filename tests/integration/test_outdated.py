@@ -70,6 +70,7 @@ def stale(settings: Settings) -> list[tuple[str, date, str]]:
     return [(stale_day.dataset, stale_day.day, stale_day.cause) for stale_day in stale_days(Lake.open(settings))]
 
 
+@pytest.mark.slow
 def test_labels_that_mature_leave_their_readers_valid_outdated_and_healed(tmp_path: Path) -> None:
     settings = example(tmp_path)
     over_midnight(settings)

@@ -100,6 +100,7 @@ def test_a_backfill_writes_day_after_day_whole_in_the_new_number(extended: Setti
     assert [Validity(Lake.open(extended)).status(SEARCHES, day).valid for day in (D1, D2)] == [True, True]
 
 
+@pytest.mark.slow
 def test_live_rows_move_into_the_new_number_and_agree_after_the_backfill(extended: Settings, folder: Path) -> None:
     relabel(extended, *((after, before) for before, after in NEW))
     tick(extended, Folder(folder))
@@ -116,6 +117,7 @@ def test_live_rows_move_into_the_new_number_and_agree_after_the_backfill(extende
     assert {(parity.day, parity.differing) for parity in judge(extended)} == {(D1, 0), (D2, 0)}
 
 
+@pytest.mark.slow
 def test_late_rows_move_a_whole_day_into_the_new_number_of_buckets(extended: Settings, folder: Path) -> None:
     land(extended, folder, "late", search("late", "account 1", D1))
     assert [planned.cells for planned in forecast(Lake.open(extended))] == [None]
@@ -123,6 +125,7 @@ def test_late_rows_move_a_whole_day_into_the_new_number_of_buckets(extended: Set
     assert rows(extended) == {D1: expected(D1, 16, "late"), D2: expected(D2, 4)}
 
 
+@pytest.mark.slow
 def test_late_rows_are_healed_by_cell_once_earlier_days_are_rebucketed(extended: Settings, folder: Path) -> None:
     run(extended, RunRequest(SEARCHES, D2, D2))
     land(extended, folder, "late", search("late", "account 1", D2))
@@ -133,7 +136,14 @@ def test_late_rows_are_healed_by_cell_once_earlier_days_are_rebucketed(extended:
     assert rows(extended) == {D1: expected(D1, 16), D2: expected(D2, 16, "late", "later")}
 
 
-@pytest.mark.parametrize("point", ["write.after_commit", "publish.before_move", "publish.after_move"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "write.after_commit",
+        pytest.param("publish.before_move", marks=pytest.mark.slow),
+        pytest.param("publish.after_move", marks=pytest.mark.slow),
+    ],
+)
 def test_a_backfill_that_is_killed_leaves_each_day_in_one_number(
     extended: Settings, folder: Path, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +156,7 @@ def test_a_backfill_that_is_killed_leaves_each_day_in_one_number(
     assert list(contract_changes(Lake.open(extended))) == []
 
 
+@pytest.mark.slow
 def test_a_compaction_keeps_each_day_in_its_number(extended: Settings, folder: Path) -> None:
     run(extended, RunRequest(SEARCHES, D1, D1))
     before = rows(extended)
@@ -154,7 +165,7 @@ def test_a_compaction_keeps_each_day_in_its_number(extended: Settings, folder: P
     assert Validity(Lake.open(extended)).status(SEARCHES, D1).valid
 
 
-@pytest.mark.parametrize("engine", ["spark", "sail"])
+@pytest.mark.parametrize("engine", [pytest.param("spark", marks=pytest.mark.slow), "sail"])
 def test_what_reads_days_in_the_old_number_comes_out_in_the_new_one(
     settings: Settings, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.embedded]
 PLAYS = "core.plays"
 
 
+@pytest.mark.slow
 def test_a_copied_lake_is_a_lake_of_its_own_once_it_is_relocated(settings: Settings, tmp_path: Path) -> None:
     original = Lake.open(settings)
     land_days(original, D1, D2)

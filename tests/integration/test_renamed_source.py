@@ -52,6 +52,7 @@ def rating(key: str, viewer: str) -> str:
     return json.dumps(known) + "\n"
 
 
+@pytest.mark.slow
 def test_a_source_with_other_names_is_landed_published_and_healed(extended: Settings, tmp_path: Path) -> None:
     assert check_all(extended.sql_dir) == []
     file = tmp_path / "ratings-1.jsonl"

@@ -52,6 +52,7 @@ def tick(lake: Lake, clock: Clock, commits: list[int]) -> list[int]:
     return list(commits)
 
 
+@pytest.mark.slow
 def test_a_tick_costs_and_leaves_after_hours_what_it_did_at_first(
     tmp_path: Path, clock: Clock, commits: list[int]
 ) -> None:

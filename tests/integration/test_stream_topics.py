@@ -41,6 +41,7 @@ def send(settings: Settings, servers: str, *events: list[streams.Event]) -> None
         streams.produce(spark, servers, *events)
 
 
+@pytest.mark.slow
 def test_records_of_an_aborted_transaction_are_not_landed(settings: Settings, servers: str) -> None:
     lake = Lake.open(settings)
     send(settings, servers, [streams.impression(1)], [streams.play(1)])
@@ -59,6 +60,7 @@ def test_records_of_an_aborted_transaction_are_not_landed(settings: Settings, se
     assert ids(lake, PLAYS, "play_id") == ["p1", "p2", "p4", "p6"]
 
 
+@pytest.mark.slow
 def test_records_that_an_older_catalog_does_not_have_are_landed_again(
     settings: Settings, servers: str, tmp_path: Path
 ) -> None:
@@ -102,6 +104,7 @@ def test_a_recreated_topic_stops_the_stream_until_it_is_accepted(settings: Setti
     assert unfinished(lake) == []
 
 
+@pytest.mark.slow
 def test_a_lake_without_a_topic_identity_goes_on_with_the_topic(settings: Settings, servers: str) -> None:
     lake = Lake.open(settings)
     send(settings, servers, [streams.impression(1)], [streams.play(1)])

@@ -75,6 +75,7 @@ def rates(settings: Settings) -> dict[tuple[date, str], tuple[int, int]]:
     return {(row["event_day"], row["title_id"]): (row["impressions"], row["taken"]) for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.embedded
 def test_the_example_is_healed_explained_and_withdrawn_by_the_command_line(

@@ -98,10 +98,26 @@ def play(draw: random.Random, case: int, when: datetime) -> Row:
     )
 
 
+EXACT = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
 @pytest.mark.spark
-@settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(EXACT, max_examples=4)
 @given(seed=st.integers(0, 2**32))
 def test_the_chain_yields_what_the_reference_yields(spark: "SparkSession", seed: int) -> None:
+    check(spark, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@settings(EXACT, max_examples=40)
+@given(seed=st.integers(0, 2**32))
+def test_the_chain_yields_what_the_reference_yields_many_times(spark: "SparkSession", seed: int) -> None:
+    check(spark, seed)
+
+
+def check(spark: "SparkSession", seed: int) -> None:
+    """Derive a batch by the chain and by the reference, and compare the rows of both."""
     batch = batch_of(seed)
 
     def derive(
