@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.catalogs import CATALOGS
 from tests.support.lakes import D1, D2, D3, ids, land, land_days, raw_impression, raw_play
 
 from matinee.engine.session import spark_session
@@ -45,15 +46,7 @@ def hash_of(settings: Settings, dataset: str) -> tuple[int, str]:
         return row_hash(read(spark, settings, dataset, refs.head(lake.table(dataset)), column, D1, D3))
 
 
-@pytest.mark.parametrize(
-    "any_catalog",
-    [
-        "embedded",
-        pytest.param("postgres", marks=pytest.mark.postgres),
-        pytest.param("aws", marks=[pytest.mark.aws, pytest.mark.slow]),
-    ],
-    indirect=True,
-)
+@pytest.mark.parametrize("any_catalog", CATALOGS, indirect=True)
 def test_the_chain_is_published_and_valid_on_every_catalog(any_settings: Settings) -> None:
     land_days(Lake.open(any_settings), D1, D2)
     reports = publish_all(any_settings, D1, D2)
@@ -275,8 +268,7 @@ def test_a_published_day_is_audited_again_on_what_it_had_read(settings: Settings
     land_days(Lake.open(settings), D1)
     run(settings, RunRequest("core.plays", D1, D1))
     verdicts = audit_published(settings, "core.plays", D1)
-    assert verdicts
-    assert not any(verdict.verdict == "fail" for verdict in verdicts)
+    assert {verdict.verdict for verdict in verdicts} - {"insufficient"} == {"pass"}
 
 
 @pytest.mark.parametrize("engine", ["sail", pytest.param("spark", marks=pytest.mark.slow)])

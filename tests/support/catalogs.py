@@ -20,6 +20,12 @@ from matinee.settings import Settings, load_settings
 
 #: A user of the tests' PostgreSQL whose name has what a URI gives a meaning.
 GUARDED = "m@/%#:"
+#: The catalogs for the fixture `any_catalog`, where `make verify` repeats the same test on Glue.
+CATALOGS = [
+    "embedded",
+    pytest.param("postgres", marks=pytest.mark.postgres),
+    pytest.param("aws", marks=[pytest.mark.aws, pytest.mark.slow]),
+]
 
 
 def required(marker: str, reason: str) -> None:
