@@ -36,8 +36,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Using .httpx. with .starlette.testclient. is deprecated"),
 ]
+#: The DAG of `tests.support.airflow_auth` whose logs only admins see.
+PRIVATE = "private_dag"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOW = end_of(D2) + timedelta(hours=40)
+LINE = "ERROR - OSError: [Errno 28] No space left on device, password=hunter2"
 OURS = {"origin": "http://testserver", "x-matinee": "page"}
 
 
@@ -68,7 +71,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def app(lake: Lake) -> "FastAPI":
     from matinee_airflow.pages.app import make_app
 
-    return make_app(lambda: lake.settings, lambda: NOW)
+    return make_app(lambda: lake.settings, lambda: NOW, lambda task: [f"{task.task_id}: {LINE}".encode()])
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,7 @@ def test_a_viewer_sees_how_far_each_dataset_lags(viewer: "TestClient") -> None:
 
 def test_a_viewer_sees_why_a_day_is_not_valid(viewer: "TestClient") -> None:
     page = viewer.get("/days?dataset=core.plays&days=30").text
-    assert '<rect class="valid" x="28" y="2" width="1" height="8"/><rect class="withdrawn" x="29"' in page
+    assert '<rect class="valid" x="0" y="2" width="1" height="8"/><rect class="withdrawn" x="1"' in page
     assert "withdrawn: doubled starts &lt;b&gt;" in page
     assert "1 withdrawn" in page
 
@@ -168,12 +171,32 @@ def test_a_viewer_sees_the_stream(viewer: "TestClient") -> None:
 
 
 def test_each_page_names_its_command(viewer: "TestClient") -> None:
-    paths = ("/freshness", "/days", "/publications", "/publications/core_plays_20260301_1", "/stream")
+    paths = ("/freshness", "/days", "/publications", "/publications/core_plays_20260301_1", "/stream", "/failure/d/r/t")
     for path in paths:
         [twin] = re.findall(r"command line: <code>(.*?)</code>", viewer.get(path).text)
         arguments = shlex.split(unescape(twin))
         assert arguments[0] == "matinee"
         assert CliRunner().invoke(cli, [*arguments[1:], "--help"]).exit_code == 0
+
+
+def test_a_viewer_sees_why_a_task_failed(viewer: "TestClient") -> None:
+    page = viewer.get("/failure/plays_daily/scheduled__2026-03-01T00:00:00+00:00/plays.write").text
+    assert '<span class="badge resource">resource</span>' in page
+    assert "No space left on device, password=***" in page
+
+
+@pytest.mark.parametrize(("user", "status"), [("una", 403), ("ona", 403), ("ada", 200)])
+def test_a_failure_is_shown_to_whom_the_logs_are(app: "FastAPI", users: dict[str, str], user: str, status: int) -> None:
+    asked = client(app, users[user])
+    assert asked.get(f"/failure/{PRIVATE}/r/t").status_code == status
+    assert asked.get("/failure/another_dag/r/t").status_code == 200
+
+
+def test_a_task_that_does_not_exist_is_told(users: dict[str, str]) -> None:
+    from matinee_airflow.pages.app import make_app
+
+    answer = client(make_app(), users["vic"]).get("/failure/d/r/t")
+    assert (answer.status_code, answer.json()["detail"][:32]) == (404, "The run r of d has no task t. Op")
 
 
 @pytest.mark.parametrize(("user", "status"), [("vic", 403), ("una", 403), ("ona", 200), ("ada", 200)])
@@ -232,4 +255,5 @@ def test_the_plugin_registers_the_pages_in_a_light_process() -> None:
     environment = os.environ | {"PYTHONPATH": f"{CHECKOUT / 'jobs'}{os.pathsep}{CHECKOUT / 'plugins'}"}
     printed = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, env=environment)
     views = [f"/matinee/{name}" for name in ("freshness", "days", "publications", "stream")]
+    views.append("/matinee/failure/{DAG_ID}/{RUN_ID}/{TASK_ID}?map_index={MAP_INDEX}")
     assert printed.stdout.splitlines()[-1] == f"{views} ['/matinee'] []"

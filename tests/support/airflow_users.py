@@ -1,7 +1,10 @@
 """Users of every role for Airflow's own login: tokens as its API server would give them."""
 
+import os
+
 import tests.support.airflow_home  # noqa: F401 - sets the environment before airflow is imported
 
+os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = "tests.support.airflow_auth.KeepsLogs"
 #: The role of each user; the last has none.
 USERS = {"vic": "viewer", "una": "user", "ona": "op", "ada": "admin", "nick": None}
 

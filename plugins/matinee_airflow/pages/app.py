@@ -1,7 +1,7 @@
 """The application behind the pages: its routes, who may use them, and what a failure of the lake looks like."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from fastapi import FastAPI, HTTPException, Request
@@ -12,9 +12,10 @@ from matinee.errors import MatineeError, UsageError
 from matinee.foreign import translated
 from matinee.settings import Settings, load_settings
 from matinee.table.registers import stamp
-from matinee_airflow.pages import days, freshness, publications, stream
+from matinee_airflow.pages import days, failure, freshness, publications, stream
 from matinee_airflow.pages.access import may_see
 from matinee_airflow.pages.board import Boards
+from matinee_airflow.pages.logs import Task, last_log
 from matinee_airflow.pages.rendering import Renderer
 from matinee_airflow.pages.site import Site
 
@@ -22,17 +23,22 @@ log = logging.getLogger(__name__)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
-def make_app(settings: Callable[[], Settings] = load_settings, now: Callable[[], datetime] = stamp) -> FastAPI:
+def make_app(
+    settings: Callable[[], Settings] = load_settings,
+    now: Callable[[], datetime] = stamp,
+    logs: Callable[[Task], Iterable[bytes]] = last_log,
+) -> FastAPI:
     """Return the application.
 
     Args:
         settings: of the lake, read at each look.
         now: the clock.
+        logs: the log of a task's last try.
     """
     # No route tells of the routes, and every route asks for a session first.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, dependencies=[may_see])
-    app.state.site = Site(settings, now, Boards(settings, now), Renderer(now))
-    for page in (freshness, days, publications, stream):
+    app.state.site = Site(settings, now, logs, Boards(settings, now), Renderer(now))
+    for page in (freshness, days, publications, stream, failure):
         app.include_router(page.router)
     app.add_api_route("/{path:path}", _nothing, methods=_METHODS)
     app.add_exception_handler(HTTPException, _refused)

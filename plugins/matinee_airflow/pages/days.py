@@ -32,7 +32,8 @@ def days(request: Request, dataset: str = "", days: int = 90) -> HTMLResponse:
 def _facts(board: Board, dataset: str, days: int) -> dict[str, object]:
     chosen = [shown for shown in board.datasets if dataset in ("", shown.dataset)]
     last = max((shown.last for shown in chosen if shown.last), default=board.taken.date())
-    first = last - timedelta(days=days - 1)
+    owed = min((shown.first for shown in chosen if shown.first), default=last)
+    first = max(owed, last - timedelta(days=days - 1))
     others = [(shown.dataset, other) for shown in chosen for day, other in shown.others.items() if first <= day <= last]
     others.sort(key=lambda told: told[1].day, reverse=True)
     rows = [

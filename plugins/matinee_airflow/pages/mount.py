@@ -38,9 +38,9 @@ class LazyApp:
 def external_views() -> list[dict[str, str]]:
     """Return the entries of the navigation, which show a page in a frame, and the tab of a task instance."""
     root = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PREFIX
-    return [
+    pages = [
         {
-            "name": f"Matinee: {title}",
+            "name": title,
             "href": f"{root}/{name}",
             "url_route": f"matinee-{name}",
             "destination": "nav",
@@ -48,3 +48,10 @@ def external_views() -> list[dict[str, str]]:
         }
         for name, title in PAGES.items()
     ]
+    failure = {
+        "name": "Why it failed",
+        "href": f"{root}/failure/{{DAG_ID}}/{{RUN_ID}}/{{TASK_ID}}?map_index={{MAP_INDEX}}",
+        "url_route": "matinee-failure",
+        "destination": "task_instance",
+    }
+    return [*pages, failure]

@@ -1,6 +1,6 @@
 """What the pages share: the renderer, the boards and the settings of the lake."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee_airflow.pages.board import Board, Boards
+from matinee_airflow.pages.logs import Task
 from matinee_airflow.pages.rendering import Renderer
 
 
@@ -19,6 +20,7 @@ class Site:
 
     settings: Callable[[], Settings]
     now: Callable[[], datetime]
+    logs: Callable[[Task], Iterable[bytes]]
     boards: Boards
     renderer: Renderer
 

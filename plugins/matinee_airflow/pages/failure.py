@@ -1,0 +1,20 @@
+"""The page Failure: why a task of a run failed, read from the log of its last try."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from matinee.readout.explain import explain
+from matinee_airflow.pages.access import may_read_logs
+from matinee_airflow.pages.logs import Task
+from matinee_airflow.pages.site import Site
+
+router = APIRouter()
+
+
+@router.get("/failure/{dag_id}/{run_id}/{task_id}", dependencies=[may_read_logs])
+def failure(request: Request, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> HTMLResponse:
+    """Show the class of the failure, its cause in one line, the lines that show it, and the next step."""
+    site = Site.of(request)
+    task = Task(dag_id, run_id, task_id, map_index)
+    facts = {"title": "Failure", "task": task, "told": explain(site.logs(task))}
+    return site.page(request, "failure", facts | {"twin": "matinee failure explain --log FILE"})

@@ -1,0 +1,48 @@
+"""Logs of tasks, as Airflow's API server reads them: from the workers' folder or from remote storage."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from matinee.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of a run; `map_index` is -1 for a task that is not mapped."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+def last_log(task: Task) -> Iterator[bytes]:
+    """Yield the lines of the log of a task's last try, each a JSON object.
+
+    Raises:
+        UsageError: there is no such task in this run.
+    """
+    # The API server alone has the database; tasks and DAG files never come here.
+    from airflow.models import TaskInstance  # noqa: TID251
+    from airflow.utils.log.log_reader import TaskLogReader
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.orm import joinedload
+
+    wanted = {
+        TaskInstance.dag_id: task.dag_id,
+        TaskInstance.run_id: task.run_id,
+        TaskInstance.task_id: task.task_id,
+        TaskInstance.map_index: task.map_index,
+    }
+    with create_session() as session:
+        query = select(TaskInstance).where(*(column == value for column, value in wanted.items()))
+        instance = session.scalar(query.options(joinedload(TaskInstance.dag_run)))
+        if instance is None:
+            raise UsageError(
+                f"The run {task.run_id} of {task.dag_id} has no task {task.task_id}.",
+                next_step="Open the page from the task in Airflow's UI.",
+            )
+        messages, _ = TaskLogReader().read_log_chunks(instance, instance.try_number, {})
+        for message in messages:
+            yield message.model_dump_json().encode()
