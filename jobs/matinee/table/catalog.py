@@ -201,12 +201,12 @@ class OneLook(Lake):
 def catalog_properties(settings: Settings) -> dict[str, str]:
     """Return PyIceberg's properties for the catalog that Spark reaches through `engine.options`."""
     files = {"py-io-impl": "matinee.table.file_io.FileIO"}
+    if settings.s3_endpoint:  # Landing files may lie there, whatever the catalog is.
+        files |= {"s3.endpoint": settings.s3_endpoint, "s3.force-virtual-addressing": "false"}
     if settings.catalog == "aws":
         properties = {**files, "type": "glue", "glue.region": settings.aws_region, "s3.region": settings.aws_region}
         if settings.glue_endpoint:
             properties["glue.endpoint"] = settings.glue_endpoint
-        if settings.s3_endpoint:
-            properties |= {"s3.endpoint": settings.s3_endpoint, "s3.force-virtual-addressing": "false"}
         return properties | {"warehouse": settings.warehouse_uri}
     if settings.catalog == "postgres":
         uri = postgres.address(catalog_address(settings))

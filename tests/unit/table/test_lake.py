@@ -70,9 +70,11 @@ def test_each_catalog_has_the_properties_that_its_settings_name(tmp_path: Path) 
     embedded = load_settings(home=tmp_path, catalog="embedded", spark_remote=None)
     assert catalog_properties(embedded)["uri"] == f"sqlite:///{tmp_path}/catalog.db?timeout=30"
     assert "pool_pre_ping" not in catalog_properties(embedded)
+    of_minio = embedded.model_copy(update={"s3_endpoint": "http://s"})
+    assert catalog_properties(of_minio)["s3.endpoint"] == "http://s"
     uri = "postgresql://me@db/lake"
     postgres = load_settings(home=tmp_path, catalog="postgres", catalog_uri=uri, spark_remote=None)
-    assert catalog_properties(postgres)["uri"] == "postgresql+psycopg2://me@/lake?host=db"
+    assert catalog_properties(postgres)["uri"] == "postgresql+psycopg2://me@/lake?connect_timeout=30&host=db"
     assert catalog_properties(postgres)["pool_pre_ping"] == "true"
     aws = load_settings(
         home=tmp_path, catalog="aws", warehouse="s3://lake/w", aws_region="eu-west-1", spark_remote=None
