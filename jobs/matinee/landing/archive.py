@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from matinee.errors import NotArchivedError, NotLandedError
@@ -28,8 +28,11 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
         A note: where the file is now, or that it was changed or moved away meanwhile.
 
     Raises:
-        NotArchivedError: another file of its name is there, or the folder or the file's own cannot be written.
+        NotArchivedError: the file lies in that folder, or another file of its name does; or the folder or the file's
+            own cannot be written.
     """
+    if _is_in(file, folder):  # The file would count as archived, and the only copy would be removed.
+        raise _not_archived(file, f"{folder} is where it lies", "Archive to another folder")
     files = filesystem(settings, folder)
     target = f"{folder.rstrip('/')}/{PurePosixPath(file).name}"
     source, is_ours = filesystem(settings, file), False
@@ -61,6 +64,13 @@ def archive(settings: Settings, file: str, landing: Landing, folder: str) -> str
             _remove(files, target)
         raise _not_archived(file, str(error), f"Make {folder} a folder that can be written") from error
     return "stays where it is: it was written to since it was landed"
+
+
+def _is_in(file: str, folder: str) -> bool:
+    """Whether a file lies in a folder, whatever links lead to the folder."""
+    if is_local(file) and is_local(folder):
+        return Path(file.removeprefix("file://")).parent.resolve() == Path(folder.removeprefix("file://")).resolve()
+    return file.rpartition("/")[0] == folder.rstrip("/")
 
 
 def _not_archived(file: str, why: str, next_step: str) -> NotArchivedError:

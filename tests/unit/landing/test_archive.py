@@ -1,7 +1,7 @@
 """The archive: a landed file moves there whole, another file there stays, and what was not landed is not removed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -72,4 +72,14 @@ def test_a_folder_that_cannot_be_written_is_named(landed: Landed) -> None:
     with pytest.raises(NotArchivedError, match=r"stays where it is") as refused:
         landed.archived()
     assert str(landed.folder) in refused.value.next_step
+    assert landed.file.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("folder", ["", "link", "new/.."])
+def test_a_file_is_not_archived_to_where_it_lies(landed: Landed, folder: str) -> None:
+    (landed.file.parent / "new").mkdir()
+    (landed.file.parent / "link").symlink_to(landed.file.parent)
+    same = replace(landed, folder=landed.file.parent / folder)
+    with pytest.raises(NotArchivedError, match="is where it lies"):
+        same.archived()
     assert landed.file.read_bytes() == CONTENT
