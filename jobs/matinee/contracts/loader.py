@@ -47,6 +47,8 @@ def load(file: Path) -> Contract:
         ContractError: it cannot be read, or lacks what a dataset needs; the error names file, line and reason.
     """
     try:
+        if file.is_fifo():
+            raise OSError("it is a pipe")
         return _parsed(file.read_text(encoding="utf-8"), file.parent)
     except (Misplaced, OSError, UnicodeDecodeError) as error:
         line = line_of(file, error.place) if isinstance(error, Misplaced) else 1

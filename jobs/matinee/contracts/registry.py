@@ -26,7 +26,7 @@ class Registry:
                 not declared, or datasets are made from each other in a circle.
         """
         contracts = {}
-        for file in sorted(sql_dir.glob(f"*/*/{FILE_NAME}")):
+        for file in contract_files(sql_dir):
             contract = load(file)
             if f"{file.parent.parent.name}.{file.parent.name}" != contract.dataset:
                 raise _refused(contract, "stands in a folder of another name")
@@ -73,6 +73,12 @@ class Registry:
             if any(spec.dataset in reached for spec in contract.inputs):
                 reached.add(contract.dataset)
         return tuple(name for name in self.contracts if name in reached and name != dataset)
+
+
+def contract_files(sql_dir: Path) -> list[Path]:
+    """Return the contracts of a folder of datasets, also those that are links to nowhere: a dataset would vanish."""
+    files = (folder / FILE_NAME for folder in sql_dir.glob("*/*"))
+    return sorted(file for file in files if file.is_symlink() or file.exists())
 
 
 def _order(contracts: Mapping[str, Contract]) -> tuple[str, ...]:

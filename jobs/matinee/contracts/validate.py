@@ -16,6 +16,7 @@ from jsonschema.exceptions import best_match
 from matinee.contracts.document import Misplaced, Piece, Place, line_of, read, repeated_keys
 from matinee.contracts.loader import FILE_NAME, describe, load, parse
 from matinee.contracts.model import Contract
+from matinee.contracts.registry import contract_files
 from matinee.contracts.rules import findings
 from matinee.contracts.subject import Subject
 from matinee.errors import ContractError
@@ -38,7 +39,7 @@ class Problem:
 
 def check_all(sql_dir: Path) -> list[Problem]:
     """Return the problems of every contract below `sql_dir`, by file and line; rules between contracts included."""
-    files = sorted(sql_dir.glob(f"*/*/{FILE_NAME}"))
+    files = contract_files(sql_dir)
     if not files:
         return [Problem(sql_dir, 1, f"no {FILE_NAME} stands in this folder's <namespace>/<dataset>/ folders")]
     others = _loadable(files)

@@ -1,5 +1,6 @@
 """The registry of the shipped datasets."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -98,6 +99,15 @@ def test_a_dataset_made_from_itself_is_refused(write_contract: WriteContract) ->
 
 def test_a_folder_without_contracts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="no contracts"):
+        Registry.load(tmp_path)
+
+
+@pytest.mark.parametrize("make", [lambda file: file.symlink_to("/nowhere"), os.mkfifo], ids=["link", "pipe"])
+def test_a_contract_that_is_no_file_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    folder = tmp_path / "features" / "titles"
+    folder.mkdir(parents=True)
+    make(folder / "contract.odcs.yaml")
+    with pytest.raises(ContractError, match=r"features/titles/contract\.odcs\.yaml"):
         Registry.load(tmp_path)
 
 

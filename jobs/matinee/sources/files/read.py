@@ -80,6 +80,7 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
     """
     first, size, is_array = 1, 0, False
     lines, held = list[bytes](), _OpenLine(settings.landing.max_line_bytes)
+    head = list[bytes]()  # Of an array: the first two lines that are not blank.
     for position, chunk in enumerate(_content(settings, file)):
         text = chunk.removeprefix(_BYTE_ORDER_MARK) if position == 0 else chunk
         is_array = bool(_ARRAY.match(text)) if position == 0 else is_array
@@ -87,38 +88,33 @@ def read_blocks(settings: Settings, file: LandingFile, block_bytes: int = BLOCK_
         if ended:
             ended[0] = held.end(ended[0])
             lines += ended
+            head += islice(filter(bytes.strip, ended), 2 - len(head)) if is_array else ()
         held.add(rest)
         size += len(chunk)
         # Whether other lines follow an array on the first line is known with the second line.
-        is_begun = is_array and first == 1
-        if size >= block_bytes and lines and not (is_begun and len(_first_two(lines)) == 1):
-            if is_begun:
-                _refuse_array(file, lines)
+        if size >= block_bytes and lines and len(head) != 1:
+            if first == 1:
+                _refuse_array(file, head)
             yield Lines(first, lines)
             first, lines, size = first + len(lines), [], 0
     # Bytes after the last end of a line are one more line; no bytes are none.
     is_open = held.size > 0
     if is_open:
         lines.append(held.end(b""))
-    if is_array and first == 1:
-        _refuse_array(file, lines)
+        head += lines[-1:] if is_array and len(head) < 2 else ()
+    if first == 1:
+        _refuse_array(file, head)
     if lines:
         yield Lines(first, lines, is_open)
 
 
-def _refuse_array(file: LandingFile, lines: list[bytes]) -> None:
+def _refuse_array(file: LandingFile, head: list[bytes]) -> None:
     """Refuse a file that begins as an array, unless the array ends on its line and other lines follow."""
-    head = _first_two(lines)
     first = head[0] if head else b""
     is_closed = _CLOSES.search(first.last) if isinstance(first, LongLine) else _CLOSED.fullmatch(first)
     if head and not (is_closed and len(head) > 1):
         why = "it is an array of objects, where each line is to be one object"
         raise refused(file.file, why, "Write it with `jq -c '.[]'`.")
-
-
-def _first_two(lines: list[bytes]) -> list[bytes]:
-    """Return the first two lines that are not blank."""
-    return [*islice(filter(bytes.strip, lines), 2)]
 
 
 class _OpenLine:
