@@ -113,8 +113,9 @@ def _codes(error: BaseException) -> Iterable[str]:
 
 def _is_of_pyiceberg(error: BaseException) -> bool:
     """Whether PyIceberg has refused a value: it does so where a file of a table, or a setting, is not as it expects."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return type(error) is ValueError and bool(frames) and frames[-1].f_globals["__name__"].startswith("pyiceberg.")
+    modules = [str(frame.f_globals["__name__"]) for frame, _ in traceback.walk_tb(error.__traceback__)] or [""]
+    # Of a damaged Avro file, its decoder raises whatever its bytes lead to.
+    return modules[-1].startswith("pyiceberg." if type(error) is ValueError else "pyiceberg.avro.")
 
 
 def _place(error: BaseException) -> str:

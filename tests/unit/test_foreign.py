@@ -1,9 +1,11 @@
 """What errors of the operating system, of drivers and of libraries are among Matinee's errors."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 from pyiceberg.io import load_file_io
+from pyiceberg.manifest import read_manifest_list
 from tests.support.foreign_errors import TERMINAL, TRANSIENT, Postgres, database, name_of, raised
 
 from matinee import errors
@@ -76,3 +78,10 @@ def test_a_value_that_pyiceberg_refuses_is_no_fault_of_matinee() -> None:
     with pytest.raises(UnreadableError, match=r"not as PyIceberg expects: .*bogus") as told, translating():
         load_file_io({"py-io-impl": "bogus"})
     assert "Traceback" in str(told.value.facts["traceback"])
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 50, b"Obj\x01" + b"\xff" * 50, b"Obj\x01", b""])
+def test_a_damaged_avro_file_of_a_table_is_no_fault_of_matinee(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "snap.avro").write_bytes(content)
+    with pytest.raises(UnreadableError), translating():
+        list(read_manifest_list(load_file_io().new_input(str(tmp_path / "snap.avro"))))
