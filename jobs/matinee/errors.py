@@ -190,6 +190,10 @@ class CatalogUnavailableError(TransientError):
     """The Iceberg catalog, or the storage of its tables, cannot be reached or is full."""
 
 
+class JournalUnavailableError(TransientError):
+    """The journal of alerts cannot be read or written."""
+
+
 class CatalogRefusedError(TerminalError):
     """The catalog or the storage answers and refuses: no right, a wrong password, no such bucket or database."""
 

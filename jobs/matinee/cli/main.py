@@ -33,6 +33,8 @@ COMMANDS = {
     "contract": "matinee.cli.contract:contract",
     "failure": "matinee.cli.failure:failure",
     "metrics": "matinee.cli.metrics:metrics",
+    "incident": "matinee.cli.incident:incident",
+    "alerts": "matinee.cli.alerts:alerts",
 }
 
 

@@ -24,13 +24,13 @@ def open_channel(name: str, connection_id: str, environment: Mapping[str, str] |
         ChannelUnavailableError: the secrets backend does not answer.
         EnvironmentNotReadyError: a library of the channel is not installed.
     """
-    if name not in _OPENERS:
+    if name not in CHANNELS:
         raise UsageError(
-            f"There is no channel '{name}'.", next_step=f"Name one of {', '.join(_OPENERS)}.", facts={"channel": name}
+            f"There is no channel '{name}'.", next_step=f"Name one of {', '.join(CHANNELS)}.", facts={"channel": name}
         )
     connection = read_connection(connection_id, os.environ if environment is None else environment)
     try:
-        return _OPENERS[name](connection)
+        return CHANNELS[name](connection)
     except ImportError as error:
         raise EnvironmentNotReadyError(
             f"The channel '{name}' needs a package that is not installed: {error.name}.",
@@ -63,7 +63,8 @@ def _webhook(connection: Connection) -> Channel:
     return open_webhook(connection, time.time)
 
 
-_OPENERS: Mapping[str, Callable[[Connection], Channel]] = {
+#: How each channel is opened, by its name.
+CHANNELS: Mapping[str, Callable[[Connection], Channel]] = {
     "slack": _slack,
     "pagerduty": _pagerduty,
     "email": _email,

@@ -62,6 +62,17 @@ CALLS: dict[str, tuple[str, ...]] = {
     "failure explain": ("--log", "{}/task.log"),
     "metrics serve": ("--port", "70000"),
     "metrics write": ("--to", "{}/matinee.prom"),
+    "incident list": (),
+    "incident show": ("x",),
+    "incident ack": ("x", "--reason", "y"),
+    "incident silence": ("x", "--for", "1h", "--reason", "y"),
+    "incident resolve": ("x", "--verdict", "real", "--reason", "y"),
+    "alerts watch": ("--once",),
+    "alerts check": (),
+    "alerts test-channel": ("webhook:nowhere",),
+    "alerts window open": ("catalog", "--for", "1h", "--reason", "y"),
+    "alerts window list": (),
+    "alerts window end": ("x",),
 }
 #: Where commands meet the world: files, the catalog, other processes, the network.
 SEAMS = {

@@ -1,0 +1,85 @@
+"""The journal that can be used now: PostgreSQL where it is configured and answers, else the file in the home.
+
+The file is a copy of the server's newest entries while the server answers, and the journal itself while it does not.
+What was written to the file meanwhile goes to the server as soon as that answers: of two versions of a record the newer
+stays.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from matinee.alerts.journal.store import Journal, open_file, open_server
+from matinee.alerts.journal.tables import SHELVES
+from matinee.errors import JournalUnavailableError
+
+#: So much of the time before the last copy is copied again: transactions end later than their records say.
+OVERLAP = timedelta(minutes=10)
+#: How far back the first copy of a process goes.
+FIRST_COPY = timedelta(days=2)
+
+
+class Keeper:
+    """Opens the journal, and keeps the file and the server equal."""
+
+    def __init__(self, file: Path, uri: str | None, open_remote: Callable[[str], Journal] = open_server) -> None:
+        self._file, self._uri, self._open_remote = file, uri, open_remote
+        self._local: Journal | None = None
+        self._remote: Journal | None = None
+        self._copied: datetime | None = None
+        self.why_not: JournalUnavailableError | None = None
+
+    def journal(self, at: datetime) -> Journal:
+        """Return the journal to use now; `why_not` says why that is not the server.
+
+        Raises:
+            JournalUnavailableError: neither can be used.
+        """
+        if self._local is None:
+            self._local = open_file(self._file)
+        if self._uri is None:
+            return self._local
+        try:
+            if self._remote is None:
+                self._remote = self._open_remote(self._uri)
+            self._exchange(self._local, self._remote, at)
+        except JournalUnavailableError as error:
+            self.why_not = error
+            return self._local
+        self.why_not = None
+        return self._remote
+
+    def copy(self, at: datetime) -> None:
+        """Copy what the server has by now to the file, where the server is used."""
+        if self._remote is not None and self._local is not None and self.why_not is None:
+            try:
+                self._exchange(self._local, self._remote, at)
+            except JournalUnavailableError as error:
+                self.why_not = error
+
+    def _exchange(self, local: Journal, remote: Journal, at: datetime) -> None:
+        since = (self._copied or at - FIRST_COPY) - OVERLAP
+        with local.begin() as ours:
+            theirs = {shelf.name: ours.rows(shelf, since) for shelf in SHELVES}
+        with remote.begin() as server:
+            for shelf in SHELVES:
+                server.take_newer(shelf, theirs[shelf.name])
+            back = {shelf.name: server.rows(shelf, since) for shelf in SHELVES}
+        with local.begin() as ours:
+            for shelf in SHELVES:
+                ours.take_newer(shelf, back[shelf.name])
+        self._copied = at
+
+    def close(self) -> None:
+        """Close all connections."""
+        for journal in filter(None, (self._local, self._remote)):
+            journal.close()
+
+
+def open_journal(file: Path, uri: str | None) -> Journal:
+    """Return the journal for people, who look at and change what the watcher uses.
+
+    Raises:
+        JournalUnavailableError: it cannot be used.
+    """
+    return open_file(file) if uri is None else open_server(uri)

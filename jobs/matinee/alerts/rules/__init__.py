@@ -1,0 +1,1 @@
+"""Rules: what opens an incident, as files in `sql/alerts/`, and the runbooks that they name."""

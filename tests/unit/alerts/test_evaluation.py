@@ -1,0 +1,98 @@
+"""What a look saw becomes spans, incidents and messages of the journal."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support.alerts import BOARD, CATALOG, MINUTE, T0, day, journal_in, rule, signal
+
+from matinee.alerts.evaluation import evaluate, record
+from matinee.alerts.journal.records import Window
+from matinee.alerts.journal.store import Journal
+from matinee.alerts.journal.tables import DELIVERIES, INCIDENTS, NOTES, SPANS, WINDOWS
+from matinee.alerts.model import Signal
+
+RULES = (rule(),)
+RED = signal(CATALOG)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = journal_in(tmp_path)
+    yield journal
+    journal.close()
+
+
+def look(journal: Journal, *signals: Signal, minutes: int = 0, blind: tuple[str, ...] = ()) -> list[str]:
+    with journal.begin() as entries:
+        changes = evaluate(entries, signals, RULES, T0 + minutes * MINUTE, (), blind)
+    return [str(change.event) for change in changes]
+
+
+def spans(journal: Journal) -> list[tuple[str, int, int | None]]:
+    """By witness: the minutes in which each signal was seen first, and gone."""
+    with journal.begin() as entries:
+        return [
+            (
+                span.signal.says,
+                (span.first_seen - T0) // MINUTE,
+                (span.gone_at - T0) // MINUTE if span.gone_at else None,
+            )
+            for span in sorted(entries.all(SPANS), key=lambda span: span.first_seen)
+        ]
+
+
+def test_a_signal_that_is_seen_again_is_one_span(journal: Journal) -> None:
+    for minute in range(3):
+        look(journal, RED, minutes=minute)
+    assert spans(journal) == [("says catalog unavailable", 0, None)]
+
+
+def test_a_signal_that_is_gone_ends_its_span_and_begins_another(journal: Journal) -> None:
+    for minute in range(4):
+        look(journal, *([RED] if minute != 1 else []), minutes=minute)
+    assert spans(journal) == [("says catalog unavailable", 0, 1), ("says catalog unavailable", 2, None)]
+
+
+def test_a_witness_that_says_something_else_was_seen_since_its_first_words(journal: Journal) -> None:
+    with journal.begin() as entries:
+        record(entries, [RED], T0)
+        [sighting] = record(entries, [replace(RED, says="worse")], T0 + MINUTE)
+    assert sighting.since == T0
+    assert spans(journal) == [("says catalog unavailable", 0, 1), ("worse", 1, None)]
+
+
+def test_a_span_goes_on_where_nobody_could_look(journal: Journal) -> None:
+    look(journal, RED)
+    look(journal, minutes=1, blind=("failure",))
+    assert spans(journal) == [("says catalog unavailable", 0, None)]
+
+
+def test_an_incident_is_written_with_a_note_and_a_message(journal: Journal) -> None:
+    assert look(journal, RED) == ["opened"]
+    with journal.begin() as entries:
+        [incident], [note], [delivery] = (entries.all(shelf) for shelf in (INCIDENTS, NOTES, DELIVERIES))  # type: ignore[attr-defined]
+    assert (note.event, note.who) == ("opened", "watcher")
+    assert (delivery.route, delivery.message.title) == (BOARD, "catalog unavailable")
+    assert delivery.message.key == f"{incident.incident_id}-1"
+
+
+def test_a_repeat_takes_the_place_of_a_repeat_that_was_not_sent(journal: Journal) -> None:
+    for hour in range(4):
+        look(journal, RED, minutes=60 * hour)
+    with journal.begin() as entries:
+        states = [(each.message.event.value, each.state) for each in entries.all(DELIVERIES)]
+    assert sorted(states) == [
+        ("opened", "waiting"), ("repeated", "superseded"), ("repeated", "superseded"), ("repeated", "waiting")
+    ]  # fmt: skip
+
+
+def test_nobody_is_told_within_a_window(journal: Journal) -> None:
+    window = Window("w", T0, T0 + 5 * MINUTE, "ana", "upgrade", T0, subjects=("cat*",))
+    with journal.begin() as entries:
+        entries.put(WINDOWS, window)
+    assert [look(journal, RED), look(journal, RED, signal(day(1)), minutes=1)] == [["None"], ["opened"]]
+    assert look(journal, RED, signal(day(1)), minutes=5) == ["opened"]
+    with journal.begin() as entries:
+        assert "ana (upgrade)" in entries.all(NOTES)[0].why
