@@ -185,6 +185,11 @@ def test_a_viewer_sees_why_a_task_failed(viewer: "TestClient") -> None:
     assert "No space left on device, password=***" in page
 
 
+@pytest.mark.parametrize(("given", "shown"), [("{MAP_INDEX}", "plays.write</dd>"), ("2", "plays.write [2]</dd>")])
+def test_a_failure_is_that_of_the_mapped_task(viewer: "TestClient", given: str, shown: str) -> None:
+    assert shown in viewer.get("/failure/plays_daily/r/plays.write", params={"map_index": given}).text
+
+
 @pytest.mark.parametrize(("user", "status"), [("una", 403), ("ona", 403), ("ada", 200)])
 def test_a_failure_is_shown_to_whom_the_logs_are(app: "FastAPI", users: dict[str, str], user: str, status: int) -> None:
     asked = client(app, users[user])

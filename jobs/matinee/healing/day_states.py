@@ -125,7 +125,7 @@ def _outdated(validity: Validity, contract: Contract, first: date, last: date) -
 
 def _words(reason: Reason) -> str:
     root = reason.root
-    return reason.detail if root is reason else f"{reason.detail}: {root.dataset} {root.day} is {root.detail}"
+    return reason.detail if root is reason else f"{reason.detail} ({root.dataset} {root.day}: {root.detail})"
 
 
 def _last_day(validity: Validity) -> date | None:

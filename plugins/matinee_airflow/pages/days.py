@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from matinee_airflow.pages.board import DAYS, Board
-from matinee_airflow.pages.grid import counts_of, row_of
+from matinee_airflow.pages.grid import counts_of, lines_of, row_of
 from matinee_airflow.pages.site import Site
 
 router = APIRouter()
@@ -46,6 +46,7 @@ def _facts(board: Board, dataset: str, days: int) -> dict[str, object]:
         "days": days,
         "first": first,
         "last": last,
+        "lines": lines_of(first, last),
         "rows": rows,
         "states": STATES,
         "others": others[:REASONS],

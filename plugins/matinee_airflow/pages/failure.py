@@ -12,9 +12,10 @@ router = APIRouter()
 
 
 @router.get("/failure/{dag_id}/{run_id}/{task_id}", dependencies=[may_read_logs])
-def failure(request: Request, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> HTMLResponse:
+def failure(request: Request, dag_id: str, run_id: str, task_id: str, map_index: str = "") -> HTMLResponse:
     """Show the class of the failure, its cause in one line, the lines that show it, and the next step."""
     site = Site.of(request)
-    task = Task(dag_id, run_id, task_id, map_index)
+    # Airflow leaves its placeholder in the address of a task that is not mapped.
+    task = Task(dag_id, run_id, task_id, int(map_index) if map_index.isdecimal() else -1)
     facts = {"title": "Failure", "task": task, "told": explain(site.logs(task))}
     return site.page(request, "failure", facts | {"twin": "matinee failure explain --log FILE"})

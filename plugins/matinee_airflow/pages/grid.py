@@ -23,11 +23,18 @@ def row_of(shown: DatasetDays, first: date, last: date) -> Markup:
         rectangles.append(
             f'<rect class="{state}" x="{(run[0] - first).days}" y="{top}" width="{len(run)}" height="{height}"/>'
         )
-    lines = f'<rect fill="url(#days)" width="{width}" height="12"/>' if width <= PARTED else ""
+    lines = '<use href="#days"/>' if width <= PARTED else ""
     return Markup(  # noqa: S704 - states and numbers only
         f'<svg class="days" viewBox="0 0 {width} 12" preserveAspectRatio="none" aria-hidden="true">'
         f"{''.join(rectangles)}{lines}</svg>"
     )
+
+
+def lines_of(first: date, last: date) -> Markup:
+    """Return the lines between the days of a range, which the rows share."""
+    width = (last - first).days + 1
+    lines = "".join(f"M{place} 0V12" for place in range(1, width)) if width <= PARTED else ""
+    return Markup(f'<path id="days" d="{lines}"/>')  # noqa: S704 - numbers only
 
 
 def counts_of(shown: DatasetDays, first: date, last: date) -> dict[str, int]:

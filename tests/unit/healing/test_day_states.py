@@ -66,7 +66,7 @@ def test_a_day_that_lost_rows_has_failed(lake: Lake) -> None:
 def test_a_day_whose_input_is_still_to_come_is_open(lake: Lake) -> None:
     close_days(lake, "raw.plays", {D3: 2})
     assert states(lake) == {D3: "open"}
-    assert plays(lake).others[D3].reason.startswith("no publication: raw.plays 2026-03-03 is short")
+    assert plays(lake).others[D3].reason.startswith("no publication (raw.plays 2026-03-03: short: ")
 
 
 def test_only_the_days_that_are_asked_for_are_looked_at(lake: Lake) -> None:
