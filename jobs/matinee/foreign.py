@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matinee.disks import refused_by_disk
 from matinee.errors import MatineeError
-from matinee.meanings import CODES, DRIVERS, LIBRARIES, OF_PYICEBERG, UNKNOWN, Meaning
+from matinee.meanings import CODES, DRIVERS, LIBRARIES, ODD_CONFIGURATION, OF_PYICEBERG, UNKNOWN, Meaning
 
 #: PostgreSQL gives no code to an error before the session begins.
 _REFUSED_SESSIONS = re.compile(r"authentication failed|no password supplied|no pg_hba.conf entry|does not exist")
@@ -29,8 +29,7 @@ def translated(error: BaseException, at: str = "") -> MatineeError:
     """
     if isinstance(error, MatineeError):
         return error
-    unknown = OF_PYICEBERG if _is_of_pyiceberg(error) else UNKNOWN
-    return of_drivers(error, at) or explained(error, meaning_of(error, LIBRARIES) or unknown)
+    return of_drivers(error, at) or explained(error, meaning_of(error, LIBRARIES) or _by_place(error))
 
 
 def of_drivers(error: BaseException, at: str = "") -> MatineeError | None:
@@ -111,11 +110,14 @@ def _codes(error: BaseException) -> Iterable[str]:
         yield "28000"
 
 
-def _is_of_pyiceberg(error: BaseException) -> bool:
-    """Whether PyIceberg has refused a value: it does so where a file of a table, or a setting, is not as it expects."""
+def _by_place(error: BaseException) -> Meaning:
+    """Return what an error without a class of its own means by the module of PyIceberg that raised the error."""
     modules = [str(frame.f_globals["__name__"]) for frame, _ in traceback.walk_tb(error.__traceback__)] or [""]
+    if modules[-1] == "pyiceberg.utils.config":
+        return ODD_CONFIGURATION
     # Of a damaged Avro file, its decoder raises whatever its bytes lead to.
-    return modules[-1].startswith("pyiceberg." if type(error) is ValueError else "pyiceberg.avro.")
+    is_refused = modules[-1].startswith("pyiceberg." if type(error) is ValueError else "pyiceberg.avro.")
+    return OF_PYICEBERG if is_refused else UNKNOWN
 
 
 def _place(error: BaseException) -> str:

@@ -95,7 +95,7 @@ _UNREADABLE = Meaning(
 _NOT_INSTALLED = Meaning(
     EnvironmentNotReadyError, "A package is missing or broken: {why}.", "Install it (`make env`), then run again."
 )
-_ODD_CONFIGURATION = Meaning(
+ODD_CONFIGURATION = Meaning(
     EnvironmentNotReadyError,
     "PyIceberg's own configuration cannot be read: {why}.",
     "Remove or correct `.pyiceberg.yaml` in the user's home, in the working directory or where PYICEBERG_HOME leads.",
@@ -148,7 +148,7 @@ LIBRARIES: Mapping[str, Meaning] = {
     **_all(_STOPPED, "builtins.KeyboardInterrupt", "click.exceptions.Abort"),
     **_all(_USAGE, "click.exceptions.ClickException"),
     **_all(_NO_MEMORY, "builtins.MemoryError"),
-    **_all(_ODD_CONFIGURATION, "strictyaml.exceptions.StrictYAMLError", "strictyaml.ruamel.error.YAMLError"),
+    **_all(ODD_CONFIGURATION, "strictyaml.exceptions.StrictYAMLError", "strictyaml.ruamel.error.YAMLError"),
     **_all(_NOT_INSTALLED, "builtins.ImportError", "pyiceberg.exceptions.NotInstalledError"),
     **_all(_UNREADABLE, "builtins.UnicodeError", "json.decoder.JSONDecodeError", "yaml.error.YAMLError"),
     **_all(_UNREADABLE, "zlib.error", "builtins.EOFError"),

@@ -135,7 +135,7 @@ class Settings(EnvironmentSettings):
         try:
             return parse_day(value) if isinstance(value, str) else value
         except UsageError as error:  # Pydantic would read 20260301 as seconds after 1970 began.
-            raise ValueError(f"{error.message} {error.next_step}") from error
+            raise ValueError(f"{error.message} {error.next_step}".rstrip(".")) from error
 
     @field_validator("spark_remote")
     @classmethod

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from pyiceberg.io import load_file_io
 from pyiceberg.manifest import read_manifest_list
+from pyiceberg.utils.config import Config
 from tests.support.foreign_errors import TERMINAL, TRANSIENT, Postgres, database, name_of, raised
 
 from matinee import errors
-from matinee.errors import InternalError, MatineeError, UnreadableError, UsageError
+from matinee.errors import EnvironmentNotReadyError, InternalError, MatineeError, UnreadableError, UsageError
 from matinee.foreign import translated, translating
 
 
@@ -85,3 +86,13 @@ def test_a_damaged_avro_file_of_a_table_is_no_fault_of_matinee(tmp_path: Path, c
     (tmp_path / "snap.avro").write_bytes(content)
     with pytest.raises(UnreadableError), translating():
         list(read_manifest_list(load_file_io().new_input(str(tmp_path / "snap.avro"))))
+
+
+@pytest.mark.parametrize("content", ["- x", "a: ["])
+def test_an_odd_configuration_of_pyiceberg_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    (tmp_path / ".pyiceberg.yaml").write_text(content)
+    monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
+    with pytest.raises(EnvironmentNotReadyError, match="PyIceberg's own configuration"), translating():
+        Config()
