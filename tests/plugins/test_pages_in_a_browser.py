@@ -162,7 +162,7 @@ def test_an_operator_pauses_the_stream_and_a_viewer_does_not(browser: "Browser",
         page.wait_for_selector(f"main:has-text('{told}')")
     pause = paused(lake)
     assert pause is not None
-    assert pause.reason == "by ona"
+    assert pause.reason == "by ona (ona)"
 
 
 def test_nothing_is_fetched_from_elsewhere(browser: "Browser", server: Server) -> None:

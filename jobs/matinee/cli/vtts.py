@@ -1,5 +1,7 @@
 """`matinee vtts`: until when each dataset can be trusted, and why not longer."""
 
+from datetime import timedelta
+
 import click
 
 from matinee.cli.output import OUT, emit, emit_one, output_option
@@ -7,6 +9,8 @@ from matinee.errors import TerminalError
 from matinee.settings import load_settings
 from matinee.short_lived import leave_out
 from matinee.table.catalog import Lake
+from matinee.table.registers import stamp
+from matinee.validity.ages import Age, is_daily
 from matinee.validity.validity import Validity
 
 
@@ -21,7 +25,7 @@ def vtts(has_own_process: bool | None) -> None:
 @vtts.command(name="list")
 @output_option
 def list_(output: str) -> None:
-    """Show every daily dataset's VTTS, maturity and what holds it.
+    """Show every daily dataset's VTTS, how old it is and may be, maturity and what holds it.
 
     \b
     Example:
@@ -29,16 +33,18 @@ def list_(output: str) -> None:
     """
     lake = Lake.open(load_settings())
     validity = Validity(lake)
-    rows = []
-    for contract in lake.registry.all():
-        if contract.day_column is None or contract.kind in {"register", "live"}:
-            continue
-        trust = validity.vtts(contract.dataset)
+    now, rows = stamp(), []
+    for contract in filter(is_daily, lake.registry.all()):
+        age = Age.of(validity, contract)
+        trust = age.vtts
         held = trust.held_by.root if trust.held_by else None
         rows.append(
             {
                 "dataset": trust.dataset,
                 "vtts": trust.vtts,
+                "age": _to_the_minute(age.at(now)),
+                "allowed": age.allowed,
+                "late": age.is_late(now),
                 "mature_through": trust.mature_through,
                 "held_by": f"{held.dataset} {held.day}: {held.detail}" if held else None,
             }
@@ -67,3 +73,7 @@ def explain(dataset: str, output: str) -> None:
     OUT.print(f"{dataset} can be trusted through {trust.vtts or 'nothing yet'}; it is held by")
     for line in trust.held_by.lines():
         OUT.print(f"  {line}", highlight=False)
+
+
+def _to_the_minute(age: timedelta | None) -> timedelta | None:
+    return None if age is None else age - age % timedelta(minutes=1)

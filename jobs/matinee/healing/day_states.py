@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 from matinee.contracts.model import Contract
-from matinee.days import day_range, start_of
+from matinee.days import day_range
 from matinee.healing.late import stale_days_of
 from matinee.ledger.columns import days_of
-from matinee.validity.validity import Reason, Validity, Vtts
+from matinee.validity.ages import Age, is_daily
+from matinee.validity.validity import Reason, Validity
 
 #: `open`: rows or a publication are still to come; `failed`: what is published must not be read; `outdated`: valid, but
 #: an input has changed since; `dropped`: past what the contract keeps.
@@ -45,28 +46,15 @@ class DatasetDays:
     """The days of a dataset from its first owed day to the lake's last day; days that are not in `others` are valid.
 
     Attributes:
-        vtts: until when the dataset can be trusted, and what holds it there.
-        allowed: how far its VTTS may lag behind the clock; None: its contract sets no limit.
-        owed_from: the first day that the dataset has to have; None: no day of the lake was ever closed.
-        first, last: the days that were looked at.
+        age: until when the dataset can be trusted, and how old that may be.
+        first, last: the days that were looked at; None: the dataset owes no day.
     """
 
     dataset: str
-    vtts: Vtts
-    allowed: timedelta | None
-    owed_from: date | None = None
+    age: Age
     first: date | None = None
     last: date | None = None
     others: Mapping[date, DayState] = field(default_factory=dict)
-
-    def age(self, now: datetime) -> timedelta | None:
-        """Return how far VTTS, or the begin of the first owed day, lags behind the clock; None where no day is owed."""
-        return now - (self.vtts.vtts or start_of(self.owed_from)) if self.owed_from else None
-
-    def is_late(self, now: datetime) -> bool:
-        """Whether VTTS lags by more than the contract allows; a dataset that owes no day is never late."""
-        age = self.age(now)
-        return age is not None and self.allowed is not None and age > self.allowed
 
 
 def states_of(
@@ -92,20 +80,14 @@ def states_of(
     return tuple(_of(validity, registry.get(name), since, until) for name in registry.upstream_order(wanted))
 
 
-def is_daily(contract: Contract) -> bool:
-    """Whether a dataset has days that can be valid."""
-    return contract.day_column is not None and contract.kind not in {"register", "live"}
-
-
 def _of(validity: Validity, contract: Contract, since: date | None, last: date | None) -> DatasetDays:
-    allowed = None if contract.freshness == timedelta.max else contract.freshness
-    vtts, owed = validity.vtts(contract.dataset), validity.owed_from(contract.dataset)
-    if since is None or last is None or owed is None:
-        return DatasetDays(contract.dataset, vtts, allowed)
-    first = max(owed, since)
+    age = Age.of(validity, contract)
+    if since is None or last is None or age.owed_from is None:
+        return DatasetDays(contract.dataset, age)
+    first = max(age.owed_from, since)
     others = {state.day: state for state in _outdated(validity, contract, first, last)}
     others |= {state.day: state for state in _invalid(validity, contract, first, last)}
-    return DatasetDays(contract.dataset, vtts, allowed, owed, first, last, others)
+    return DatasetDays(contract.dataset, age, first, last, others)
 
 
 def _invalid(validity: Validity, contract: Contract, first: date, last: date) -> Iterator[DayState]:

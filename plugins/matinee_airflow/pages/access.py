@@ -30,7 +30,7 @@ def _from_our_page(request: Request) -> None:
     """Refuse what another site's page could make a browser send with the user's cookie."""
     ours = conf.get("api", "base_url", fallback="") or str(request.base_url)
     if _origin(request.headers.get("origin", "")) != _origin(ours):
-        raise HTTPException(403, "Forbidden: the request has another origin than this page.")
+        raise HTTPException(403, f"Forbidden: the request has another origin; open the page at {ours}.")
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise HTTPException(415, "The request has to be JSON.")
     if HEADER not in request.headers:

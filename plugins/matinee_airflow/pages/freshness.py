@@ -34,14 +34,15 @@ def freshness(request: Request) -> HTMLResponse:
 
 
 def _row(shown: DatasetDays, now: datetime) -> dict[str, object]:
-    held = shown.vtts.held_by.root if shown.vtts.held_by else None
+    vtts = shown.age.vtts
+    held = vtts.held_by.root if vtts.held_by else None
     return {
         "dataset": shown.dataset,
-        "state": "late" if shown.is_late(now) else "valid" if shown.vtts.vtts else "open",
-        "vtts": shown.vtts.vtts,
-        "age": shown.age(now),
-        "allowed": shown.allowed,
-        "mature_through": shown.vtts.mature_through,
+        "state": "late" if shown.age.is_late(now) else "valid" if vtts.vtts else "open",
+        "vtts": vtts.vtts,
+        "age": shown.age.at(now),
+        "allowed": shown.age.allowed,
+        "mature_through": vtts.mature_through,
         "held_by": f"{held.dataset} {held.day}: {held.detail}" if held else "",
         "next_step": held.next_step if held else "",
     }

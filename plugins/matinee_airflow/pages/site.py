@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -46,4 +46,8 @@ class Site:
         if board is None:
             waiting = {"message": "The first look at the lake is under way.", "next_step": "", "again": True}
             return self.page(request, "message", {"title": title, **waiting})
-        return self.page(request, name, {"title": title, "board": board, **facts(board)})
+        return self.page(request, name, {"title": title, "board": board, "again": self._is_old(board), **facts(board)})
+
+    def _is_old(self, board: Board) -> bool:
+        """Whether the page should come again: nobody has looked for a while, and a new look is under way."""
+        return self.now() - board.taken > max(timedelta(minutes=1), 6 * board.took)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
@@ -46,17 +47,20 @@ def stream(request: Request) -> HTMLResponse:
 
 
 @router.post("/stream/pause", dependencies=writes("events_stream"))
-def pause(request: Request, why: Why) -> dict[str, str]:
+def pause(request: Request, why: Why, user: GetUserDep) -> dict[str, str]:
     """Let no further batch begin."""
-    record(Site.of(request).lake(), Tick("paused", reason=why.reason))
-    return {"state": "paused", "reason": why.reason}
+    return _said(request, Tick("paused", reason=f"{why.reason} ({user.get_name()})"))
 
 
 @router.post("/stream/resume", dependencies=writes("events_stream"))
-def resume(request: Request, why: Why) -> dict[str, str]:
+def resume(request: Request, why: Why, user: GetUserDep) -> dict[str, str]:
     """Let batches begin again."""
-    record(Site.of(request).lake(), Tick("resumed", reason=why.reason))
-    return {"state": "resumed", "reason": why.reason}
+    return _said(request, Tick("resumed", reason=f"{why.reason} ({user.get_name()})"))
+
+
+def _said(request: Request, word: Tick) -> dict[str, str]:
+    record(Site.of(request).lake(), word)
+    return {"state": word.state, "reason": word.reason or ""}
 
 
 def _plot(ran: Sequence[Tick], now: datetime) -> Markup | None:

@@ -1,13 +1,12 @@
 """The state of each day, as a person looks at them."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
 from tests.support.lakes import D1, D2, D3, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
-from matinee.days import end_of
 from matinee.healing.day_states import DatasetDays, states_of
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
@@ -75,11 +74,4 @@ def test_only_the_days_that_are_asked_for_are_looked_at(lake: Lake) -> None:
 
 def test_a_lake_without_a_closed_day_has_no_days(tmp_path: Path) -> None:
     shown = plays(make_lake(tmp_path))
-    assert (shown.first, shown.age(end_of(D1)), shown.is_late(end_of(D1))) == (None, None, False)
-
-
-def test_a_dataset_is_late_past_what_its_contract_allows(lake: Lake) -> None:
-    shown = plays(lake)
-    assert shown.allowed is not None
-    until = end_of(D2) + shown.allowed
-    assert [shown.is_late(until), shown.is_late(until + timedelta(seconds=1))] == [False, True]
+    assert (shown.first, shown.others) == (None, {})
