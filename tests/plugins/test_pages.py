@@ -204,8 +204,8 @@ def test_a_task_that_does_not_exist_is_told(users: dict[str, str]) -> None:
     assert (answer.status_code, answer.json()["detail"][:32]) == (404, "The run r of d has no task t. Op")
 
 
-@pytest.mark.parametrize(("user", "status"), [("vic", 403), ("una", 403), ("ona", 200), ("ada", 200)])
-def test_only_operators_pause_the_stream(
+@pytest.mark.parametrize(("user", "status"), [("vic", 403), ("una", 403), ("olaf", 403), ("ona", 200), ("ada", 200)])
+def test_only_operators_who_may_change_its_dag_pause_the_stream(
     app: "FastAPI", users: dict[str, str], lake: Lake, user: str, status: int
 ) -> None:
     answer = client(app, users[user]).post("/stream/pause", json={"reason": "why"}, headers=OURS)

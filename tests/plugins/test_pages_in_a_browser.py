@@ -30,7 +30,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PAGES = ("freshness", "days", "publications", "publications/core_plays_20260301_1", "stream")
+PAGES = ("freshness", "days", "publications", "publications/core_plays_20260301_1", "stream", "failure/d/r/t")
 AXE = "axe-core@4.14.1"
 
 pytestmark = [

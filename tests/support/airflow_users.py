@@ -4,9 +4,9 @@ import os
 
 import tests.support.airflow_home  # noqa: F401 - sets the environment before airflow is imported
 
-os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = "tests.support.airflow_auth.KeepsLogs"
-#: The role of each user; the last has none.
-USERS = {"vic": "viewer", "una": "user", "ona": "op", "ada": "admin", "nick": None}
+os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = "tests.support.airflow_auth.RightsByDag"
+#: The role of each user: nick has none, and olaf may change no DAG (`airflow_auth`).
+USERS = {"vic": "viewer", "una": "user", "ona": "op", "olaf": "op", "ada": "admin", "nick": None}
 
 
 def make_database() -> None:
