@@ -19,7 +19,9 @@ class AlertSettings(EnvironmentSettings):
     alerts_keep: str = Field("180d", description="for how long signals and ended incidents are kept")
     alerts_route: str = Field("", description="whom rules tell that name no route: channel:connection,…")
     alerts_ping: str | None = Field(None, description="URL or file that is touched after each look")
-    alerts_airflow: str | None = Field(None, description="Airflow's address; default: that of the embedded stack")
+    alerts_airflow: str | None = Field(
+        None, description="Airflow's address; `make up` states its own; default: no look at Airflow"
+    )
     alerts_airflow_token: SecretStr | None = Field(None, description="token of a service account of Airflow")
 
     @field_validator("alerts_keep")

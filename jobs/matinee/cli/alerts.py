@@ -2,8 +2,6 @@
 
 import os
 import socket
-import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,7 @@ import click
 
 from matinee.cli.options import LENGTH, user
 from matinee.cli.output import ERR, OUT, emit, emit_one, output_option
-from matinee.errors import MatineeError
+from matinee.errors import MatineeError, UsageError
 from matinee.settings import load_settings
 
 if TYPE_CHECKING:
@@ -51,6 +49,134 @@ def watch(every: timedelta, once: bool, output: str) -> None:
         watcher.close()
 
 
+@alerts.command()
+@output_option
+def check(output: str) -> None:
+    """Check the rules of sql/alerts/ and their runbooks; exit 1 if something is wrong.
+
+    Each mistake has its file, its line, the reason and the next step.
+
+    \b
+    Example:
+      matinee alerts check --output json
+    """
+    from matinee.alerts.rules.checking import check as problems_of
+    from matinee.alerts.settings import alerts_folder
+    from matinee.cli.command_lines import wrong_call
+
+    settings = load_settings()
+    problems = problems_of(alerts_folder(settings), settings.sql_dir, wrong_call)
+    rows = [
+        {"file": str(each.file), "line": each.line, "reason": each.reason, "next": each.next_step} for each in problems
+    ]
+    emit(rows, output, empty="The rules are right.")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@alerts.command(name="test-channel")
+@click.argument("route", metavar="CHANNEL:CONNECTION")
+@output_option
+def test_channel(route: str, output: str) -> None:
+    """Tell a channel of an incident that is none, and of its end.
+
+    \b
+    Example:
+      matinee alerts test-channel slack:slack_default
+    """
+    from matinee.alerts.settings import parse_routes
+    from matinee.alerts.trying import try_channel
+    from matinee.sinks.channels import open_channel
+
+    try:
+        routes = parse_routes(route)
+    except ValueError as error:
+        raise UsageError(
+            f"{error}.", next_step="Write `matinee alerts test-channel slack:slack_default`, say."
+        ) from error
+    home = load_settings().home
+    for each in routes:
+        try_channel(open_channel, each, home, user(), datetime.now(UTC))
+        if output == "json":
+            emit_one({"channel": str(each), "state": "told"}, output)
+        else:
+            OUT.print(f"{each} was told of a test, and of its end")
+
+
+@alerts.group()
+def window() -> None:
+    """Maintenance windows and silences: times in which nobody is told of some causes."""
+
+
+@window.command(name="open")
+@click.argument("subjects", nargs=-1, required=True)
+@click.option("--for", "length", type=LENGTH, required=True, help="For how long, such as 4h.")
+@click.option("--reason", "why", required=True, metavar="TEXT", help="Why; it is recorded with your name.")
+@output_option
+def open_(subjects: tuple[str, ...], length: timedelta, why: str, output: str) -> None:
+    """Tell nobody of causes whose subject matches SUBJECTS (datasets, DAGs, resources; patterns), for a time.
+
+    Incidents are opened all the same, and told at the end of the window if they are still there.
+
+    \b
+    Example:
+      matinee alerts window open "core.*" catalog --for 2h --reason "upgrade of PostgreSQL"
+    """
+    from matinee.alerts.journal.opening import opened
+    from matinee.alerts.people import open_window
+
+    now = datetime.now(UTC)
+    with opened() as journal:
+        made = open_window(journal, subjects, now, now + length, user(), why, now)
+    emit_one({"window": made.window_id, "until": made.end}, output)
+
+
+@window.command(name="list")
+@output_option
+def list_windows(output: str) -> None:
+    """Show the windows and silences that are not over.
+
+    \b
+    Example:
+      matinee alerts window list
+    """
+    from matinee.alerts.journal.opening import opened
+    from matinee.alerts.journal.tables import WINDOWS
+
+    with opened() as journal, journal.begin() as entries:
+        windows = [each for each in entries.all(WINDOWS) if each.end > datetime.now(UTC)]
+    rows = [
+        {
+            "window": each.window_id,
+            "causes": str(each.identity) if each.identity else ", ".join(each.subjects),
+            "begin": each.begin,
+            "end": each.end,
+            "who": each.who,
+            "why": each.why,
+        }
+        for each in sorted(windows, key=lambda each: (each.begin, each.window_id))
+    ]
+    emit(rows, output, empty="Nothing is held back.")
+
+
+@window.command()
+@click.argument("window_id", metavar="WINDOW")
+@output_option
+def end(window_id: str, output: str) -> None:
+    """End a window or a silence now.
+
+    \b
+    Example:
+      matinee alerts window end window-20260301-0412-3fa9c1
+    """
+    from matinee.alerts.journal.opening import opened
+    from matinee.alerts.people import end_window
+
+    with opened() as journal:
+        ended = end_window(journal, window_id, datetime.now(UTC))
+    emit_one({"window": ended.window_id, "until": ended.end}, output)
+
+
 def _tell(turn: "Turn | MatineeError", output: str) -> None:
     if isinstance(turn, MatineeError):
         ERR.print(str(turn))
@@ -72,146 +198,3 @@ def _tell(turn: "Turn | MatineeError", output: str) -> None:
         incident = change.incident
         word = change.event.value if change.event else "noted"
         OUT.print(f"{turn.at:%H:%M:%S} {incident.incident_id} {word} ({incident.severity}): {incident.cause}")
-
-
-@alerts.command()
-@output_option
-def check(output: str) -> None:
-    """Show what is wrong with the rules in sql/alerts/ and their runbooks; exit 1 where anything is.
-
-    \b
-    Example:
-      matinee alerts check --output json
-    """
-    from matinee.alerts.rules.loader import Known, look
-    from matinee.alerts.settings import alerts_folder
-    from matinee.contracts.registry import Registry
-    from matinee.sinks.channels import CHANNELS
-
-    settings = load_settings()
-    contracts = Registry.load(settings.sql_dir).all()
-    datasets = {contract.dataset: contract.freshness != timedelta.max for contract in contracts}
-    rules, problems = look(alerts_folder(settings), Known(datasets, channels=CHANNELS, parse=_wrong_call))
-    rows = [
-        {"file": str(each.file), "line": each.line, "reason": each.reason, "next": each.next_step} for each in problems
-    ]
-    emit(rows, output, empty=f"{len(rules)} rules are right.")
-    if problems:
-        sys.exit(1)
-
-
-def _wrong_call(arguments: Sequence[str]) -> str | None:
-    """Say why a call of `matinee` is wrong, without making the call; None where the call is right."""
-    from matinee.cli.main import cli
-
-    command: click.Command | None = cli
-    context, words = click.Context(cli, info_name="matinee"), [*arguments]
-    try:
-        while isinstance(command, click.Group):
-            name, command, words = command.resolve_command(context, words)
-            if command is not None:
-                context = click.Context(command, parent=context, info_name=name)
-        if command is not None:
-            command.parse_args(context, words)
-    except click.exceptions.Exit:  # --help
-        return None
-    except click.UsageError as error:
-        return error.format_message()
-    return None
-
-
-@alerts.command(name="test-channel")
-@click.argument("route", metavar="CHANNEL:CONNECTION")
-@output_option
-def test_channel(route: str, output: str) -> None:
-    """Send a message through CHANNEL:CONNECTION, then say that the matter is over.
-
-    \b
-    Example:
-      matinee alerts test-channel slack:slack_default
-    """
-    from matinee.alerts.settings import parse_routes
-    from matinee.alerts.trial import trial
-    from matinee.errors import UsageError
-    from matinee.sinks.channels import open_channel
-
-    try:
-        [named] = parse_routes(route)
-    except ValueError as error:
-        raise UsageError(str(error), next_step="Write slack:slack_default, for example.") from error
-    home = load_settings().home
-    trial(open_channel(named.channel, named.connection), home, user(), datetime.now(UTC))
-    emit_one({"channel": str(named), "took": "a message, and its end"}, output)
-
-
-@alerts.group()
-def window() -> None:
-    """Maintenance windows: times in which nobody is told of some causes; incidents are opened all the same."""
-
-
-@window.command(name="open")
-@click.argument("subjects", nargs=-1, required=True, metavar="PATTERN…")
-@click.option("--for", "length", type=LENGTH, required=True, help="For how long, from now on, such as 2h.")
-@click.option("--reason", "why", required=True, metavar="TEXT", help="Why; it is recorded with your name.")
-@output_option
-def open_(subjects: tuple[str, ...], length: timedelta, why: str, output: str) -> None:
-    """Tell nobody of causes whose subject matches a PATTERN: a dataset, a resource such as `catalog`, or `*`.
-
-    \b
-    Example:
-      matinee alerts window open catalog 'core.*' --for 2h --reason "the catalog moves to another server"
-    """
-    from matinee.alerts.journal.opening import opened
-    from matinee.alerts.people import open_window
-
-    now = datetime.now(UTC)
-    with opened() as journal:
-        opened_now = open_window(journal, subjects, now, now + length, user(), why, now)
-    emit_one({"window": opened_now.window_id, "end": opened_now.end}, output)
-
-
-@window.command(name="list")
-@output_option
-def list_(output: str) -> None:
-    """Show the windows and silences that are not over.
-
-    \b
-    Example:
-      matinee alerts window list
-    """
-    from matinee.alerts.journal.opening import opened
-    from matinee.alerts.journal.tables import WINDOWS
-
-    now = datetime.now(UTC)
-    with opened() as journal, journal.begin() as entries:
-        rows = [
-            {
-                "window": each.window_id,
-                "about": str(each.identity) if each.identity else " ".join(each.subjects),
-                "begin": each.begin,
-                "end": each.end,
-                "who": each.who,
-                "why": each.why,
-            }
-            for each in entries.all(WINDOWS)
-            if each.end > now
-        ]
-    emit(rows, output, empty="No window is open.")
-
-
-@window.command()
-@click.argument("window_id", metavar="WINDOW")
-@output_option
-def end(window_id: str, output: str) -> None:
-    """End WINDOW now: people are told again.
-
-    \b
-    Example:
-      matinee alerts window end window-20260301-041200-3fa9
-    """
-    from matinee.alerts.journal.opening import opened
-    from matinee.alerts.people import end_window
-
-    with opened() as journal:
-        ended = end_window(journal, window_id, datetime.now(UTC))
-    emit_one({"window": ended.window_id, "end": ended.end}, output)

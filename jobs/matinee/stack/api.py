@@ -1,25 +1,34 @@
 """Airflow's REST API, as far as the launcher and the demo use it, by Airflow's own client."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from matinee.errors import EngineUnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from airflow_client.client import DAGRunResponse
+    from airflow_client.client import BackfillResponse, DAGRunResponse, TaskInstanceResponse
 
 #: The timeout of every call, in seconds.
 WITHIN = {"_request_timeout": 30.0}
+#: Airflow answers with so many entries at most; so many answers are read.
+PAGE, PAGES = 100, 10
 
 
 @dataclass(frozen=True)
 class AirflowApi:
-    """A client of the embedded Airflow, which asks for no login."""
+    """A client of Airflow.
+
+    Attributes:
+        url: its address.
+        token: of a service account; None: of the embedded Airflow, which asks for no login.
+    """
 
     url: str
+    token: str | None = field(default=None, repr=False)
 
     def health(self) -> dict[str, str]:
         """Return the state of each component: `healthy`, `unhealthy` or `unknown`; empty while nothing answers."""
@@ -77,19 +86,45 @@ class AirflowApi:
         with self._asking("TaskInstanceApi") as tasks:
             return int(tasks.get_task_instance(dag_id, run_id, task_id, **WITHIN).try_number)
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[bytes]:
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> list[bytes]:
         """Return the log of a try of a task: each entry as the line of JSON that the task wrote."""
         from airflow_client.client import ApiException
 
         with self._asking("TaskInstanceApi") as tasks:
             # The client's own model of an entry keeps no level and no exception.
             answer = tasks.get_log_without_preload_content(
-                dag_id, run_id, task_id, try_number, full_content=True, accept="application/json", **WITHIN
+                dag_id,
+                run_id,
+                task_id,
+                try_number,
+                map_index=map_index,
+                full_content=True,
+                accept="application/json",
+                **WITHIN,
             )
             if answer.status >= 400:
                 raise ApiException(status=answer.status, body=answer.data.decode(errors="replace"))
             entries = json.loads(answer.data)["content"]
         return [(entry if isinstance(entry, str) else json.dumps(entry)).encode() for entry in entries]
+
+    def runs(self, dag_id: str = "~", pages: int = PAGES, **wanted: Any) -> "list[DAGRunResponse]":  # noqa: ANN401
+        """Return the newest runs that are wanted, such as `state=["failed"]`; `~` is every DAG."""
+        with self._asking("DagRunApi") as runs:
+            return _paged(runs.get_dag_runs, "dag_runs", (dag_id,), pages, wanted)
+
+    def failed_tasks(self, since: datetime) -> "list[TaskInstanceResponse]":
+        """Return the tasks that have failed since an instant, and are not tried again."""
+        wanted = {"state": ["failed"], "end_date_gte": since}
+        with self._asking("TaskInstanceApi") as tasks:
+            return _paged(tasks.get_task_instances, "task_instances", ("~", "~"), PAGES, wanted)
+
+    def backfills(self, dag_id: str) -> "list[BackfillResponse]":
+        """Return the newest backfills of a DAG."""
+        with self._asking("BackfillApi") as backfills:
+            newest: list[BackfillResponse] = backfills.list_backfills(
+                dag_id, limit=20, order_by=["-id"], **WITHIN
+            ).backfills
+        return newest
 
     @contextmanager
     def _asking(self, group: str) -> Iterator[Any]:
@@ -97,7 +132,7 @@ class AirflowApi:
         import airflow_client.client
         from urllib3.exceptions import HTTPError
 
-        configuration = airflow_client.client.Configuration(host=self.url)
+        configuration = airflow_client.client.Configuration(host=self.url, access_token=self.token)
         # Straight to the loopback interface, whatever proxies the environment names.
         configuration.proxy = None
         configuration.retries = False  # Whoever asks decides whether to ask again.
@@ -121,3 +156,15 @@ class AirflowApi:
             next_step="Start the embedded stack with `make up`, or look at the logs in <home>/run.",
             facts={"url": self.url, "cause": str(cause)[:500]},
         )
+
+
+def _paged(
+    ask: Callable[..., Any], name: str, path: tuple[str, ...], pages: int, wanted: Mapping[str, Any]
+) -> list[Any]:
+    entries: list[Any] = []
+    for page in range(pages):
+        some = getattr(ask(*path, limit=PAGE, offset=page * PAGE, order_by=["-id"], **wanted, **WITHIN), name)
+        entries += some
+        if len(some) < PAGE:
+            break
+    return entries

@@ -1,6 +1,8 @@
 """What typed errors prove: which resource an error is about."""
 
+import re
 from collections.abc import Mapping
+from datetime import date
 
 from matinee.alerts.model import Identity
 
@@ -18,6 +20,22 @@ RESOURCES: Mapping[str, tuple[str, str]] = {
 }
 
 
+#: By the name of an error that names days of datasets: the class of the cause.
+OF_DAYS: Mapping[str, str] = {
+    "HumanNeededError": "needs_a_person",
+    "StreamDiffersError": "differs",
+    "InputsNotValidError": "stale",
+}
+_DAY = re.compile(r"\b([a-z_]+\.[a-z_0-9]+) (\d{4}-\d\d-\d\d)\b")
+
+
+def days_of(error: str, words: str) -> list[Identity]:
+    """Return the causes on days of datasets that the words of an error name."""
+    what = OF_DAYS.get(error)
+    named = dict.fromkeys(_DAY.findall(words)) if what else {}
+    return [Identity.of_day(what or "", dataset, date.fromisoformat(day)) for dataset, day in named]
+
+
 def resource_of(error: str, facts: Mapping[str, object]) -> Identity | None:
     """Return the resource whose state an error proves; None where the error is about nothing that others share.
 
@@ -27,5 +45,7 @@ def resource_of(error: str, facts: Mapping[str, object]) -> Identity | None:
     """
     if "errno" in facts:
         return Identity("refused", "disk")
+    if error == "EngineUnavailableError" and str(facts.get("url", "")).startswith("http"):
+        return Identity("unavailable", "airflow")
     known = RESOURCES.get(error)
     return Identity(*known) if known else None

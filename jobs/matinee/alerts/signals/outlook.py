@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
 from matinee.alerts.settings import AlertSettings
+from matinee.contracts.registry import Registry
 from matinee.settings import Settings
-from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 
@@ -29,6 +29,11 @@ class Outlook:
     memory: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
+    def registry(self) -> Registry:
+        """The contracts, which need no catalog."""
+        return Registry.load(self.settings.sql_dir)
+
+    @cached_property
     def lake(self) -> Lake:
         """The lake, opened once a look."""
         return Lake.open(self.settings)
@@ -38,11 +43,9 @@ class Outlook:
         """Which days can be trusted, as one look sees it."""
         return Validity(self.lake)
 
-    def unless_changed(self, register: str, read: Callable[[Lake], T]) -> T:
-        """Return what is read from a register; it is read again once the register has another snapshot."""
-        head = refs.head(self.lake.table(register))
-        known = self.memory.get(("register", register))
-        if known is None or known[0] != head:
-            known = self.memory["register", register] = head, read(self.lake)
-        read_before: T = known[1]
-        return read_before
+    def remembered(self, name: str, each: timedelta, learn: Callable[[], T]) -> T:
+        """Return what was learned within some time, else learn it now."""
+        known: tuple[datetime, T] | None = self.memory.get(("remembered", name))
+        if known is None or self.at - known[0] >= each:
+            known = self.memory["remembered", name] = (self.at, learn())
+        return known[1]

@@ -1,6 +1,17 @@
 """Everything that the watcher looks at, by the resource that has to answer."""
 
-from matinee.alerts.signals import days, disk, healing, parity, stream
+from matinee.alerts.signals import (
+    airflow,
+    completeness,
+    days,
+    disk,
+    engine,
+    healing,
+    parity,
+    quarantine,
+    stream,
+    upkeep,
+)
 from matinee.alerts.signals.sources import Source
 
 SOURCES: tuple[Source, ...] = (
@@ -8,10 +19,15 @@ SOURCES: tuple[Source, ...] = (
         "catalog",
         {
             "days": (days.look, ("freshness",)),
+            "completeness": (completeness.look, ("completeness",)),
+            "quarantine": (quarantine.look, ("quarantine_share",)),
             "healing": (healing.look, ("healing",)),
             "stream": (stream.look, ("stream_lag",)),
             "parity": (parity.look, ("parity",)),
+            "upkeep": (upkeep.look, ("upkeep",)),
         },
     ),
+    Source("airflow", {"airflow": (airflow.look, ("failure", "time_to_complete"))}),
+    Source("spark", {"spark": (engine.look, ())}),
     Source("disk", {"disk": (disk.look, ("disk",))}),
 )

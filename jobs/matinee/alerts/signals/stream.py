@@ -1,38 +1,41 @@
-"""The stream: whether it is paused, and how long the oldest record of its last tick had waited."""
+"""The stream: whether it is paused, and for how long records wait until the live tables have them."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from matinee.alerts.model import Identity, Signal
+from matinee.alerts.model import Edge, Identity, Signal
 from matinee.alerts.signals.outlook import Outlook
 from matinee.live.register import TICKS, paused, ticks
 
-#: A tick that is older says nothing of now.
-_READ = timedelta(days=1)
+#: A stream that has not ticked for so long has been given up, not stopped by accident.
+ENDED = timedelta(days=30)
+PAUSED = Identity("paused", "stream")
 
 
 def look(outlook: Outlook) -> Iterator[Signal]:
-    """Yield the pause, or the lag of the newest tick."""
+    """Yield the lag of the stream, from the oldest record that its last tick had, and its pause."""
     if not outlook.lake.exists(TICKS):
         return
-    pause = outlook.unless_changed(TICKS, paused)
+    pause = paused(outlook.lake)
     if pause is not None:
         yield Signal(
             "stream_lag",
-            "pause of the stream",
-            Identity("paused", "stream"),
+            "stream paused",
+            PAUSED,
             f"the stream is paused since {pause.recorded_ts:%Y-%m-%d %H:%MZ}: {pause.reason}",
             "Remove the cause, then `matinee stream resume`.",
             since=pause.recorded_ts,
         )
-        return
-    ran = [tick for tick in ticks(outlook.lake, outlook.at - _READ) if tick.lag_s is not None]
-    if ran and ran[-1].lag_s is not None:
+    ran = [tick for tick in ticks(outlook.lake, outlook.at - ENDED) if tick.state == "ran"]
+    if ran:
+        last = ran[-1]
+        lag = timedelta(seconds=next((tick.lag_s for tick in reversed(ran) if tick.lag_s is not None), 0.0))
         yield Signal(
             "stream_lag",
-            "lag of the stream",
-            Identity("behind", "stream"),
-            f"the oldest record of the tick at {ran[-1].recorded_ts:%Y-%m-%d %H:%MZ} had waited {ran[-1].lag_s:.0f} s",
-            "`matinee stream status` shows the last ticks and what each step took.",
-            value=ran[-1].lag_s,
+            "stream lag",
+            Identity("lags", "stream"),
+            f"the last tick ended at {last.recorded_ts:%Y-%m-%d %H:%MZ}, and its oldest record had waited {lag}",
+            "`matinee stream status`; the runbook of events_stream says what to do.",
+            since=last.recorded_ts - lag,
+            edges=(Edge("resource", PAUSED),) if pause is not None else (),
         )

@@ -1,0 +1,119 @@
+"""Failed tasks: what each says, and what its error proves."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import quote
+
+from matinee.alerts.linking import Backfill
+from matinee.alerts.model import Edge, Identity, Signal
+from matinee.alerts.signals.errors import days_of, resource_of
+from matinee.contracts.model import Contract
+from matinee.readout.explain import Readout, explain
+from matinee.readout.patterns import typed
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task that has failed and is not tried again; `key` is the day of its run, and empty where it has none."""
+
+    dag: str
+    run: str
+    task: str
+    map_index: int
+    try_number: int
+    ended: datetime
+    key: str = ""
+    is_backfill: bool = False
+
+    @property
+    def name(self) -> str:
+        """Names the task among all."""
+        return f"{self.dag} {self.run} {self.task}" + (f"[{self.map_index}]" if self.map_index >= 0 else "")
+
+    @property
+    def day(self) -> date | None:
+        """The day of its run, if that has one."""
+        try:
+            return date.fromisoformat(self.key)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a task failed: the read-out of its log, and the last of Matinee's own errors there, with its words."""
+
+    readout: Readout
+    error: str = ""
+    words: str = ""
+
+    @classmethod
+    def of(cls, log: bytes) -> "Why":
+        """Read a log."""
+        own = re.compile(rf"\b({'|'.join(typed())})\b(.*)")
+        told = own.findall(log.decode(errors="replace"))
+        return cls(explain(log.splitlines(keepends=True)), *(told[-1] if told else ()))
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """A run that has succeeded."""
+
+    dag: str
+    key: str
+    ended: datetime
+
+
+def standing(failed: Iterable[Failed], succeeded: Collection[Succeeded]) -> list[Failed]:
+    """Return the failures that no later success of the same DAG and the same key has answered."""
+    last: dict[tuple[str, str], datetime] = {}
+    for run in succeeded:
+        last[run.dag, run.key] = max(run.ended, last.get((run.dag, run.key), run.ended))
+    return [task for task in failed if last.get((task.dag, task.key), task.ended) <= task.ended]
+
+
+def signal_of(task: Failed, why: Why, contracts: Sequence[Contract], backfills: Iterable[Backfill], url: str) -> Signal:
+    """Return the signal of a failed task.
+
+    Args:
+        task: what has failed.
+        why: what its log says.
+        contracts: of all datasets: a DAG makes those that name it.
+        backfills: at work, or ended lately.
+        url: of Airflow.
+    """
+    dataset = _made_by(task, contracts)
+    resource = resource_of(why.error, {})
+    edges = (
+        [Edge("resource", resource)] if resource else [Edge("lineage", day) for day in days_of(why.error, why.words)]
+    )
+    if not edges and task.is_backfill:
+        edges = [Edge("lineage", each.identity) for each in backfills if _is_of(task, each)]
+    run = f"{quote(task.dag, safe='')}/runs/{quote(task.run, safe='')}"
+    facts: Mapping[str, str] = {"class": why.readout.kind, "run": task.run, "task": task.task}
+    return Signal(
+        "failure",
+        task.name,
+        Identity("failed", f"{task.dag}.{task.task}", task.day, task.day),
+        f"{task.name}: {why.readout.cause}",
+        why.readout.next_step,
+        value=1.0,
+        dataset=dataset,
+        dag=task.dag,
+        link=f"{url.rstrip('/')}/dags/{run}/tasks/{quote(task.task, safe='')}",
+        edges=tuple(edges),
+        facts={**facts, "day": str(task.day)} if task.day else facts,
+    )
+
+
+def _made_by(task: Failed, contracts: Sequence[Contract]) -> str:
+    """Return the dataset that a task was to make; empty where the names do not say."""
+    made = [contract.dataset for contract in contracts if contract.dag == task.dag]
+    named = [dataset for dataset in made if dataset.partition(".")[2] in task.task]
+    return max(named, key=len) if named else made[0] if len(made) == 1 else ""
+
+
+def _is_of(task: Failed, backfill: Backfill) -> bool:
+    return backfill.dag == task.dag and task.day is not None and backfill.first <= task.day <= backfill.last
