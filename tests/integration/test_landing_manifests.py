@@ -264,13 +264,13 @@ def test_a_manifest_that_was_cut_off_undoes_no_later_declaration(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
-        raise InterruptedError
+        raise KeyboardInterrupt
 
     land(lake, "raw.plays", [raw_play(D1)], close=False)
     path = manifest(tmp_path, "manifest-1.json", ("raw.plays", D1, 5, True))
     with monkeypatch.context() as patch:
         patch.setattr(declarations, "register", die)
-        with pytest.raises(InterruptedError):
+        with pytest.raises(KeyboardInterrupt):
             ingest(lake.settings, None, [path], LANDED)
     close_through(lake.settings, "raw.plays", D1, LANDED)
     ingest(lake.settings, None, [path], LANDED)

@@ -102,12 +102,12 @@ def test_a_day_that_is_derived_again_to_the_same_rows_makes_no_work(tmp_path: Pa
 
 
 def test_a_publication_without_a_stamp_counts_as_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from matinee.ledger import rows as module
+    from matinee.ledger import model as module
 
     settings = example(tmp_path)
     over_midnight(settings)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "to_text", lambda _: None)
+        patch.setattr(module, "stamps_text", lambda _: None)
         publish(settings, D1)
     publish(settings, D2, *CHAIN)
     assert stale(settings) == []
