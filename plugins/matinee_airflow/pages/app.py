@@ -12,7 +12,7 @@ from matinee.errors import MatineeError, UsageError
 from matinee.foreign import translated
 from matinee.settings import Settings, load_settings
 from matinee.table.registers import stamp
-from matinee_airflow.pages import days, failure, freshness, publications, stream
+from matinee_airflow.pages import days, failure, freshness, incidents, publications, stream
 from matinee_airflow.pages.access import may_see
 from matinee_airflow.pages.board import Boards
 from matinee_airflow.pages.logs import Task, last_log
@@ -38,7 +38,7 @@ def make_app(
     # No route tells of the routes, and every route asks for a session first.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, dependencies=[may_see])
     app.state.site = Site(settings, now, logs, Boards(settings, now), Renderer(now))
-    for page in (freshness, days, publications, stream, failure):
+    for page in (freshness, days, incidents, publications, stream, failure):
         app.include_router(page.router)
     app.add_api_route("/{path:path}", _nothing, methods=_METHODS)
     app.add_exception_handler(HTTPException, _refused)

@@ -1,5 +1,7 @@
 """The page Failure: why a task of a run failed, read from the log of its last try."""
 
+from shlex import quote
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -18,4 +20,5 @@ def failure(request: Request, dag_id: str, run_id: str, task_id: str, map_index:
     # Airflow leaves its placeholder in the address of a task that is not mapped.
     task = Task(dag_id, run_id, task_id, int(map_index) if map_index.isdecimal() else -1)
     facts = {"title": "Failure", "task": task, "told": explain(site.logs(task))}
-    return site.page(request, "failure", facts | {"twin": "matinee failure explain --log FILE"})
+    twin = f"matinee failure explain --dag {quote(dag_id)} --run {quote(run_id)} --task {quote(task_id)}"
+    return site.page(request, "failure", facts | {"twin": twin})

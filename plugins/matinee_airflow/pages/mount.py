@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 PREFIX = "/matinee"
 #: The pages of the navigation, by their addresses.
-PAGES = {"freshness": "Freshness", "days": "Days", "publications": "Publications", "stream": "Stream"}
+PAGES = {
+    "freshness": "Freshness",
+    "days": "Days",
+    "incidents": "Incidents",
+    "publications": "Publications",
+    "stream": "Stream",
+}
 _Message = MutableMapping[str, Any]
 
 
