@@ -11,8 +11,10 @@ from matinee_airflow.keys import MACROS
 from matinee_airflow.retries import RETRIES, RETRY_DELAY, RETRY_POLICY
 
 OWNER = "discovery-data"
-TAGS = frozenset({"daily", "landing", "maintenance", "freshness", "raw", "core", "features", "ops", "stream"})
+TAGS = frozenset({"daily", "landing", "maintenance", "alerts", "raw", "core", "features", "ops", "stream"})
 SPARK_POOL = "spark"
+#: Its one slot is the watcher's: no other task can keep it waiting.
+ALERTS_POOL = "alerts"
 LIGHT_POOL = "default_pool"
 #: A run that waits for its inputs counts as active: so many days may wait, and a ready day still runs. What Spark does
 #: at the same time is limited by its pool.

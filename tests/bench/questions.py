@@ -23,6 +23,7 @@ from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
 from tests.support import streams
+from tests.support.alerts import stale_datasets
 from tests.support.lakes import close_days
 from tests.support.ticks import Clock, tick, without_engine
 
@@ -54,8 +55,6 @@ def _late(settings: Settings, _: date) -> None:
 
 
 def _watch(settings: Settings, day: date) -> None:
-    from matinee_airflow.freshness import stale_datasets  # With Airflow's plugins on the path.
-
     stale_datasets(settings, datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 

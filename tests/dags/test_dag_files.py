@@ -123,9 +123,8 @@ def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> N
     assert edges(bag, "lake_maintenance_nightly") == expected
 
 
-def test_the_watch_maps_a_task_over_the_stale_datasets(bag: "DagBag") -> None:
-    assert edges(bag, "freshness_watch") == {("find", "stale")}
-    assert bag.dags["freshness_watch"].get_task("stale").is_mapped
+def test_the_watcher_waits_for_no_other_task(bag: "DagBag") -> None:
+    assert bag.dags["alert_watch"].get_task("look").pool == "alerts"
 
 
 def test_each_mature_live_day_has_a_task_and_old_days_go_afterwards(bag: "DagBag") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.support.airflow_home import HOME
 
+from matinee.alerts.journal.store import open_file
+from matinee.alerts.journal.tables import INCIDENTS
+from matinee.alerts.settings import journal_file
 from matinee.settings import Settings, load_settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -207,10 +211,8 @@ def test_the_upkeep_of_a_lake_changes_no_row(bag: "DagBag", settings: Settings) 
     assert rows(settings, "core.plays") == before
 
 
-def test_the_watch_is_red_for_each_stale_dataset_and_its_log_explains_why(
-    bag: "DagBag", settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert run(bag, "freshness_watch") == {"dag": "failed", "find": "success", "stale": "failed"}
-    told = [record.message for record in caplog.records if record.name == "matinee_airflow.freshness"]
-    assert any("core.plays 2026-03-01: no publication" in line for line in told)
-    assert any("`matinee run core.plays --key 2026-03-01` publishes it" in line for line in told)
+def test_the_watcher_opens_incidents(bag: "DagBag", settings: Settings) -> None:
+    assert run(bag, "alert_watch") == {"dag": "success", "look": "success"}
+    with closing(open_file(journal_file(settings))) as journal, journal.begin() as entries:
+        told = [str(incident.identity) for incident in entries.all(INCIDENTS)]
+    assert any(identity.startswith("core.plays unpublished, 2026-03-01") for identity in told)

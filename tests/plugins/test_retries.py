@@ -108,14 +108,13 @@ def test_what_airflow_tells_by_exceptions_passes() -> None:
 
 
 def test_every_operator_and_sensor_ends_in_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from matinee_airflow import freshness, operators, parity, sensors
+    from matinee_airflow import alerts, operators, parity, sensors
 
     def fail() -> None:
         raise KeyError("x")
 
     tasks = [
-        (freshness, freshness.FindStaleDatasets(task_id="a")),
-        (freshness, freshness.ExplainStaleDataset(task_id="b", dataset="core.plays")),
+        (alerts, alerts.LookAtAlerts(task_id="a")),
         (parity, parity.FindMatureDays(task_id="c")),
         (sensors, sensors.ValiditySensor(task_id="d", dataset="core.plays")),
         (operators, operators.ConnectStep(task_id="e", step="maintain", arguments=["--what", "recover"], report="x")),

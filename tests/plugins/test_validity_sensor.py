@@ -4,11 +4,11 @@ import asyncio
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.test_worked_example import snippet
+from tests.support.alerts import stale_datasets, stale_days
 from tests.support.lakes import D1, D2, land, prepare, raw_play
 
 from matinee.errors import DroppedError, TerminalError
@@ -224,43 +224,29 @@ def test_a_wait_for_an_unknown_dataset_fails_instead_of_going_on_for_ever(lake: 
         sensor("core.players", "2026-03-01").execute_complete({}, event)
 
 
-def stale(lake: Lake, now: datetime) -> list[str]:
-    from matinee_airflow.freshness import stale_datasets
-
-    return stale_datasets(lake.settings, now)
-
-
 def test_an_empty_lake_is_not_stale(lake: Lake) -> None:
-    assert stale(lake, datetime(2026, 3, 10, tzinfo=UTC)) == []
+    assert stale_datasets(lake.settings, datetime(2026, 3, 10, tzinfo=UTC)) == []
 
 
 def test_each_dataset_is_stale_once_its_own_lag_is_too_long(lake: Lake) -> None:
     close(lake, "raw.impressions", "2026-03-01")
     close(lake, "raw.plays", "2026-03-01")
     raw_ends = datetime(2026, 3, 2, tzinfo=UTC)
-    assert stale(lake, raw_ends) == []
+    assert stale_datasets(lake.settings, raw_ends) == []
     # raw.* may lag by 30 hours behind its last valid day; core.* has published nothing since the first day began.
-    assert stale(lake, raw_ends + timedelta(hours=30)) == [
+    assert stale_datasets(lake.settings, raw_ends + timedelta(hours=30)) == [
         "core.impressions",
         "core.plays",
         "core.play_attributions",
         "core.impression_plays",
     ]
-    assert "raw.plays" in stale(lake, raw_ends + timedelta(hours=30, seconds=1))
+    assert "raw.plays" in stale_datasets(lake.settings, raw_ends + timedelta(hours=30, seconds=1))
 
 
-def test_the_alarm_of_a_stale_dataset_carries_its_explanation(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
-    from airflow.sdk import DAG
-
-    from matinee_airflow.freshness import ExplainStaleDataset, FindStaleDatasets, StaleDatasetError
-
+def test_the_alarm_of_a_stale_dataset_carries_its_explanation(lake: Lake) -> None:
     close(lake, "raw.plays", "2026-03-01")
-    with DAG("watch", schedule=None):
-        find, explain = FindStaleDatasets(task_id="find"), ExplainStaleDataset(task_id="stale", dataset="core.plays")
-    run = SimpleNamespace(run_after=datetime(2026, 3, 10, tzinfo=UTC))
-    assert "core.plays" in find.execute({"dag_run": run})
-    with pytest.raises(StaleDatasetError, match=r"core\.plays 2026-03-01: no publication"):
-        explain.execute({})
+    told = [each.says for each in stale_days(lake.settings, datetime(2026, 3, 10, tzinfo=UTC))]
+    assert "core.plays 2026-03-01 is not valid: core.plays 2026-03-01: no publication" in told
 
 
 @pytest.mark.parametrize(("waits_for", "longer"), [("valid", timedelta()), ("mature", timedelta(days=2))])

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.alerts import stale_datasets, stale_days
 from tests.support.lakes import D1, D2, PLANNED, close_days, core_play, land, pin, prepare, raw_play
 
 from matinee.days import end_of
@@ -56,23 +57,16 @@ def waiting(lake: Lake, day: date) -> str:
     return waits_for(lake.settings, ATTRIBUTIONS, str(day))
 
 
+#: An hour before the contracts' patience with a lake whose last valid day is D2 ends.
+SOON = end_of(D2) + timedelta(hours=29)
+
+
 def stale(lake: Lake) -> list[str]:
-    from matinee_airflow.freshness import stale_datasets
-
-    # An hour before the contracts' patience with a lake whose last valid day is D2 ends.
-    return stale_datasets(lake.settings, end_of(D2) + timedelta(hours=29))
+    return stale_datasets(lake.settings, SOON)
 
 
-def alarm(dataset: str) -> str:
-    from airflow.sdk import DAG
-
-    from matinee_airflow.freshness import ExplainStaleDataset, StaleDatasetError
-
-    with DAG("watch", schedule=None):
-        explain = ExplainStaleDataset(task_id="stale", dataset=dataset)
-    with pytest.raises(StaleDatasetError) as raised:
-        explain.execute({})
-    return str(raised.value)
+def alarm(lake: Lake, dataset: str) -> str:
+    return next(each.says for each in stale_days(lake.settings, SOON) if each.dataset == dataset)
 
 
 def test_a_sensor_that_had_passed_waits_once_its_day_is_withdrawn(lake: Lake) -> None:
@@ -104,11 +98,11 @@ def test_every_loss_of_a_day_rings_the_alarm_of_all_that_is_built_on_it(lake: La
     else:
         withdraw(lake, newest(lake, D1), "doubled starts")
     assert {PLAYS, ATTRIBUTIONS} <= set(stale(lake))
-    assert word in alarm(PLAYS)
-    assert "its input core.plays 2026-03-01 is not valid" in alarm(ATTRIBUTIONS)
+    assert word in alarm(lake, PLAYS)
+    assert f"core.play_attributions {D1} is not valid: core.plays {D1}: " in alarm(lake, ATTRIBUTIONS)
 
 
 def test_a_restated_day_rings_the_alarm_of_what_was_built_on_it_only(lake: Lake) -> None:
     publish(lake, PLAYS, D1, {"raw.plays": 1}, generation=2)
     assert PLAYS not in stale(lake)
-    assert "core.plays 2026-03-01 was restated: 1 ▸ 2" in alarm(ATTRIBUTIONS)
+    assert "core.plays 2026-03-01 was restated: 1 ▸ 2" in alarm(lake, ATTRIBUTIONS)

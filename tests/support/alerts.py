@@ -9,6 +9,10 @@ from matinee.alerts.journal.store import Journal, open_file
 from matinee.alerts.judging import Alarm
 from matinee.alerts.model import Edge, Identity, Signal
 from matinee.alerts.rules.model import Route, Rule
+from matinee.alerts.settings import AlertSettings
+from matinee.alerts.signals import days
+from matinee.alerts.signals.outlook import Outlook
+from matinee.settings import Settings
 from matinee.sinks.message import Message
 
 T0 = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -81,3 +85,13 @@ class Clock:
 def journal_in(folder: Path) -> Journal:
     """A new journal in a folder."""
     return open_file(folder / "journal.db")
+
+
+def stale_days(settings: Settings, now: datetime) -> list[Signal]:
+    """The days that are older than the contracts of their datasets allow, and not valid."""
+    return [each for each in days.look(Outlook(settings, AlertSettings(), now)) if each.measured(now) > each.limit]
+
+
+def stale_datasets(settings: Settings, now: datetime) -> list[str]:
+    """The datasets of these days, inputs first."""
+    return list(dict.fromkeys(each.dataset for each in stale_days(settings, now)))

@@ -244,7 +244,7 @@ def _healed(opened: Look, stale: StaleDay, decided: Decision, same: Decision | N
         with timed(seconds, "heal"):
             report = run(opened.settings, request)
     except (DroppedError, InputsNotValidError, WithdrawnError) as error:
-        # Not a failure: the freshness watch tells of the input, and of a day that was withdrawn or dropped meanwhile.
+        # No failure: the alert `stale_dataset` tells of the input, and of a day withdrawn or dropped meanwhile.
         return None if same is not None and same.reason == str(error) else replace(decided, reason=str(error))
     except (CatalogUnavailableError, EnvironmentNotReadyError):
         raise  # The error says nothing about the day, and no decision can be recorded.

@@ -17,7 +17,7 @@ HORIZON = timedelta(days=14)
 def judge_arrivals(lake: Lake, now: datetime) -> Iterator[tuple[str, date, int, Judgement]]:
     """Yield the ended days of raw datasets that have fewer rows than they need: dataset, day, rows so far, judgement.
 
-    Days without an expected number of rows are left to the freshness watch.
+    Days without an expected number of rows are left to the alert `stale_dataset`.
     """
     validity = Validity(lake)
     for contract in lake.registry.all():

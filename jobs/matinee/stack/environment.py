@@ -13,6 +13,8 @@ from matinee.settings import CHECKOUT, EnvironmentSettings, Settings
 from matinee.table.catalogs.embedded import file_address
 
 HOST = "127.0.0.1"
+#: What names connections in Airflow's own form.
+_CONNECTIONS = ("AIRFLOW_CONN_", "AIRFLOW__SECRETS__", "MATINEE_ALERTS_")
 
 
 class StackSettings(EnvironmentSettings):
@@ -63,6 +65,12 @@ def airflow_environment(settings: Settings, ours: StackSettings | None = None) -
         "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
         **{f"AIRFLOW__{name}": value for name, value in _options(settings, ours).items()},
     }
+
+
+def alerts_environment(ours: StackSettings) -> dict[str, str]:
+    """Return what the watcher of alerts has besides: the address of Airflow, and the user's connections of channels."""
+    theirs = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTIONS)}
+    return {"MATINEE_ALERTS_AIRFLOW": ours.airflow_url} | theirs
 
 
 def _is_usable(name: str, value: str) -> bool:

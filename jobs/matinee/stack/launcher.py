@@ -18,7 +18,7 @@ from matinee.retries import wait_until
 from matinee.settings import CHECKOUT, Settings
 from matinee.stack.api import AirflowApi
 from matinee.stack.checks import airflow_command, check_machine
-from matinee.stack.environment import HOST, StackSettings, airflow_environment
+from matinee.stack.environment import HOST, StackSettings, airflow_environment, alerts_environment
 from matinee.stack.supervisor import NAME as SUPERVISOR
 from matinee.stack.supervisor import outage_file, start_engine
 
@@ -29,8 +29,9 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "airflow-dag-processor": ("dag-processor",),
     "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
 }
-NAMES = (SPARK, SUPERVISOR, *COMPONENTS)
-SPARK_POOL = "spark"
+WATCHER = "alerts-watcher"
+NAMES = (SPARK, SUPERVISOR, *COMPONENTS, WATCHER)
+SPARK_POOL, ALERTS_POOL = "spark", "alerts"
 SCHEDULER_PATH = Path(__file__).with_name("scheduler")
 Progress = Callable[[str], None]
 
@@ -118,10 +119,13 @@ def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, ti
         spark.result()
     outage_file(settings).unlink(missing_ok=True)
     spawn(settings, SUPERVISOR, [sys.executable, "-m", "matinee.stack", "supervise"], environment)
+    watch = [sys.executable, "-m", "matinee.cli.main", "alerts", "watch"]
+    spawn(settings, WATCHER, watch, environment | alerts_environment(ours))
     progress(f"Spark listens at {ours.spark_remote}")
     api = AirflowApi(ours.airflow_url)
     _wait_healthy(settings, api, progress, timeout_s)
     api.ensure_pool(SPARK_POOL, ours.spark_slots)
+    api.ensure_pool(ALERTS_POOL, 1)
     _wait_parsed(settings, api, timeout_s)
     progress(f"Airflow is healthy at {ours.airflow_url}")
 
