@@ -12,6 +12,7 @@ from matinee.alerts.journal.records import Window
 from matinee.alerts.journal.store import Journal
 from matinee.alerts.journal.tables import DELIVERIES, INCIDENTS, NOTES, SPANS, WINDOWS
 from matinee.alerts.model import Signal
+from matinee.alerts.people import acknowledge
 
 RULES = (rule(),)
 RED = signal(CATALOG)
@@ -96,3 +97,43 @@ def test_nobody_is_told_within_a_window(journal: Journal) -> None:
     assert look(journal, RED, signal(day(1)), minutes=5) == ["opened"]
     with journal.begin() as entries:
         assert "ana (upgrade)" in entries.all(NOTES)[0].why
+
+
+def told(journal: Journal) -> list[tuple[str, str]]:
+    """What channels are told: the event and the title."""
+    with journal.begin() as entries:
+        sent = sorted(entries.all(DELIVERIES), key=lambda each: (each.message.at, each.message.title))
+    return [(each.message.event.value, each.message.title) for each in sent]
+
+
+def test_a_storm_is_one_page_with_all_its_witnesses(journal: Journal) -> None:
+    look(journal, RED, *(signal(day(1, f"core.d{number}"), CATALOG) for number in range(100)))
+    with journal.begin() as entries:
+        [incident] = entries.all(INCIDENTS)
+    assert len(incident.witnesses) == 101
+    assert told(journal) == [("opened", "catalog unavailable")]
+
+
+def test_an_independent_cause_during_an_acknowledged_incident_is_a_page(journal: Journal) -> None:
+    look(journal, RED)
+    with journal.begin() as entries:
+        [first] = entries.all(INCIDENTS)
+    acknowledge(journal, first.incident_id, "ana", "I look at it", T0 + MINUTE)
+    look(journal, RED, signal(day(1)), minutes=2)
+    assert told(journal)[-1] == ("opened", "core.plays unpublished, 2026-03-01")
+    assert [event for event, _ in told(journal)] == ["opened", "acknowledged", "opened"]
+
+
+def test_a_cause_that_comes_and_goes_is_one_page_with_a_count(journal: Journal) -> None:
+    for minute in range(20):
+        look(journal, *([RED] if minute % 2 else []), minutes=minute)
+    with journal.begin() as entries:
+        [incident] = entries.all(INCIDENTS)
+    assert incident.times == 10
+    assert told(journal) == [("opened", "catalog unavailable")]
+
+
+def test_a_cause_that_comes_back_within_a_day_is_the_same_incident(journal: Journal) -> None:
+    for minute, signals in ((0, [RED]), (1, []), (30, []), (60, [RED])):
+        look(journal, *signals, minutes=minute)
+    assert [event for event, _ in told(journal)] == ["opened", "resolved", "changed"]

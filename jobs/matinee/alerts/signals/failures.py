@@ -85,12 +85,6 @@ def signal_of(task: Failed, why: Why, contracts: Sequence[Contract], backfills: 
         url: of Airflow.
     """
     dataset = _made_by(task, contracts)
-    resource = resource_of(why.error, {})
-    edges = (
-        [Edge("resource", resource)] if resource else [Edge("lineage", day) for day in days_of(why.error, why.words)]
-    )
-    if not edges and task.is_backfill:
-        edges = [Edge("lineage", each.identity) for each in backfills if _is_of(task, each)]
     run = f"{quote(task.dag, safe='')}/runs/{quote(task.run, safe='')}"
     facts: Mapping[str, str] = {"class": why.readout.kind, "run": task.run, "task": task.task}
     return Signal(
@@ -103,9 +97,24 @@ def signal_of(task: Failed, why: Why, contracts: Sequence[Contract], backfills: 
         dataset=dataset,
         dag=task.dag,
         link=f"{url.rstrip('/')}/dags/{run}/tasks/{quote(task.task, safe='')}",
-        edges=tuple(edges),
+        edges=tuple(_proven(task, why, backfills)),
         facts={**facts, "day": str(task.day)} if task.day else facts,
     )
+
+
+def _proven(task: Failed, why: Why, backfills: Iterable[Backfill]) -> list[Edge]:
+    """Return what a failure follows from: a resource, days that its error names, its backfill, or its error itself."""
+    if resource := resource_of(why.error, {}):
+        return [Edge("resource", resource)]
+    if days := days_of(why.error, why.words):
+        return [Edge("lineage", day) for day in days]
+    if task.is_backfill:
+        return [Edge("lineage", each.identity) for each in backfills if _is_of(task, each)]
+    if why.error and why.error == why.readout.pattern and not typed()[why.error].get("wraps"):
+        # The error of another day says the same, but for its day.
+        words = why.readout.cause.replace(str(task.day), "DAY")
+        return [Edge("error", Identity("raised", f"{why.error}: {words}"[:300], task.day, task.day))]
+    return []
 
 
 def _made_by(task: Failed, contracts: Sequence[Contract]) -> str:

@@ -50,6 +50,14 @@ def test_a_failure_of_another_cause_stays_another_incident() -> None:
     ]
 
 
+def test_failures_of_one_error_are_one_cause() -> None:
+    why = Why.of(b"matinee.errors.UnreadableError: /landing is not there. Next: make it\n")
+    tasks = [replace(TASK, task=name) for name in ("impressions", "plays")]
+    assert roots(*(seen(task, why) for task in tasks)) == [
+        ("UnreadableError: /landing is not there. raised, 2026-03-01", 2)
+    ]
+
+
 def test_failures_of_one_backfill_are_one_cause() -> None:
     tasks = [replace(TASK, run=f"r{day}", key=f"2026-03-0{day}", is_backfill=True) for day in (1, 4, 9)]
     assert roots(*(seen(task, UNKNOWN, BACKFILL) for task in tasks)) == [("backfill 7 of plays_daily failed", 3)]
