@@ -9,6 +9,7 @@ import click
 
 from matinee.cli.options import LENGTH, user
 from matinee.cli.output import ERR, OUT, emit, emit_one, output_option
+from matinee.days import end_of, parse_day, start_of
 from matinee.errors import MatineeError, UsageError
 from matinee.settings import load_settings
 
@@ -71,6 +72,47 @@ def check(output: str) -> None:
     ]
     emit(rows, output, empty="The rules are right.")
     if problems:
+        raise click.exceptions.Exit(1)
+
+
+@alerts.command()
+@click.option("--from", "first", required=True, metavar="DAY", help="The first day.")
+@click.option("--to", "last", required=True, metavar="DAY", help="The last day.")
+@click.option("--rule", "names", multiple=True, metavar="NAME", help="Only this rule; may stand several times.")
+@output_option
+def backtest(first: str, last: str, names: tuple[str, ...], output: str) -> None:
+    """Say what the rules of sql/alerts/ would have told, by the recorded signals; exit 1 if a budget is exceeded.
+
+    Pages a week; the share of judged pages that was real; the share of real incidents that would have been paged; the
+    median delay. The truth is what people have said with `matinee incident resolve --verdict`.
+
+    \b
+    Example:
+      matinee alerts backtest --from 2026-03-01 --to 2026-03-31
+    """
+    from matinee.alerts.backtest import backtested
+    from matinee.alerts.journal.opening import opened
+    from matinee.alerts.rules.loader import load
+    from matinee.alerts.settings import alerts_folder
+
+    rules = [rule for rule in load(alerts_folder(load_settings())) if not names or rule.name in names]
+    if not rules:
+        raise UsageError(f"No rule is called {', '.join(names)}.", next_step="Name a rule of sql/alerts/.")
+    with opened() as journal, journal.begin() as entries:
+        scores = backtested(entries, rules, start_of(parse_day(first)), end_of(parse_day(last)))
+    rows = [
+        {
+            "rule": each.rule,
+            "pages_a_week": round(each.pages, 2),
+            "budget": each.budget,
+            "precision": each.precision,
+            "recall": each.recall,
+            "delay_s": each.delay.total_seconds() if each.delay is not None else None,
+        }
+        for each in scores
+    ]
+    emit(rows, output)
+    if any(each.is_over for each in scores):
         raise click.exceptions.Exit(1)
 
 

@@ -27,7 +27,7 @@ SOURCES: tuple[Source, ...] = (
             "upkeep": (upkeep.look, ("upkeep",)),
         },
     ),
-    Source("airflow", {"airflow": (airflow.look, ("failure", "time_to_complete"))}),
+    Source("airflow", {"airflow": (airflow.look, ("failure", "time_to_complete", "upkeep"))}),
     Source("spark", {"spark": (engine.look, ())}),
     Source("disk", {"disk": (disk.look, ("disk",))}),
 )

@@ -1,0 +1,84 @@
+"""Whatever is down is a signal about that resource, and other sources are looked at."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from tests.support.alerts import T0
+
+from matinee.alerts.settings import AlertSettings
+from matinee.alerts.signals import airflow
+from matinee.alerts.signals.outlook import Outlook
+from matinee.alerts.signals.registry import SOURCES
+from matinee.alerts.signals.sources import look
+from matinee.settings import load_settings
+
+PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+EMPTY = {"total_entries": 0}
+
+
+def outlook(home: Path, airflow_at: str | None = None, **settings: object) -> Outlook:
+    stated = {"catalog": "embedded", "spark_remote": None} | settings
+    return Outlook(load_settings(home=home, **stated), AlertSettings(alerts_airflow=airflow_at), T0)  # type: ignore[arg-type]
+
+
+@contextmanager
+def airflow_api(**states: str) -> Iterator[str]:
+    """An Airflow without runs, whose parts have states."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = {part: {"status": states.get(part, "healthy")} for part in PARTS}
+            empty = EMPTY | {"dag_runs": [], "task_instances": []}
+            body = json.dumps(parts if self.path.endswith("health") else empty).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=partial(server.serve_forever, 0.01), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def causes(seen: Outlook) -> set[str]:
+    return {str(signal.identity) for signal in look(SOURCES, seen, 20).signals if signal.kind == "source"}
+
+
+def test_a_lake_without_trouble_shows_no_source(tmp_path: Path) -> None:
+    with airflow_api() as url:
+        assert causes(outlook(tmp_path, url)) == set()
+
+
+def test_an_airflow_that_does_not_answer_is_its_own_cause(tmp_path: Path) -> None:
+    seen = look(SOURCES, outlook(tmp_path, "http://127.0.0.1:9"), 20)
+    assert {str(signal.identity) for signal in seen.signals if signal.kind == "source"} == {"airflow unavailable"}
+    assert seen.blind == {"failure", "time_to_complete", "upkeep"}
+
+
+def test_a_dead_scheduler_is_a_cause(tmp_path: Path) -> None:
+    with airflow_api(scheduler="unhealthy") as url:
+        assert [str(signal.identity) for signal in airflow.look(outlook(tmp_path, url))] == [
+            "airflow scheduler unavailable"
+        ]
+
+
+def test_an_engine_that_does_not_listen_is_a_cause(tmp_path: Path) -> None:
+    assert causes(outlook(tmp_path, spark_remote="sc://127.0.0.1:9")) == {"spark unavailable"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_catalog_that_does_not_answer_is_one_cause(tmp_path: Path) -> None:
+    uri = "postgresql://u:p@127.0.0.1:9/lake"
+    seen = outlook(tmp_path, catalog="postgres", catalog_uri=uri, warehouse=str(tmp_path / "w"))
+    assert causes(seen) == {"catalog unavailable"}
