@@ -55,18 +55,24 @@ def watch(every: timedelta, once: bool, output: str) -> None:
 def check(output: str) -> None:
     """Check the rules of sql/alerts/ and their runbooks; exit 1 if something is wrong.
 
-    Each mistake has its file, its line, the reason and the next step.
+    Each mistake has its file, its line, the reason and the next step. Right rules must also keep their budgets in
+    the last four weeks, by the recorded signals.
 
     \b
     Example:
       matinee alerts check --output json
     """
+    from matinee.alerts.journal.opening import opened
     from matinee.alerts.rules.checking import check as problems_of
+    from matinee.alerts.rules.checking import over_budget
     from matinee.alerts.settings import alerts_folder
     from matinee.cli.command_lines import wrong_call
 
     settings = load_settings()
     problems = problems_of(alerts_folder(settings), settings.sql_dir, wrong_call)
+    if not problems:
+        with opened() as journal, journal.begin() as entries:
+            problems = list(over_budget(alerts_folder(settings), entries, datetime.now(UTC)))
     rows = [
         {"file": str(each.file), "line": each.line, "reason": each.reason, "next": each.next_step} for each in problems
     ]

@@ -1,23 +1,29 @@
 """What rules would have told is computed from what was recorded."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from tests.support.alerts import CATALOG, MINUTE, T0, day, rule, signal
+import pytest
+from tests.support.alerts import CATALOG, MINUTE, T0, day, journal_in, rule, signal
 
 from matinee.alerts.backtest import replay, score
 from matinee.alerts.incidents import Incident
 from matinee.alerts.journal.records import LookNote, Span
+from matinee.alerts.journal.tables import LOOKS, SPANS
+from matinee.alerts.rules.checking import over_budget
 from matinee.alerts.rules.model import Rule
+from matinee.alerts.rules.runbooks import HEADINGS
 
 END = T0 + timedelta(days=7)
 RULE = rule(budget=1)
-LOOKS = [LookNote(T0 + number * MINUTE, "a") for number in range(60)]
+SEEN_AT = [LookNote(T0 + number * MINUTE, "a") for number in range(60)]
 RED = Span(signal(CATALOG), T0 + 3 * MINUTE, T0 + 3 * MINUTE, T0 + 30 * MINUTE)
 
 
 def paged(*spans: Span, rules: tuple[Rule, ...] = (RULE,), end: datetime = END) -> list[Incident]:
-    return replay(rules, spans, LOOKS, T0, end)
+    return replay(rules, spans, SEEN_AT, T0, end)
 
 
 def test_a_recorded_signal_is_paged_when_it_was_seen() -> None:
@@ -43,3 +49,15 @@ def test_verdicts_of_people_are_the_truth() -> None:
     [own, everything] = score([RULE], told, [real, *noise, missed], T0, END)
     assert (own.pages, own.precision, own.recall, own.delay) == (2, 0.5, 0.5, timedelta(0))
     assert (own.is_over, everything.is_over) == (True, False)
+
+
+@pytest.mark.parametrize(("causes", "lines"), [(4, []), (5, [2])])
+def test_a_rule_over_its_budget_is_named_with_its_line(tmp_path: Path, causes: int, lines: list[int]) -> None:
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "lake.md").write_text("## A\n" + "".join(f"### {heading}\n" for heading in HEADINGS))
+    stated = ("name: failed", "kind: failure", "severity: page", "runbook: lake.md#A", "budget: 1")
+    (tmp_path / "lake.yaml").write_text("rules:\n  - " + "\n    ".join(stated) + "\n")
+    with closing(journal_in(tmp_path)) as journal, journal.begin() as entries:
+        entries.put(SPANS, *(Span(signal(day(1, f"core.d{number}")), T0, T0) for number in range(causes)))
+        entries.put(LOOKS, *SEEN_AT)
+        assert [problem.line for problem in over_budget(tmp_path, entries, T0 + timedelta(hours=1))] == lines
