@@ -53,7 +53,7 @@ def explain(
     unknown, or none where the log shows no failure. Secrets are masked.
 
     \b
-    Examples:
+    Example:
       matinee failure explain --log task.log
       matinee failure explain --dag core_plays --run scheduled__2026-03-02 --task plays.write
       matinee failure explain --unknown

@@ -31,7 +31,10 @@ def _secrets(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_holds_the_address_of_both_engines() -> None:
     boto3.client("secretsmanager", region_name="us-east-1").create_secret(Name=NAME, SecretString=URI)
     assert catalog_address(NAMED) == URI
-    assert catalog_properties(NAMED)["uri"] == "postgresql+psycopg2://matinee:s3cret@/lake?host=db&port=5432"
+    assert (
+        catalog_properties(NAMED)["uri"]
+        == "postgresql+psycopg2://matinee:s3cret@/lake?connect_timeout=30&host=db&port=5432"
+    )
     assert catalog_options(NAMED)["spark.sql.catalog.lake.jdbc.password"] == "s3cret"
 
 
