@@ -59,8 +59,9 @@ def test_a_task_has_owner_retries_retry_policy_and_alert(bag: "DagBag", dag_id: 
 @pytest.mark.parametrize("dag_id", DAG_IDS)
 def test_what_uses_spark_takes_a_slot_of_its_pool_and_nothing_else_does(bag: "DagBag", dag_id: str) -> None:
     pools = {task.task_id: task.pool for task in bag.dags[dag_id].tasks}
-    light = {"wait", "find", "stale", "all_landed", "all_agreed"}
-    assert pools == {name: "default_pool" if name.split(".")[-1] in light else "spark" for name in pools}
+    light = {"wait", "find", "all_landed", "all_agreed"}
+    expected = {name: "default_pool" if name.split(".")[-1] in light else "spark" for name in pools}
+    assert pools == ({"look": "alerts"} if dag_id == "alert_watch" else expected)
 
 
 def test_the_owner_of_the_dags_is_the_owner_of_the_datasets() -> None:
