@@ -102,6 +102,9 @@ class Watcher:
             changes = self._evaluated(journal, seen, rules, at, begun)
         self.sender.start(journal)
         self.keeper.copy(self.clock())
+        if self._pruned is None or at - self._pruned >= PRUNED_EACH:
+            self.keeper.prune(at - self.ours.keep)
+            self._pruned = at
         self._ping(at)
         spooled = self.keeper.why_not.message if self.keeper.why_not else ""
         return Turn(at, len(seen.signals), tuple(changes), tuple(sorted(seen.blind)), spooled=spooled)
@@ -114,9 +117,6 @@ class Watcher:
             changes = evaluate(entries, signals, rules, at, self.ours.route, seen.blind)
             note = LookNote(at, self.holder, tuple(sorted(seen.blind)), round(monotonic() - begun, 3))
             entries.put(LOOKS, note)
-            if self._pruned is None or at - self._pruned >= PRUNED_EACH:
-                entries.prune(at - self.ours.keep)
-                self._pruned = at
         return changes
 
     def _own(self) -> Iterator[Signal]:

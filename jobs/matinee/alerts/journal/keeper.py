@@ -15,7 +15,7 @@ from matinee.errors import JournalUnavailableError
 
 #: So much of the time before the last copy is copied again: transactions end later than their records say.
 OVERLAP = timedelta(minutes=10)
-#: How far back the first copy of a process goes.
+#: How far back the first copy of a process goes, for what is over by now.
 FIRST_COPY = timedelta(days=2)
 
 
@@ -57,14 +57,40 @@ class Keeper:
             except JournalUnavailableError as error:
                 self.why_not = error
 
+    def prune(self, before: datetime) -> None:
+        """Remove from the file and from the server what was over before an instant.
+
+        Raises:
+            JournalUnavailableError: the file cannot be written.
+        """
+        if self._local is not None:
+            with self._local.begin() as entries:
+                entries.prune(before)
+        if self._remote is not None and self.why_not is None:
+            try:
+                with self._remote.begin() as entries:
+                    entries.prune(before)
+            except JournalUnavailableError as error:
+                self.why_not = error
+
     def _exchange(self, local: Journal, remote: Journal, at: datetime) -> None:
-        since = (self._copied or at - FIRST_COPY) - OVERLAP
+        """Copy what is newer to either side: of the first exchange of a process also what is old and not over."""
+        since, is_first = (self._copied or at - FIRST_COPY) - OVERLAP, self._copied is None
         with local.begin() as ours:
-            theirs = {shelf.name: ours.rows(shelf, since) for shelf in SHELVES}
+            theirs = {
+                shelf.name: ours.rows_at_start(shelf, since) if is_first else ours.rows(shelf, since)
+                for shelf in SHELVES
+            }
+        names = {name: [row["id"] for row in rows] for name, rows in theirs.items()}
         with remote.begin() as server:
             for shelf in SHELVES:
                 server.take_newer(shelf, theirs[shelf.name])
-            back = {shelf.name: server.rows(shelf, since) for shelf in SHELVES}
+            back = {
+                shelf.name: server.rows_at_start(shelf, since, names[shelf.name])
+                if is_first
+                else server.rows(shelf, since)
+                for shelf in SHELVES
+            }
         with local.begin() as ours:
             for shelf in SHELVES:
                 ours.take_newer(shelf, back[shelf.name])

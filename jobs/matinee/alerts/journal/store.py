@@ -1,6 +1,6 @@
 """The journal's store: transactions that exclude each other, on SQLite in the home or on PostgreSQL."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +21,8 @@ from matinee.table.catalogs.postgres import address
 T = TypeVar("T")
 #: A number that no other program locks in the same database.
 _LOCK = 7_264_193_001
+#: States of records that are not over, however long ago they were written.
+UNDER_WAY = ("seen", "open", "acknowledged", "lingering", "waiting")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Entries:
     def prune(self, before: datetime) -> None:
         """Remove what was last written before an instant and is over; windows stay."""
         for shelf in SHELVES:
-            over = shelf.table.c.state.not_in(["seen", "open", "acknowledged", "lingering", "waiting"])
+            over = shelf.table.c.state.not_in(UNDER_WAY)
             if shelf is not WINDOWS:
                 self.connection.execute(delete(shelf.table).where(shelf.table.c.at < instant(before), over))
 
@@ -74,7 +76,17 @@ class Entries:
 
     def rows(self, shelf: Shelf[Any], since: datetime) -> list[dict[str, Any]]:
         """Return the rows of a table that were written since an instant."""
-        wanted = select(shelf.table).where(shelf.table.c.at >= instant(since)).order_by(shelf.table.c.at)
+        return self._rows(shelf, shelf.table.c.at >= instant(since))
+
+    def rows_at_start(self, shelf: Shelf[Any], since: datetime, names: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Return the rows that were written since an instant, are not over, or have one of some names; all windows."""
+        columns = shelf.table.c
+        if shelf is WINDOWS:
+            return self._rows(shelf)
+        return self._rows(shelf, (columns.at >= instant(since)) | columns.state.in_(UNDER_WAY) | columns.id.in_(names))
+
+    def _rows(self, shelf: Shelf[Any], *conditions: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - of SQLAlchemy
+        wanted = select(shelf.table).where(*conditions).order_by(shelf.table.c.at)
         return [dict(row) for row in self.connection.execute(wanted).mappings()]
 
     def take_newer(self, shelf: Shelf[Any], rows: list[dict[str, Any]]) -> None:
