@@ -184,7 +184,7 @@ def test_the_trigger_outlasts_a_storage_that_does_not_answer_for_a_while(
 
     caplog.set_level("INFO")
     assert asyncio.run(first()) == {"valid": "2026-03-01"}
-    told = [record.message for record in caplog.records if "cannot be looked at (" in record.message]
+    told = [record.getMessage() for record in caplog.records if "cannot be looked at (" in record.getMessage()]
     assert len(told) == 3
 
 
@@ -208,7 +208,7 @@ def test_the_trigger_fires_once_the_day_is_closed(lake: Lake, caplog: pytest.Log
 
     caplog.set_level("INFO")
     assert asyncio.run(wait()) == {"valid": "2026-03-01"}
-    told = [record.message for record in caplog.records if "waits for" in record.message]
+    told = [record.getMessage() for record in caplog.records if "waits for" in record.getMessage()]
     assert len(told) == 1  # said once, not at every look
     assert "raw.plays 2026-03-01: open" in told[0]
 

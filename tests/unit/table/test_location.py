@@ -79,7 +79,7 @@ def test_an_expiry_in_a_copied_lake_is_refused(copied: Lake) -> None:
 
 def test_a_copied_lake_is_read_with_a_warning(copied: Lake, caplog: pytest.LogCaptureFixture) -> None:
     assert ids(copied, RAW, "play_id") == ["p1"]
-    assert any("not below this lake's warehouse" in record.message for record in caplog.records)
+    assert any("not below this lake's warehouse" in record.getMessage() for record in caplog.records)
 
 
 def test_the_doctor_tells_of_a_copied_lake(copied: Lake) -> None:

@@ -51,7 +51,7 @@ def test_a_commit_onto_what_others_replaced_deletes_nothing_twice(
     for number in range(others):
         tag(lake, 10 + number)
     refs.create_tag(seen, "late", refs.head(seen))
-    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
     table = lake.table(PLAYS)
     named = {*(entry.metadata_file for entry in table.metadata.metadata_log), table.metadata_location}
     assert stored(lake) == {path.removeprefix("file://") for path in named}
