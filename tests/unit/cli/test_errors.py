@@ -90,6 +90,12 @@ SEAMS = {
 HOSTILE = KeyError("[bold]x[/x] \x1b[31m \u202e")
 #: An error for each of the classes that errors become.
 KINDS = [HOSTILE, *{type(translated(error)): error for error in (*TRANSIENT, *TERMINAL)}.values()]
+#: Each command meets one kind in so many, beginning with another kind than the command before; all kinds are slow.
+STEP = 8
+THROWN = [
+    *(pytest.param(path, KINDS[number % STEP :: STEP], id=path) for number, path in enumerate(CALLS)),
+    *(pytest.param(path, KINDS, id=f"{path}, all kinds", marks=pytest.mark.slow) for path in CALLS),
+]
 
 
 #: Reading contracts takes most of a command's time.
@@ -152,9 +158,13 @@ def check_end(call: list[str], capsys: pytest.CaptureFixture[str], where: str) -
         assert code == 0 or "next" in out + err, where
 
 
-@pytest.mark.parametrize("path", CALLS)
+@pytest.mark.parametrize(("path", "kinds"), THROWN)
 def test_a_command_ends_well_whatever_is_thrown_at_it(
-    path: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: str,
+    kinds: list[BaseException],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MATINEE_HOME", str(home / "home"))
     monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
@@ -169,7 +179,7 @@ def test_a_command_ends_well_whatever_is_thrown_at_it(
             patched.setattr(subprocess.Popen, "__init__", Thrower(FileNotFoundError("no program is started here")))
             patched.setattr(place, thrower := Thrower(HOSTILE))
             check_end([*call, *outputs[len(reached) % 2]], capsys, f"{path}: {HOSTILE!r} when {seam}")
-            for number, error in enumerate(KINDS if thrower.reached and not reached else ()):
+            for number, error in enumerate(kinds if thrower.reached and not reached else ()):
                 thrower.error = error
                 check_end([*call, *outputs[number % 2]], capsys, f"{path}: {error!r} when {seam}")
         reached += [seam] if thrower.reached else []
