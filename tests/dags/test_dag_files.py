@@ -66,9 +66,9 @@ def test_no_file_imports_what_only_jobs_need() -> None:
         "        os._exit(0)\n"
         "    os.wait()"
     )
-    paths = os.pathsep.join(str(CHECKOUT / name) for name in ("jobs", "plugins"))
+    environment = os.environ | {"PYTHONPATH": f"{CHECKOUT / 'jobs'}{os.pathsep}{CHECKOUT / 'plugins'}"}
     command = [sys.executable, "-c", look, *map(str, FILES)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"PYTHONPATH": paths})
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     assert done.stdout.splitlines() == [f"{file} []" for file in FILES]
 
 
