@@ -1,11 +1,10 @@
 """The end of live days: a day expires by its own batch; a day that no batch can judge yet keeps no other day."""
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D1, arrow, close_days, make_lake, prepare, raw_impression
+from tests.support.lakes import D1, KeptLake, arrow, close_days, make_lake, prepare, raw_impression
 
 from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import live_name
@@ -20,7 +19,8 @@ from matinee.live.repair import end_of_live, rebucket
 from matinee.publication.move import move_to_main
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.commits import commit_nothing
+from matinee.table.commits import commit_nothing, replace_files
+from matinee.table.files import data_files
 from matinee.validity.validity import Validity
 
 ATTRIBUTIONS, OUTCOMES = "core.play_attributions", "core.impression_plays"
@@ -30,21 +30,30 @@ DAYS = [D1 + timedelta(days=number) for number in range(10)]
 OLD = DAYS[:3]
 
 
+@pytest.fixture(scope="module")
+def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return live_on(tmp_path, DAYS)
+def lake(kept_lake: KeptLake) -> Lake:
+    """A lake of ten closed days with live rows, of which all but the first three are published."""
+    return kept_lake.begin()
 
 
-def live_on(folder: Path, days: Iterable[date]) -> Lake:
-    """A lake of ten closed days; live rows on some, and on a day long before the lake; nothing is published yet."""
-    lake = make_lake(folder)
+def fill(lake: Lake) -> None:
+    show(lake)
+    publish(lake, *DAYS[3:])
+
+
+def show(lake: Lake) -> None:
+    """Close the days and give each a live row, and a day long before the lake, too."""
     for dataset in ("raw.impressions", "raw.plays"):
         close_days(lake, dataset, dict.fromkeys(DAYS, 0))
     table = lake.ensure(live_name(OUTCOMES))
-    table.append(arrow(table, [shown(day) for day in (date(2001, 1, 1), *days)]))
+    table.append(arrow(table, [shown(day) for day in (date(2001, 1, 1), *DAYS)]))
     lake.ensure(live_name(ATTRIBUTIONS))
     follow(lake, Progress({"raw.plays": 1}))
-    return lake
 
 
 def shown(day: date) -> dict[str, object]:
@@ -74,14 +83,19 @@ def end(lake: Lake) -> tuple[date | None, tuple[date, ...]]:
     return end_of_live(lake, Validity(lake), group_of(lake.registry, OUTCOMES))
 
 
-def test_days_expire_once_their_batch_has_been_mature_for_a_week(lake: Lake) -> None:
+def test_no_day_expires_before_a_batch_was_published(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    show(lake)
     assert end(lake) == (None, ())
-    publish(lake, *DAYS)
+
+
+def test_days_expire_once_their_batch_has_been_mature_for_a_week(lake: Lake) -> None:
+    publish(lake, *OLD)
     assert end(lake) == (OLD[-1], ())
 
 
 def test_a_day_without_a_batch_stays_and_keeps_no_other_day(lake: Lake) -> None:
-    publish(lake, *DAYS[1:])
+    publish(lake, *OLD[1:])
     assert end(lake) == (OLD[-1], (DAYS[0], DAYS[1]))  # The rows of the first day are made from plays of the second.
     publish(lake, DAYS[0])
     follow(lake, Progress({"raw.plays": 1}, expired=OLD[-1], kept=(DAYS[0],)))
@@ -90,7 +104,7 @@ def test_a_day_without_a_batch_stays_and_keeps_no_other_day(lake: Lake) -> None:
 
 @pytest.mark.parametrize("dataset", [ATTRIBUTIONS, OUTCOMES])
 def test_a_withdrawn_day_stays_whichever_dataset_lost_it(lake: Lake, dataset: str) -> None:
-    publish(lake, *DAYS)
+    publish(lake, *OLD)
     newest = history(lake, dataset).newest(DAYS[1])
     assert newest is not None
     withdraw(lake, newest, "doubled starts")
@@ -98,16 +112,17 @@ def test_a_withdrawn_day_stays_whichever_dataset_lost_it(lake: Lake, dataset: st
 
 
 @pytest.mark.parametrize("expired", [None, DAYS[0], DAYS[1]], ids=["none", "the day before", "the day, which is kept"])
-def test_a_day_without_live_rows_stays_until_it_is_judged(tmp_path: Path, expired: date | None) -> None:
-    lake = live_on(tmp_path, (day for day in DAYS if day != DAYS[1]))
-    publish(lake, DAYS[0], *DAYS[2:])
+def test_a_day_without_live_rows_stays_until_it_is_judged(lake: Lake, expired: date | None) -> None:
+    live = lake.table(live_name(OUTCOMES))
+    replace_files(live, refs.MAIN, [*data_files(live, "event_day", first=DAYS[1], last=DAYS[1])], [], {})
+    publish(lake, DAYS[0], DAYS[2])
     kept = (DAYS[1],) if expired == DAYS[1] else ()
     follow(lake, Progress({"raw.plays": 1}, expired=expired, kept=kept))
     assert end(lake) == (OLD[-1], (DAYS[1], DAYS[2]))
 
 
 def test_days_that_a_kept_day_is_made_from_stay_only_as_long(lake: Lake) -> None:
-    publish(lake, *DAYS[1:])
+    publish(lake, *OLD[1:])
     follow(lake, Progress({}, expired=DAYS[1], kept=(DAYS[0], DAYS[1])))
     assert end(lake) == (OLD[-1], (DAYS[0], DAYS[1]))
     publish(lake, DAYS[0])
@@ -115,7 +130,7 @@ def test_days_that_a_kept_day_is_made_from_stay_only_as_long(lake: Lake) -> None
 
 
 def test_a_day_that_has_expired_in_either_table_does_not_come_back(lake: Lake) -> None:
-    publish(lake, *DAYS[2:])
+    publish(lake, DAYS[2])
     follow(lake, Progress({}, expired=OLD[-1], kept=(DAYS[1],)), Progress({}, expired=DAYS[0], kept=(DAYS[0],)))
     assert end(lake) == (OLD[-1], (DAYS[1],))
 
