@@ -141,7 +141,8 @@ def test_a_blocking_audit_turns_the_dag_red_and_leaves_main_untouched(
     states = run(bag, "plays_daily")
 
     assert (states["dag"], states["plays.audit"], states["plays.publish"]) == ("failed", "failed", "upstream_failed")
-    alerts = [record.getMessage() for record in caplog.records if record.getMessage().startswith("ALERT plays_daily.plays.audit")]
+    messages = [record.getMessage() for record in caplog.records]
+    alerts = [message for message in messages if message.startswith("ALERT plays_daily.plays.audit")]
     assert len(alerts) == 1
     assert "AuditFailedError" in alerts[0]
     assert "no_title_t" in alerts[0]
