@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -101,5 +102,5 @@ def test_a_worker_that_dies_ends_the_landing_and_leaves_no_process(
     monkeypatch.setattr(workers, "write_part", die_beside)
     before = {*multiprocessing.active_children()}
     with pytest.raises(EngineFailedError, match="A process that wrote landed rows died"):
-        workers.write_parts(settings.model_copy(update={"spark_cores": 3}), [None] * 40)  # type: ignore[list-item]
+        workers.write_parts(settings.model_copy(update={"spark_cores": 3}), [SimpleNamespace(files=())] * 40)  # type: ignore[list-item]
     assert {*multiprocessing.active_children()} <= before

@@ -14,6 +14,7 @@ from matinee.readout.differs import Difference, of_environment, since_publicatio
 from matinee.readout.environment import environment_of
 from matinee.readout.explain import Readout
 from matinee.readout.explain import explain as read_out
+from matinee.readout.masking import masked
 from matinee.readout.reports import last_success, read_report
 from matinee.readout.system import kernel_lines, memory_lines, pids_of
 from matinee.readout.task import explain_task
@@ -35,6 +36,7 @@ def failure() -> None:
 @click.option("--dag", metavar="DAG", help="The DAG of the task.")
 @click.option("--run", metavar="RUN", help="The run of the task.")
 @click.option("--task", metavar="TASK", help="The task.")
+@click.option("--map-index", type=click.IntRange(0), help="The number of a mapped task.")
 @click.option("--try", "try_number", type=click.IntRange(1), help="The try; default: the newest.")
 @click.option("--unknown", is_flag=True, help="List the failures that were read out and not recognised.")
 @output_option
@@ -43,6 +45,7 @@ def explain(
     dag: str | None,
     run: str | None,
     task: str | None,
+    map_index: int | None,
     try_number: int | None,
     unknown: bool,
     output: str,
@@ -69,7 +72,7 @@ def explain(
     elif log:
         _show(read_out(_lines_of(log)), [], f"log {log}", output)
     elif dag and run and task:
-        readout, differs = _of_task(load_settings(), dag, run, task, try_number)
+        readout, differs = _of_task(load_settings(), dag, run, task, map_index, try_number)
         _show(readout, differs, f"task {dag} {run} {task}", output)
 
 
@@ -86,21 +89,22 @@ def _lines_of(log: str) -> list[bytes]:
 
 
 def _of_task(
-    settings: Settings, dag: str, run: str, task: str, try_number: int | None
+    settings: Settings, dag: str, run: str, task: str, map_index: int | None, try_number: int | None
 ) -> tuple[Readout, list[Difference]]:
     api = AirflowApi(StackSettings().airflow_url)
     folder = airflow_home(settings) / "logs" / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}"
+    folder = folder if map_index is None else folder / f"map_index={map_index}"
     tries = [int(file.stem.removeprefix("attempt=")) for file in folder.glob("attempt=*.log")]
-    number = try_number or max(tries, default=0) or api.newest_try(dag, run, task)
-    report = read_report(f"{settings.reports}/{report_name(dag, run, task, number)}", settings)
+    number = try_number or max(tries, default=0) or api.newest_try(dag, run, task, map_index)
+    report = read_report(f"{settings.reports}/{report_name(dag, run, task, number, map_index)}", settings)
     file = folder / f"attempt={number}.log"
     try:
-        log = _lines_of(str(file)) if file.is_file() else api.task_log(dag, run, task, number)
+        log = _lines_of(str(file)) if file.is_file() else api.task_log(dag, run, task, number, map_index)
     except EngineUnavailableError:
         if report is None:
             raise
         log = []  # The report says why, whether Airflow answers or not.
-    readout = explain_task(report, log, [*kernel_lines(pids_of(log)), *memory_lines()])
+    readout = explain_task(report, log, kernel_lines(pids_of(log)), memory_lines())
     return readout, _differs(settings, report, last_success(settings, dag, task))
 
 
@@ -124,12 +128,12 @@ def _show(readout: Readout, differs: Sequence[Difference], source: str, output: 
         "next_step": readout.next_step,
         "retryable": readout.retryable,
         "evidence": list(readout.evidence),
-        "differs": [each._asdict() for each in differs],
+        "differs": [{name: masked(text) for name, text in each._asdict().items()} for each in differs],
         "pattern": readout.pattern or None,
     }
     told = {
         "evidence": "\n".join(readout.evidence) or None,
-        "differs": "\n".join(f"{each.what}: {each.before} ▸ {each.now}" for each in differs) or None,
+        "differs": masked("\n".join(f"{each.what}: {each.before} ▸ {each.now}" for each in differs)) or None,
     }
     emit_one(facts if output == "json" else facts | told, output)
     if readout.kind == "unknown":

@@ -5,6 +5,7 @@ is lost, the query begins with the oldest records, and adds nothing that is ther
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,8 @@ from matinee.table.catalog import Lake
 from matinee.table.leases.lease import Lease
 from matinee.table.registers import stamp
 
+log = logging.getLogger(__name__)
+
 
 def take(settings: Settings, source: Source, lease: Lease, session: SparkSession) -> None:
     """Land what a source holds by now, and record each batch that brought anything."""
@@ -49,6 +52,8 @@ def _land(lake: Lake, content: Sequence[Found]) -> None:
     if rows or bad or refused:  # What was landed before, by another process, is no batch.
         reason = str(all_refused(refused, len(content))) if refused else None
         record(lake, Tick("ran", reason=reason, rows_landed=rows, rows_quarantined=bad, seconds=seconds))
+    for error in failed if len(failed) > 1 else ():
+        log.error("%s", error)  # One of them is raised.
     if failed:
         raise foremost(failed)
 

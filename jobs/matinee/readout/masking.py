@@ -4,8 +4,8 @@ import re
 
 HIDDEN = "***"
 _NAME = (
-    r"[\w.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
-    r"|credential|pwd)[\w.-]*"
+    r"[\w.-]{0,64}(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
+    r"|credential|pwd)[\w.-]{0,64}"
 )
 _QUOTED = r"\\?\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 _SECRETS = (
@@ -16,12 +16,12 @@ _SECRETS = (
     # name=value, "name": "value", name: value, --name value, '--name', 'value'
     (
         re.compile(
-            rf"(?i)((?:\\?[\"'])?(?<![\w.-]){_NAME}(?:\\?[\"'])?\s*(?:=>|[=:]|,(?=\s*\\?[\"']))\s*)"
-            rf"({_QUOTED}|[^\s;&)}}\]]+)"
+            rf"(?i)((?:\\?[\"'])?{_NAME}(?:\\?[\"'])?\s*(?:=>|[=:]|,(?=\s*\\?[\"']))\s*)"
+            rf"({_QUOTED}|[^\s&]+)"
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(rf"(?i)((?<![\w.-])--{_NAME}[= ])({_QUOTED}|[^\s;&)}}\]]+)"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?i)((?<![\w.-])--{_NAME}[= ])({_QUOTED}|\S+)"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b(password|passphrase)(\s+)'[^']*'"), rf"\1\2{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic|token)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b"), HIDDEN),

@@ -45,9 +45,10 @@ def memory_lines(counters: Path | None = None) -> list[bytes]:
 
 def _lines(log: Path) -> list[bytes]:
     try:
-        return log.read_bytes().splitlines()
-    except PermissionError:
-        return []  # The machine keeps its log to itself.
+        with log.open("rb") as lines:
+            return [line.rstrip() for line in lines if _KILLED.search(line)]
+    except OSError:
+        return []  # The machine keeps its log to itself, or has just moved the file away.
 
 
 def _messages() -> list[bytes]:

@@ -14,20 +14,24 @@ _KILLED = {"killed_by_signal", "zombie", "executor_lost", "session_ended", "sche
 _FOR_MEMORY = {"killed_by_kernel", "container_out_of_memory"}
 
 
-def explain_task(report: Report | None, log: Sequence[bytes], system: Sequence[bytes] = ()) -> Readout:
+def explain_task(
+    report: Report | None, log: Sequence[bytes], system: Sequence[bytes] = (), counters: Sequence[bytes] = ()
+) -> Readout:
     """Return the read-out of a task.
 
     Args:
         report: what the step left, if anything.
         log: the lines of the task's log.
-        system: lines of the kernel and the control group.
+        system: lines of the kernel about the task's processes.
+        counters: lines of the control group, which tell neither when a process was killed nor which.
     """
     told = of_error(report.error) if report and report.error else None
     if told and not _wraps(told):
         return told
     logged = explain(log)
-    if logged.kind in {"none", "unknown"} or logged.pattern in _KILLED:
-        killed = explain([*log, *system])
+    was_killed = logged.pattern in _KILLED
+    if was_killed or logged.kind in {"none", "unknown"}:
+        killed = explain([*log, *system, *(counters if was_killed else ())])
         if killed.pattern in _FOR_MEMORY:
             return killed
     if told and (logged.kind in {"none", "unknown"} or logged.pattern in typed()):

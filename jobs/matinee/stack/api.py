@@ -81,12 +81,16 @@ class AirflowApi:
             instances = tasks.get_task_instances(dag_id, run_id, limit=100, **WITHIN).task_instances
         return {task.task_id: task.state.value if task.state else None for task in instances}
 
-    def newest_try(self, dag_id: str, run_id: str, task_id: str) -> int:
-        """Return the number of a task's newest try in a run."""
+    def newest_try(self, dag_id: str, run_id: str, task_id: str, map_index: int | None = None) -> int:
+        """Return the number of a task's newest try in a run; a mapped task has a number of its own."""
         with self._asking("TaskInstanceApi") as tasks:
-            return int(tasks.get_task_instance(dag_id, run_id, task_id, **WITHIN).try_number)
+            if map_index is None:
+                return int(tasks.get_task_instance(dag_id, run_id, task_id, **WITHIN).try_number)
+            return int(tasks.get_mapped_task_instance(dag_id, run_id, task_id, map_index, **WITHIN).try_number)
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> list[bytes]:
+    def task_log(
+        self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int | None = None
+    ) -> list[bytes]:
         """Return the log of a try of a task: each entry as the line of JSON that the task wrote."""
         from airflow_client.client import ApiException
 
@@ -97,7 +101,7 @@ class AirflowApi:
                 run_id,
                 task_id,
                 try_number,
-                map_index=map_index,
+                map_index=-1 if map_index is None else map_index,
                 full_content=True,
                 accept="application/json",
                 **WITHIN,

@@ -19,6 +19,8 @@ from matinee.validity.validity import Validity
 log = logging.getLogger(__name__)
 #: How many days a look covers, and how many publications of all datasets together it keeps.
 DAYS, NEWEST = 400, 200
+#: A look that failed is not repeated sooner, however many pages are open.
+_AFTER_A_FAILURE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Boards:
         self._look: threading.Thread | None = None
         self._board: Board | None = None
         self._error: Exception | None = None
+        self._failed_at: datetime | None = None
 
     def current(self) -> Board | None:
         """Return the newest board that can be had at once; None while the first look is still under way.
@@ -61,6 +64,8 @@ class Boards:
     def _is_due(self) -> bool:
         # Looks take at most a fifth of one core, however many pages are open.
         board = self._board
+        if self._failed_at is not None and self._now() - self._failed_at < _AFTER_A_FAILURE:
+            return False
         return board is None or self._now() - board.taken > max(timedelta(seconds=2), 5 * board.took)
 
     def _take(self) -> None:
@@ -69,10 +74,10 @@ class Boards:
             lake = Lake.open(self._settings())
             validity = Validity(lake)
             datasets, newest = states_of(validity, days=DAYS), _newest(validity)
-            self._board, self._error = Board(begun, self._now() - begun, datasets, newest), None
+            self._board, self._error, self._failed_at = Board(begun, self._now() - begun, datasets, newest), None, None
         except Exception as error:
             log.warning("The look at the lake failed", exc_info=True)
-            self._error = error
+            self._error, self._failed_at = error, self._now()
         finally:
             self._look = None
 

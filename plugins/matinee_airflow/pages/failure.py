@@ -21,4 +21,5 @@ def failure(request: Request, dag_id: str, run_id: str, task_id: str, map_index:
     task = Task(dag_id, run_id, task_id, int(map_index) if map_index.isdecimal() else -1)
     facts = {"title": "Failure", "task": task, "told": explain(site.logs(task))}
     twin = f"matinee failure explain --dag {quote(dag_id)} --run {quote(run_id)} --task {quote(task_id)}"
+    twin += f" --map-index {task.map_index}" if task.map_index >= 0 else ""
     return site.page(request, "failure", facts | {"twin": twin})

@@ -40,6 +40,13 @@ def test_a_kill_elsewhere_changes_no_cause() -> None:
     assert explain_task(None, [b"KeyError: 'x'"], KERNEL).kind == "code"
 
 
+def test_an_old_kill_in_the_control_group_is_no_cause_of_an_unknown_failure() -> None:
+    counters = [b"Memory cgroup out of memory: memory.events counts 3 killed processes."]
+    odd = [b"something odd"]
+    assert explain_task(None, odd, (), counters) == explain_task(None, odd)
+    assert explain_task(None, KILLED, (), counters) != explain_task(None, KILLED)
+
+
 def test_a_secret_of_a_report_is_masked() -> None:
     error = ErrorReport(
         type="CatalogRefusedError",

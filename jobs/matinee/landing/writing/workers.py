@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from matinee.errors import EngineFailedError
 from matinee.landing.writing.parts import Part, Written, write_part
 from matinee.settings import Settings
+from matinee.sources.files.scan import is_local
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,10 @@ def write_parts(settings: Settings, parts: Sequence[Part]) -> Written:
     if not others:
         return _together(map(write_part, parts))
     # Forked workers share what this process has imported; they are forked before it starts threads to wait for them.
-    context = multiprocessing.get_context("fork")
+    # Threads of gRPC and of an object store's client do not live in a fork, but their locks may be held there for ever.
+    places = (settings.warehouse_uri, *(file.file for part in parts for _, file in part.files))
+    is_plain = "grpc" not in sys.modules and all(map(is_local, places))
+    context = multiprocessing.get_context("fork" if is_plain else "forkserver")
     written: dict[int, Written] = {}
     numbers = iter(range(len(parts)))  # Shared by all: each part is taken once.
 
