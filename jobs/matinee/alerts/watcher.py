@@ -78,7 +78,7 @@ class Watcher:
         self.keeper = Keeper(journal_file(self.settings), uri.get_secret_value() if uri else None)
         self.sender = Sender(self.open_channel, self.clock)
         self._pruned: datetime | None = None
-        self._rules: Sequence[Rule] = ()
+        self._rules: Sequence[Rule] | None = None
         self._pinging: Thread | None = None
 
     def turn(self) -> Turn:
@@ -86,6 +86,7 @@ class Watcher:
 
         Raises:
             JournalUnavailableError: nothing can be recorded, so nobody is told.
+            MatineeError: the rules are wrong, and this process knows no earlier rules that were right.
         """
         begun, at = monotonic(), self.clock()
         journal = self.keeper.journal(at)
@@ -134,6 +135,8 @@ class Watcher:
         try:
             self._rules = self.rules() if self.rules else load(alerts_folder(self.settings))
         except MatineeError as error:
+            if self._rules is None:  # Without rules every incident would end.
+                raise
             own = Identity("wrong", "rules of alerts")
             seen.signals.append(_of_source("rules of alerts", own, error.message, error.next_step))
         return self._rules

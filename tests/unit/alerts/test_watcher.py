@@ -7,6 +7,7 @@ from threading import Event as Gate
 import pytest
 from tests.support.alerts import CATALOG, MINUTE, T0, Board, Clock, rule, signal
 
+from matinee.alerts.journal.tables import INCIDENTS
 from matinee.alerts.model import Kind, Signal
 from matinee.alerts.rules.model import Route
 from matinee.alerts.settings import AlertSettings, journal_file
@@ -162,3 +163,18 @@ def test_the_time_of_a_look_is_that_of_its_beginning(world: World) -> None:
     watcher = world.watcher(source("b", "failure"))
     assert world.turn(watcher).at == T0 + MINUTE
     watcher.close()
+
+
+def test_without_rules_that_were_right_no_incident_ends_and_no_ping(world: World) -> None:
+    first, second = world.watcher(source("b", "failure", sees=lambda _: [signal(CATALOG)])), world.watcher()
+    world.turn(first)
+    first.close()
+    pinged = world.ping.read_text()
+    second.rules = lambda: (_ for _ in ()).throw(SettingsError("line 3", next_step="correct it"))  # type: ignore[assignment]
+    for _ in range(3):
+        with pytest.raises(SettingsError):
+            world.turn(second, minutes=60)
+    with second.keeper.journal(world.clock()).begin() as entries:
+        assert [each.state for each in entries.all(INCIDENTS)] == ["open"]
+    second.close()
+    assert world.ping.read_text() == pinged
