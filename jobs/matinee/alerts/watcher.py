@@ -95,6 +95,8 @@ class Watcher:
                 held = entries.lease(LEASE)
                 return Turn(at, held_by=held[0] if held else "another watcher")
         seen = look(self.sources, Outlook(self.settings, self.ours, at, self.memory), self.patience_s)
+        if self.ours.alerts_airflow is None:  # Nobody looks at Airflow: that no failure is seen proves nothing.
+            seen.blind |= {"failure", "time_to_complete"}
         rules = self._current_rules(seen)
         try:
             changes = self._evaluated(journal, seen, rules, at, begun)

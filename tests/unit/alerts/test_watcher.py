@@ -41,7 +41,8 @@ class World:
 
     def watcher(self, *sources: Source, holder: str = "a", patience_s: float = 5.0, **ours: object) -> Watcher:
         settings = load_settings(home=self.folder, catalog="embedded", spark_remote=None)
-        told = AlertSettings(alerts_ping=str(self.ping), **ours)
+        stated = {"alerts_ping": str(self.ping), "alerts_airflow": "http://airflow"} | ours
+        told = AlertSettings(**stated)  # type: ignore[arg-type]
         rules: Callable[[], tuple[object, ...]] = lambda: RULES  # noqa: E731
         return Watcher(
             settings,
@@ -178,3 +179,13 @@ def test_without_rules_that_were_right_no_incident_ends_and_no_ping(world: World
         assert [each.state for each in entries.all(INCIDENTS)] == ["open"]
     second.close()
     assert world.ping.read_text() == pinged
+
+
+def test_without_an_address_of_airflow_no_failure_is_gone(world: World) -> None:
+    watcher = world.watcher(source("b", "failure", sees=lambda _: [signal(CATALOG)]))
+    world.turn(watcher)
+    watcher.close()
+    without = world.watcher(alerts_airflow=None)
+    turns = [world.turn(without, minutes=20) for _ in range(2)]
+    without.close()
+    assert [(turn.blind, turn.changes) for turn in turns] == [(("failure", "time_to_complete"), ())] * 2
