@@ -8,7 +8,7 @@ from statistics import median
 from matinee.alerts.folding import fold
 from matinee.alerts.incidents import Incident, step
 from matinee.alerts.journal.records import LookNote, Span
-from matinee.alerts.journal.store import Entries
+from matinee.alerts.journal.store import Journal
 from matinee.alerts.journal.tables import INCIDENTS, LOOKS, SPANS
 from matinee.alerts.judging import alarms
 from matinee.alerts.model import Sighting
@@ -45,16 +45,18 @@ class Score:
         return self.budget is not None and self.pages > self.budget
 
 
-def backtested(entries: Entries, rules: Sequence[Rule], first: datetime, last: datetime) -> list[Score]:
-    """Return the scores of rules on what a journal has recorded between two instants."""
-    open_or_later = [*entries.all(SPANS, state="seen"), *entries.all(SPANS, state="over", since=first)]
+def backtested(journal: Journal, rules: Sequence[Rule], first: datetime, last: datetime) -> list[Score]:
+    """Return the scores of rules on what a journal has recorded between two instants.
+
+    The replay takes long, and is outside the transaction: the watcher writes meanwhile.
+    """
+    with journal.begin() as entries:
+        open_or_later = [*entries.all(SPANS, state="seen"), *entries.all(SPANS, state="over", since=first)]
+        looks = entries.all(LOOKS, since=first)
+        incidents = entries.all(INCIDENTS, since=first)
     spans = [span for span in open_or_later if span.first_seen < last]
-    paged = replay(rules, spans, entries.all(LOOKS, since=first), first, last)
-    judged = [
-        incident
-        for incident in entries.all(INCIDENTS, since=first)
-        if incident.verdict is not None and incident.opened_at < last
-    ]
+    paged = replay(rules, spans, looks, first, last)
+    judged = [incident for incident in incidents if incident.verdict is not None and incident.opened_at < last]
     return score(rules, paged, judged, first, last)
 
 

@@ -71,8 +71,8 @@ def check(output: str) -> None:
     settings = load_settings()
     problems = problems_of(alerts_folder(settings), settings.sql_dir, wrong_call)
     if not problems:
-        with opened() as journal, journal.begin() as entries:
-            problems = list(over_budget(alerts_folder(settings), entries, datetime.now(UTC)))
+        with opened() as journal:
+            problems = list(over_budget(alerts_folder(settings), journal, datetime.now(UTC)))
     rows = [
         {"file": str(each.file), "line": each.line, "reason": each.reason, "next": each.next_step} for each in problems
     ]
@@ -104,8 +104,8 @@ def backtest(first: str, last: str, names: tuple[str, ...], output: str) -> None
     rules = [rule for rule in load(alerts_folder(load_settings())) if not names or rule.name in names]
     if not rules:
         raise UsageError(f"No rule is called {', '.join(names)}.", next_step="Name a rule of sql/alerts/.")
-    with opened() as journal, journal.begin() as entries:
-        scores = backtested(entries, rules, start_of(parse_day(first)), end_of(parse_day(last)))
+    with opened() as journal:
+        scores = backtested(journal, rules, start_of(parse_day(first)), end_of(parse_day(last)))
     rows = [
         {
             "rule": each.rule,

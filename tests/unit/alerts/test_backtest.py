@@ -1,5 +1,6 @@
 """What rules would have told is computed from what was recorded."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.support.alerts import CATALOG, MINUTE, T0, day, journal_in, rule, signal
 
-from matinee.alerts.backtest import replay, score
+from matinee.alerts.backtest import backtested, replay, score
 from matinee.alerts.incidents import Incident
 from matinee.alerts.journal.records import LookNote, Span
 from matinee.alerts.journal.tables import LOOKS, SPANS
@@ -57,7 +58,27 @@ def test_a_rule_over_its_budget_is_named_with_its_line(tmp_path: Path, causes: i
     (tmp_path / "runbooks" / "lake.md").write_text("## A\n" + "".join(f"### {heading}\n" for heading in HEADINGS))
     stated = ("name: failed", "kind: failure", "severity: page", "runbook: lake.md#A", "budget: 1")
     (tmp_path / "lake.yaml").write_text("rules:\n  - " + "\n    ".join(stated) + "\n")
-    with closing(journal_in(tmp_path)) as journal, journal.begin() as entries:
-        entries.put(SPANS, *(Span(signal(day(1, f"core.d{number}")), T0, T0) for number in range(causes)))
-        entries.put(LOOKS, *SEEN_AT)
-        assert [problem.line for problem in over_budget(tmp_path, entries, T0 + timedelta(hours=1))] == lines
+    with closing(journal_in(tmp_path)) as journal:
+        with journal.begin() as entries:
+            entries.put(SPANS, *(Span(signal(day(1, f"core.d{number}")), T0, T0) for number in range(causes)))
+            entries.put(LOOKS, *SEEN_AT)
+        assert [problem.line for problem in over_budget(tmp_path, journal, T0 + timedelta(hours=1))] == lines
+
+
+def test_the_watcher_can_write_during_a_backtest(tmp_path: Path) -> None:
+    written = []
+
+    class Writing(list[Rule]):
+        """Rules that write to the journal when the replay comes to them."""
+
+        def __iter__(self) -> Iterator[Rule]:
+            with closing(journal_in(tmp_path)) as other, other.begin() as entries:
+                entries.put(LOOKS, *SEEN_AT)
+            written.append(True)
+            return super().__iter__()
+
+    with closing(journal_in(tmp_path)) as journal:
+        with journal.begin() as entries:
+            entries.put(LOOKS, *SEEN_AT)
+        backtested(journal, Writing([RULE]), T0, END)
+    assert written

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from matinee.alerts.backtest import backtested
-from matinee.alerts.journal.store import Entries
+from matinee.alerts.journal.store import Journal
 from matinee.alerts.rules.loader import Known, Problem, load, look
 from matinee.alerts.rules.runbooks import ParseCommand
 from matinee.contracts.registry import Registry
@@ -33,11 +33,11 @@ def check(folder: Path, sql_dir: Path, parse: ParseCommand) -> list[Problem]:
     return problems
 
 
-def over_budget(folder: Path, entries: Entries, at: datetime) -> Iterator[Problem]:
+def over_budget(folder: Path, journal: Journal, at: datetime) -> Iterator[Problem]:
     """Yield the rules that would have told more pages a week than their budgets allow, in the last four weeks."""
     rules = load(folder)
     by_name = {rule.name: rule for rule in rules}
-    for each in backtested(entries, rules, at - WEEKS, at):
+    for each in backtested(journal, rules, at - WEEKS, at):
         if each.is_over:
             rule = by_name[each.rule]
             reason = f"{rule.name} would have told {each.pages:.1f} pages a week; its budget is {rule.budget}"
