@@ -18,7 +18,7 @@ from matinee.alerts.rules.model import Route
 from matinee.errors import JournalUnavailableError, MatineeError
 from matinee.foreign import translated
 from matinee.sinks.errors import ChannelRefusedError
-from matinee.sinks.message import Channel
+from matinee.sinks.message import Channel, Event
 
 log = logging.getLogger(__name__)
 OpenChannel = Callable[[str, str], Channel]
@@ -26,7 +26,7 @@ Clock = Callable[[], datetime]
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=15)
 #: A thread that has sent nothing for so long hangs: another takes its place.
 HANGS_S = 120.0
-#: Messages of resolved incidents are not sent any more when they have waited for so long.
+#: Messages of an incident are not sent any more when the message of its end has waited for so long.
 TOO_LATE = timedelta(days=7)
 
 
@@ -70,18 +70,18 @@ class Sender:
                     told = last_told(entries, todo[0]) if todo else None
                 if not todo:
                     return
-                sent = self._tried(todo[0], told)
+                sent = self._tried(todo[0], told, ended_at(waiting, todo[0]))
                 with journal.begin() as entries:
                     entries.put(DELIVERIES, sent)
         except JournalUnavailableError as error:  # What was sent is sent again: the journal does not know of it.
             log.warning("What %s was told is not recorded: %s", route, error)
 
-    def _tried(self, delivery: Delivery, told: str | None) -> Delivery:
+    def _tried(self, delivery: Delivery, told: str | None, ended: datetime | None) -> Delivery:
         """Return a delivery after a try."""
         try:
             returned = self._open(delivery.route.channel, delivery.route.connection).send(delivery.message, told)
         except Exception as error:  # noqa: BLE001 - whatever a channel raises, the message waits
-            return failed(delivery, translated(error), self._clock())
+            return failed(delivery, translated(error), self._clock(), ended)
         at = self._clock()
         return replace(delivery, state="sent", told=returned or told, tries=delivery.tries + 1, changed_at=at, error="")
 
@@ -105,8 +105,27 @@ def last_told(entries: Entries, delivery: Delivery) -> str | None:
     return max(sent, key=lambda each: each.message.sequence).told if sent else None
 
 
-def failed(delivery: Delivery, error: MatineeError, at: datetime) -> Delivery:
-    """Return a delivery after a try that failed: it waits longer each time, and as long as the channel asks for."""
+def ended_at(waiting: list[Delivery], delivery: Delivery) -> datetime | None:
+    """Return when the incident of a delivery ended, where that is still to be told after the delivery, or by it."""
+    ends = [
+        each.message
+        for each in waiting
+        if (each.route, each.message.incident_id) == (delivery.route, delivery.message.incident_id)
+        and each.message.event is Event.RESOLVED
+        and each.message.sequence >= delivery.message.sequence
+    ]
+    return min((end.at for end in ends), default=None)
+
+
+def failed(delivery: Delivery, error: MatineeError, at: datetime, ended: datetime | None) -> Delivery:
+    """Return a delivery after a try that failed: it waits longer each time, and as long as the channel asks for.
+
+    Args:
+        delivery: what was tried.
+        error: why the try failed.
+        at: when.
+        ended: when the incident ended, if it has.
+    """
     pause = min(FIRST_PAUSE * 2 ** min(delivery.tries, 10), LONGEST_PAUSE)
     if isinstance(error, ChannelRefusedError):  # A person has to act first.
         pause = LONGEST_PAUSE
@@ -114,7 +133,7 @@ def failed(delivery: Delivery, error: MatineeError, at: datetime) -> Delivery:
     if isinstance(asked, int | float):
         pause = max(pause, timedelta(seconds=asked))
     words = f"{type(error).__name__}: {error.message}"
-    is_late = delivery.message.event.value == "resolved" and at - delivery.message.at > TOO_LATE
+    is_late = ended is not None and at - ended > TOO_LATE
     state = "superseded" if is_late else delivery.state
     return replace(
         delivery, state=state, tries=delivery.tries + 1, next_at=at + pause, error=words[:500], changed_at=at

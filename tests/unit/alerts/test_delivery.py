@@ -10,7 +10,7 @@ from threading import active_count
 import pytest
 from tests.support.alerts import BOARD, CATALOG, MINUTE, T0, Board, Clock, day, journal_in, rule, signal
 
-from matinee.alerts.delivery import FIRST_PAUSE, LONGEST_PAUSE, TOO_LATE, Sender, due, failed
+from matinee.alerts.delivery import FIRST_PAUSE, LONGEST_PAUSE, TOO_LATE, Sender, due, ended_at, failed
 from matinee.alerts.evaluation import evaluate
 from matinee.alerts.journal.records import Delivery
 from matinee.alerts.journal.store import Journal
@@ -144,7 +144,7 @@ def test_pauses_grow_and_stay_below_the_longest(journal: Journal) -> None:
     look(journal, Clock(), signal(CATALOG))
     [delivery] = waiting(journal)
     broken = ChannelUnavailableError("503", next_step="wait")
-    pauses = [failed(replace(delivery, tries=tries), broken, T0).next_at - T0 for tries in (0, 1, 2, 20)]
+    pauses = [failed(replace(delivery, tries=tries), broken, T0, None).next_at - T0 for tries in (0, 1, 2, 20)]
     assert pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE, LONGEST_PAUSE]
 
 
@@ -155,8 +155,33 @@ def test_the_end_of_an_incident_is_not_told_a_week_later(journal: Journal) -> No
     clock.move(20)
     look(journal, clock)
     last = max(waiting(journal), key=lambda each: each.message.sequence)
-    assert failed(last, DOWN, clock()).state == "waiting"
-    assert failed(last, DOWN, clock() + TOO_LATE + MINUTE).state == "superseded"
+    ended = ended_at(waiting(journal), last)
+    assert ended == clock()
+    assert failed(last, DOWN, clock(), ended).state == "waiting"
+    assert failed(last, DOWN, clock() + TOO_LATE + MINUTE, ended).state == "superseded"
+
+
+def test_what_is_refused_for_ever_ends_with_its_incident(journal: Journal) -> None:
+    board, clock = Board(errors=[REFUSED] * 4), Clock()
+    look(journal, clock, signal(CATALOG))
+    send(journal, board, clock)
+    look(journal, clock)
+    clock.move(20)
+    look(journal, clock)
+    send(journal, board, clock)
+    assert len(waiting(journal)) == 2
+    clock.now += TOO_LATE + MINUTE
+    send(journal, board, clock)
+    assert (waiting(journal), board.said) == ([], [])
+
+
+def test_what_an_open_incident_waits_to_say_is_never_too_late(journal: Journal) -> None:
+    board, clock = Board(errors=[REFUSED] * 2), Clock()
+    look(journal, clock, signal(CATALOG))
+    send(journal, board, clock)
+    clock.now += TOO_LATE + MINUTE
+    send(journal, board, clock)
+    assert len(waiting(journal)) == 1
 
 
 def test_nothing_is_due_before_its_time(journal: Journal) -> None:
