@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Thread
+from threading import Thread, current_thread
 from time import monotonic
 
 from matinee.alerts.journal.records import Delivery
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 OpenChannel = Callable[[str, str], Channel]
 Clock = Callable[[], datetime]
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=15)
-#: A thread that has sent nothing for so long hangs: another takes its place.
+#: A thread that has been sending one message for so long hangs: another takes its place.
 HANGS_S = 120.0
 #: Messages of an incident are not sent any more when the message of its end has waited for so long.
 TOO_LATE = timedelta(days=7)
@@ -63,7 +63,8 @@ class Sender:
 
     def _drain(self, journal: Journal, route: Route) -> None:
         try:
-            while True:
+            while self._threads[route][0] is current_thread():  # Else another thread has taken its place.
+                self._threads[route] = current_thread(), monotonic()
                 with journal.begin() as entries:
                     waiting = entries.all(DELIVERIES, state="waiting", owner=str(route))
                     todo = due(waiting, self._clock())

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event as Gate
-from threading import active_count
+from threading import Thread, active_count
 
 import pytest
 from tests.support.alerts import BOARD, CATALOG, MINUTE, T0, Board, Clock, day, journal_in, rule, signal
 
-from matinee.alerts.delivery import FIRST_PAUSE, LONGEST_PAUSE, TOO_LATE, Sender, due, ended_at, failed
+from matinee.alerts.delivery import FIRST_PAUSE, HANGS_S, LONGEST_PAUSE, TOO_LATE, Sender, due, ended_at, failed
 from matinee.alerts.evaluation import evaluate
 from matinee.alerts.journal.records import Delivery
 from matinee.alerts.journal.store import Journal
@@ -19,7 +19,7 @@ from matinee.alerts.model import Signal
 from matinee.alerts.rules.model import Route
 from matinee.alerts.signals.telling import of_channels
 from matinee.sinks.errors import ChannelRefusedError, ChannelUnavailableError
-from matinee.sinks.message import Channel
+from matinee.sinks.message import Channel, Message
 
 DOWN = ChannelUnavailableError("503", next_step="wait", facts={"retry_after_s": 90})
 REFUSED = ChannelRefusedError("bad token", next_step="another token")
@@ -190,3 +190,42 @@ def test_nothing_is_due_before_its_time(journal: Journal) -> None:
     later = replace(delivery, next_at=T0 + timedelta(hours=1))
     assert due([later], T0) == []
     assert due([later], T0 + timedelta(hours=1)) == [later]
+
+
+def test_a_channel_with_many_messages_does_not_hang(journal: Journal) -> None:
+    clock = Clock()
+    look(journal, clock, signal(CATALOG), signal(day(1)))
+    sender, busy = Sender(lambda *_: late, clock), []
+
+    class Late(Board):
+        """Each of its messages comes a long time after the one before."""
+
+        def send(self, message: Message, told: str | None) -> str | None:
+            busy.append(sender.hanging())
+            thread, since = sender._threads[BOARD]
+            sender._threads[BOARD] = thread, since - HANGS_S
+            return super().send(message, told)
+
+    late = Late()
+    sender.start(journal)
+    sender.wait(10)
+    assert (busy, len(late.said)) == ([[], []], 2)
+
+
+def test_a_thread_whose_place_was_taken_sends_nothing_more(journal: Journal) -> None:
+    gate, clock = Gate(), Clock()
+    board, sending = Board(wait=gate), Gate()
+
+    def open_channel(*_: str) -> Channel:
+        sending.set()
+        return board
+
+    look(journal, clock, signal(CATALOG), signal(day(1)))
+    sender = Sender(open_channel, clock)
+    sender.start(journal)
+    hanging, since = sender._threads[BOARD]
+    assert sending.wait(10)
+    sender._threads[BOARD] = Thread(), since
+    gate.set()
+    hanging.join(10)
+    assert len(board.said) == 1
