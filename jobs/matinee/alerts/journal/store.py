@@ -21,6 +21,8 @@ from matinee.table.catalogs.postgres import address
 T = TypeVar("T")
 #: A number that no other program locks in the same database.
 _LOCK = 7_264_193_001
+#: For so long the lock is waited for: a holder that vanished keeps the lock until the server learns of that.
+_LOCK_TIMEOUT = "20s"
 #: States of records that are not over, however long ago they were written.
 UNDER_WAY = ("seen", "open", "acknowledged", "lingering", "waiting")
 
@@ -129,6 +131,7 @@ class Journal:
         try:
             with self.engine.begin() as connection:
                 if self.engine.dialect.name == "postgresql":
+                    connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
                 yield Entries(connection)
         except exc.SQLAlchemyError as error:

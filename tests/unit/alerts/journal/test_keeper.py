@@ -175,3 +175,8 @@ def test_what_ended_while_the_watcher_was_off_has_ended_in_the_file(world: World
     world.keeper.journal(T0 + LONG)
     with closing(open_file(world.file)) as file, file.begin() as entries:
         assert [each.state for each in entries.all(INCIDENTS)] == ["resolved"]
+
+
+def test_the_lock_of_the_server_is_not_waited_for_for_ever(postgres_uri: str) -> None:
+    with closing(open_server(create_database(postgres_uri))) as journal, journal.begin() as entries:
+        assert entries.connection.exec_driver_sql("SHOW lock_timeout").scalar() == "20s"
