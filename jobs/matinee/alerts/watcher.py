@@ -91,7 +91,7 @@ class Watcher:
         begun, at = monotonic(), self.clock()
         journal = self.keeper.journal(at)
         with journal.begin() as entries:
-            if not entries.take(LEASE, self.holder, at, 3 * self.every):
+            if not entries.take(LEASE, self.holder, at, max(3 * self.every, timedelta(seconds=2 * self.patience_s))):
                 held = entries.lease(LEASE)
                 return Turn(at, held_by=held[0] if held else "another watcher")
         seen = look(self.sources, Outlook(self.settings, self.ours, at, self.memory), self.patience_s)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event as Gate
+from threading import current_thread
+from time import monotonic
 
 import pytest
 from tests.support.alerts import CATALOG, MINUTE, T0, Board, Clock, rule, signal
@@ -12,7 +14,7 @@ from matinee.alerts.model import Kind, Signal
 from matinee.alerts.rules.model import Route
 from matinee.alerts.settings import AlertSettings, journal_file
 from matinee.alerts.signals.outlook import Outlook
-from matinee.alerts.signals.sources import Source
+from matinee.alerts.signals.sources import Source, look
 from matinee.alerts.watcher import Turn, Watcher, watch
 from matinee.errors import CatalogUnavailableError, JournalUnavailableError, MatineeError, SettingsError
 from matinee.settings import load_settings
@@ -26,10 +28,10 @@ def source(name: str, *kinds: Kind, sees: Callable[[Outlook], Iterable[Signal]] 
 
 
 def raising(error: Exception) -> Callable[[Outlook], Iterable[Signal]]:
-    def look(_: Outlook) -> Iterable[Signal]:
+    def fail(_: Outlook) -> Iterable[Signal]:
         raise error
 
-    return look
+    return fail
 
 
 class World:
@@ -189,3 +191,41 @@ def test_without_an_address_of_airflow_no_failure_is_gone(world: World) -> None:
     turns = [world.turn(without, minutes=20) for _ in range(2)]
     without.close()
     assert [(turn.blind, turn.changes) for turn in turns] == [(("failure", "time_to_complete"), ())] * 2
+
+
+def test_a_source_whose_last_look_ends_during_this_look_is_blind(world: World) -> None:
+    gate, hung = Gate(), []
+
+    def wait(_: Outlook) -> Iterable[Signal]:
+        hung.append(current_thread())
+        gate.wait(20)
+        return ()
+
+    def free(_: Outlook) -> Iterable[Signal]:
+        if world.clock() > T0 + MINUTE:
+            gate.set()
+            hung[0].join(10)
+        return ()
+
+    watcher = world.watcher(source("slow", "freshness", sees=wait), source("b", "failure", sees=free), patience_s=0.2)
+    world.turn(watcher)
+    watcher.patience_s = 5.0
+    assert world.turn(watcher).blind == ("freshness",)
+    watcher.close()
+
+
+def test_all_sources_that_hang_together_take_no_longer_than_the_patience(world: World) -> None:
+    gate = Gate()
+    hanging = [source(f"s{number}", "freshness", sees=lambda _: [][: gate.wait(20) * 0]) for number in range(9)]
+    begun = monotonic()
+    look(hanging, Outlook(load_settings(home=world.folder), AlertSettings(), T0), 0.1)
+    assert monotonic() - begun < 0.8
+    gate.set()
+
+
+def test_the_lease_outlasts_a_look_that_takes_all_its_patience(world: World) -> None:
+    watcher = world.watcher(patience_s=300.0)
+    world.turn(watcher)
+    with watcher.keeper.journal(world.clock()).begin() as entries:
+        assert entries.lease("watcher") == ("a", world.clock() + 10 * MINUTE)
+    watcher.close()

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Thread
+from time import monotonic
 
 from matinee.alerts.model import Identity, Kind, Signal
 from matinee.alerts.signals.errors import resource_of
@@ -38,21 +39,21 @@ class Seen:
 
 def look(sources: Sequence[Source], outlook: Outlook, patience_s: float) -> Seen:
     """Look at all sources at the same time; what has not answered in time is left alone until it has ended."""
-    results = {source.name: Seen() for source in sources}
-    threads = []
+    until = monotonic() + patience_s
+    results: dict[str, Seen] = {}
     for source in sources:
         hanging = outlook.memory.get(("thread", source.name))
         if hanging is None or not hanging.is_alive():
+            results[source.name] = Seen()
             thread = Thread(target=_look_at, args=(source, outlook, results[source.name]), daemon=True)
             outlook.memory["thread", source.name] = thread
-            threads.append(thread)
             thread.start()
-    for thread in threads:
-        thread.join(patience_s)
+    for name in results:
+        outlook.memory["thread", name].join(max(until - monotonic(), 0))
     seen = Seen()
     for source in sources:
-        mine = results[source.name]
-        if outlook.memory["thread", source.name].is_alive():
+        mine = results.get(source.name)
+        if mine is None or outlook.memory["thread", source.name].is_alive():
             late = TransientError(f"No answer within {patience_s:.0f} s.", next_step=f"Look at the {source.name}.")
             mine = Seen([_unreadable(source.name, source.name, late, Identity("hangs", source.name))], _kinds(source))
         seen.signals += mine.signals
