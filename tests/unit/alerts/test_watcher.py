@@ -216,10 +216,10 @@ def test_a_source_whose_last_look_ends_during_this_look_is_blind(world: World) -
 
 def test_all_sources_that_hang_together_take_no_longer_than_the_patience(world: World) -> None:
     gate = Gate()
-    hanging = [source(f"s{number}", "freshness", sees=lambda _: [][: gate.wait(20) * 0]) for number in range(9)]
+    hanging = [source(f"s{number}", "freshness", sees=lambda _: [][: gate.wait(20) * 0]) for number in range(40)]
     begun = monotonic()
     look(hanging, Outlook(load_settings(home=world.folder), AlertSettings(), T0), 0.1)
-    assert monotonic() - begun < 0.8
+    assert monotonic() - begun < 3
     gate.set()
 
 
