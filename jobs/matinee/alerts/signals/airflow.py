@@ -58,7 +58,9 @@ def _unhealthy(api: AirflowApi) -> Iterator[Signal]:
 def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]") -> Iterator[Signal]:
     since = outlook.at - WITHIN
     tasks = api.failed_tasks(since)
-    runs = {run.dag_run_id: run for dag in sorted({task.dag_id for task in tasks}) for run in _of(api, dag, tasks)}
+    of_dags = [run for dag in sorted({task.dag_id for task in tasks}) for run in _of(api, dag, tasks)]
+    runs = {(run.dag_id, run.dag_run_id): run for run in of_dags}  # DAGs share names of runs.
+    run_of = [runs.get((task.dag_id, task.dag_run_id)) for task in tasks]
     failed = [
         Failed(
             task.dag_id,
@@ -67,10 +69,10 @@ def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]"
             task.map_index,
             task.try_number,
             task.end_date or since,
-            _key(runs.get(task.dag_run_id)),
-            task.dag_run_id in runs and runs[task.dag_run_id].run_type.value == "backfill",
+            _key(run),
+            run is not None and run.run_type.value == "backfill",
         )
-        for task in tasks
+        for task, run in zip(tasks, run_of, strict=True)
     ]
     succeeded = [
         Succeeded(run.dag_id, _key(run), run.end_date)
