@@ -1,5 +1,6 @@
 """Airflow, through its API: failed tasks, runs that take too long, parts that are not healthy, and upkeep."""
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -10,17 +11,24 @@ from matinee.alerts.model import Identity, Signal
 from matinee.alerts.signals import durations, failures
 from matinee.alerts.signals.failures import Failed, Succeeded, Why
 from matinee.alerts.signals.outlook import Outlook
+from matinee.errors import MatineeError
+from matinee.readout.explain import Readout
 from matinee.stack.api import AirflowApi
 
 if TYPE_CHECKING:
     from airflow_client.client import DAGRunResponse, TaskInstanceResponse
 
+log = logging.getLogger(__name__)
 #: Failures that ended longer ago are told no more.
 WITHIN = timedelta(days=3)
 #: A backfill counts for so long after its end: its failures are seen a little later.
 LATELY = timedelta(days=1)
 #: How often usual lengths are learned.
 LEARNED_EACH = timedelta(hours=6)
+#: Of a failure whose log Airflow does not give: an empty log would say that nothing failed.
+_WITHOUT_LOG = Why(
+    Readout("unknown", "Airflow does not give its log", (), "Open the task in Airflow.", retryable=False)
+)
 UPKEEP_DAG, UPKEEP_WITHIN = "lake_maintenance_nightly", timedelta(hours=50)
 
 
@@ -105,12 +113,16 @@ def _backfills(outlook: Outlook, api: AirflowApi, dag: str) -> Iterator[Backfill
 
 
 def _why(outlook: Outlook, api: AirflowApi, task: Failed) -> Why:
-    """Return why a try failed; its log is read once."""
+    """Return why a try failed; its log is read once. A log that is not given is asked for again at the next look."""
     known: dict[tuple[str, int], Why] = outlook.memory.setdefault("whys", {})
     key = task.name, task.try_number
     if key not in known:
-        log = b"\n".join(api.task_log(task.dag, task.run, task.task, task.try_number, task.map_index))
-        known[key] = Why.of(log)
+        try:
+            lines = api.task_log(task.dag, task.run, task.task, task.try_number, task.map_index)
+        except MatineeError as error:
+            log.warning("The log of %s cannot be read: %s", task.name, error)
+            return _WITHOUT_LOG
+        known[key] = Why.of(b"\n".join(lines))
         for oldest in list(known)[:-5000]:
             del known[oldest]
     return known[key]

@@ -99,3 +99,17 @@ def failures(outlook: Outlook) -> list[Signal]:
 
 def test_runs_of_two_dags_with_one_name_keep_their_days(outlook: Outlook) -> None:
     assert {signal.dag: str(signal.identity.first) for signal in failures(outlook)} == DAYS
+
+
+def test_a_failure_whose_log_is_not_given_is_told_all_the_same(server: Airflow, outlook: Outlook) -> None:
+    server.without_log = {"raw_daily"}
+    said = {signal.dag: signal.says.partition(": ")[2] for signal in failures(outlook)}
+    assert said["raw_daily"] == "Airflow does not give its log"
+    assert "/landing is not there" in said["plays_daily"]
+
+
+def test_a_log_that_was_not_given_is_asked_for_again(server: Airflow, outlook: Outlook) -> None:
+    server.without_log = {"raw_daily"}
+    failures(outlook)
+    server.without_log = set()
+    assert all("/landing is not there" in signal.says for signal in failures(outlook))
