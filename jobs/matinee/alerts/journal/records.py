@@ -82,7 +82,7 @@ class Window:
 
     Attributes:
         identity: the one cause that is silenced; None: those whose subject matches `subjects`.
-        subjects: patterns of datasets, DAGs and resources, such as `core.*`.
+        subjects: patterns of datasets, DAGs and resources, such as `core.*`; of a DAG they cover its tasks.
     """
 
     window_id: str
@@ -100,7 +100,8 @@ class Window:
             return False
         if self.identity is not None:
             return self.identity.touches(identity)
-        return any(fnmatchcase(identity.subject, pattern) for pattern in self.subjects)
+        of_tasks = [f"{pattern}.*" for pattern in self.subjects] if identity.what == "failed" else []
+        return any(fnmatchcase(identity.subject, pattern) for pattern in (*self.subjects, *of_tasks))
 
 
 @dataclass(frozen=True)
