@@ -34,7 +34,7 @@ class Incident:
         opened_at: when the cause was first seen.
         changed_at: when the incident was last written.
         gone_since: since when no signal shows the cause; None while it is shown.
-        told_at: when channels were last told; None: not yet.
+        told_at: when channels were last told; None: not yet, or news was held back since.
         told_witnesses: how many witnesses there were then.
         ended_by: who resolved the incident; empty where its signals stopped.
         sequence: the number of its last message.
@@ -234,15 +234,18 @@ def _told(change: Change, at: datetime, hush: Hush) -> Change:
     incident, event, why = change.incident, change.event, change.why
     quiet = hush(incident.identity)
     if incident.told_at is None:
-        if not incident.is_active:
+        if incident.is_active:
+            event = Event.CHANGED if incident.sequence else Event.OPENED
+            why = why or "no window holds it back any more"
+        elif event is None or not incident.sequence:
             return Change(incident, None, why)  # It came and went while nobody was to be told.
-        event, why = Event.OPENED, why or "no window holds it back any more"
     elif event is None and _is_due(incident, at):
         event, why = Event.REPEATED, "nobody has acknowledged it"
     if event is None:
         return change
     if quiet and event is not Event.RESOLVED:
-        return Change(incident, None, f"not told: {quiet}")
+        held = incident if event is Event.REPEATED else replace(incident, told_at=None)
+        return Change(held, None, f"not told: {quiet}")
     numbered = replace(
         incident,
         sequence=incident.sequence + 1,

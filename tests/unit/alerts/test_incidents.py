@@ -218,3 +218,19 @@ def test_a_rule_without_a_route_takes_the_default(life: Life) -> None:
     plain = Alarm(alarm(CATALOG).signal, rule(route=None), T0)
     [change] = step([], fold([plain], []), T0, (BOARD,))
     assert change.incident.routes == (BOARD,)
+
+
+def test_a_change_that_a_window_held_back_is_told_after_the_window(life: Life) -> None:
+    life.look(fold([alarm(day(1), severity="warning")], []))
+    page = fold([alarm(day(1))], [])
+    assert [life.look(page, hush=lambda _: "upgrade"), life.look(page, hush=lambda _: "upgrade")] == [[], []]
+    assert [life.look(page), life.look(page)] == [["changed core.plays"], []]
+    assert life.only.sequence == 2
+
+
+def test_the_end_of_an_incident_is_told_whose_change_was_held_back(life: Life) -> None:
+    life.look(fold([alarm(day(1), severity="warning")], []))
+    life.look(fold([alarm(day(1))], []), hush=lambda _: "upgrade")
+    life.look(hush=lambda _: "upgrade")
+    assert life.look(pause=QUIET, hush=lambda _: "upgrade") == ["resolved core.plays"]
+    assert life.look() == []
