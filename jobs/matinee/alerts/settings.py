@@ -18,7 +18,7 @@ class AlertSettings(EnvironmentSettings):
     alerts_journal: SecretStr | None = Field(None, description="postgresql://…; default: SQLite in the home")
     alerts_keep: str = Field("180d", description="for how long signals and ended incidents are kept")
     alerts_route: str = Field("", description="whom rules tell that name no route: channel:connection,…")
-    alerts_ping: str | None = Field(None, description="URL or file that is touched after each look")
+    alerts_ping: SecretStr | None = Field(None, description="URL or file that is touched after each look")
     alerts_airflow: str | None = Field(
         None, description="Airflow's address; `make up` states its own; default: no look at Airflow"
     )

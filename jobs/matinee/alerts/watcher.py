@@ -147,7 +147,7 @@ class Watcher:
         """Ping in a thread of its own: a slow answer delays no look."""
         target = self.ours.alerts_ping
         if target and (self._pinging is None or not self._pinging.is_alive()):
-            self._pinging = Thread(target=_ping_and_log, args=(target, at), daemon=True)
+            self._pinging = Thread(target=_ping_and_log, args=(target.get_secret_value(), at), daemon=True)
             self._pinging.start()
 
     def close(self, seconds: float = 30.0) -> None:

@@ -1,6 +1,7 @@
 """`matinee alerts`: the watcher, its rules, its channels and its maintenance windows."""
 
 import os
+import signal
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def watch(every: timedelta, once: bool, output: str) -> None:
     from matinee.alerts.watcher import watch as go_on
     from matinee.sinks.channels import open_channel
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Whoever stops the watcher waits for the lease, too.
     holder = f"{socket.gethostname()}-{os.getpid()}"
     clock = lambda: datetime.now(UTC)  # noqa: E731 - the clock of the outermost command
     watcher = Watcher(load_settings(), AlertSettings(), SOURCES, open_channel, holder, clock, every=every)
