@@ -230,7 +230,7 @@ def _gone(incident: Incident, at: datetime) -> Change | None:
 
 
 def _told(change: Change, at: datetime, hush: Hush) -> Change:
-    """Decide what channels are told of an incident, and note that they are."""
+    """Decide what channels are told of an incident, and note that they are, or that a window holds news back."""
     incident, event, why = change.incident, change.event, change.why
     quiet = hush(incident.identity)
     if incident.told_at is None:
