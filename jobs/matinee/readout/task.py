@@ -1,5 +1,6 @@
 """Why a task failed: from the typed report that its step left, else from its log, else from what the machine says."""
 
+import re
 from collections.abc import Sequence
 
 from matinee.readout.explain import Readout, explain
@@ -10,6 +11,8 @@ from matinee.report import ErrorReport, Report
 _CARRIES = ("traceback", "tail", "message")
 #: Patterns that tell that a process was killed, and not why.
 _KILLED = {"killed_by_signal", "zombie", "executor_lost", "session_ended", "scheduler", "reset", "StoppedError"}
+#: How Airflow's supervisor tells of a process that a signal ended.
+_ENDED = re.compile(rb"Process exited abnormally|exit_code\"?[=:] ?-\d|SIGKILL")
 #: Patterns of what the machine says.
 _FOR_MEMORY = {"killed_by_kernel", "container_out_of_memory"}
 
@@ -29,7 +32,7 @@ def explain_task(
     if told and not _wraps(told):
         return told
     logged = explain(log)
-    was_killed = logged.pattern in _KILLED
+    was_killed = logged.pattern in _KILLED or any(_ENDED.search(line) for line in log)
     if was_killed or logged.kind in {"none", "unknown"}:
         killed = explain([*log, *system, *(counters if was_killed else ())])
         if killed.pattern in _FOR_MEMORY:
