@@ -12,5 +12,5 @@ def test_a_password_is_hidden_to_its_end(text: str) -> None:
     assert masked(text) == re.sub(r"([= ]+)\S+$", r"\1***", text)
 
 
-def test_a_long_text_of_names_is_masked_in_time_that_grows_with_its_length() -> None:
+def test_a_long_text_of_names_is_masked_in_little_time() -> None:
     assert masked("token." * 20_000).startswith("token.")

@@ -40,7 +40,7 @@ def test_a_kill_elsewhere_changes_no_cause() -> None:
     assert explain_task(None, [b"KeyError: 'x'"], KERNEL).kind == "code"
 
 
-def test_an_old_kill_in_the_control_group_is_no_cause_of_an_unknown_failure() -> None:
+def test_an_old_kill_in_the_control_group_is_no_cause() -> None:
     counters = [b"Memory cgroup out of memory: memory.events counts 3 killed processes."]
     odd = [b"something odd"]
     assert explain_task(None, odd, (), counters) == explain_task(None, odd)
