@@ -55,7 +55,7 @@ def test_a_page_does_not_wait_for_a_slow_look(tmp_path: Path) -> None:
     assert board.taken == NOW
 
 
-def test_a_look_that_failed_is_followed_by_another(tmp_path: Path) -> None:
+def test_a_look_that_failed_is_followed_by_another_ten_seconds_later(tmp_path: Path) -> None:
     from matinee_airflow.pages.board import Boards
 
     lake, down = make_lake(tmp_path), [True]
@@ -65,8 +65,12 @@ def test_a_look_that_failed_is_followed_by_another(tmp_path: Path) -> None:
             raise CatalogUnavailableError("The catalog does not answer.", next_step="Start it.")
         return lake.settings
 
-    boards = Boards(settings, Clock(), patience_s=60)
+    clock = Clock()
+    boards = Boards(settings, clock, patience_s=60)
     with pytest.raises(CatalogUnavailableError):
         boards.current()
     down.clear()
+    with pytest.raises(CatalogUnavailableError):
+        boards.current()
+    clock.now += timedelta(seconds=11)
     assert boards.current() is not None
