@@ -4,25 +4,17 @@ from glob import escape
 from pathlib import Path
 
 import pytest
+from tests.support.landing_folders import NAMED, folder
 
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.settings import Settings, load_settings
 from matinee.sources.files.find import find_at, has_files, in_order
 from matinee.sources.files.scan import scan
 
-NAMED = {"impressions": "raw.impressions", "plays": "raw.plays", "manifest": "ops.manifests"}
-TWO_LINES = b'{"a":1}\n{"a":2}\n'
-
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Settings:
     return load_settings(home=tmp_path / "home", catalog="embedded", spark_remote=None)
-
-
-def folder(tmp_path: Path, *names: str) -> Path:
-    for name in names:
-        (tmp_path / name).write_bytes(TWO_LINES)
-    return tmp_path
 
 
 def listed(settings: Settings, dataset: str | None, path: Path | str) -> list[tuple[str, str]]:

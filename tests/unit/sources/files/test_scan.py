@@ -9,25 +9,17 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from tests.support.landing_folders import NAMED, TWO_LINES, folder
 
 from matinee.errors import LandingRefusedError, LandingUnreachableError
 from matinee.settings import CHECKOUT, Settings, load_settings
 from matinee.sources.files.find import find_at
 from matinee.sources.files.scan import reaching, scan, unreadable
 
-NAMED = {"impressions": "raw.impressions", "plays": "raw.plays", "manifest": "ops.manifests"}
-TWO_LINES = b'{"a":1}\n{"a":2}\n'
-
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Settings:
     return load_settings(home=tmp_path / "home", catalog="embedded", spark_remote=None)
-
-
-def folder(tmp_path: Path, *names: str) -> Path:
-    for name in names:
-        (tmp_path / name).write_bytes(TWO_LINES)
-    return tmp_path
 
 
 def test_a_file_is_known_by_its_bytes_and_later_by_its_identity(embedded: Settings, tmp_path: Path) -> None:
