@@ -47,7 +47,7 @@ def _entries(site: Site) -> Iterator[Entries]:
     uri = AlertSettings().alerts_journal
     journal = open_journal(journal_file(site.settings()), uri.get_secret_value() if uri else None)
     try:
-        with journal.begin() as entries:
+        with journal.look() as entries:
             yield entries
     finally:
         journal.close()

@@ -22,6 +22,8 @@ T = TypeVar("T")
 #: A number that no other program locks in the same database.
 _LOCK = 7_264_193_001
 #: For so long the lock is waited for: a holder that vanished keeps the lock until the server learns of that.
+#: The option of a connection that only reads.
+_LOOKS = "matinee_only_looks"
 _LOCK_TIMEOUT = "20s"
 #: States of records that are not over, however long ago they were written.
 UNDER_WAY = ("seen", "open", "acknowledged", "lingering", "waiting")
@@ -137,6 +139,19 @@ class Journal:
         except exc.SQLAlchemyError as error:
             raise _unavailable(self.where, error) from error
 
+    @contextmanager
+    def look(self) -> Iterator[Entries]:
+        """Read what was committed; others write meanwhile.
+
+        Raises:
+            JournalUnavailableError: the database does not answer, or refuses.
+        """
+        try:
+            with self.engine.connect().execution_options(**{_LOOKS: True}) as connection:
+                yield Entries(connection)
+        except exc.SQLAlchemyError as error:
+            raise _unavailable(self.where, error) from error
+
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
@@ -187,7 +202,7 @@ def _manual(connection: Any, _: object) -> None:  # noqa: ANN401 - of the driver
 
 
 def _exclusive(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_LOOKS) else "BEGIN IMMEDIATE")
 
 
 def _unavailable(where: str, cause: BaseException) -> JournalUnavailableError:

@@ -141,3 +141,12 @@ def test_a_file_that_is_no_journal_is_an_error_with_a_next_step(tmp_path: Path) 
     (tmp_path / "journal.db").write_text("not a database, " * 100)
     with pytest.raises(JournalUnavailableError, match=r"journal\.db"):
         open_file(tmp_path / "journal.db")
+
+
+def test_a_reader_does_not_wait_for_a_writer(journal: Journal) -> None:
+    with journal.begin() as writing:
+        writing.put(INCIDENTS, INCIDENT)
+        with journal.look() as looking:
+            assert looking.all(INCIDENTS) == []
+    with journal.look() as looking:
+        assert looking.all(INCIDENTS) == [INCIDENT]
