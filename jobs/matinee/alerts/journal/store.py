@@ -22,9 +22,9 @@ T = TypeVar("T")
 #: A number that no other program locks in the same database.
 _LOCK = 7_264_193_001
 #: For so long the lock is waited for: a holder that vanished keeps the lock until the server learns of that.
+_LOCK_TIMEOUT = "20s"
 #: The option of a connection that only reads.
 _LOOKS = "matinee_only_looks"
-_LOCK_TIMEOUT = "20s"
 #: States of records that are not over, however long ago they were written.
 UNDER_WAY = ("seen", "open", "acknowledged", "lingering", "waiting")
 
