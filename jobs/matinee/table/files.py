@@ -175,7 +175,7 @@ def day_landing_seqs(table: "Table", day_column: str, snapshot_id: int, first: d
     highest: dict[date, int] = defaultdict(int)
     for file in data_files(table, day_column, snapshot_id=snapshot_id, first=first, last=last):
         day = file_day(table, file, day_column)
-        highest[day] = max(highest[day], _bound(table, file, "landing_seq"))
+        highest[day] = max(highest[day], upper_number(table, file, "landing_seq"))
     return dict(highest)
 
 
@@ -195,10 +195,11 @@ def _highest_bound(table: "Table", column: str, snapshot_id: int | None) -> int:
     # dropped days a table property holds it.
     files = (task.file for task in table.scan(snapshot_id=snapshot_id).plan_files())
     dropped = int(table.properties.get(LANDING_SEQ, 0))
-    return max([dropped, *(_bound(table, file, column) for file in files)])
+    return max([dropped, *(upper_number(table, file, column) for file in files)])
 
 
-def _bound(table: "Table", file: "DataFile", column: str) -> int:
+def upper_number(table: "Table", file: "DataFile", column: str) -> int:
+    """Return the greatest value of a column of whole numbers of a data file, from its statistics; 0 without them."""
     from pyiceberg.conversions import from_bytes
     from pyiceberg.types import LongType
 

@@ -4,11 +4,12 @@ A day of a dataset may be held by several inputs, and each by several days: ever
 unbroken run of valid days, which VTTS tells, would show the first of them alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from matinee.alerts.model import NEVER, Edge, Identity, Signal
+from matinee.alerts.signals.following import follows_by_itself
 from matinee.alerts.signals.outlook import Outlook
 from matinee.contracts.model import Contract
 from matinee.days import day_range, start_of
@@ -30,7 +31,8 @@ def look(outlook: Outlook) -> Iterator[Signal]:
             continue
         for day in invalid_days(validity, contract.dataset, last):
             causes = roots.of(contract.dataset, day)
-            yield _stale(contract, day, causes)
+            standing = [cause for cause in causes if not follows_by_itself(validity, cause, outlook.at)]
+            yield _stale(contract, day, causes, standing)
             for cause in causes:
                 if identity_of(cause) not in told:
                     told.add(identity_of(cause))
@@ -97,7 +99,8 @@ class Roots:
                     yield spec.dataset, read
 
 
-def _stale(contract: Contract, day: date, causes: Iterable[Reason]) -> Signal:
+def _stale(contract: Contract, day: date, causes: Iterable[Reason], standing: Collection[Reason]) -> Signal:
+    """Return what an invalid day says; it follows from the causes that do not pass by themselves."""
     own = Identity.of_day("stale", contract.dataset, day)
     held = "; ".join(f"{cause.dataset} {cause.day}: {cause.detail}" for cause in causes)
     return Signal(
@@ -110,7 +113,8 @@ def _stale(contract: Contract, day: date, causes: Iterable[Reason]) -> Signal:
         limit=contract.freshness.total_seconds(),
         dataset=contract.dataset,
         dag=contract.dag or "",
-        edges=tuple(Edge("lineage", identity_of(cause)) for cause in causes),
+        edges=tuple(Edge("lineage", identity_of(cause)) for cause in standing or causes),
+        covered="" if standing else "its inputs are valid since a short time: its run is to come",
     )
 
 

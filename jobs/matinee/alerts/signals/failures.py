@@ -13,6 +13,9 @@ from matinee.contracts.model import Contract
 from matinee.readout.explain import Readout, explain
 from matinee.readout.patterns import typed
 
+#: A number that stands alone; those in names, paths and instants are no counts.
+_COUNT = re.compile(r"(?<![\w./:-])\d+(?![\w/:-]|\.\w)")
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -111,8 +114,8 @@ def _proven(task: Failed, why: Why, backfills: Iterable[Backfill]) -> list[Edge]
     if task.is_backfill:
         return [Edge("lineage", each.identity) for each in backfills if _is_of(task, each)]
     if why.error and why.error == why.readout.pattern and not typed()[why.error].get("wraps"):
-        # The error of another day says the same, but for its day.
-        words = why.readout.cause.replace(str(task.day), "DAY")
+        # The error of another day says the same, but for its day; that of another try may count more files or rows.
+        words = _COUNT.sub("N", why.readout.cause.replace(str(task.day), "DAY"))
         return [Edge("error", Identity("raised", f"{why.error}: {words}"[:300], task.day, task.day))]
     return []
 

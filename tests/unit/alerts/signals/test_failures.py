@@ -58,6 +58,19 @@ def test_failures_of_one_error_are_one_cause() -> None:
     ]
 
 
+def test_an_error_that_counts_other_files_is_the_same_error() -> None:
+    says = (
+        "matinee.errors.LandingRefusedError: 1 of {} files were refused: /in/plays_2.gz is damaged (Error -3). Next: x"
+    )
+    whys = [Why.of(says.format(files).encode()) for files in (5, 6)]
+    assert len(roots(*(seen(replace(TASK, run=f"r{number}"), why) for number, why in enumerate(whys)))) == 1
+
+
+def test_an_error_about_another_file_is_another_cause() -> None:
+    whys = [Why.of(f"matinee.errors.UnreadableError: {file} is cut off. Next: x".encode()) for file in ("a1", "a2")]
+    assert len(roots(*(seen(replace(TASK, run=f"r{number}"), why) for number, why in enumerate(whys)))) == 2
+
+
 def test_failures_of_one_backfill_are_one_cause() -> None:
     tasks = [replace(TASK, run=f"r{day}", key=f"2026-03-0{day}", is_backfill=True) for day in (1, 4, 9)]
     assert roots(*(seen(task, UNKNOWN, BACKFILL) for task in tasks)) == [("backfill 7 of plays_daily failed", 3)]
