@@ -2,7 +2,7 @@
 
 import pwd
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +10,6 @@ import click
 from matinee.cli.exposure import exposed
 from matinee.cli.findings import finding, kept, pinned, retired
 from matinee.cli.output import emit, output_option
-from matinee.errors import EngineUnavailableError
 from matinee.foreign import translated
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
@@ -73,36 +72,9 @@ def _jars(settings: Settings) -> str:
 
 
 def _engine(settings: Settings) -> str:
-    from matinee.engine.server import announced_remote, running_remote
-    from matinee.engine.session import check_port
-    from matinee.stack import status
+    from matinee.stack.engine import check_engine
 
-    running = running_remote(settings)
-    remote = settings.spark_remote or running
-    is_of_stack = not settings.spark_remote or settings.spark_remote == announced_remote(settings)
-    if running is None and is_of_stack and any(part.pid for part in status(settings)):
-        raise _down(settings)
-    if remote is None:
-        return "a server of its own for each command"
-    check_port(remote)
-    return remote
-
-
-def _down(settings: Settings) -> EngineUnavailableError:
-    """Return the error of a stack whose engine is dead: since when, and when it is started again."""
-    from matinee.engine.processes import find
-    from matinee.stack.supervisor import NAME, last_outage
-
-    outage = last_outage(settings)
-    died = f"died at {outage.died_at:%Y-%m-%d %H:%M:%SZ}" if outage else "is dead"
-    why = f": {outage.why_not or outage.last_words}" if outage else ""
-    if outage is None or find(settings, NAME) is None:
-        then = f"Nothing starts it again: `make down`, then `make up`. Logs are in {settings.run_dir}."
-    elif outage.again_at is None or outage.again_at <= datetime.now(UTC):
-        then = f"The launcher is starting it again. Read {outage.log}."
-    else:
-        then = f"The launcher starts it again at {outage.again_at:%H:%M:%SZ}. Read {outage.log}."
-    return EngineUnavailableError(f"The engine of the stack {died}{why}", next_step=then)
+    return check_engine(settings) or "a server of its own for each command"
 
 
 def _deaths(settings: Settings) -> Iterator[dict[str, object]]:

@@ -152,7 +152,7 @@ def checked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Let doctor look at the engine of the lake alone."""
     monkeypatch.setattr(doctor, "CHECKS", {"engine": doctor.CHECKS["engine"]})
     monkeypatch.setattr(doctor, "load_settings", lambda: settings)
-    monkeypatch.setattr("matinee.engine.session.check_port", lambda _: None)
+    monkeypatch.setattr("matinee.stack.engine.check_port", lambda _: None)
     died = Outage(deaths=2, died_at=datetime(2026, 3, 1, tzinfo=UTC), last_words="no memory", log="/kept.log")
     outage_file(settings).write_text(died.model_dump_json())
     return settings

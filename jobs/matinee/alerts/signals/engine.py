@@ -1,4 +1,4 @@
-"""The Connect server: whether something listens where this lake's Spark should be."""
+"""The Connect server: whether this lake's Spark runs and listens."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,9 @@ def look(outlook: Outlook) -> Iterator[Signal]:
     """Yield nothing: a server that does not answer is an error, and so a signal.
 
     Raises:
-        EngineUnavailableError: nothing listens there.
+        EngineUnavailableError: the engine of the stack is dead, or nothing listens where Spark should be.
     """
-    from matinee.engine.session import check_port
+    from matinee.stack.engine import check_engine
 
-    if outlook.settings.spark_remote:
-        check_port(outlook.settings.spark_remote)
+    check_engine(outlook.settings)
     yield from ()

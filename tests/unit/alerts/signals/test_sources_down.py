@@ -1,6 +1,8 @@
 """Whatever is down is a signal about that resource, and other sources are looked at."""
 
 import json
+import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,11 @@ from matinee.alerts.signals import airflow
 from matinee.alerts.signals.outlook import Outlook
 from matinee.alerts.signals.registry import SOURCES
 from matinee.alerts.signals.sources import look
+from matinee.engine.processes import remember
+from matinee.engine.server import SPARK
+from matinee.private import private_folder
 from matinee.settings import load_settings
+from matinee.stack.supervisor import NAME as SUPERVISOR
 
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 EMPTY = {"total_entries": 0}
@@ -75,6 +81,18 @@ def test_a_dead_scheduler_is_a_cause(tmp_path: Path) -> None:
 
 def test_an_engine_that_does_not_listen_is_a_cause(tmp_path: Path) -> None:
     assert causes(outlook(tmp_path, spark_remote="sc://127.0.0.1:9")) == {"spark unavailable"}
+
+
+def test_a_dead_engine_is_a_cause_though_another_program_took_its_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, subprocess.Popen(["sleep", "60"]) as stack:
+        remote = f"sc://127.0.0.1:{other.getsockname()[1]}"
+        seen = outlook(tmp_path, spark_remote=remote)
+        private_folder(seen.settings.run_dir)
+        remember(seen.settings, SUPERVISOR, stack.pid)
+        with subprocess.Popen(["true"]) as engine:
+            remember(seen.settings, SPARK, engine.pid, remote)
+        assert causes(seen) == {"spark unavailable"}
+        stack.kill()
 
 
 @pytest.mark.filterwarnings("ignore")
