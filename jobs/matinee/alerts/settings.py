@@ -17,6 +17,7 @@ class AlertSettings(EnvironmentSettings):
 
     alerts_journal: SecretStr | None = Field(None, description="postgresql://…; default: SQLite in the home")
     alerts_keep: str = Field("180d", description="for how long signals and ended incidents are kept")
+    alerts_every: str = Field("60s", description="from one look of the watcher to the next")
     alerts_route: str = Field("", description="whom rules tell that name no route: channel:connection,…")
     alerts_ping: SecretStr | None = Field(None, description="URL or file that is touched after each look")
     alerts_airflow: str | None = Field(
@@ -24,7 +25,7 @@ class AlertSettings(EnvironmentSettings):
     )
     alerts_airflow_token: SecretStr | None = Field(None, description="token of a service account of Airflow")
 
-    @field_validator("alerts_keep")
+    @field_validator("alerts_keep", "alerts_every")
     @classmethod
     def _is_duration(cls, value: str) -> str:
         try:
@@ -43,6 +44,11 @@ class AlertSettings(EnvironmentSettings):
     def keep(self) -> timedelta:
         """For how long signals and ended incidents are kept."""
         return parse_duration(self.alerts_keep)
+
+    @property
+    def every(self) -> timedelta:
+        """From one look of the watcher to the next."""
+        return parse_duration(self.alerts_every)
 
     @property
     def route(self) -> tuple[Route, ...]:

@@ -24,10 +24,10 @@ def alerts() -> None:
 
 
 @alerts.command()
-@click.option("--every", type=LENGTH, default="60s", show_default=True, help="From one look to the next.")
+@click.option("--every", type=LENGTH, help="From one look to the next.  [default: MATINEE_ALERTS_EVERY, 60s]")
 @click.option("--once", is_flag=True, help="Look once.")
 @output_option
-def watch(every: timedelta, once: bool, output: str) -> None:
+def watch(every: timedelta | None, once: bool, output: str) -> None:
     """Look at the lake, Airflow and the machine, open incidents and tell people, until stopped.
 
     Of several watchers the holder of the journal's lease looks; the others stand by. `make up` starts a watcher.
@@ -45,7 +45,8 @@ def watch(every: timedelta, once: bool, output: str) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Whoever stops the watcher waits for the lease, too.
     holder = f"{socket.gethostname()}-{os.getpid()}"
     clock = lambda: datetime.now(UTC)  # noqa: E731 - the clock of the outermost command
-    watcher = Watcher(load_settings(), AlertSettings(), SOURCES, open_channel, holder, clock, every=every)
+    ours = AlertSettings()
+    watcher = Watcher(load_settings(), ours, SOURCES, open_channel, holder, clock, every=every or ours.every)
     try:
         go_on(watcher, lambda turn: _tell(turn, output), turns=1 if once else None)
     finally:
