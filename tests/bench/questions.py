@@ -15,7 +15,8 @@ from pyiceberg.io.pyarrow import PyArrowFile
 
 from matinee.healing.late import stale_days
 from matinee.landing.ingest import ingest
-from matinee.maintenance.compaction import compact, plan_compaction
+from matinee.maintenance.cells import plan_compaction
+from matinee.maintenance.compaction import compact
 from matinee.maintenance.upkeep import expire_recovered, recover_all
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run

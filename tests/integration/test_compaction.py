@@ -13,7 +13,7 @@ from matinee.contracts.model import Contract
 from matinee.errors import ConservationError
 from matinee.ledger.compactions import COMPACTIONS, measured, proven
 from matinee.ledger.model import Run
-from matinee.maintenance import compaction
+from matinee.maintenance import cells, compaction
 from matinee.maintenance.leftovers import clean, leftovers
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import audit, publish, run, write
@@ -76,7 +76,7 @@ def test_a_day_with_few_files_is_left_alone(settings: Settings) -> None:
 
 
 def test_only_cells_without_an_open_branch_are_compacted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "slice_bytes", lambda *_: 2**30)
+    monkeypatch.setattr(cells, "slice_bytes", lambda *_: 2**30)
     lake = Lake.open(settings)
     names = many_cells(lake, tuple(range(13)), count=5)
     table = lake.table(PLAYS)
@@ -93,16 +93,16 @@ def test_only_cells_without_an_open_branch_are_compacted(settings: Settings, mon
 def test_the_gap_between_commits_is_that_of_others_not_of_compactions(settings: Settings) -> None:
     lake = Lake.open(settings)
     many_cells(lake, (0,), count=4)
-    made = compaction._commits_of_others(lake, PLAYS)
+    made = cells._commits_of_others(lake, PLAYS)
     assert len(made) == 5  # The first commit made the table.
     rearrange(lake, PLAYS, D1, "compact_test")
     table = lake.table(PLAYS)
     refs.publish_snapshot(table, refs.head(table, "compact_test"), expected=refs.head(table))
-    assert compaction._commits_of_others(lake, PLAYS) == made
+    assert cells._commits_of_others(lake, PLAYS) == made
 
 
 def test_a_slice_is_one_commit_with_a_proof_of_each_cell(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "slice_bytes", lambda *_: 1)
+    monkeypatch.setattr(cells, "slice_bytes", lambda *_: 1)
     lake = Lake.open(settings)
     names = many_cells(lake, (0, 7))
     report = compaction.compact(settings, PLAYS)

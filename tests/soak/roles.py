@@ -15,7 +15,7 @@ from matinee.landing.ingest import close_through, ingest
 from matinee.ledger.ledger import history
 from matinee.ledger.model import PUBLICATION_ID, Run, State
 from matinee.ledger.withdrawal import withdraw
-from matinee.maintenance import compaction, upkeep
+from matinee.maintenance import cells, compaction, upkeep
 from matinee.maintenance.slices import PlannedSlice
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
@@ -186,12 +186,12 @@ class Compactor:
             return
         lake = Lake.open(self.desk.settings)
         contract = lake.registry.get(self.desk.random.choice(CHAIN))
-        cells = compaction.free_cells(lake, contract, self.desk.random.choice(DAYS))
-        if not cells:
+        free = cells.free_cells(lake, contract, self.desk.random.choice(DAYS))
+        if not free:
             return
-        branch = f"{names.COMPACT}{contract.dataset.replace('.', '_')}_{cells[0].day:%Y%m%d}"
+        branch = f"{names.COMPACT}{contract.dataset.replace('.', '_')}_{free[0].day:%Y%m%d}"
         with spark_session(self.desk.settings) as spark:
-            compaction._attempt(spark, lake, contract, PlannedSlice(cells[0].day, tuple(cells)), branch)
+            compaction._attempt(spark, lake, contract, PlannedSlice(free[0].day, tuple(free)), branch)
         turn.commits += 1
 
 

@@ -15,7 +15,7 @@ from pydantic import PlainSerializer
 from matinee.ledger.model import PUBLICATION_ID
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.table.registers import Register, stamp
+from matinee.table.registers import Register, read_rows, stamp
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -100,3 +100,9 @@ def measured(lake: Lake, dataset: str) -> list[tuple[int, float]]:
     rows = table.scan(row_filter=f"dataset = '{dataset}'", selected_fields=wanted).to_arrow()
     newest = rows.take(pc.select_k_unstable(rows, RECENT, [("recorded_ts", "descending")])).to_pylist()
     return [(row["bytes_before"], row["seconds"]) for row in newest if row["seconds"] is not None]
+
+
+def last_at(lake: Lake, dataset: str) -> datetime | None:
+    """Return when a compaction of a dataset was last recorded; None where none was."""
+    rows = read_rows(lake, COMPACTIONS, f"dataset = '{dataset}'", "recorded_ts")
+    return max((row["recorded_ts"] for row in rows), default=None)

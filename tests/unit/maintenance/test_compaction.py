@@ -9,7 +9,8 @@ from tests.support.ticks import without_engine
 from matinee.errors import ConservationError
 from matinee.ledger.compactions import measured
 from matinee.maintenance import compaction
-from matinee.maintenance.compaction import TRIES, compact, compact_slice, free_cells, plan_compaction
+from matinee.maintenance.cells import free_cells, plan_compaction
+from matinee.maintenance.compaction import TRIES, compact, compact_slice
 from matinee.report import Report
 from matinee.table import names, refs
 from matinee.table.catalog import Lake

@@ -1,11 +1,14 @@
-"""Upkeep: snapshots that should have expired long ago, and what holds the expiry of others."""
+"""Upkeep: snapshots that should have expired and cells that should be compacted long ago, and what holds expiry."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 from matinee.alerts.model import Identity, Signal
 from matinee.alerts.signals.outlook import Outlook
+from matinee.days import end_of
+from matinee.ledger import compactions
 from matinee.ledger.pinned_sets import held, missing
+from matinee.maintenance.cells import plan_compaction
 from matinee.maintenance.leftovers import KEEP_LIVE, leftovers
 from matinee.maintenance.retention import plan_expiry
 
@@ -16,7 +19,9 @@ GRACE = timedelta(days=2)
 
 def look(outlook: Outlook) -> Iterator[Signal]:
     """Yield what the upkeep has left behind."""
-    yield from outlook.remembered("upkeep", EACH, lambda: [*_not_expired(outlook), *_holding(outlook)])
+    yield from outlook.remembered(
+        "upkeep", EACH, lambda: [*_not_expired(outlook), *_not_compacted(outlook), *_holding(outlook)]
+    )
 
 
 def _not_expired(outlook: Outlook) -> Iterator[Signal]:
@@ -33,6 +38,29 @@ def _not_expired(outlook: Outlook) -> Iterator[Signal]:
                 "Open the last run of lake_maintenance_nightly, and clear what failed there.",
                 value=GRACE.total_seconds(),
                 dataset=contract.dataset,
+            )
+
+
+def _not_compacted(outlook: Outlook) -> Iterator[Signal]:
+    """Yield datasets of which old days are worth a rewrite, and that nobody has compacted lately."""
+    for contract in outlook.lake.registry.all():
+        dataset, since = contract.dataset, outlook.at - GRACE
+        if contract.day_column is None or not outlook.lake.exists(dataset):
+            continue
+        last = compactions.last_at(outlook.lake, dataset)
+        if last is not None and last > since:
+            continue
+        days = {each.day for each in plan_compaction(outlook.lake, contract) if end_of(each.day) < since}
+        if days:
+            told = f"was last compacted at {last:%Y-%m-%d %H:%MZ}" if last else "was never compacted"
+            yield Signal(
+                "upkeep",
+                f"compaction of {dataset}",
+                Identity("not_run", "upkeep"),
+                f"{len(days)} days of {dataset}, {min(days)} the first, are of many small files; it {told}",
+                "Open the last run of lake_maintenance_nightly, and clear what failed there.",
+                value=GRACE.total_seconds(),
+                dataset=dataset,
             )
 
 
