@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from matinee.errors import EngineUnavailableError, UsageError
+from matinee.readout.airflow_log import said_by_task
 
 if TYPE_CHECKING:
     from airflow_client.client import BackfillResponse, DAGRunResponse, TaskInstanceResponse
@@ -31,13 +32,14 @@ class AirflowApi:
     token: str | None = field(default=None, repr=False)
 
     def health(self) -> dict[str, str]:
-        """Return the state of each component: `healthy`, `unhealthy` or `unknown`; empty while nothing answers."""
+        """Return the state of each part that was ever started, such as `healthy`; empty while nothing answers."""
         try:
             with self._asking("MonitorApi") as monitor:
                 parts = monitor.get_health(**WITHIN).to_dict()
         except EngineUnavailableError:
             return {}
-        return {name: str((part or {}).get("status")) for name, part in parts.items()}
+        states = {name: (part or {}).get("status") for name, part in parts.items()}
+        return {name: str(state) for name, state in states.items() if state is not None}
 
     def dag_ids(self) -> set[str]:
         """Return the DAGs that were parsed."""
@@ -91,7 +93,11 @@ class AirflowApi:
     def task_log(
         self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int | None = None
     ) -> list[bytes]:
-        """Return the log of a try of a task: each entry as the line of JSON that the task wrote."""
+        """Return the log of a try of a task: each entry as the line of JSON that the task wrote.
+
+        Raises:
+            UsageError: Airflow has no log of this try.
+        """
         from airflow_client.client import ApiException
 
         with self._asking("TaskInstanceApi") as tasks:
@@ -109,7 +115,7 @@ class AirflowApi:
             if answer.status >= 400:
                 raise ApiException(status=answer.status, body=answer.data.decode(errors="replace"))
             entries = json.loads(answer.data)["content"]
-        return [(entry if isinstance(entry, str) else json.dumps(entry)).encode() for entry in entries]
+        return said_by_task((entry if isinstance(entry, str) else json.dumps(entry)).encode() for entry in entries)
 
     def runs(self, dag_id: str = "~", pages: int = PAGES, **wanted: Any) -> "list[DAGRunResponse]":  # noqa: ANN401
         """Return the newest runs that are wanted, such as `state=["failed"]`; `~` is every DAG."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from matinee.errors import UsageError
+from matinee.readout.airflow_log import said_by_task
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ def last_log(task: Task) -> Iterator[bytes]:
     """Yield the lines of the log of a task's last try, each a JSON object.
 
     Raises:
-        UsageError: there is no such task in this run.
+        UsageError: there is no such task in this run, or no log of its last try.
     """
     # The API server alone has the database; tasks and DAG files never come here.
     from airflow.models import TaskInstance  # noqa: TID251
@@ -44,5 +45,4 @@ def last_log(task: Task) -> Iterator[bytes]:
                 next_step="Open the page from the task in Airflow's UI.",
             )
         messages, _ = TaskLogReader().read_log_chunks(instance, instance.try_number, {})
-        for message in messages:
-            yield message.model_dump_json().encode()
+        yield from said_by_task(message.model_dump_json().encode() for message in messages)

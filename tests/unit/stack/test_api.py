@@ -33,6 +33,27 @@ class Logs(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Lost(Logs):
+    answer: ClassVar[dict[str, object]] = {
+        "content": [
+            {"event": "::group::Log message source details"},
+            {"event": "Could not read served logs: Hostname not available for worker."},
+            {"event": "::endgroup::"},
+        ]
+    }
+
+
+class Found(Logs):
+    answer: ClassVar[dict[str, object]] = {
+        "content": [
+            {"event": "::group::Log message source details"},
+            {"event": "/logs/attempt=1.log"},
+            {"event": "::endgroup::"},
+            ENTRY,
+        ]
+    }
+
+
 class Refusing(Logs):
     status, answer = 404, {"detail": "no such task"}
 
@@ -47,6 +68,16 @@ def airflow(answers: type[Logs]) -> Iterator[AirflowApi]:
 def test_the_log_of_a_task_is_read_line_by_line() -> None:
     with airflow(Logs) as api:
         assert [json.loads(line) for line in api.task_log("plays", "r1", "plays.write", 1)] == [ENTRY]
+
+
+def test_where_airflow_looked_for_a_log_is_none_of_its_lines() -> None:
+    with airflow(Found) as api:
+        assert [json.loads(line) for line in api.task_log("plays", "r1", "plays.write", 1)] == [ENTRY]
+
+
+def test_a_log_that_airflow_has_lost_is_told_with_its_words() -> None:
+    with airflow(Lost) as api, pytest.raises(UsageError, match=r"has no log of this try\. .*Hostname not available"):
+        api.task_log("plays", "r1", "plays.write", 1)
 
 
 def test_a_task_that_airflow_does_not_know_is_a_wrong_call() -> None:

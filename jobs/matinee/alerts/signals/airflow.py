@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from matinee.alerts.linking import BACKFILLS, Backfill
@@ -25,6 +26,9 @@ WITHIN = timedelta(days=3)
 LATELY = timedelta(days=1)
 #: How often usual lengths are learned.
 LEARNED_EACH = timedelta(hours=6)
+#: A log that was not given is asked for again so much later. Airflow takes seconds to say that a worker is gone: a look
+#: asks for no more logs once so many seconds are over.
+ASKED_AGAIN, LOGS_WITHIN_S = timedelta(minutes=5), 15.0
 #: Of a failure whose log Airflow does not give: an empty log would say that nothing failed.
 _WITHOUT_LOG = Why(
     Readout("unknown", "Airflow does not give its log", (), "Open the task in Airflow.", retryable=False)
@@ -92,8 +96,9 @@ def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]"
     backfills = [each for dag in sorted(restating) for each in _backfills(outlook, api, dag)]
     outlook.memory[BACKFILLS] = tuple(backfills)
     contracts = outlook.registry.all()
+    until = monotonic() + LOGS_WITHIN_S
     for task in failures.standing(failed, succeeded):
-        why = _why(outlook, api, task)
+        why = _why(outlook, api, task, until)
         yield failures.signal_of(task, why, contracts, backfills, api.url)
 
 
@@ -112,19 +117,25 @@ def _backfills(outlook: Outlook, api: AirflowApi, dag: str) -> Iterator[Backfill
             yield Backfill(told.id, dag, told.from_date.date(), told.to_date.date())
 
 
-def _why(outlook: Outlook, api: AirflowApi, task: Failed) -> Why:
-    """Return why a try failed; its log is read once. A log that is not given is asked for again at the next look."""
+def _why(outlook: Outlook, api: AirflowApi, task: Failed, until: float) -> Why:
+    """Return why a try failed; its log is read once. A log that is not given is asked for again by a later look."""
     known: dict[tuple[str, int], Why] = outlook.memory.setdefault("whys", {})
+    missed: dict[tuple[str, int], datetime] = outlook.memory.setdefault("missed logs", {})
     key = task.name, task.try_number
     if key not in known:
+        asked = missed.get(key)
+        if monotonic() > until or (asked is not None and outlook.at - asked < ASKED_AGAIN):
+            return _WITHOUT_LOG
         try:
             lines = api.task_log(task.dag, task.run, task.task, task.try_number, task.map_index)
         except MatineeError as error:
             log.warning("The log of %s cannot be read: %s", task.name, error)
+            missed[key] = outlook.at
             return _WITHOUT_LOG
         known[key] = Why.of(b"\n".join(lines))
-        for oldest in list(known)[:-5000]:
-            del known[oldest]
+        for memory in (known, missed):
+            for oldest in list(memory)[:-5000]:
+                del memory[oldest]
     return known[key]
 
 
