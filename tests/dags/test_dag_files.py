@@ -95,6 +95,14 @@ def test_manifests_are_landed_after_the_rows_that_they_count(bag: "DagBag") -> N
     assert bag.dags["landing_ingest"].get_task("manifests").trigger_rule == "all_done"
 
 
+def test_every_night_the_files_of_each_source_are_read_again(bag: "DagBag") -> None:
+    tasks = bag.dags["landing_rehash_nightly"].tasks
+    asked = {task.task_id: task.arguments[1:-2] for task in tasks}
+    assert {name: [each[0], *each[-2:]] for name, each in asked.items()} == {
+        name: [f"raw.{name}", "--rehash", "yes"] for name in ("impressions", "plays")
+    }
+
+
 def test_the_last_tasks_of_a_run_tell_of_every_failure(bag: "DagBag") -> None:
     rules = {task.trigger_rule for dag in bag.dags.values() for task in dag.leaves}
     assert rules == {"all_success"}
@@ -119,7 +127,7 @@ def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> N
     tables += ["core_play_attributions", "core_impression_plays"]
     tables += ["core_play_attributions_live", "core_impression_plays_live"]
     tables += ["ops_compactions", "ops_heals", "ops_lake", "ops_landing_batches", "ops_landings"]
-    tables += ["ops_manifests", "ops_pins", "ops_publications", "ops_retirements"]
+    tables += ["ops_manifests", "ops_pins", "ops_publications", "ops_rehashes", "ops_retirements"]
     tables += ["ops_stream_parity", "ops_stream_ticks"]
     expected = {("recover", f"{table}.compact") for table in tables}
     for table in tables:

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from matinee.contracts.registry import Registry
 from matinee.errors import MatineeError, NotArchivedError, NotLandedError, RetiredError, UsageError
 from matinee.foreign import translating
+from matinee.landing import rehashes
 from matinee.landing.archive import archive
 from matinee.landing.declarations import close, land_manifest, landed_manifests
 from matinee.landing.lander import Outcome, land
@@ -73,6 +74,8 @@ def ingest(
     landed_at = _utc(received_at)
     all_files, unlisted = found_files(lake, dataset, paths)
     outcomes, failed = land_each(lake, all_files, landed_at, rehash=rehash)
+    if rehash:
+        rehashes.record(lake, sorted({outcome.dataset for outcome in outcomes} - {MANIFESTS}), outcomes)
     moved, staying = _archived(settings, outcomes, archive_to)
     refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
     for error in (*refused, *staying, *(failed if len(failed) > 1 else [])):
@@ -264,7 +267,10 @@ def _note(outcome: Outcome, landing: Landing) -> str:
 
 
 def step(
-    settings: Settings, from_: Annotated[Sequence[str], "files, directories or globs"], dataset: str | None = None
+    settings: Settings,
+    from_: Annotated[Sequence[str], "files, directories or globs"],
+    dataset: str | None = None,
+    rehash: Annotated[Literal["yes", "no"], "read files that are known by their times, too; default: no"] = "no",
 ) -> Report:
     """Land files, of one raw dataset or each by its name; a folder without such files is no error, a missing one is.
 
@@ -278,12 +284,12 @@ def step(
         except NotLandedError as error:
             missing.append(error)
             log.error("%s", error)  # Also where files of other folders are refused.
-    reports = ingest(settings, dataset, sources) if sources else []
+    reports = ingest(settings, dataset, sources, rehash=rehash == "yes") if sources else []
+    if rehash == "yes" and dataset and not sources and not missing:
+        rehashes.record(Lake.open(settings), [dataset], ())
     if missing:
         raise all_refused(missing, len(missing) + len(reports))
-    rows = Counter[str]()
-    for report in reports:
-        rows.update(report.rows.model_dump(by_alias=True))
+    rows = sum((Counter(report.rows.model_dump(by_alias=True)) for report in reports), Counter[str]())
     return Report(
         step="ingest",
         dataset=dataset or "",

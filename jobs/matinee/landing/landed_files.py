@@ -56,12 +56,19 @@ def landed_snapshots(lake: Lake, dataset: str, snapshots: Collection[tuple[str, 
     return known
 
 
-def seen(lake: Lake, dataset: str, files: Collection[str]) -> dict[tuple[str, str], str]:
-    """Return the SHA-256 of each of some files whose content was landed, from any file, by file and identity."""
+def seen(lake: Lake, dataset: str, files: Collection[str]) -> dict[tuple[str, str], list[str]]:
+    """Return the SHA-256 of each of some files whose content was landed, from any file, by file and identity.
+
+    A file that was read again and held other bytes has several.
+    """
     # Files whose names are not UTF-8 are never registered.
     names = [file for file in files if shown(file) == file]
     landings = _registered(lake, dataset, "file", names)
-    return {(landing.file, landing.identity): landing.sha256 for landing in landings if landing.identity}
+    contents: dict[tuple[str, str], list[str]] = {}
+    for landing in sorted(landings, key=lambda landing: (landing.landing_seq, landing.sha256)):
+        if landing.identity:
+            contents.setdefault((landing.file, landing.identity), []).append(landing.sha256)
+    return contents
 
 
 def note_seen(lake: Lake, copies: Iterable[tuple[Landing, str, str]]) -> None:

@@ -87,7 +87,7 @@ def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Itera
     with ThreadPoolExecutor(lake.settings.spark_cores) as pool:
         read = dict(zip(fresh, pool.map(partial(_scanned, lake.settings), fresh), strict=True))
     contents = {file: scanned.sha256 for file, scanned in read.items() if isinstance(scanned, LandingFile)}
-    contents |= {file: seen[file.file, file.identity] for file in files if file not in read}
+    contents |= {file: seen[file.file, file.identity][-1] for file in files if file not in read}
     if lake.registry.get(dataset).kind == "dimension":
         known = landed_files.landed_snapshots(lake, dataset, {(file.file, sha256) for file, sha256 in contents.items()})
     else:
@@ -111,7 +111,7 @@ def _land_some(work: _Landing, files: Sequence[Found], *, rehash: bool) -> Itera
         landing = done.get(sha256) or known.get(sha256)
         if landing is not None:
             is_new = sha256 in done and done[sha256].file == file.file
-            differs = seen.get((file.file, file.identity), sha256) != sha256
+            differs = sha256 not in seen.get((file.file, file.identity), [sha256])
             yield Outcome(file.file, dataset, landing, is_new=is_new, differs=differs)
         else:
             why = error if isinstance(error, NotLandedError) else refused[new[sha256].file]

@@ -68,9 +68,9 @@ def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileSt
     seen = landed_files.seen(lake, dataset, {candidate.file for candidate in files})
     for candidate in files:
         try:
-            sha256 = seen.get((candidate.file, candidate.identity))
-            file = scan(lake.settings, candidate.file) if sha256 is None else None
-            content = sha256 or (file.sha256 if file else "")
+            known = seen.get((candidate.file, candidate.identity))
+            file = None if known else scan(lake.settings, candidate.file)
+            content = known[-1] if known else file.sha256 if file else ""
             is_dimension = lake.registry.get(dataset).kind == "dimension"
             landing = (
                 landed_files.landed_snapshots(lake, dataset, [(candidate.file, content)])

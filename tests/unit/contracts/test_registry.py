@@ -37,6 +37,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "ops.manifests",
         "ops.pins",
         "ops.publications",
+        "ops.rehashes",
         "ops.retirements",
         "ops.stream_parity",
         "ops.stream_ticks",

@@ -1,4 +1,4 @@
-"""What `matinee landing status` says of files, what `--rehash` notices, and where `--archive-to` puts files."""
+"""What `matinee landing status` says of files, and where `--archive-to` puts files."""
 
 import errno
 import json
@@ -14,10 +14,8 @@ from tests.support.lakes import make_lake
 from matinee.cli.main import main
 from matinee.errors import LandingRefusedError, NotArchivedError, UsageError
 from matinee.landing.ingest import ingest
-from matinee.landing.landed_files import note_seen, registered
 from matinee.landing.status import status
 from matinee.settings import Settings
-from matinee.sources.files.scan import filesystem, identity
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import declared
 
@@ -91,18 +89,6 @@ def test_the_command_shows_them(
     main(["landing", "status", "--from", str(folder), "--output", "json"])
     [row] = json.loads(capsys.readouterr().out)
     assert (row["state"], row["file"]) == ("new", str(folder / "plays-1.jsonl"))
-
-
-def test_rehash_notices_other_bytes_behind_the_same_times(settings: Settings, folder: Path) -> None:
-    ingest(settings, None, [folder], LANDED)
-    lake, file = Lake.open(settings), folder / "plays-1.jsonl"
-    file.write_text(PLAY % "b")
-    # As if a bit on the disk had flipped: the register has the landed bytes for the current identity of the file.
-    now = identity(filesystem(settings, str(file)), str(file))
-    note_seen(lake, [(registered(lake, "raw.plays")[0], str(file), now)])
-    assert notes(settings, folder) == {"plays-1.jsonl": "was there already: nothing was added"}
-    assert "other bytes" in notes(settings, folder, rehash=True)["plays-1.jsonl"]
-    assert sorted(lake.table("raw.plays").scan().to_arrow()["play_id"].to_pylist()) == ["a", "b"]
 
 
 def test_landed_files_are_archived_and_nothing_is_overwritten(settings: Settings, folder: Path, tmp_path: Path) -> None:

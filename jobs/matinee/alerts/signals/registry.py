@@ -9,6 +9,7 @@ from matinee.alerts.signals import (
     healing,
     parity,
     quarantine,
+    rehash,
     stream,
     upkeep,
 )
@@ -25,6 +26,7 @@ SOURCES: tuple[Source, ...] = (
             "stream": (stream.look, ("stream_lag",)),
             "parity": (parity.look, ("parity",)),
             "upkeep": (upkeep.look, ("upkeep",)),
+            "rehash": (rehash.look, ("upkeep",)),
         },
     ),
     Source("airflow", {"airflow": (airflow.look, ("failure", "time_to_complete", "upkeep"))}),

@@ -28,10 +28,12 @@ from matinee.alerts.judging import alarms
 from matinee.alerts.model import Sighting, Signal
 from matinee.alerts.rules.loader import load
 from matinee.alerts.settings import AlertSettings
-from matinee.alerts.signals import completeness, parity, quarantine, upkeep
+from matinee.alerts.signals import completeness, parity, quarantine, rehash, upkeep
 from matinee.alerts.signals.outlook import Outlook
 from matinee.days import end_of
+from matinee.landing import rehashes
 from matinee.landing.ingest import ingest
+from matinee.landing.lander import Outcome
 from matinee.maintenance.compaction import compact
 from matinee.maintenance.retention import expire, plan_expiry
 from matinee.parity.register import Parity, record
@@ -153,3 +155,18 @@ def test_a_dataset_that_was_compacted_lately_is_no_alarm(lake: Lake) -> None:
     add_plays(lake, *(f"q{number}" for number in range(9)))
     witnesses = [alarming(upkeep.look, lake, stamp() + timedelta(days=days)) for days in (1, 3)]
     assert [f"compaction of {PLAYS}" in each for each in witnesses] == [False, True]
+
+
+def test_a_rehash_that_runs_no_more_is_an_alarm(lake: Lake) -> None:
+    rehashes.record(lake, ["raw.impressions", RAW], ())
+    late = stamp() + timedelta(hours=51)
+    assert alarming(rehash.look, lake, late - 2 * HOUR) == {}
+    assert [*alarming(rehash.look, lake, late)] == ["rehash of raw.impressions", f"rehash of {RAW}"]
+
+
+def test_files_that_differ_are_an_alarm_until_a_rehash_finds_none(lake: Lake) -> None:
+    seen = []
+    for differs in (False, True, False):
+        rehashes.record(lake, [RAW], [Outcome("plays-1", RAW, differs=differs)])
+        seen.append(alarming(rehash.look, lake, stamp() + HOUR))
+    assert seen == [{}, {f"landing files of {RAW} differ": "upkeep_not_run"}, {}]

@@ -7,7 +7,7 @@ from tests.support.lakes import D1, D2, at, land_days, make_lake
 
 from matinee.alerts.model import Identity
 from matinee.alerts.settings import AlertSettings
-from matinee.alerts.signals import completeness, healing, parity, quarantine, stream, upkeep
+from matinee.alerts.signals import completeness, healing, parity, quarantine, rehash, stream, upkeep
 from matinee.alerts.signals.outlook import Outlook
 from matinee.healing.register import Decision
 from matinee.healing.register import record as decide
@@ -21,7 +21,7 @@ def outlook(lake: Lake, now: datetime | None = None) -> Outlook:
 
 
 def test_an_empty_lake_shows_nothing(tmp_path: Path) -> None:
-    looks = (completeness, healing, parity, quarantine, stream, upkeep)
+    looks = (completeness, healing, parity, quarantine, rehash, stream, upkeep)
     seen = outlook(make_lake(tmp_path))
     assert [list(each.look(seen)) for each in looks] == [[]] * len(looks)
 
