@@ -1,12 +1,13 @@
 """Backtest: what rules would have told, from the recorded signals alone, at the times at which they were seen."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
 from matinee.alerts.folding import fold
-from matinee.alerts.incidents import Incident, step
+from matinee.alerts.incidents import REOPENED_WITHIN, Incident, step
 from matinee.alerts.journal.records import LookNote, Span
 from matinee.alerts.journal.store import Journal
 from matinee.alerts.journal.tables import INCIDENTS, LOOKS, SPANS
@@ -48,9 +49,9 @@ class Score:
 def backtested(journal: Journal, rules: Sequence[Rule], first: datetime, last: datetime) -> list[Score]:
     """Return the scores of rules on what a journal has recorded between two instants.
 
-    The replay takes long, and is outside the transaction: the watcher writes meanwhile.
+    The watcher writes meanwhile.
     """
-    with journal.begin() as entries:
+    with journal.look() as entries:
         open_or_later = [*entries.all(SPANS, state="seen"), *entries.all(SPANS, state="over", since=first)]
         looks = entries.all(LOOKS, since=first)
         incidents = entries.all(INCIDENTS, since=first)
@@ -70,6 +71,7 @@ def replay(
         signals = [span.signal for span in seen]
         sightings = [Sighting(span.signal, span.begun) for span in seen]
         causes = fold(alarms(rules, sightings, note.at), signals)
+        known = {name: each for name, each in known.items() if not _is_past(each, note.at)}
         for change in step(list(known.values()), causes, note.at, blind=note.blind):
             known[change.incident.incident_id] = change.incident
             if change.event in {Event.OPENED, Event.CHANGED} and change.incident.severity == "page":
@@ -77,20 +79,32 @@ def replay(
     return list(paged.values())
 
 
+def _is_past(incident: Incident, at: datetime) -> bool:
+    """Whether an incident ended so long ago that its cause would open another."""
+    return incident.resolved_at is not None and at - incident.resolved_at > REOPENED_WITHIN
+
+
 def _moments(
     spans: Sequence[Span], looks: Sequence[LookNote], first: datetime, last: datetime
 ) -> Iterator[tuple[LookNote, list[Span]]]:
     """Yield the looks that can change something, with what each saw."""
-    before: list[Span] | None = None
-    evaluated = first - COARSE
-    ordered = sorted(spans, key=lambda span: (span.first_seen, span.span_id))
+    coming = deque(sorted(spans, key=lambda span: (span.first_seen, span.span_id)))
+    seen: dict[str, Span] = {}
+    evaluated, is_new = first - COARSE, True
     for note in sorted(looks, key=lambda each: each.at):
         if not first <= note.at < last:
             continue
-        seen = [span for span in ordered if span.first_seen <= note.at and (not span.gone_at or note.at < span.gone_at)]
-        if seen != before or note.at - evaluated >= COARSE:
-            before, evaluated = seen, note.at
-            yield note, seen
+        gone = [name for name, span in seen.items() if span.gone_at and span.gone_at <= note.at]
+        for name in gone:
+            del seen[name]
+        while coming and coming[0].first_seen <= note.at:
+            span = coming.popleft()
+            if not span.gone_at or note.at < span.gone_at:
+                seen[span.span_id] = span
+                is_new = True
+        if gone or is_new or note.at - evaluated >= COARSE:
+            evaluated, is_new = note.at, False
+            yield note, list(seen.values())
 
 
 def score(

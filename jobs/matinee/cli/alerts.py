@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -88,8 +89,9 @@ def check(output: str) -> None:
 @click.option("--from", "first", required=True, metavar="DAY", help="The first day.")
 @click.option("--to", "last", required=True, metavar="DAY", help="The last day.")
 @click.option("--rule", "names", multiple=True, metavar="NAME", help="Only this rule; may stand several times.")
+@click.option("--plot", "picture", type=click.Path(path_type=Path), help="Draw the scores into a .png, .svg or .pdf.")
 @output_option
-def backtest(first: str, last: str, names: tuple[str, ...], output: str) -> None:
+def backtest(first: str, last: str, names: tuple[str, ...], picture: Path | None, output: str) -> None:
     """Say what the rules of sql/alerts/ would have told, by the recorded signals; exit 1 if a budget is exceeded.
 
     Pages a week; the share of judged pages that was real; the share of real incidents that would have been paged; the
@@ -97,9 +99,10 @@ def backtest(first: str, last: str, names: tuple[str, ...], output: str) -> None
 
     \b
     Example:
-      matinee alerts backtest --from 2026-03-01 --to 2026-03-31
+      matinee alerts backtest --from 2026-03-01 --to 2026-03-31 --plot backtest.png
     """
     from matinee.alerts.backtest import backtested
+    from matinee.alerts.backtest_plot import plot
     from matinee.alerts.journal.opening import opened
     from matinee.alerts.rules.loader import load
     from matinee.alerts.settings import alerts_folder
@@ -120,6 +123,8 @@ def backtest(first: str, last: str, names: tuple[str, ...], output: str) -> None
         }
         for each in scores
     ]
+    if picture:
+        plot(scores, f"Rules on the signals of {first} to {last}", picture)
     emit(rows, output)
     if any(each.is_over for each in scores):
         raise click.exceptions.Exit(1)

@@ -69,7 +69,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "incident resolve": ("x", "--verdict", "real", "--reason", "y"),
     "alerts watch": ("--once",),
     "alerts check": (),
-    "alerts backtest": ("--from", "2026-03-01", "--to", "2026-03-08"),
+    "alerts backtest": ("--from", "2026-03-01", "--to", "2026-03-08", "--plot", "{}/backtest.svg"),
     "alerts test-channel": ("webhook:nowhere",),
     "alerts window open": ("catalog", "--for", "1h", "--reason", "y"),
     "alerts window list": (),
