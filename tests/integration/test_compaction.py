@@ -195,7 +195,7 @@ def test_a_publication_is_replayed_past_a_proven_compaction_of_its_own_day(
     identity = write(on_sail, RunRequest(PLAYS, D1, D1, attempt="ours")).publication_id or ""
     audit(on_sail, PLAYS, identity)
     # As if the run had begun after the compactor looked.
-    monkeypatch.setattr(compaction, "open_work", lambda *_: ())
+    monkeypatch.setattr(cells, "open_work", lambda *_: ())
     assert compaction.compact(settings, PLAYS).details["slices"] == 1
     assert publish(on_sail, PLAYS, identity).replayed
     assert ids(lake, PLAYS, "play_id") == ["o1", "p1"]

@@ -143,7 +143,7 @@ def test_a_repeat_that_moves_a_play_survives_a_cut_between_the_tables(
 
 @pytest.mark.slow
 def test_ids_that_share_a_number_are_derived_as_others_are(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matinee.live.news._number", lambda columns: F.length(F.concat_ws("", *columns)))
+    monkeypatch.setattr("matinee.live.news.F.xxhash64", lambda *columns: F.length(F.concat_ws("", *columns)))
     lake = Lake.open(settings)
     land_days(lake, D1)
     catch_up(settings)
