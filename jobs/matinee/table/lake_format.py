@@ -33,7 +33,9 @@ _seen = set[tuple[str, ...]]()
 
 
 def look(lake: "Lake") -> None:
-    """Check the format of a lake that is opened; a lake of the current format is checked once per process.
+    """Check the format of a lake that is opened; of a lake of the current format only that `ops.lake` is still known.
+
+    A process that lives for long must not take a lake whose catalog was lost for an empty lake.
 
     Raises:
         LakeFormatError: the format is newer than this code.
@@ -41,7 +43,7 @@ def look(lake: "Lake") -> None:
     """
     properties = lake.catalog.properties
     key = (lake.catalog.name, properties.get("uri", ""), properties["warehouse"])
-    if key in _seen:
+    if key in _seen and lake.exists(LAKE):
         return
     lake_format = number(lake)
     if lake_format == CURRENT:
