@@ -126,7 +126,7 @@ def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> N
     tables = ["raw_impressions", "raw_plays", "raw_quarantine", "core_impressions", "core_plays"]
     tables += ["core_play_attributions", "core_impression_plays"]
     tables += ["core_play_attributions_live", "core_impression_plays_live"]
-    tables += ["ops_compactions", "ops_heals", "ops_lake", "ops_landing_batches", "ops_landings"]
+    tables += ["ops_compactions", "ops_heals", "ops_incidents", "ops_lake", "ops_landing_batches", "ops_landings"]
     tables += ["ops_manifests", "ops_pins", "ops_publications", "ops_rehashes", "ops_retirements"]
     tables += ["ops_stream_parity", "ops_stream_ticks"]
     expected = {("recover", f"{table}.compact") for table in tables}

@@ -21,6 +21,7 @@ from matinee.alerts.journal.records import LookNote
 from matinee.alerts.journal.store import Journal
 from matinee.alerts.journal.tables import LOOKS
 from matinee.alerts.linking import linked
+from matinee.alerts.mirror import Mirror
 from matinee.alerts.model import Identity, Signal
 from matinee.alerts.ping import ping
 from matinee.alerts.rules.loader import load
@@ -77,6 +78,7 @@ class Watcher:
         uri = self.ours.alerts_journal
         self.keeper = Keeper(journal_file(self.settings), uri.get_secret_value() if uri else None)
         self.sender = Sender(self.open_channel, self.clock)
+        self.mirror = Mirror(self.settings)
         self._pruned: datetime | None = None
         self._rules: Sequence[Rule] | None = None
         self._pinging: Thread | None = None
@@ -104,6 +106,7 @@ class Watcher:
             journal = self.keeper.journal(self.clock())
             changes = self._evaluated(journal, seen, rules, at, begun)
         self.sender.start(journal)
+        self.mirror.start(journal, at)
         self.keeper.copy(self.clock())
         if self._pruned is None or at - self._pruned >= PRUNED_EACH:
             self.keeper.prune(at - self.ours.keep)
@@ -152,9 +155,11 @@ class Watcher:
 
     def close(self, seconds: float = 30.0) -> None:
         """Send what is being sent, and give the lease up."""
+        until = monotonic() + seconds
         self.sender.wait(seconds)
+        self.mirror.wait(max(until - monotonic(), 0))
         if self._pinging is not None:
-            self._pinging.join(seconds)
+            self._pinging.join(max(until - monotonic(), 0))
         try:
             with self.keeper.journal(self.clock()).begin() as entries:
                 entries.release(LEASE, self.holder)

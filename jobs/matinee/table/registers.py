@@ -141,6 +141,35 @@ def append_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]], 
     _keep_small(lake, table)
 
 
+def replace_rows(lake: Lake, dataset: str, rows: Iterable[Mapping[str, object]]) -> bool:
+    """Make rows the only rows of a register, in one commit; return False where they are that already.
+
+    Args:
+        lake: the lake.
+        dataset: a register that is a copy of something else.
+        rows: with the contract's columns.
+
+    Raises:
+        CommitConflictError: another process committed first; nothing was changed.
+        CatalogUnavailableError: the catalog or its storage does not answer.
+    """
+    import pyarrow as pa
+    from pyiceberg.io.pyarrow import _dataframe_to_data_files
+
+    table = lake.ensure(dataset)
+    with catalog_errors():
+        tasks = list(table.scan().plan_files())
+        before = table.scan().to_arrow()
+    after = pa.Table.from_pylist(list(map(dict, rows)), schema=table.schema().as_arrow())
+    if sorted(map(repr, before.to_pylist())) == sorted(map(repr, after.to_pylist())):
+        return False
+    with catalog_errors(table.location()):
+        added = list(_dataframe_to_data_files(table.metadata, after, table.io)) if len(after) else []
+    replace_files(table, refs.MAIN, [task.file for task in tasks], added, {})
+    _keep_small(lake, lake.table(dataset))
+    return True
+
+
 def unread(table: "Table", now: datetime) -> tuple[int, ...]:
     """Return the snapshots of a register that nobody reads any more.
 

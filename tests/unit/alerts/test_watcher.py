@@ -10,6 +10,7 @@ import pytest
 from tests.support.alerts import CATALOG, MINUTE, T0, Board, Clock, rule, signal
 
 from matinee.alerts.journal.tables import INCIDENTS
+from matinee.alerts.mirror import TABLE
 from matinee.alerts.model import Kind, Signal
 from matinee.alerts.rules.model import Route
 from matinee.alerts.settings import AlertSettings, journal_file
@@ -18,6 +19,8 @@ from matinee.alerts.signals.sources import Source, look
 from matinee.alerts.watcher import Turn, Watcher, watch
 from matinee.errors import CatalogUnavailableError, JournalUnavailableError, MatineeError, SettingsError
 from matinee.settings import load_settings
+from matinee.table.catalog import Lake
+from matinee.table.registers import read_rows
 
 BOARD = (Route("board", "kitchen"),)
 RULES = (rule("failure"), rule("source"), rule("freshness"))
@@ -78,6 +81,13 @@ def test_a_look_opens_an_incident_tells_it_and_pings(world: World) -> None:
     assert [str(change.event) for change in turn.changes] == ["opened"]
     assert [said for said, _ in world.board.said] == ["opened catalog unavailable"]
     assert world.ping.read_text() == world.clock().isoformat()
+
+
+def test_the_lake_gets_a_copy_of_what_a_look_opens(world: World) -> None:
+    watcher = world.watcher(source("a", "failure", sees=lambda _: [signal(CATALOG)]))
+    world.turn(watcher)
+    watcher.close()
+    assert [row["subject"] for row in read_rows(Lake.open(watcher.settings), TABLE)] == ["catalog"]
 
 
 def test_a_source_that_cannot_be_read_is_a_signal_and_others_are_looked_at(world: World) -> None:

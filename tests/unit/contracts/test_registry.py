@@ -31,6 +31,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "core.plays",
         "ops.compactions",
         "ops.heals",
+        "ops.incidents",
         "ops.lake",
         "ops.landing_batches",
         "ops.landings",

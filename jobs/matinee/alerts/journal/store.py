@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, exc, select, text
+from sqlalchemy import Connection, Engine, create_engine, delete, event, exc, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from matinee import private
@@ -53,6 +53,11 @@ class Entries:
         if since is not None:
             conditions.append(columns.at >= instant(since))
         return list(self._read(shelf, *conditions))
+
+    def last_written(self, shelf: Shelf[Any]) -> tuple[str, int]:
+        """Return when a table was last written, and how many records it has: something changed where these differ."""
+        told = self.connection.execute(select(func.max(shelf.table.c.at), func.count()).select_from(shelf.table)).one()
+        return str(told[0]), int(told[1])
 
     def prune(self, before: datetime) -> None:
         """Remove what was last written before an instant and is over; windows stay."""
