@@ -1,11 +1,10 @@
 """What the watcher sees of a real Airflow: its REST API on its own metadata, by a service account."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.airflow_api import Airflow, airflow_api
+from tests.support.airflow_api import Airflow
 from tests.support.alerts import MINUTE, T0
 from tests.support.lakes import D1, D2, D3
 
@@ -32,22 +31,6 @@ RULES = load(CHECKOUT / "sql" / "alerts")
 HOUR = timedelta(hours=1)
 PLAYS, UPKEEP = "plays_daily", "lake_maintenance_nightly"
 LOG = "matinee.errors.AuditFailedError: 3 plays have no title. Next: `matinee quality`, token=hunter2\n"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Airflow]:
-    with airflow_api() as airflow:
-        airflow.add_dag(PLAYS, "write", "publish")
-        airflow.add_dag(UPKEEP, "recover")
-        yield airflow
-
-
-@pytest.fixture
-def airflow(served: Airflow) -> Airflow:
-    """An Airflow without runs, whose scheduler is alive."""
-    served.clear()
-    served.beat(datetime.now(UTC))
-    return served
 
 
 @pytest.fixture
@@ -146,10 +129,10 @@ def test_an_upkeep_that_has_not_succeeded_for_two_nights_is_an_alarm(airflow: Ai
     assert alarming(outlook_of(airflow, tmp_path, at=T0 - HOUR)) == {}
 
 
-def test_a_scheduler_whose_heart_stands_still_is_a_cause(served: Airflow, tmp_path: Path) -> None:
-    served.clear()
-    served.beat(datetime.now(UTC) - HOUR)
-    assert [*alarming(outlook_of(served, tmp_path))] == ["airflow scheduler unavailable"]
+def test_a_scheduler_whose_heart_stands_still_is_a_cause(airflow: Airflow, outlook: Outlook) -> None:
+    airflow.clear()
+    airflow.beat(datetime.now(UTC) - HOUR)
+    assert [*alarming(outlook)] == ["airflow scheduler unavailable"]
 
 
 def test_a_part_that_nobody_started_is_no_cause(airflow: Airflow) -> None:

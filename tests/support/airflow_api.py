@@ -122,12 +122,15 @@ class Airflow:
                 for name, value in values.items():
                     setattr(task, name, value)
 
-    def write_log(self, dag_id: str, run_id: str, task_id: str, text: str, try_number: int = 1) -> None:
+    def write_log(
+        self, dag_id: str, run_id: str, task_id: str, text: str, *, try_number: int = 1, map_index: int = -1
+    ) -> None:
         """Write the log of a try where Airflow's workers write it."""
         from airflow.sdk.configuration import conf
 
         folder = Path(conf.get("logging", "base_log_folder"), f"dag_id={dag_id}", f"run_id={run_id}")
-        file = folder / f"task_id={task_id}" / f"attempt={try_number}.log"
+        mapped = f"map_index={map_index}" if map_index >= 0 else ""
+        file = folder / f"task_id={task_id}" / mapped / f"attempt={try_number}.log"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 

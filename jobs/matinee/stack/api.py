@@ -85,10 +85,7 @@ class AirflowApi:
 
     def newest_try(self, dag_id: str, run_id: str, task_id: str, map_index: int | None = None) -> int:
         """Return the number of a task's newest try in a run; a mapped task has a number of its own."""
-        with self._asking("TaskInstanceApi") as tasks:
-            if map_index is None:
-                return int(tasks.get_task_instance(dag_id, run_id, task_id, **WITHIN).try_number)
-            return int(tasks.get_mapped_task_instance(dag_id, run_id, task_id, map_index, **WITHIN).try_number)
+        return int(self.task(dag_id, run_id, task_id, -1 if map_index is None else map_index).try_number)
 
     def task_log(
         self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int | None = None
@@ -127,6 +124,26 @@ class AirflowApi:
         wanted = {"state": ["failed"], "end_date_gte": since}
         with self._asking("TaskInstanceApi") as tasks:
             return _paged(tasks.get_task_instances, "task_instances", ("~", "~"), PAGES, wanted)
+
+    def task(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> "TaskInstanceResponse":
+        """Return a task of a run as it is now; a mapped task has a number of its own."""
+        with self._asking("TaskInstanceApi") as tasks:
+            if map_index < 0:
+                task = tasks.get_task_instance(dag_id, run_id, task_id, **WITHIN)
+            else:
+                task = tasks.get_mapped_task_instance(dag_id, run_id, task_id, map_index, **WITHIN)
+        return task
+
+    def write_note(self, dag_id: str, run_id: str, task_id: str, text: str, map_index: int = -1) -> None:
+        """Write the note of a task, over what stands there."""
+        from airflow_client.client import PatchTaskInstanceBody
+
+        body, only = PatchTaskInstanceBody(note=text), {"update_mask": ["note"]}
+        with self._asking("TaskInstanceApi") as tasks:
+            if map_index < 0:
+                tasks.patch_task_instance(dag_id, run_id, task_id, body, **only, **WITHIN)
+            else:
+                tasks.patch_task_instance_by_map_index(dag_id, run_id, task_id, map_index, body, **only, **WITHIN)
 
     def backfills(self, dag_id: str) -> "list[BackfillResponse]":
         """Return the newest backfills of a DAG."""

@@ -41,13 +41,17 @@ class LazyApp:
         await self._app(scope, receive, send)
 
 
+def root() -> str:
+    """Return the address below which the pages stand, as a browser asks for it."""
+    return f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}"
+
+
 def external_views() -> list[dict[str, str]]:
     """Return the entries of the navigation, which show a page in a frame, and the tab of a task instance."""
-    root = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PREFIX
     pages = [
         {
             "name": title,
-            "href": f"{root}/{name}",
+            "href": f"{root()}/{name}",
             "url_route": f"matinee-{name}",
             "destination": "nav",
             "category": "Matinee",
@@ -56,7 +60,7 @@ def external_views() -> list[dict[str, str]]:
     ]
     failure = {
         "name": "Why it failed",
-        "href": f"{root}/failure/{{DAG_ID}}/{{RUN_ID}}/{{TASK_ID}}?map_index={{MAP_INDEX}}",
+        "href": f"{root()}/failure/{{DAG_ID}}/{{RUN_ID}}/{{TASK_ID}}?map_index={{MAP_INDEX}}",
         "url_route": "matinee-failure",
         "destination": "task_instance",
     }

@@ -1,38 +1,28 @@
 """Airflow, through its API: failed tasks, runs that take too long, parts that are not healthy, and upkeep."""
 
-import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from matinee.alerts.linking import BACKFILLS, Backfill
 from matinee.alerts.model import Identity, Signal
 from matinee.alerts.signals import durations, failures
-from matinee.alerts.signals.failures import Failed, Succeeded, Why
+from matinee.alerts.signals.failures import Failed, Succeeded
+from matinee.alerts.signals.notes import write_notes
 from matinee.alerts.signals.outlook import Outlook
-from matinee.errors import MatineeError
-from matinee.readout.explain import Readout
+from matinee.alerts.signals.whys import Whys
 from matinee.stack.api import AirflowApi
 
 if TYPE_CHECKING:
     from airflow_client.client import DAGRunResponse, TaskInstanceResponse
 
-log = logging.getLogger(__name__)
 #: Failures that ended longer ago are told no more.
 WITHIN = timedelta(days=3)
 #: A backfill counts for so long after its end: its failures are seen a little later.
 LATELY = timedelta(days=1)
 #: How often usual lengths are learned.
 LEARNED_EACH = timedelta(hours=6)
-#: A log that was not given is asked for again so much later. Airflow takes seconds to say that a worker is gone: a look
-#: asks for no more logs once so many seconds are over.
-ASKED_AGAIN, LOGS_WITHIN_S = timedelta(minutes=5), 15.0
-#: Of a failure whose log Airflow does not give: an empty log would say that nothing failed.
-_WITHOUT_LOG = Why(
-    Readout("unknown", "Airflow does not give its log", (), "Open the task in Airflow.", retryable=False)
-)
 UPKEEP_DAG, UPKEEP_WITHIN = "lake_maintenance_nightly", timedelta(hours=50)
 
 
@@ -48,9 +38,14 @@ def look(outlook: Outlook) -> Iterator[Signal]:
     api = AirflowApi(url, token.get_secret_value() if token else None)
     at_work = api.runs(state=["running", "queued"])
     yield from _unhealthy(api)
-    yield from _failures(outlook, api, at_work)
+    failed = _failures(outlook, api, at_work)
+    whys = Whys(outlook, api)
+    for task in failed:
+        backfills, contracts = outlook.memory[BACKFILLS], outlook.registry.all()
+        yield failures.signal_of(task, whys.of(task), contracts, backfills, api.url)
     yield from _at_work(outlook, api, at_work)
     yield from _upkeep(outlook, api)
+    write_notes(outlook, api, whys.known(failed))
 
 
 def _unhealthy(api: AirflowApi) -> Iterator[Signal]:
@@ -67,7 +62,8 @@ def _unhealthy(api: AirflowApi) -> Iterator[Signal]:
             )
 
 
-def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]") -> Iterator[Signal]:
+def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]") -> list[Failed]:
+    """Return the failures that stand; what is known of backfills is kept for `linking`."""
     since = outlook.at - WITHIN
     tasks = api.failed_tasks(since)
     of_dags = [run for dag in sorted({task.dag_id for task in tasks}) for run in _of(api, dag, tasks)]
@@ -95,11 +91,7 @@ def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]"
     restating |= {task.dag for task in failed if task.is_backfill}
     backfills = [each for dag in sorted(restating) for each in _backfills(outlook, api, dag)]
     outlook.memory[BACKFILLS] = tuple(backfills)
-    contracts = outlook.registry.all()
-    until = monotonic() + LOGS_WITHIN_S
-    for task in failures.standing(failed, succeeded):
-        why = _why(outlook, api, task, until)
-        yield failures.signal_of(task, why, contracts, backfills, api.url)
+    return failures.standing(failed, succeeded)
 
 
 def _of(api: AirflowApi, dag: str, tasks: "list[TaskInstanceResponse]") -> "list[DAGRunResponse]":
@@ -115,28 +107,6 @@ def _backfills(outlook: Outlook, api: AirflowApi, dag: str) -> Iterator[Backfill
     for told in api.backfills(dag):
         if told.completed_at is None or outlook.at - told.completed_at <= LATELY:
             yield Backfill(told.id, dag, told.from_date.date(), told.to_date.date())
-
-
-def _why(outlook: Outlook, api: AirflowApi, task: Failed, until: float) -> Why:
-    """Return why a try failed; its log is read once. A log that is not given is asked for again by a later look."""
-    known: dict[tuple[str, int], Why] = outlook.memory.setdefault("whys", {})
-    missed: dict[tuple[str, int], datetime] = outlook.memory.setdefault("missed logs", {})
-    key = task.name, task.try_number
-    if key not in known:
-        asked = missed.get(key)
-        if monotonic() > until or (asked is not None and outlook.at - asked < ASKED_AGAIN):
-            return _WITHOUT_LOG
-        try:
-            lines = api.task_log(task.dag, task.run, task.task, task.try_number, task.map_index)
-        except MatineeError as error:
-            log.warning("The log of %s cannot be read: %s", task.name, error)
-            missed[key] = outlook.at
-            return _WITHOUT_LOG
-        known[key] = Why.of(b"\n".join(lines))
-        for memory in (known, missed):
-            for oldest in list(memory)[:-5000]:
-                del memory[oldest]
-    return known[key]
 
 
 def _at_work(outlook: Outlook, api: AirflowApi, runs: "list[DAGRunResponse]") -> Iterator[Signal]:

@@ -10,8 +10,11 @@ from matinee.alerts.linking import Backfill
 from matinee.alerts.model import Edge, Identity, Signal
 from matinee.alerts.signals.errors import days_of, resource_of
 from matinee.contracts.model import Contract
-from matinee.readout.explain import Readout, explain
+from matinee.readout.differs import Difference, of_environment
+from matinee.readout.explain import Readout
 from matinee.readout.patterns import typed
+from matinee.readout.task import explain_task
+from matinee.report import Report
 
 #: A number that stands alone; those in names, paths and instants are no counts.
 _COUNT = re.compile(r"(?<![\w./:-])\d+(?![\w/:-]|\.\w)")
@@ -46,18 +49,44 @@ class Failed:
 
 @dataclass(frozen=True)
 class Why:
-    """Why a task failed: the read-out of its log, and the last of Matinee's own errors there, with its words."""
+    """Why a task failed.
+
+    Attributes:
+        readout: of its report and its log.
+        error, words: the last of Matinee's own errors in the log, with its words.
+        differs: from what the task ran in when it last succeeded.
+    """
 
     readout: Readout
     error: str = ""
     words: str = ""
+    differs: tuple[Difference, ...] = ()
 
     @classmethod
-    def of(cls, log: bytes) -> "Why":
-        """Read a log."""
+    def of(
+        cls,
+        log: bytes,
+        report: Report | None = None,
+        success: Report | None = None,
+        system: Sequence[bytes] = (),
+        counters: Sequence[bytes] = (),
+    ) -> "Why":
+        """Read what a try has left.
+
+        Args:
+            log: of the try.
+            report: of the try, if its step left one.
+            success: the report of the last try of the same task that succeeded.
+            system, counters: what the machine says of processes that were killed.
+        """
         own = re.compile(rf"\b({'|'.join(typed())})\b(.*)")
         told = own.findall(log.decode(errors="replace"))
-        return cls(explain(log.splitlines(keepends=True)), *(told[-1] if told else ()))
+        if not told and report is not None and report.error is not None:
+            told = [(report.error.type, f": {report.error.message}")]
+        error, words = told[-1] if told else ("", "")
+        differs = of_environment(success, report.environment) if report else []
+        readout = explain_task(report, log.splitlines(keepends=True), system, counters)
+        return cls(readout, error, words, tuple(differs))
 
 
 @dataclass(frozen=True)

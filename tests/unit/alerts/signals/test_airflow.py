@@ -13,8 +13,7 @@ from tests.support.alerts import MINUTE, T0
 
 from matinee.alerts.model import Signal
 from matinee.alerts.settings import AlertSettings
-from matinee.alerts.signals import airflow
-from matinee.alerts.signals.airflow import ASKED_AGAIN
+from matinee.alerts.signals import airflow, whys
 from matinee.alerts.signals.outlook import Outlook
 from matinee.settings import load_settings
 
@@ -115,12 +114,12 @@ def test_a_log_that_was_not_given_is_asked_for_again(server: Airflow, outlook: O
     failures(outlook)
     server.without_log = set()
     at_once = failures(replace(outlook, at=T0 + MINUTE))
-    later = failures(replace(outlook, at=T0 + ASKED_AGAIN))
+    later = failures(replace(outlook, at=T0 + whys.ASKED_AGAIN))
     assert [sum("/landing is not there" in signal.says for signal in told) for told in (at_once, later)] == [1, 2]
 
 
 def test_logs_that_take_long_delay_no_look(outlook: Outlook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow, "LOGS_WITHIN_S", -1.0)
+    monkeypatch.setattr(whys, "WITHIN_S", -1.0)
     assert [signal.says.partition(": ")[2] for signal in failures(outlook)] == ["Airflow does not give its log"] * 2
     monkeypatch.undo()
     assert all("/landing is not there" in signal.says for signal in failures(outlook))
