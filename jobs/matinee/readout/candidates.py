@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matinee.errors import kind_named
-from matinee.readout.codes import coded, kind_of_exception, leading, of_any_level, spaces
+from matinee.readout.codes import coded, leading, of_any_level, spaces
 from matinee.readout.log import PLAIN, Line
 from matinee.readout.patterns import WEIGHTS, Pattern, named, patterns, patterns_of_any_level, typed
 from matinee.readout.statements import Statement, names_exception, statements
@@ -108,9 +108,8 @@ def _of_error(line: Line, text: str) -> Iterator[Candidate]:
 def _kinds(line: Line, statement: Statement, *, innermost: bool) -> Iterator[tuple[Pattern, int]]:
     """Yield the patterns that a statement matches, with the length of the match; 0 where the name alone tells."""
     told = [*_matching(statement.text)]
-    by_name = kind_of_exception(statement.name)
-    if by_name:
-        told.append((named()[by_name], 0))
+    if statement.kind:
+        told.append((named()[statement.kind], 0))
     yield from told
     if innermost and all(pattern.weight in _SAY_LITTLE for pattern, _ in told):
         guess = _guess(line, statement, carries=bool(told))

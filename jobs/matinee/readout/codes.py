@@ -72,8 +72,9 @@ def coded(text: str, among: Iterable[CodeSpace]) -> Iterator[tuple[str, int]]:
 
 
 def kind_of_exception(name: str) -> str | None:
-    """Return the name of the pattern that an exception stands for by its name alone."""
-    return kinds_by_exception().get(name)
+    """Return the name of the pattern that an exception stands for by its name alone, with its package or without."""
+    known = kinds_by_exception()
+    return known.get(name) or known.get(re.split(r"[.$]|::", name)[-1])
 
 
 @cache

@@ -15,7 +15,7 @@ from matinee.readout.cause import cause_of
 from matinee.readout.log import EXCEPTION, PLAIN, Line, lines_of
 from matinee.readout.masking import masked
 from matinee.readout.patterns import WEIGHTS
-from matinee.readout.statements import names_exception
+from matinee.readout.statements import names_exception, statements
 from matinee.readout.words import GUESS
 
 #: What a candidate gets that belongs to the last error of the log.
@@ -116,7 +116,20 @@ def _carried(best: Candidate, telling: Sequence[Candidate], last: int) -> Candid
             or (_CAUSED.match(each.line.text) and each.line.number > best.line.number)
         )
     ]
-    return max(inside, key=lambda each: _rank(each, last), default=best)
+    return max(inside, key=lambda each: _rank(each, last), default=_innermost(best, telling))
+
+
+def _innermost(best: Candidate, telling: Sequence[Candidate]) -> Candidate:
+    """Return the last cause that Java tells below an exception with a message of its own, else the exception."""
+    below = [
+        each
+        for each in telling
+        if each.line.entry == best.line.entry
+        and each.line.number > best.line.number
+        and _CAUSED.match(each.line.text)
+        and ": " in statements(each.line.text)[-1].text
+    ]
+    return max(below, key=lambda each: (each.line.number, each.depth, each.score), default=best)
 
 
 def _rank(candidate: Candidate, last: int) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -44,11 +44,25 @@ _PREFIX = re.compile(r"^(?:[\w./-]+ +\| |\s*│ ?)|(?<=- )Job \d+: Subtask \S+ "
 # Where Airflow logs the output of another program as information.
 _OUTPUT = re.compile(r"^[^{]{0,60}\{+(?:subprocess|spark_submit|docker|ssh|winrm|logging_mixin)\.py:\d+\}+ INFO - ")
 _OUTPUT_LOGGERS = ("hooks.subprocess", "task.stdout", "task.stderr", "spark_submit")
+# A line of a document about a failure, as services print them: what failed.
+_FAILURE_FIELD = re.compile(
+    r"\s*\"(?:internalMessage|errorMessage|error_message|failureReason|failure_reason|StatusMessage|ErrorMessage)\""
+    r"\s*:\s*\"(.+?)\"?,?$"
+)
+#: So many lines a warning of Python has at the most.
+_WARNING_LINES = 6
 _PYTHON_WARNING = re.compile(r"^\S+:\d+: (?:[\w.]+\.)?[A-Z]\w*Warning: ")
+# What an entry of JSON says beside its message about the end of a process.
+_ENDS = ("exit_code", "signal_name", "reason")
 _SYSLOG, _SYSLOG_LEVELS = re.compile(r"^%([0-7])\|"), ("error",) * 4 + ("warning",) + ("info",) * 2 + ("debug",)
 _CAUSE, _CONTEXT = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
+)
+# What Dagster writes above a cause or a context: the root comes last.
+_BELOW = (
+    "The above exception was caused by the following exception:",
+    "The above exception occurred during handling of the following exception:",
 )
 
 
@@ -79,22 +93,39 @@ def lines_of(raw: Iterable[bytes], first: int = FIRST_LINES, last: int = LAST_LI
     kept = [*islice(numbered, first), *deque(numbered, last)]
     lines: list[Line] = []
     entry, level, has_ended, follows, below = 0, PLAIN, False, 0, False
-    for number, text, stated in _told(kept):
-        begins, continues = _BEGINS_TRACE.match(text), _CONTINUES.match(text)
+    told_lines = [*_told(kept)]
+    warned = _of_warnings(told_lines)
+    for place, (number, text, stated) in enumerate(told_lines):
+        has_begun = place - 1 in warned and place not in warned
+        begins, continues = _BEGINS_TRACE.match(text), place in warned or _CONTINUES.match(text)
         if stated:
             entry, level, has_ended = entry + 1, stated, False
         elif level in {"debug", "info"} and (begins or EXCEPTION.match(text)):
             entry, level = entry + 1, PLAIN  # A traceback that was printed between the entries of a log.
-        elif (begins and has_ended) or (not begins and not continues and level != PLAIN):
+        elif has_begun or (begins and has_ended) or (not begins and not continues and level != PLAIN):
             entry, level, has_ended = entry + 1, PLAIN, False
         # A traceback ends with its exception, unless the next one says that it follows from the first.
         has_ended = bool(EXCEPTION.match(text)) or (has_ended and text not in (_CAUSE, _CONTEXT))
         if lines and lines[-1].entry != entry:
             follows = 0
-        follows += text == _CAUSE
+        follows += (text == _CAUSE) - (text in _BELOW)
         told, below = _says(text, below=below)
         lines.append(Line(number, text[:LINE_LENGTH], level, entry, told, follows))
     return lines
+
+
+def _of_warnings(told: Sequence[tuple[int, str, str | None]]) -> set[int]:
+    """Return the places of lines that go on with a warning of Python, whose last line is a line of source."""
+    places: set[int] = set()
+    for start in (place for place, (_, text, _) in enumerate(told) if _PYTHON_WARNING.match(text)):
+        for place in range(start + 1, min(start + _WARNING_LINES, len(told))):
+            _, text, stated = told[place]
+            if stated or _BEGINS_TRACE.match(text) or EXCEPTION.match(text):
+                break
+            if text.startswith("  "):
+                places.update(range(start + 1, place + 1))
+                break
+    return places
 
 
 def _says(text: str, *, below: bool) -> tuple[bool, bool]:
@@ -117,6 +148,10 @@ def _told(kept: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, str, str | N
             yield number, message, _innermost(message, _level_of(entry), message, is_output=is_output)
             yield from ((number, line, None) for line in continued)
         else:
+            field = _FAILURE_FIELD.match(text)
+            if field:
+                yield number, field[1], "error"
+                continue
             stated, message = _header(text)
             yield number, message, _innermost(text, stated, message, is_output=bool(_OUTPUT.search(text)))
 
@@ -173,15 +208,26 @@ def _texts_of(entry: Mapping[str, object]) -> list[str]:
     """Return the message of an entry and the exceptions that it holds, as Python prints them: the first cause first."""
     message = next(str(entry[name]) for name in ("event", "message", "msg", "log") if name in entry)
     texts = message.splitlines() or [""]
+    texts[0] += "".join(f" {name}={entry[name]}" for name in _ENDS if entry.get(name) not in {None, 0, ""})
     texts += [str(entry[name]) for name in ("error", "err") if isinstance(entry.get(name), str)]
     for name in ("exception", "exc_info", "stack_trace", "traceback"):
         if isinstance(entry.get(name), str):
             texts += str(entry[name]).splitlines()
     details = entry.get("error_detail") or entry.get("exception")
-    stacks = [stack for stack in details if isinstance(stack, dict)] if isinstance(details, list) else []
+    texts += _trace(details if isinstance(details, list) else [])
+    return texts
+
+
+def _trace(details: Sequence[object]) -> list[str]:
+    """Return the exceptions of a chain as Python prints them; those of a group stand before their group."""
+    texts: list[str] = []
+    stacks = [stack for stack in details if isinstance(stack, dict)]
     for place, stack in enumerate(reversed(stacks)):
         if place:
             texts.append(_CAUSE if stacks[len(stacks) - place].get("is_cause") else _CONTEXT)
+        inside = [each for each in stack.get("exceptions") or [] if isinstance(each, list)]
+        for each in inside:
+            texts += [*_trace(each), _CAUSE]
         texts.append("Traceback (most recent call last):")
         frames = [frame for frame in stack.get("frames") or [] if isinstance(frame, dict)]
         texts += [

@@ -30,11 +30,13 @@ class Statement:
         text: the name and the message, up to the next exception.
         told: the same up to the end of the line.
         name: the name without its package; empty where the line names none.
+        kind: the name of the pattern that the exception stands for by its name alone, if any.
     """
 
     text: str
     told: str
     name: str = ""
+    kind: str | None = None
 
 
 def statements(text: str) -> tuple[Statement, ...]:
@@ -44,7 +46,7 @@ def statements(text: str) -> tuple[Statement, ...]:
         return (Statement(text, text),)
     starts = [0, *(start for start, _ in places[1:]), len(text)]
     return tuple(
-        Statement(text[start:end], text[start:], name)
+        Statement(text[start:end], text[start:], _without_package(name), kind_of_exception(name))
         for (_, name), start, end in zip(places, starts, starts[1:], strict=False)
     )
 
@@ -56,6 +58,10 @@ def names_exception(text: str) -> bool:
 
 def _places(text: str) -> Iterator[tuple[int, str]]:
     for named in _NAMED.finditer(text):
-        if named["packaged"] and not (_ERRORS.search(named[0]) or kind_of_exception(named["packaged"])):
+        if named["packaged"] and not (_ERRORS.search(named[0]) or kind_of_exception(named[0])):
             continue
-        yield named.start(), named["packaged"] or named["bare"] or named["worded"]
+        yield named.start(), named[0]
+
+
+def _without_package(name: str) -> str:
+    return re.split(r"[.$]|::", name)[-1]
