@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matinee.errors import kind_named
 from matinee.readout.codes import coded, leading, of_any_level, spaces
-from matinee.readout.log import PLAIN, Line
+from matinee.readout.log import CONTEXT, PLAIN, Line
 from matinee.readout.patterns import WEIGHTS, Pattern, named, patterns, patterns_of_any_level, typed
 from matinee.readout.statements import Statement, names_exception, statements
 from matinee.readout.words import by_words, unexplained
@@ -15,6 +15,8 @@ from matinee.readout.words import by_words, unexplained
 LESS = {"error": 0, PLAIN: 5, "warning": 30}
 #: Weights of patterns that leave the cause to the words of the message.
 _SAY_LITTLE = ("hint", "wrapper")
+#: What Python and Java raise whatever the fault is: words of the message that are sure say more.
+_FAULT = "program_fault"
 #: Points that words must have in the message of an exception that carries others.
 _SURE = 3
 #: Of a line with fewer characters the whole is told, of another what begins with the cause.
@@ -62,6 +64,7 @@ def tells_of_failure(text: str) -> bool:
 
 def candidates(lines: Sequence[Line]) -> Iterator[Candidate]:
     """Yield the candidates of all lines."""
+    chained = {line.entry for line in lines if line.text == CONTEXT}
     for place, line in enumerate(lines):
         if not line.told:
             continue
@@ -70,7 +73,7 @@ def candidates(lines: Sequence[Line]) -> Iterator[Candidate]:
         if told:
             yield Candidate(line, told, told.says, WEIGHTS[told.weight] - LESS[line.level])
         elif line.level in LESS:
-            yield from _of_error(line, message_from(lines, place))
+            yield from _of_error(line, message_from(lines, place), is_chained=line.entry in chained)
         else:
             yield from _at_any_level(line)
 
@@ -92,12 +95,14 @@ def message_from(lines: Sequence[Line], place: int) -> str:
     return " ".join(texts)
 
 
-def _of_error(line: Line, text: str) -> Iterator[Candidate]:
+def _of_error(line: Line, text: str, *, is_chained: bool) -> Iterator[Candidate]:
     stated = statements(text)
     is_bare = bool(stated[-1].name) and not _MESSAGE.search(stated[-1].text)
     for depth, statement in enumerate(stated):
         innermost = depth == len(stated) - 1
-        for pattern, length in _kinds(line, statement, innermost=innermost):
+        for kind, length in _kinds(line, statement, innermost=innermost):
+            # Where one exception was raised while another was handled, a fault of the program says less than the other.
+            pattern = kind.weighing("vague") if kind.name == _FAULT and is_chained else kind
             told = text if len(text) <= _WHOLE else statement.told
             says = f"{pattern.says}: {told.strip()}"
             less = (not length) * _BY_NAME + (innermost and is_bare) * _BARE
@@ -111,10 +116,11 @@ def _kinds(line: Line, statement: Statement, *, innermost: bool) -> Iterator[tup
     if statement.kind:
         told.append((named()[statement.kind], 0))
     yield from told
-    if innermost and all(pattern.weight in _SAY_LITTLE for pattern, _ in told):
+    faulty = [(named()[_FAULT], 0)] == told
+    if innermost and (faulty or all(pattern.weight in _SAY_LITTLE for pattern, _ in told)):
         guess = _guess(line, statement, carries=bool(told))
-        if guess:
-            yield guess, 1
+        if guess and not (faulty and guess.kind == named()[_FAULT].kind):
+            yield guess.weighing("generic") if faulty else guess, 1
 
 
 def _guess(line: Line, statement: Statement, *, carries: bool) -> Pattern | None:

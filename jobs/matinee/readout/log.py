@@ -49,13 +49,15 @@ _FAILURE_FIELD = re.compile(
     r"\s*\"(?:internalMessage|errorMessage|error_message|failureReason|failure_reason|StatusMessage|ErrorMessage)\""
     r"\s*:\s*\"(.+?)\"?,?$"
 )
+#: So many lines the message of an exception has at the most, the first among them.
+_MESSAGE_LINES = 6
 #: So many lines a warning of Python has at the most.
 _WARNING_LINES = 6
 _PYTHON_WARNING = re.compile(r"^\S+:\d+: (?:[\w.]+\.)?[A-Z]\w*Warning: ")
 # What an entry of JSON says beside its message about the end of a process.
 _ENDS = ("exit_code", "signal_name", "reason")
 _SYSLOG, _SYSLOG_LEVELS = re.compile(r"^%([0-7])\|"), ("error",) * 4 + ("warning",) + ("info",) * 2 + ("debug",)
-_CAUSE, _CONTEXT = (
+_CAUSE, CONTEXT = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
 )
@@ -92,20 +94,22 @@ def lines_of(raw: Iterable[bytes], first: int = FIRST_LINES, last: int = LAST_LI
     numbered = enumerate(raw, 1)
     kept = [*islice(numbered, first), *deque(numbered, last)]
     lines: list[Line] = []
-    entry, level, has_ended, follows, below = 0, PLAIN, False, 0, False
+    entry, level, has_ended, follows, below, since = 0, PLAIN, False, 0, False, 0
     told_lines = [*_told(kept)]
     warned = _of_warnings(told_lines)
     for place, (number, text, stated) in enumerate(told_lines):
         has_begun = place - 1 in warned and place not in warned
-        begins, continues = _BEGINS_TRACE.match(text), place in warned or _CONTINUES.match(text)
+        begins = _BEGINS_TRACE.match(text)
+        continues = place in warned or 0 < since < _MESSAGE_LINES or _CONTINUES.match(text)
         if stated:
-            entry, level, has_ended = entry + 1, stated, False
+            entry, level, has_ended, since = entry + 1, stated, False, 0
         elif level in {"debug", "info"} and (begins or EXCEPTION.match(text)):
             entry, level = entry + 1, PLAIN  # A traceback that was printed between the entries of a log.
         elif has_begun or (begins and has_ended) or (not begins and not continues and level != PLAIN):
             entry, level, has_ended = entry + 1, PLAIN, False
         # A traceback ends with its exception, unless the next one says that it follows from the first.
-        has_ended = bool(EXCEPTION.match(text)) or (has_ended and text not in (_CAUSE, _CONTEXT))
+        has_ended = bool(EXCEPTION.match(text)) or (has_ended and text not in (_CAUSE, CONTEXT))
+        since = 1 if EXCEPTION.match(text) else since + (since > 0)
         if lines and lines[-1].entry != entry:
             follows = 0
         follows += (text == _CAUSE) - (text in _BELOW)
@@ -224,7 +228,7 @@ def _trace(details: Sequence[object]) -> list[str]:
     stacks = [stack for stack in details if isinstance(stack, dict)]
     for place, stack in enumerate(reversed(stacks)):
         if place:
-            texts.append(_CAUSE if stacks[len(stacks) - place].get("is_cause") else _CONTEXT)
+            texts.append(_CAUSE if stacks[len(stacks) - place].get("is_cause") else CONTEXT)
         inside = [each for each in stack.get("exceptions") or [] if isinstance(each, list)]
         for each in inside:
             texts += [*_trace(each), _CAUSE]
