@@ -60,6 +60,8 @@ def measure_growth(folder: Path, questions: Sequence[str], rounds: int, limit_s:
         ChildFailedError: a question failed.
     """
     before, work = machine.facts(), folder.absolute() / "growth"
+    # What is beside this file is measured, whatever is installed.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(CHECKOUT / name) for name in ("jobs", "plugins"))}
     shutil.rmtree(work, ignore_errors=True)
     lakes = {_name(datasets, days): _build(work, datasets, days) for datasets, days in LAKES}
     warm = _build(work, FEW, 2)
@@ -70,7 +72,6 @@ def measure_growth(folder: Path, questions: Sequence[str], rounds: int, limit_s:
             for name, settings in lakes.items():
                 arguments = ["ask", question, "--warm", str(warm.home), "--home", str(settings.home)]
                 log = folder / "logs" / f"growth-{question}.log"
-                environment = os.environ | {"PYTHONPATH": str(CHECKOUT / "plugins")}
                 answer = run_child(arguments, environment, log, limit_s).answer or {}
                 cpu_s[question, name].append(float(answer["cpu_s"]))
                 counted[f"{question}, {name}"] = answer
