@@ -8,7 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract, InputSpec
-from matinee.ledger.columns import days_of, reads_of
+from matinee.ledger.columns import days_of, numbers_of, reads_of, values_on
+from matinee.validity.day_set import DaySet
 from matinee.validity.validity import Validity
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def fresh_days(
     validity: Validity, contract: Contract, landings: Mapping[str, Mapping[date, int]], first: date, last: date
-) -> frozenset[date]:
+) -> DaySet:
     """Return the fresh days of a published dataset.
 
     Args:
@@ -28,13 +29,14 @@ def fresh_days(
         first, last: the days to look at.
     """
     import numpy as np
-    import pyarrow.compute as pc
 
     newest = validity.history(contract.dataset).newest_columns
-    if newest is not None:
-        newest = newest.filter(pc.and_(pc.greater_equal(newest["day"], first), pc.less_equal(newest["day"], last)))
+    if newest is None:
+        return DaySet()
+    begin, end = np.searchsorted(days_of(newest), np.array([first, last], "datetime64[D]") + np.array([0, 1]))
+    newest = newest.slice(begin, end - begin)
     if not newest:
-        return frozenset()
+        return DaySet()
     days = days_of(newest)
     fresh = np.full(len(days), fill_value=True)
     for spec in contract.inputs:
@@ -42,7 +44,7 @@ def fresh_days(
             fresh &= _nothing_landed(validity, newest, spec.dataset, landings[spec.dataset])
         else:
             fresh &= _nothing_published(validity, contract, spec, newest)
-    return frozenset(days[fresh].tolist())
+    return DaySet(days[fresh])
 
 
 def _nothing_landed(validity: Validity, newest: "pa.Table", source: str, landings: Mapping[date, int]) -> "np.ndarray":
@@ -55,7 +57,7 @@ def _nothing_landed(validity: Validity, newest: "pa.Table", source: str, landing
     own = days_of(reads) == days[rows]
     read = np.full(len(days), -1)
     read[rows[own]] = numbers[own]
-    landed = np.array([landings.get(day, 0) for day in days.tolist()], np.int64)
+    landed = values_on(days, *numbers_of(landings), 0)
     unchanged: np.ndarray = (read >= landed) & (validity.landed_rows(source, days) <= newest["rows_in"].to_numpy())
     return unchanged
 
@@ -68,38 +70,41 @@ def _nothing_published(validity: Validity, contract: Contract, spec: InputSpec, 
     day = days[0].item()
     first, last = contract.input_days(spec, day, day)
     window = days[:, None] + np.arange((first - day).days, (last - day).days + 1)
-    # The generation and stamp that each publication read of each day of its window.
-    generations, stamps = np.full(window.shape, -1), np.full(window.shape, "", object)
+    # The generation that each publication read of each day of its window, and whether the day had other rows than now.
+    generations, others = np.full(window.shape, -1), np.full(window.shape, fill_value=False)
     rows = reads["reader"].to_numpy()
     offsets = (days_of(reads) - window[rows, 0]).astype(np.int64)
     inside = (offsets >= 0) & (offsets < window.shape[1])
-    generations[rows[inside], offsets[inside]] = reads["generation"].to_numpy()[inside]
-    stamps[rows[inside], offsets[inside]] = _texts(reads["stamp"])[inside]
-    valid, generations_now, stamps_now = _now(validity, spec.dataset, window)
-    other = (stamps != stamps_now) & (stamps != "") & (stamps_now != "")
-    stale: np.ndarray = (valid & ((generations != generations_now) | other)).any(axis=1)
+    cells = rows[inside], offsets[inside]
+    generations[cells] = reads["generation"].to_numpy()[inside]
+    others[cells] = _other_stamps(validity, spec.dataset, reads)[inside]
+    valid, generations_now = _now(validity, spec.dataset, window)
+    stale: np.ndarray = (valid & ((generations != generations_now) | others)).any(axis=1)
     return ~stale
 
 
-def _now(validity: Validity, dataset: str, days: "np.ndarray") -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
-    """Return whether days of a published dataset are valid, their generations and their stamps, as `status` does."""
+def _now(validity: Validity, dataset: str, days: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """Return whether days of a published dataset are valid, and their generations, as `status` does."""
     import numpy as np
 
-    asked, places = np.unique(days, return_inverse=True)
-    valid, generations = np.isin(asked, validity.plain(dataset).days), validity.generations(dataset, asked)
-    stamps = np.full(len(asked), "", object)
+    valid, generations = validity.plain(dataset).holds(days), validity.generations(dataset, days)
+    for day in np.unique(days[~valid]):
+        status, same = validity.status(dataset, day.item()), days == day
+        valid[same], generations[same] = status.valid, status.generation
+    return valid, generations
+
+
+def _other_stamps(validity: Validity, dataset: str, reads: "pa.Table") -> "np.ndarray":
+    """Whether the stamp of each day that was read is known and is another one than the day's newest publication has."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     newest = validity.history(dataset).newest_columns
-    if newest is not None:
-        _, here, there = np.intersect1d(asked, days_of(newest), return_indices=True)
-        stamps[here] = _texts(newest["stamp"])[there]
-    for place in np.flatnonzero(~valid).tolist():
-        status = validity.status(dataset, asked[place].item())
-        valid[place], generations[place], stamps[place] = status.valid, status.generation, status.stamp or ""
-    places = places.reshape(days.shape)
-    return valid[places], generations[places], stamps[places]
-
-
-def _texts(column: "pa.ChunkedArray") -> "np.ndarray":
-    import numpy as np
-
-    return np.array([text or "" for text in column.to_pylist()], object)
+    if newest is None:
+        return np.full(len(reads), fill_value=False)
+    places = values_on(days_of(reads), days_of(newest), np.arange(len(newest)), -1)
+    now = newest["stamp"].take(pa.array(places, mask=places < 0))
+    known = pc.and_(pc.not_equal(reads["stamp"], ""), pc.not_equal(now, ""))
+    others: np.ndarray = pc.fill_null(pc.and_(known, pc.not_equal(reads["stamp"], now)), fill_value=False).to_numpy()
+    return others

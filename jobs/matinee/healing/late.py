@@ -60,17 +60,18 @@ def stale_days_of(
     validity: Validity, contract: Contract, first: date | None = None, last: date | None = None
 ) -> Iterator[StaleDay]:
     """Yield the published days of one dataset that are stale by one look, earliest first."""
-    published = validity.history(contract.dataset)
-    left = max(first or date.min, validity.derivable_from(contract))
-    days = [day for day in sorted(published.by_day) if day >= left and not (last and day > last)]
-    if not days:
+    import numpy as np
+
+    published = validity.history(contract.dataset).newest_by_day
+    earliest, latest = max(first or date.min, validity.derivable_from(contract)), last or date.max
+    days = published.days[(published.days >= np.datetime64(earliest)) & (published.days <= np.datetime64(latest))]
+    if not len(days):
         return
-    landings = _landings(validity.lake, contract, days)
-    fresh = fresh_days(validity, contract, landings, days[0], days[-1])
-    for day in days:
-        newest = published.newest(day) if day not in fresh else None
-        if newest is None:
-            continue
+    bounds = days[0].item(), days[-1].item()
+    landings = _landings(validity.lake, contract, *bounds)
+    fresh = fresh_days(validity, contract, landings, *bounds)
+    for day in days[~fresh.holds(days)].tolist():
+        newest = published[day]
         causes = [*_landed_since(validity, landings, newest), *_restated(validity, contract, newest)]
         unread = _unread(validity, contract, newest)
         if causes or unread:
@@ -95,15 +96,15 @@ def _late_rows(validity: Validity, contract: Contract, newest: Publication) -> i
     return max(validity.landed(source).get(newest.day, 0) - newest.rows.read, 0)
 
 
-def _landings(lake: Lake, contract: Contract, days: list[date]) -> dict[str, dict[date, int]]:
-    """Return the highest landing number of each of the days in each landed input."""
+def _landings(lake: Lake, contract: Contract, first: date, last: date) -> dict[str, dict[date, int]]:
+    """Return the highest landing number of each day of a range in each landed input."""
     landings = {}
     for spec in contract.inputs:
         upstream = lake.registry.get(spec.dataset)
         if upstream.transform is None:
             table, column = lake.table(spec.dataset), upstream.day_column or ""
             now = table.metadata.current_snapshot_id or 0
-            landings[spec.dataset] = day_landing_seqs(table, column, now, days[0], days[-1])
+            landings[spec.dataset] = day_landing_seqs(table, column, now, first, last)
     return landings
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-from matinee.ledger.model import REACHED, State
+from matinee.ledger.model import State
 from matinee.ledger.notes import Note, Read
 
 if TYPE_CHECKING:
@@ -72,44 +72,6 @@ def notes_of(columns: "pa.Table") -> tuple[Note, ...]:
     return tuple(map(Note._make, zip(*(plain[name] for name in NOTED), strict=True)))
 
 
-def ordered(columns: "pa.Table") -> "pa.Array":
-    """Return the positions of rows by day, then by `Note.age`."""
-    import pyarrow.compute as pc
-
-    sequence = pc.fill_null(columns["head_sequence_number"], 0)
-    aged = columns.select(["day", "recorded_ts", "publication_id"]).append_column("sequence", sequence)
-    return pc.sort_indices(
-        aged, sort_keys=[(name, "ascending") for name in ("day", "sequence", "recorded_ts", "publication_id")]
-    )
-
-
-def rows_by_day(columns: "pa.Table") -> Mapping[date, range]:
-    """Return the row numbers of each day; the rows must be `ordered`."""
-    import numpy as np
-
-    days = days_of(columns)
-    begins = np.flatnonzero(_differ(days)).tolist()
-    ends = [*begins[1:], len(days)]
-    return dict(zip(days[begins].tolist(), map(range, begins, ends), strict=True))
-
-
-def newest_by_day(columns: "pa.Table") -> Mapping[date, int]:
-    """Return the row of each day's newest publication that reached `main`; the rows must be `ordered`.
-
-    Of several publications with one sequence number the oldest counts.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    reached = np.flatnonzero(pc.is_in(columns["state"], pa.array(REACHED)))
-    days = days_of(columns)[reached]
-    sequence = pc.fill_null(columns["head_sequence_number"], 0).to_numpy()[reached]
-    oldest = np.flatnonzero(_differ(days) | _differ(sequence))
-    newest = oldest[_differ(days[oldest][::-1])[::-1]]
-    return dict(zip(days[newest].tolist(), reached[newest].tolist(), strict=True))
-
-
 def days_of(columns: "pa.Table", name: str = "day") -> "np.ndarray":
     """Return a column of days as `datetime64[D]`."""
     days: np.ndarray = columns[name].to_numpy().astype("datetime64[D]")
@@ -127,8 +89,27 @@ def reads_of(columns: "pa.Table", dataset: str, *names: str) -> "pa.Table":
     return wanted.filter(pc.equal(read["dataset"], dataset))
 
 
-def _differ(values: "np.ndarray") -> "np.ndarray":
-    """Return which values differ from the value before them; the first does."""
+def numbers_of(by_day: Mapping[date, int]) -> "tuple[np.ndarray, np.ndarray]":
+    """Return the days of a mapping, in order, and the number of each."""
     import numpy as np
 
-    return np.append(values[:1] == values[:1], values[1:] != values[:-1])
+    days = sorted(by_day)
+    return np.array(days, "datetime64[D]"), np.array([by_day[day] for day in days], np.int64)
+
+
+def values_on(days: "np.ndarray", known: "np.ndarray", values: "np.ndarray", missing: float) -> "np.ndarray":
+    """Return the value that each of some days has, `missing` where it has none.
+
+    Args:
+        days: of any shape.
+        known: the days that have values, in order, each once.
+        values: of these days.
+        missing: of other days.
+    """
+    import numpy as np
+
+    if not len(known):
+        return np.full(days.shape, missing)
+    near = np.searchsorted(known, days).clip(max=len(known) - 1)
+    on_days: np.ndarray = np.where(known[near] == days, values[near], missing)
+    return on_days

@@ -13,9 +13,10 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from matinee.ledger.columns import columns_of_rows, notes_of
+from matinee.ledger.columns import columns_of_rows, notes_of, schema
 from matinee.ledger.model import Publication, State, from_row
 from matinee.ledger.notes import TOLD, Note, told
+from matinee.ledger.records import Records, ordered
 from matinee.table import refs, side_files
 from matinee.table.catalog import Lake, catalog_errors
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import DataScan, FileScanTask, Table
 
 LEDGER = "ops.publications"
-_FORM = 3
+_FORM = 4
 _MARKS = b"matinee.marks"
 #: Columns of the side file alone: the ledger's data file of a row, and whether the row stands.
 _FILE, _STANDS = "file", "stands"
@@ -38,13 +39,13 @@ _TOGETHER = 64
 _RANK = {State.PREPARED: 0, State.ABANDONED: 0, State.PUBLISHED: 1, State.WITHDRAWN: 2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Latest:
     """Rows of the ledger, packed; `Latest.publication` reads one row.
 
     Attributes:
-        columns: of the rows that stand, the columns of notes and of the days read as valid (`columns.schema`); None
-            where there is no row.
+        columns: of the rows that stand, the columns of notes and of the days read as valid (`columns.schema`), by day,
+            then by `Note.age`; None where there is no row.
         packed: the Arrow file of all rows and columns.
         places: the position of each row in that file.
     """
@@ -54,11 +55,16 @@ class Latest:
     places: Sequence[int] = ()
     _unpacked: dict[int, "pa.RecordBatch"] = field(default_factory=dict)
 
+    @cached_property
+    def records(self) -> Records:
+        """The columns as records."""
+        return Records(schema().empty_table() if self.columns is None else self.columns)
+
     def publication(self, position: int) -> Publication:
         """Return the publication of a row, with its run and its verdicts."""
         import pyarrow as pa
 
-        number, offset = divmod(self.places[position], _TOGETHER)
+        number, offset = divmod(int(self.places[position]), _TOGETHER)
         batch = self._unpacked.get(number)
         if batch is None:
             names = pa.ipc.open_file(self.packed).schema.names
@@ -177,7 +183,7 @@ def _unpack(content: bytes | None) -> tuple[Latest, _Marks]:
         marks = _Marks.from_json(standing.schema.metadata[_MARKS])
     except (ValueError, KeyError, IndexError, TypeError, OSError):  # Arrow's own errors derive from these.
         return _NOTHING
-    return Latest(standing.drop_columns(_PLACE), whole.slice(end), standing[_PLACE].to_pylist()), marks
+    return Latest(standing.drop_columns(_PLACE), whole.slice(end), standing[_PLACE].to_numpy()), marks
 
 
 def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
@@ -186,6 +192,7 @@ def _pack(rows: "pa.Table", marks: _Marks) -> bytes:
 
     places = pc.indices_nonzero(rows[_STANDS])
     standing = columns_of_rows(rows.take(places)).append_column(_PLACE, places)
+    standing = standing.take(ordered(standing))
     # Each look reads the first file, and hardly ever the second.
     head = _written(standing.replace_schema_metadata({_MARKS: marks.to_json()}), None)
     # Earlier versions read the form at the end only.

@@ -55,14 +55,16 @@ class OnMain:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        def among(name: str, values: Iterable[str]) -> "pa.ChunkedArray":
-            return pc.is_in(columns[name], pa.array(values, pa.string()))
+        def among(identities: Iterable[str], *states: State) -> "pa.Array":
+            """Return the rows of some publications in other states than these."""
+            others = pc.indices_nonzero(pc.invert(pc.is_in(columns["state"], pa.array(states, pa.string()))))
+            of_these = pc.is_in(columns["publication_id"].take(others), pa.array(identities, pa.string()))
+            return others.filter(of_these.combine_chunks())
 
-        mask = pc.and_(pc.invert(among("state", REACHED)), among("publication_id", self.heads))
+        rows = {*among(self.heads, *REACHED).to_pylist()}
         if self.withdrawn:
-            words = among("publication_id", {identity for identity, _ in self.withdrawn})
-            mask = pc.or_(mask, pc.and_(pc.invert(among("state", [State.WITHDRAWN])), words))
-        return [int(position) for position in pc.indices_nonzero(mask).to_pylist()]
+            rows |= {*among({identity for identity, _ in self.withdrawn}, State.WITHDRAWN).to_pylist()}
+        return sorted(rows)
 
     def completed(self, known: Publication) -> Publication:
         """Return a record with the last state that is known."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import date
-from functools import cached_property
 from typing import TYPE_CHECKING
+
+from matinee.ledger.columns import values_on
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,8 @@ class DaySet(Set[date]):
         """Take days in any order; repeats are removed."""
         import numpy as np
 
-        self.days = np.unique(np.array([], "datetime64[D]") if days is None else days)
+        known = np.array([], "datetime64[D]") if days is None else days
+        self.days = known if (known[1:] > known[:-1]).all() else np.unique(known)
 
     @classmethod
     def _from_iterable(cls, days: Iterable[date]) -> "DaySet":  # type: ignore[override]
@@ -37,12 +39,16 @@ class DaySet(Set[date]):
         later = self.days[np.searchsorted(self.days, start) :]
         return int((later == start + np.arange(len(later))).sum())
 
-    @cached_property
-    def _dates(self) -> frozenset[date]:
-        return frozenset(self.days.tolist())
+    def holds(self, days: "np.ndarray") -> "np.ndarray":
+        """Return which of some days, an array of any shape, are of this set."""
+        import numpy as np
+
+        return values_on(days, self.days, np.full(len(self.days), fill_value=True), missing=False)
 
     def __contains__(self, day: object) -> bool:
-        return day in self._dates
+        import numpy as np
+
+        return isinstance(day, date) and bool(self.holds(np.array(day, "datetime64[D]")))
 
     def __iter__(self) -> Iterator[date]:
         return iter(self.days.tolist())

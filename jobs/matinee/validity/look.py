@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract, InputSpec
 from matinee.errors import DroppedError
-from matinee.ledger.columns import days_of
+from matinee.ledger.columns import days_of, numbers_of, values_on
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import State
@@ -30,6 +30,7 @@ class Look:
     lake: Lake
     _histories: dict[str, History] = field(default_factory=dict)
     _landed: dict[str, dict[date, int]] = field(default_factory=dict)
+    _landed_columns: "dict[str, tuple[np.ndarray, np.ndarray]]" = field(default_factory=dict)
     _begins: dict[str, date | None] = field(default_factory=dict)
     _heard: dict[str, datetime | None] = field(default_factory=dict)
     _outside: dict[str, dict[date, OutsideChange]] = field(default_factory=dict)
@@ -74,10 +75,9 @@ class Look:
 
     def landed_rows(self, dataset: str, days: "np.ndarray") -> "np.ndarray":
         """Return the rows that have landed for each of some event days of a raw dataset."""
-        import numpy as np
-
-        landed = self.landed(dataset)
-        return np.array([landed.get(day, 0) for day in days.tolist()], np.int64)
+        if dataset not in self._landed_columns:
+            self._landed_columns[dataset] = numbers_of(self.landed(dataset))
+        return values_on(days, *self._landed_columns[dataset], 0)
 
     def generations(self, dataset: str, days: "np.ndarray") -> "np.ndarray":
         """Return the generation of each of some days of a published dataset; -1 where a day has no publication."""
@@ -85,10 +85,8 @@ class Look:
 
         newest = self.history(dataset).newest_columns
         if newest is None:
-            return np.full(len(days), -1)
-        known = days_of(newest)
-        places = np.searchsorted(known, days).clip(max=len(known) - 1)
-        return np.where(known[places] == days, newest["generation"].to_numpy()[places], -1)
+            return np.full(days.shape, -1)
+        return values_on(days, days_of(newest), newest["generation"].to_numpy(), -1)
 
     def begin(self, dataset: str) -> date:
         """Return the first day that is left of a dataset of which days were dropped; `date.min` where none was."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from matinee import retries
 from matinee.errors import CommitConflictError
-from matinee.ledger.columns import days_of
+from matinee.ledger.columns import days_of, values_on
 from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.table.registers import Register
@@ -94,8 +94,7 @@ class Declared(Mapping[tuple[str, date], Manifest]):
         if dataset not in self._places:
             return np.full(len(days), np.nan)
         known, places = self._places[dataset]
-        near = np.searchsorted(known, days).clip(max=len(known) - 1)
-        return np.where(known[near] == days, self._closed_rows[places[near]], np.nan)
+        return values_on(days, known, self._closed_rows[places], np.nan)
 
     def closed_days(self, dataset: str) -> set[date]:
         """Return the days of a dataset that are declared complete."""

@@ -7,6 +7,7 @@ from matinee.contracts.model import Contract
 from matinee.days import MICROSECOND, end_of, start_of
 from matinee.ledger.columns import days_of
 from matinee.ledger.notes import Note
+from matinee.validity.day_set import DaySet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,5 +50,5 @@ def first_unsettled(contract: Contract, newest: "pa.Table | None", first: date, 
         settled = pc.fill_null(newest["as_of_us"], 0).to_numpy() - contract.duration(ahead) // MICROSECOND
         ends = (days_of(newest) + 1).astype("datetime64[us]").astype(np.int64)
         final = pc.is_valid(newest["as_of_us"]).to_numpy() & (settled >= ends)
-        wanted = wanted[~np.isin(wanted, days_of(newest)[final])]
+        wanted = wanted[~DaySet(days_of(newest)[final]).holds(wanted)]
     return wanted[0].item() if len(wanted) else None

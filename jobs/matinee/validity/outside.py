@@ -72,12 +72,14 @@ def changed_outside(lake: Lake, published: History) -> dict[date, OutsideChange]
     if newest is None:
         return {}
     table = lake.table(published.dataset)
-    newest = newest.filter(pc.greater_equal(newest["day"], begin_of(table) or date.min))
+    if begin := begin_of(table):
+        newest = newest.filter(pc.greater_equal(newest["day"], begin))
     line = [*refs.line(table)]
-    known = _reached(published)
-    if not _named(line) <= known:
-        known = _reached(history(lake.reloaded(), published.dataset))
-        if _named(line) <= known:
+    named = {refs.properties_of(snapshot).get(PUBLICATION_ID, "") for snapshot in line}
+    known = _reached(published, named)
+    if known < named:
+        known = _reached(history(lake.reloaded(), published.dataset), named)
+        if known == named:
             return {}  # A publication came between the two looks: the next look has its rows.
     strange = [snapshot for snapshot in line if _is_strange(snapshot, known)]
     rearranged = proven(lake, table, (snapshot.snapshot_id for snapshot in strange))
@@ -116,13 +118,9 @@ def _set_back(line: list["Snapshot"], newest: "pa.Table") -> set[date]:
     return set(newest["day"].filter(pc.and_(gone, pc.greater_equal(sequence, oldest))).to_pylist())
 
 
-def _reached(published: History) -> set[str | None]:
-    """Return the publications that the ledger knows on `main`; None stands for a commit that names none."""
-    return {None, *published.identities(*REACHED)}
-
-
-def _named(line: list["Snapshot"]) -> set[str | None]:
-    return {refs.properties_of(snapshot).get(PUBLICATION_ID) for snapshot in line}
+def _reached(published: History, named: set[str]) -> set[str]:
+    """Return the publications, of some, that the ledger knows on `main`; an empty text stands for none."""
+    return {*published.identities(*REACHED, among=named), *({""} & named)}
 
 
 def _replaces(published: Publication, commit: "Snapshot") -> bool:
@@ -130,7 +128,7 @@ def _replaces(published: Publication, commit: "Snapshot") -> bool:
     return later and published.state in REACHED and published.run.buckets is None
 
 
-def _is_strange(snapshot: "Snapshot", known: set[str | None]) -> bool:
+def _is_strange(snapshot: "Snapshot", known: set[str]) -> bool:
     """Whether a commit changed rows and belongs to no publication of the ledger, which has no experiments."""
     summary = refs.properties_of(snapshot)
     if is_drop(summary):

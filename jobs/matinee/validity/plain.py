@@ -40,7 +40,7 @@ def plain_days(look: Look, contract: Contract, plain: Callable[[str], DaySet]) -
     is_plain = (days >= first) & _published(newest) & ~newest["blocked"].to_numpy() & _holds(look, contract, newest)
     outside = look.outside(contract.dataset)
     if outside:
-        is_plain &= ~np.isin(days, DaySet.of(outside).days)
+        is_plain &= ~DaySet.of(outside).holds(days)
     for spec in contract.inputs:
         is_plain &= _reads_plain(look, newest, spec.dataset, plain(spec.dataset))
     return DaySet(days[is_plain])
@@ -55,13 +55,13 @@ def _landed(look: Look, contract: Contract) -> "np.ndarray":
         newest = look.history(reader.dataset).newest_columns
         if newest is None:
             continue
-        published = newest.filter(_published(newest))
+        published = newest.select(["day", "rows_in"]).filter(_published(newest))
         days = days_of(published)
         rows, declared = look.landed_rows(contract.dataset, days), look.manifests.rows_of(contract.dataset, days)
         read, needed = published["rows_in"].to_numpy(), contract.completeness_share * declared
         enough = np.where(np.isnan(declared), rows >= read, (rows >= needed) & (declared >= 0))
         # Of several readers the first that has published a day decides how many rows the day needs.
-        complete = np.append(complete, days[enough & ~np.isin(days, seen)])
+        complete = np.append(complete, days[enough & ~DaySet(seen).holds(days)])
         seen = np.append(seen, days)
     return complete
 
@@ -86,7 +86,7 @@ def _reads_plain(look: Look, newest: "pa.Table", dataset: str, plain: DaySet) ->
 
     reads = reads_of(newest, dataset, "generation")
     days = days_of(reads)
-    good = np.isin(days, plain.days)
+    good = plain.holds(days)
     if look.lake.registry.get(dataset).transform is not None:
         good &= look.generations(dataset, days) == reads["generation"].to_numpy()
     all_plain = np.full(len(newest), fill_value=True)

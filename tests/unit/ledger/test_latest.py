@@ -161,7 +161,7 @@ def test_versions_before_find_that_the_form_is_another_one(lake: Lake) -> None:
     record(lake, [publication()])
     recorded(lake, DATASET)
     last = pa.ipc.open_file(side_file(lake).read_bytes()[:-32])
-    assert json.loads(last.schema.metadata[b"matinee.marks"]) == {"form": 3}
+    assert json.loads(last.schema.metadata[b"matinee.marks"]) == {"form": 4}
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "another byte", "no Arrow file"])

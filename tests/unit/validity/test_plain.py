@@ -5,13 +5,16 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from tests.support.lakes import D1, D2, D3, PLANNED, close_days, core_play, kept, land, pin, prepare, raw_play
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.lakes import D1, D2, D3, PLANNED, KeptLake, close_days, core_play, kept, land, pin, prepare, raw_play
 
 from matinee.healing import late
 from matinee.healing.late import stale_days
 from matinee.ledger.ledger import history, record
 from matinee.ledger.model import InputPin, State
 from matinee.ledger.withdrawal import withdraw
+from matinee.publication.move import move_to_main
 from matinee.report import Verdict
 from matinee.table import refs
 from matinee.table.catalog import Lake
@@ -44,45 +47,46 @@ def judged(lake: Lake, *, plain: bool) -> list[object]:
     validity = Validity(lake)
     if not plain:
         validity._plain = dict.fromkeys(lake.registry.contracts, DaySet())
-    return [validity.status(name, day) for name in (RAW, PLAYS) for day in DAYS]
+    return [validity.status(name, day) for name in (RAW, PLAYS, READER) for day in DAYS]
 
 
-def withdrawn(lake: Lake) -> None:
-    newest = history(lake, PLAYS).newest(D2)
+def withdrawn(lake: Lake, day: date = D2) -> None:
+    newest = history(lake, PLAYS).newest(day)
     assert newest
-    withdraw(lake, newest, "bad")
+    if newest.state is State.PUBLISHED:
+        withdraw(lake, newest, "bad")
 
 
-def failed(lake: Lake) -> None:
-    newest = history(lake, PLAYS).newest(D2)
+def failed(lake: Lake, day: date = D2) -> None:
+    newest = history(lake, PLAYS).newest(day)
     assert newest
     verdicts = (Verdict(audit="a", severity="blocking", verdict="fail"),)
     record(lake, [replace(newest, state=State.PUBLISHED, verdicts=verdicts)])
 
 
-def more_declared(lake: Lake) -> None:
-    close_days(lake, RAW, {D2: 9})
+def more_declared(lake: Lake, day: date = D2) -> None:
+    close_days(lake, RAW, {day: 9})
 
 
-def opened(lake: Lake) -> None:
-    declare(lake, [Manifest(RAW, D2, 9, False, None, PLANNED)])
+def opened(lake: Lake, day: date = D2) -> None:
+    declare(lake, [Manifest(RAW, day, 9, False, None, PLANNED)])
 
 
-def distinct(lake: Lake) -> None:
-    declare(lake, [Manifest(RAW, D2, 1, True, "f", PLANNED, expected_distinct=9)])
+def distinct(lake: Lake, day: date = D2) -> None:
+    declare(lake, [Manifest(RAW, day, 1, True, "f", PLANNED, expected_distinct=9)])
 
 
-def fewer_landed(lake: Lake) -> None:
-    publish(lake, D2, read=7)
+def fewer_landed(lake: Lake, day: date = D2) -> None:
+    publish(lake, day, read=7)
 
 
-def begun_later(lake: Lake) -> None:
-    declare(lake, [Manifest("lake", D2, 0, False, None, PLANNED)])
+def begun_later(lake: Lake, day: date = D2) -> None:
+    declare(lake, [Manifest("lake", day, 0, False, None, PLANNED)])
 
 
-def appended(lake: Lake) -> None:
+def appended(lake: Lake, day: date = D2) -> None:
     table = lake.table(PLAYS)
-    table.append(table.scan(row_filter=f"event_day = '{D2}'").to_arrow())
+    table.append(table.scan(row_filter=f"event_day = '{day}'").to_arrow())
 
 
 CHANGES = [withdrawn, failed, more_declared, opened, distinct, fewer_landed, begun_later, appended]
@@ -95,18 +99,67 @@ def test_a_day_is_judged_alike_at_first_sight_and_in_full(lake: Lake, change: Ca
     assert D2 not in Validity(lake).plain(PLAYS) or change is begun_later
 
 
-def landed_late(lake: Lake) -> None:
-    land(lake, RAW, [raw_play(D2, "late")], seq=2, close=False)
+def landed_late(lake: Lake, day: date = D2) -> None:
+    land(lake, RAW, [raw_play(day, "late")], seq=2, close=False)
+
+
+def read_by(lake: Lake, day: date = D2) -> None:
+    """Publish a day that reads the day of plays as it is now."""
+    newest = history(lake, PLAYS).newest(day)
+    assert newest
+    pins = (replace(pin(lake, PLAYS, {day: newest.generation}), stamps={day: newest.stamp or ""}),)
+    move_to_main(lake, prepare(lake, READER, day, [], pins=pins), lambda _: ())
+
+
+def derived_again(lake: Lake, day: date = D2) -> None:
+    publish(lake, day, stamps={0: "0b"})
+
+
+def restated(lake: Lake, day: date = D2) -> None:
+    newest = history(lake, PLAYS).newest(day)
+    assert newest
+    publish(lake, day, generation=newest.generation + 1)
+
+
+def late_days(lake: Lake, *, by_columns: bool) -> list[object]:
+    with pytest.MonkeyPatch.context() as patch:
+        if not by_columns:
+            patch.setattr(late, "fresh_days", lambda *_: DaySet())
+        return list(stale_days(lake))
 
 
 @pytest.mark.parametrize("change", [*CHANGES, landed_late], ids=lambda change: change.__name__)
-def test_late_days_are_the_same_by_columns_and_in_full(
-    lake: Lake, change: Callable[[Lake], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_late_days_are_the_same_by_columns_and_in_full(lake: Lake, change: Callable[[Lake], None]) -> None:
     change(lake)
-    by_columns = list(stale_days(lake))
-    monkeypatch.setattr(late, "fresh_days", lambda *_: frozenset())
-    assert by_columns == list(stale_days(lake))
+    assert late_days(lake, by_columns=True) == late_days(lake, by_columns=False)
+
+
+STEPS = st.tuples(st.sampled_from([*CHANGES, landed_late, read_by, derived_again, restated]), st.sampled_from(DAYS))
+
+
+def same_both_ways(kept_lake: KeptLake, steps: list[tuple[Callable[[Lake, date], None], date]]) -> None:
+    lake = kept_lake.begin()
+    for change, day in steps:
+        change(lake, day)
+    assert judged(lake, plain=True) == judged(lake, plain=False)
+    assert late_days(lake, by_columns=True) == late_days(lake, by_columns=False)
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.lists(STEPS, min_size=2, max_size=4))
+def test_both_ways_agree_after_some_changes(
+    kept_lake: KeptLake, steps: list[tuple[Callable[[Lake, date], None], date]]
+) -> None:
+    same_both_ways(kept_lake, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None)
+@given(st.lists(STEPS, min_size=3, max_size=8))
+def test_both_ways_agree_after_many_changes(
+    kept_lake: KeptLake, steps: list[tuple[Callable[[Lake, date], None], date]]
+) -> None:
+    same_both_ways(kept_lake, steps)
 
 
 def test_days_of_which_all_is_well_are_plain(lake: Lake) -> None:
