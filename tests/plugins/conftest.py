@@ -6,6 +6,14 @@ from datetime import UTC, datetime
 import pytest
 import tests.support.airflow_home  # noqa: F401 - sets the environment before airflow is imported
 from tests.support.airflow_api import Airflow, airflow_api
+from tests.support.airflow_users import make_database, tokens
+
+
+@pytest.fixture(scope="module")
+def users() -> dict[str, str]:
+    """The token of each user."""
+    make_database()
+    return tokens()
 
 
 @pytest.fixture(scope="session")

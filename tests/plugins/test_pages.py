@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
-from tests.support.airflow_users import make_database, tokens
-from tests.support.alerts import CATALOG, journal_in, rule, signal
 from tests.support.lakes import D1, D2, close_days, core_play, land, make_lake, pin, prepare, raw_play
+from tests.support.pages import OURS, client
 
-from matinee.alerts.evaluation import evaluate
 from matinee.cli.main import cli
 from matinee.days import end_of
 from matinee.errors import CatalogUnavailableError
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
 from matinee.live.register import Tick, paused, record
-from matinee.private import private_folder
 from matinee.publication.move import move_to_main
 from matinee.settings import CHECKOUT, Settings
 from matinee.table.catalog import Lake
@@ -44,7 +41,6 @@ PRIVATE = "private_dag"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOW = end_of(D2) + timedelta(hours=40)
 LINE = "ERROR - OSError: [Errno 28] No space left on device, password=hunter2"
-OURS = {"origin": "http://testserver", "x-matinee": "page"}
 
 
 def publish(lake: Lake, dataset: str, day: date, *inputs: str) -> None:
@@ -67,15 +63,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     assert newest is not None
     withdraw(lake, newest, "doubled starts <b>, password=hunter2")
     record(lake, Tick("ran", rows_landed=3, rows_quarantined=0, lag_s=1.5))
-    note_incident(lake)
     return lake
-
-
-def note_incident(lake: Lake) -> None:
-    """Open an incident: the catalog was unavailable to a task, whose error names a password."""
-    red = replace(signal(CATALOG, witness="task plays_daily"), says="no answer, password=hunter2")
-    with journal_in(private_folder(lake.settings.home / "alerts")).begin() as entries:
-        evaluate(entries, [red], [rule()], NOW, ())
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +71,6 @@ def app(lake: Lake) -> "FastAPI":
     from matinee_airflow.pages.app import make_app
 
     return make_app(lambda: lake.settings, lambda: NOW, lambda task: [f"{task.task_id}: {LINE}".encode()])
-
-
-@pytest.fixture(scope="module")
-def users() -> dict[str, str]:
-    """The token of each user."""
-    make_database()
-    return tokens()
-
-
-def client(app: "FastAPI", token: str | None = None) -> "TestClient":
-    from fastapi.testclient import TestClient
-
-    return TestClient(app, headers={"authorization": f"Bearer {token}"} if token else {}, follow_redirects=False)
 
 
 @pytest.fixture
@@ -179,20 +154,6 @@ def test_a_publication_that_does_not_exist_is_told_with_the_next_step(viewer: "T
 
 def test_a_viewer_sees_the_stream(viewer: "TestClient") -> None:
     assert "1.5 s" in viewer.get("/stream").text
-
-
-def test_a_viewer_sees_what_is_wrong(viewer: "TestClient") -> None:
-    page = viewer.get("/incidents").text
-    assert "catalog unavailable" in page
-    [name] = re.findall(r"incidents/([\w-]+)", page)
-    shown = viewer.get(f"/incidents/{name}").text
-    assert "task plays_daily" in shown
-    assert "hunter2" not in page + shown
-
-
-def test_an_incident_that_does_not_exist_is_told_with_the_next_step(viewer: "TestClient") -> None:
-    answer = viewer.get("/incidents/none")
-    assert (answer.status_code, "`matinee incident list` has them all." in answer.text) == (404, True)
 
 
 def test_each_page_names_its_command(viewer: "TestClient") -> None:

@@ -3,17 +3,22 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.support.airflow_server import Server, serving
+from tests.support.alerts import CATALOG, T0, journal_in, rule, signal
 from tests.support.lakes import D1, D2, close_days, core_play, land, make_lake, pin, prepare, raw_play
 
+from matinee.alerts.evaluation import evaluate
+from matinee.alerts.incidents import identifier
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
 from matinee.live.register import Tick, paused, record
+from matinee.private import private_folder
 from matinee.publication.move import move_to_main
 from matinee.table.catalog import Lake
 
@@ -30,7 +35,17 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PAGES = ("freshness", "days", "publications", "publications/core_plays_20260301_1", "stream", "failure/d/r/t")
+INCIDENT = identifier(CATALOG, T0)
+PAGES = (
+    "freshness",
+    "days",
+    "incidents",
+    f"incidents/{INCIDENT}",
+    "publications",
+    "publications/core_plays_20260301_1",
+    "stream",
+    "failure/d/r/t",
+)
 AXE = "axe-core@4.14.1"
 
 pytestmark = [
@@ -56,6 +71,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     withdraw(lake, newest, "doubled starts")
     for _ in range(2):
         record(lake, Tick("ran", rows_landed=3, rows_quarantined=0, lag_s=1.5))
+    with closing(journal_in(private_folder(lake.settings.home / "alerts"))) as journal, journal.begin() as entries:
+        evaluate(entries, [signal(CATALOG)], [rule()], T0, ())
     return lake
 
 
@@ -163,6 +180,15 @@ def test_an_operator_pauses_the_stream_and_a_viewer_does_not(browser: "Browser",
     pause = paused(lake)
     assert pause is not None
     assert pause.reason == "by ona (ona)"
+
+
+def test_an_operator_acknowledges_an_incident_and_a_viewer_does_not(browser: "Browser", server: Server) -> None:
+    for user, told in (("vic", "Forbidden"), ("ona", "ona: I look")):
+        page = shown(logged_in(browser, server, user), server, f"incidents/{INCIDENT}")
+        page.fill("input[name=reason]", "I look")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"main:has-text('{told}')")
+    assert page.query_selector("form") is None
 
 
 def test_nothing_is_fetched_from_elsewhere(browser: "Browser", server: Server) -> None:

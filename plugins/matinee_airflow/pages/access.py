@@ -7,12 +7,20 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
 from airflow.sdk.configuration import conf
 from fastapi import Depends, HTTPException, Request, params
+from pydantic import BaseModel, ConfigDict, Field
 
 #: A header that no form and no page of another origin can send without being asked first.
 HEADER = "x-matinee"
 #: Airflow shows the plugin's entries to whoever may see plugins.
 may_see = Depends(requires_access_view(AccessView.PLUGINS))
 may_read_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
+
+
+class Why(BaseModel):
+    """What whoever writes has to say."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=1, max_length=500)
 
 
 def writes(dag_id: str) -> list[params.Depends]:

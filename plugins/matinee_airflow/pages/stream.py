@@ -7,22 +7,14 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
-from pydantic import BaseModel, ConfigDict, Field
 
 from matinee.live.register import Tick, paused, record, ticks
 from matinee.parity.register import Parity, parities
-from matinee_airflow.pages.access import writes
+from matinee_airflow.pages.access import Why, writes
 from matinee_airflow.pages.site import Site
 
 router = APIRouter()
 LAST, SINCE, COMPARED = 20, timedelta(hours=24), 30
-
-
-class Why(BaseModel):
-    """What a pause or a resumption has to say."""
-
-    model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=1, max_length=500)
 
 
 @router.get("/stream")
