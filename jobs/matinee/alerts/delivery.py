@@ -98,11 +98,8 @@ def due(waiting: list[Delivery], at: datetime) -> list[Delivery]:
 
 def last_told(entries: Entries, delivery: Delivery) -> str | None:
     """Return what the channel of a delivery returned for the last message of the same incident."""
-    sent = [
-        each
-        for each in entries.all(DELIVERIES, state="sent", owner=str(delivery.route))
-        if each.message.incident_id == delivery.message.incident_id
-    ]
+    of_incident = f"{delivery.message.incident_id}-"
+    sent = entries.all(DELIVERIES, state="sent", owner=str(delivery.route), prefix=of_incident)
     return max(sent, key=lambda each: each.message.sequence).told if sent else None
 
 

@@ -18,7 +18,7 @@ from matinee.alerts.evaluation import evaluate
 from matinee.alerts.incidents import Change
 from matinee.alerts.journal.keeper import Keeper
 from matinee.alerts.journal.records import LookNote
-from matinee.alerts.journal.store import Journal
+from matinee.alerts.journal.store import Entries, Journal
 from matinee.alerts.journal.tables import LOOKS
 from matinee.alerts.linking import linked
 from matinee.alerts.mirror import Mirror
@@ -27,6 +27,7 @@ from matinee.alerts.ping import ping
 from matinee.alerts.rules.loader import load
 from matinee.alerts.rules.model import Rule
 from matinee.alerts.settings import AlertSettings, alerts_folder, journal_file
+from matinee.alerts.signals import failures
 from matinee.alerts.signals.outlook import Outlook
 from matinee.alerts.signals.sources import Seen, Source, look
 from matinee.alerts.signals.telling import of_channels
@@ -80,6 +81,7 @@ class Watcher:
         self.sender = Sender(self.open_channel, self.clock)
         self.mirror = Mirror(self.settings)
         self._pruned: datetime | None = None
+        self._saw_failures: datetime | None = None
         self._rules: Sequence[Rule] | None = None
         self._pinging: Thread | None = None
 
@@ -97,8 +99,6 @@ class Watcher:
                 held = entries.lease(LEASE)
                 return Turn(at, held_by=held[0] if held else "another watcher")
         seen = look(self.sources, Outlook(self.settings, self.ours, at, self.memory), self.patience_s)
-        if self.ours.alerts_airflow is None:  # Nobody looks at Airflow: that no failure is seen proves nothing.
-            seen.blind |= {"failure", "time_to_complete"}
         rules = self._current_rules(seen)
         try:
             changes = self._evaluated(journal, seen, rules, at, begun)
@@ -115,10 +115,25 @@ class Watcher:
         spooled = self.keeper.why_not.message if self.keeper.why_not else ""
         return Turn(at, len(seen.signals), tuple(changes), tuple(sorted(seen.blind)), spooled=spooled)
 
+    def _unseen(self, entries: Entries, at: datetime) -> set[str]:
+        """Return the kinds that nobody looks for without Airflow's address: that none is seen proves nothing.
+
+        Failures that ended three days ago are told no more: so long after the last look at Airflow they count as gone.
+        """
+        if self.ours.alerts_airflow is not None:
+            return set()
+        if self._saw_failures is None:
+            looks = entries.all(LOOKS, since=at - failures.WITHIN)
+            seeing = (look.at for look in looks if "failure" not in look.blind)
+            self._saw_failures = max(seeing, default=at - failures.WITHIN)
+        is_over = at - self._saw_failures >= failures.WITHIN
+        return set() if is_over else {"failure", "time_to_complete"}
+
     def _evaluated(
         self, journal: Journal, seen: Seen, rules: Sequence[Rule], at: datetime, begun: float
     ) -> list[Change]:
         with journal.begin() as entries:
+            seen.blind |= self._unseen(entries, at)
             signals = [*linked(seen.signals, self.memory), *of_channels(entries), *self._own()]
             changes = evaluate(entries, signals, rules, at, self.ours.route, seen.blind)
             note = LookNote(at, self.holder, tuple(sorted(seen.blind)), round(monotonic() - begun, 3))

@@ -1,5 +1,6 @@
 """`matinee alerts`: the watcher, its rules, its channels and its maintenance windows."""
 
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,9 @@ from matinee.settings import load_settings
 
 if TYPE_CHECKING:
     from matinee.alerts.watcher import Turn
+
+
+log = logging.getLogger(__name__)
 
 
 @click.group()
@@ -47,6 +51,10 @@ def watch(every: timedelta | None, once: bool, output: str) -> None:
     holder = f"{socket.gethostname()}-{os.getpid()}"
     clock = lambda: datetime.now(UTC)  # noqa: E731 - the clock of the outermost command
     ours = AlertSettings()
+    if ours.alerts_airflow is None:
+        log.warning("MATINEE_ALERTS_AIRFLOW is not set: no task that fails is seen, and no run that takes long.")
+    if not ours.route:
+        log.warning("MATINEE_ALERTS_ROUTE is not set: nobody is told of what rules find that name no route.")
     watcher = Watcher(load_settings(), ours, SOURCES, open_channel, holder, clock, every=every or ours.every)
     try:
         go_on(watcher, lambda turn: _tell(turn, output), turns=1 if once else None)
@@ -199,7 +207,7 @@ def list_windows(output: str) -> None:
     from matinee.alerts.journal.opening import opened
     from matinee.alerts.journal.tables import WINDOWS
 
-    with opened() as journal, journal.begin() as entries:
+    with opened() as journal, journal.look() as entries:
         windows = [each for each in entries.all(WINDOWS) if each.end > datetime.now(UTC)]
     rows = [
         {

@@ -10,6 +10,7 @@ import click
 from matinee.cli.exposure import exposed
 from matinee.cli.findings import finding, kept, pinned, retired
 from matinee.cli.output import emit, output_option
+from matinee.cli.watching import watched
 from matinee.foreign import translated
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check Java, jars, engine, catalog, format, contracts, ledger, leftovers, what is held; exit 1 if a check fails.
+    """Check Java, jars, engine, catalog, contracts, ledger, leftovers, holds, alerts; exit 1 if a check fails.
 
     A leftover keeps snapshots from expiring since the time in its row; `warning`: for longer than any run is at work.
     The nightly upkeep drops branches on which nothing has happened for 7 days, and branches of failed audits after 14.
@@ -45,7 +46,7 @@ def doctor(clean: bool, output: str) -> None:
     rows += exposed(settings, pwd.getpwall())
     if is_sound:
         rows += list(_lake(Lake.open(settings), clean))
-    rows += list(_deaths(settings))
+    rows += [*_deaths(settings), *watched(settings, datetime.now(UTC))]
     emit(rows, output)
     if any(row["state"] == "failed" for row in rows):
         raise click.exceptions.Exit(1)

@@ -34,9 +34,9 @@ def list_(ended: bool, output: str) -> None:
     from matinee.alerts.journal.opening import opened
     from matinee.alerts.journal.tables import INCIDENTS
 
-    with opened() as journal, journal.begin() as entries:
-        incidents: list[Incident] = entries.all(INCIDENTS)
-    shown = [each for each in incidents if ended or each.is_active]
+    states = ["open", "acknowledged", *(["resolved", "lingering"] if ended else [])]
+    with opened() as journal, journal.look() as entries:
+        shown: list[Incident] = entries.all(INCIDENTS, state=states)
     rows = [
         {
             "incident": each.incident_id,
@@ -66,10 +66,10 @@ def show(incident_id: str, output: str) -> None:
     from matinee.alerts.journal.opening import opened
     from matinee.alerts.journal.tables import DELIVERIES, INCIDENTS, NOTES
 
-    with opened() as journal, journal.begin() as entries:
+    with opened() as journal, journal.look() as entries:
         shown = entries.get(INCIDENTS, incident_id)
         notes = entries.all(NOTES, owner=incident_id)
-        sent = [each for each in entries.all(DELIVERIES) if each.message.incident_id == incident_id]
+        sent = entries.all(DELIVERIES, prefix=f"{incident_id}-")
     if shown is None:
         raise UsageError(f"No incident is called {incident_id}.", next_step="`matinee incident list` has them all.")
     facts = _facts(shown)

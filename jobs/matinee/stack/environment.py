@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -71,6 +72,12 @@ def alerts_environment(ours: StackSettings) -> dict[str, str]:
     """Return what the watcher of alerts has besides: the address of Airflow, and the user's connections of channels."""
     theirs = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTIONS)}
     return {"MATINEE_ALERTS_AIRFLOW": ours.airflow_url} | theirs
+
+
+def scheduler_environment(environment: Mapping[str, str], ours: StackSettings) -> dict[str, str]:
+    """Return the environment of the scheduler and so of tasks: `alert_watch` sees and tells what the watcher does."""
+    path = f"{Path(__file__).with_name('scheduler')}{os.pathsep}{environment['PYTHONPATH']}"
+    return {**environment, **alerts_environment(ours), "PYTHONPATH": path}
 
 
 def _is_usable(name: str, value: str) -> bool:

@@ -1,13 +1,11 @@
 """Start, stop and look at the embedded stack."""
 
 import operator
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from matinee.engine.access import forget_token, keep_token
 from matinee.engine.processes import find, log_of, spawn, stop_all, tail_of
@@ -18,7 +16,13 @@ from matinee.retries import wait_until
 from matinee.settings import CHECKOUT, Settings
 from matinee.stack.api import AirflowApi
 from matinee.stack.checks import airflow_command, check_machine
-from matinee.stack.environment import HOST, StackSettings, airflow_environment, alerts_environment
+from matinee.stack.environment import (
+    HOST,
+    StackSettings,
+    airflow_environment,
+    alerts_environment,
+    scheduler_environment,
+)
 from matinee.stack.supervisor import NAME as SUPERVISOR
 from matinee.stack.supervisor import outage_file, start_engine
 
@@ -32,7 +36,6 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
 WATCHER = "alerts-watcher"
 NAMES = (SPARK, SUPERVISOR, *COMPONENTS, WATCHER)
 SPARK_POOL, ALERTS_POOL = "spark", "alerts"
-SCHEDULER_PATH = Path(__file__).with_name("scheduler")
 Progress = Callable[[str], None]
 
 
@@ -113,9 +116,8 @@ def _start_parts(settings: Settings, ours: StackSettings, progress: Progress, ti
         progress("Airflow's database is ready")
         for name, (command, *arguments) in COMPONENTS.items():
             port = ["--port", str(ours.airflow_port)] if command == "api-server" else []
-            extra = {"PYTHONPATH": f"{SCHEDULER_PATH}{os.pathsep}{environment['PYTHONPATH']}"}
-            added = extra if command == "scheduler" else {}
-            spawn(settings, name, [airflow_command(), command, *arguments, *port], environment | added)
+            whole = scheduler_environment(environment, ours) if command == "scheduler" else environment
+            spawn(settings, name, [airflow_command(), command, *arguments, *port], whole)
         spark.result()
     outage_file(settings).unlink(missing_ok=True)
     spawn(settings, SUPERVISOR, [sys.executable, "-m", "matinee.stack", "supervise"], environment)

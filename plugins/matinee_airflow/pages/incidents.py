@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from matinee.alerts.incidents import Incident
 from matinee.alerts.journal.keeper import open_journal
 from matinee.alerts.journal.store import Journal
 from matinee.alerts.journal.tables import DELIVERIES, INCIDENTS, NOTES
@@ -28,9 +30,14 @@ def incidents(request: Request) -> HTMLResponse:
     """Show the open incidents, then the newest that are resolved."""
     site = Site.of(request)
     with _journal(site) as journal, journal.look() as entries:
-        known = sorted(entries.all(INCIDENTS), key=lambda each: (each.opened_at, each.incident_id), reverse=True)
-    rows = [each for each in known if each.is_active] + [each for each in known if not each.is_active][:NEWEST]
+        open_ = entries.all(INCIDENTS, state=["open", "acknowledged"])
+        ended = entries.all(INCIDENTS, state=["resolved", "lingering"], newest=NEWEST)
+    rows = [each for some in (open_, ended) for each in sorted(some, key=_opened, reverse=True)]
     return site.page(request, "incidents", {"title": "Incidents", "rows": rows, "twin": "matinee incident list --all"})
+
+
+def _opened(incident: Incident) -> tuple[datetime, str]:
+    return incident.opened_at, incident.incident_id
 
 
 @router.get("/incidents/{incident_id}")
@@ -40,7 +47,7 @@ def incident(request: Request, incident_id: str) -> HTMLResponse:
     with _journal(site) as journal, journal.look() as entries:
         shown = entries.get(INCIDENTS, incident_id)
         notes = entries.all(NOTES, owner=incident_id)
-        sent = [each for each in entries.all(DELIVERIES) if each.message.incident_id == incident_id]
+        sent = entries.all(DELIVERIES, prefix=f"{incident_id}-")
     if shown is None:
         raise UsageError(f"No incident is called {incident_id}.", next_step="`matinee incident list` has them all.")
     facts = {"title": incident_id, "told": shown, "notes": notes, "sent": sent}

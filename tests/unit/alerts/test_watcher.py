@@ -203,6 +203,18 @@ def test_without_an_address_of_airflow_no_failure_is_gone(world: World) -> None:
     assert [(turn.blind, turn.changes) for turn in turns] == [(("failure", "time_to_complete"), ())] * 2
 
 
+def test_without_an_address_of_airflow_failures_end_as_the_last_seen_would(world: World) -> None:
+    watcher = world.watcher(source("b", "failure", sees=lambda _: [signal(CATALOG)]))
+    world.turn(watcher)
+    watcher.close()
+    without = world.watcher(alerts_airflow=None)
+    days = [world.turn(without, minutes=minutes) for minutes in (60, 24 * 60, 46 * 60, 60)]
+    gone = world.turn(without, minutes=20)
+    without.close()
+    assert [bool(turn.blind) for turn in days] == [True, True, True, False]
+    assert [str(change.event) for change in gone.changes] == ["resolved"]
+
+
 def test_a_source_whose_last_look_ends_during_this_look_is_blind(world: World) -> None:
     gate, hung = Gate(), []
 

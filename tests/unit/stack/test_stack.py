@@ -23,7 +23,7 @@ from matinee.errors import EngineUnavailableError, EnvironmentNotReadyError, Mat
 from matinee.settings import Settings, load_settings
 from matinee.stack import checks, start, status, stop
 from matinee.stack.api import WITHIN, AirflowApi
-from matinee.stack.environment import StackSettings, airflow_environment, alerts_environment
+from matinee.stack.environment import airflow_environment
 
 # A parent with a child in a process group of its own, as Airflow's task processes are.
 FAMILY = """
@@ -290,11 +290,3 @@ def test_calls_on_this_machine_pass_proxies_and_others_go_as_told(
     monkeypatch.setenv("no_proxy", "example.org")
     environment = airflow_environment(settings)
     assert environment["NO_PROXY"] == environment["no_proxy"] == "127.0.0.1,localhost,example.org"
-
-
-def test_the_watcher_has_the_connections_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_OPS", "slack://:x@")
-    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
-    told = alerts_environment(StackSettings(airflow_port=1))
-    assert (told["MATINEE_ALERTS_AIRFLOW"], told["AIRFLOW_CONN_OPS"]) == ("http://127.0.0.1:1", "slack://:x@")
-    assert "AIRFLOW__CORE__EXECUTOR" not in told

@@ -5,6 +5,7 @@ What was written to the file meanwhile goes to the server as soon as that answer
 stays.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from matinee.alerts.journal.store import Journal, open_file, open_server
 from matinee.alerts.journal.tables import SHELVES
 from matinee.errors import JournalUnavailableError
 
+log = logging.getLogger(__name__)
 #: So much of the time before the last copy is copied again: transactions end later than their records say.
 OVERLAP = timedelta(minutes=10)
 #: How far back the first copy of a process goes, for what is over by now.
@@ -103,9 +105,19 @@ class Keeper:
 
 
 def open_journal(file: Path, uri: str | None) -> Journal:
-    """Return the journal for people, who look at and change what the watcher uses.
+    """Return the journal for people, who look at and change what the watcher uses: the file while the server is down.
+
+    What is written to the file goes to the server when the watcher of this home sees the server again.
 
     Raises:
-        JournalUnavailableError: it cannot be used.
+        JournalUnavailableError: the file cannot be used; or the server cannot, and this home has no copy of it.
     """
-    return open_file(file) if uri is None else open_server(uri)
+    if uri is None:
+        return open_file(file)
+    try:
+        return open_server(uri)
+    except JournalUnavailableError as error:
+        if not file.is_file():
+            raise
+        log.warning("%s The copy in %s is used.", error.message, file)
+        return open_file(file)

@@ -44,15 +44,33 @@ class Entries:
         """Return a record by its name."""
         return next(iter(self._read(shelf, shelf.table.c.id == name)), None)
 
-    def all(self, shelf: Shelf[T], *, since: datetime | None = None, **where: str | list[str]) -> list[T]:
-        """Return records that have one of the named values, in the order in which they were last written."""
+    def all(
+        self,
+        shelf: Shelf[T],
+        *,
+        since: datetime | None = None,
+        prefix: str = "",
+        newest: int | None = None,
+        **where: str | list[str],
+    ) -> list[T]:
+        """Return records, in the order in which they were last written.
+
+        Args:
+            shelf: their table.
+            since: only those that were written since an instant.
+            prefix: only those whose names begin so.
+            newest: so many at most, those that were written last.
+            where: only those that have one of the named values.
+        """
         columns = shelf.table.c
         conditions: list[Any] = [
             columns[name].in_(values if isinstance(values, list) else [values]) for name, values in where.items()
         ]
         if since is not None:
             conditions.append(columns.at >= instant(since))
-        return list(self._read(shelf, *conditions))
+        if prefix:
+            conditions.append(columns.id.startswith(prefix, autoescape=True))
+        return self._read(shelf, *conditions, newest=newest)
 
     def last_written(self, shelf: Shelf[Any]) -> tuple[str, int]:
         """Return when a table was last written, and how many records it has: something changed where these differ."""
@@ -106,10 +124,10 @@ class Entries:
             if ours is None or ours < row["at"]:
                 self._write(shelf, row)
 
-    def _read(self, shelf: Shelf[T], *conditions: Any) -> Iterator[T]:  # noqa: ANN401 - of SQLAlchemy
+    def _read(self, shelf: Shelf[T], *conditions: Any, newest: int | None = None) -> list[T]:  # noqa: ANN401 - of SQLAlchemy
         columns = shelf.table.c
-        wanted = select(columns.body).where(*conditions).order_by(columns.at, columns.id)
-        yield from map(shelf.value, self.connection.execute(wanted).scalars())
+        wanted = select(columns.body).where(*conditions).order_by(columns.at.desc(), columns.id.desc()).limit(newest)
+        return [shelf.value(body) for body in self.connection.execute(wanted).scalars()][::-1]
 
     def _write(self, shelf: Shelf[Any], row: Mapping[str, Any]) -> None:
         self._upsert(shelf.table, row, "id")

@@ -17,8 +17,6 @@ from matinee.stack.api import AirflowApi
 if TYPE_CHECKING:
     from airflow_client.client import DAGRunResponse, TaskInstanceResponse
 
-#: Failures that ended longer ago are told no more.
-WITHIN = timedelta(days=3)
 #: A backfill counts for so long after its end: its failures are seen a little later.
 LATELY = timedelta(days=1)
 #: How often usual lengths are learned.
@@ -64,7 +62,7 @@ def _unhealthy(api: AirflowApi) -> Iterator[Signal]:
 
 def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]") -> list[Failed]:
     """Return the failures that stand; what is known of backfills is kept for `linking`."""
-    since = outlook.at - WITHIN
+    since = outlook.at - failures.WITHIN
     tasks = api.failed_tasks(since)
     of_dags = [run for dag in sorted({task.dag_id for task in tasks}) for run in _of(api, dag, tasks)]
     runs = {(run.dag_id, run.dag_run_id): run for run in of_dags}  # DAGs share names of runs.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from matinee.alerts.linking import Backfill
@@ -18,6 +18,8 @@ from matinee.report import Report
 
 #: A number that stands alone; those in names, paths and instants are no counts.
 _COUNT = re.compile(r"(?<![\w./:-])\d+(?![\w/:-]|\.\w)")
+#: Failures that ended longer ago are told no more.
+WITHIN = timedelta(days=3)
 
 
 @dataclass(frozen=True)

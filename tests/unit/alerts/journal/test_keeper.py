@@ -13,12 +13,13 @@ from tests.support.alerts import CATALOG, MINUTE, T0, day, rule, signal
 from tests.support.catalogs import create_database
 
 from matinee.alerts.evaluation import evaluate
-from matinee.alerts.journal.keeper import Keeper
+from matinee.alerts.journal.keeper import Keeper, open_journal
 from matinee.alerts.journal.records import Window
 from matinee.alerts.journal.store import Journal, open_file, open_server
 from matinee.alerts.journal.tables import INCIDENTS, SPANS, WINDOWS
 from matinee.alerts.model import Signal
 from matinee.alerts.people import acknowledge
+from matinee.errors import JournalUnavailableError
 
 pytestmark = pytest.mark.postgres
 LONG = timedelta(days=9)
@@ -175,6 +176,27 @@ def test_what_ended_while_the_watcher_was_off_has_ended_in_the_file(world: World
     world.keeper.journal(T0 + LONG)
     with closing(open_file(world.file)) as file, file.begin() as entries:
         assert [each.state for each in entries.all(INCIDENTS)] == ["resolved"]
+
+
+def test_what_a_person_did_without_the_server_goes_there_once_it_answers(world: World) -> None:
+    world.look(0, signal(CATALOG))
+    world.line.cut()
+    with closing(open_journal(world.file, world.uri)) as journal:
+        with journal.look() as entries:
+            [incident] = entries.all(INCIDENTS)
+        acknowledge(journal, incident.incident_id, "ana", "on it", T0 + MINUTE)
+    assert world.look(2, signal(CATALOG)) == []
+    world.line.repair()
+    assert world.look(300, signal(CATALOG)) == []
+    with closing(world.server()) as server, server.look() as entries:
+        assert [each.state for each in entries.all(INCIDENTS)] == ["acknowledged"]
+
+
+def test_without_server_and_copy_nobody_is_told_that_all_is_well(world: World, tmp_path: Path) -> None:
+    world.line.cut()
+    with pytest.raises(JournalUnavailableError):
+        open_journal(tmp_path / "none" / "journal.db", world.uri)
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_lock_of_the_server_is_not_waited_for_for_ever(postgres_uri: str) -> None:

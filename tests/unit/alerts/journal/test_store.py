@@ -54,6 +54,23 @@ def test_a_record_takes_the_place_of_its_earlier_version(journal: Journal) -> No
         assert entries.all(DELIVERIES, state="waiting") == []
 
 
+def test_the_records_of_one_incident_are_told_apart_by_their_names(journal: Journal) -> None:
+    of_other = replace(DELIVERY, message=replace(DELIVERY.message, incident_id="20260305-1200-a_b%"))
+    with journal.begin() as entries:
+        entries.put(DELIVERIES, DELIVERY, of_other)
+        assert entries.all(DELIVERIES, prefix="20260305-1200-a_b%-") == [of_other]
+        assert entries.all(DELIVERIES, prefix="20260305-1200-a%") == []
+        assert entries.all(DELIVERIES, prefix=f"{INCIDENT.incident_id}-") == [DELIVERY]
+
+
+def test_the_records_that_were_written_last_can_be_had_alone(journal: Journal) -> None:
+    looks = [LookNote(T0 + number * MINUTE, "host-1") for number in range(4)]
+    with journal.begin() as entries:
+        entries.put(LOOKS, *looks[::-1])
+        assert entries.all(LOOKS, newest=2) == looks[2:]
+        assert entries.all(LOOKS, newest=9) == looks
+
+
 def test_nothing_of_a_transaction_that_fails_is_kept(journal: Journal) -> None:
     def fail() -> None:
         with journal.begin() as entries:
