@@ -1,16 +1,15 @@
 """The file in the home takes over from PostgreSQL, knows what is open, and hands over what it wrote meanwhile."""
 
-import socket
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from tests.support.alerts import CATALOG, MINUTE, T0, day, rule, signal
 from tests.support.catalogs import create_database
+from tests.support.lines import line_to
 
 from matinee.alerts.evaluation import evaluate
 from matinee.alerts.journal.keeper import Keeper, open_journal
@@ -25,54 +24,12 @@ pytestmark = pytest.mark.postgres
 LONG = timedelta(days=9)
 
 
-class Line:
-    """A line to PostgreSQL that can be cut: whoever uses it sees a server that is gone."""
-
-    def __init__(self, port: int) -> None:
-        self._server, self._pairs, self._listener = port, list[socket.socket](), self._listen(0)
-        self.port = self._listener.getsockname()[1]
-
-    def _listen(self, port: int) -> socket.socket:
-        listener = socket.create_server(("127.0.0.1", port))
-        Thread(target=self._accept, args=(listener,), daemon=True).start()
-        return listener
-
-    def _accept(self, listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._server))
-                self._pairs += [near, far]
-                for source, target in ((near, far), (far, near)):
-                    Thread(target=self._carry, args=(source, target), daemon=True).start()
-
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-
-    def cut(self) -> None:
-        """Cut all connections, and refuse others."""
-        for each in (self._listener, *self._pairs):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        self._pairs.clear()
-
-    def repair(self) -> None:
-        """Let connections through again."""
-        self._listener = self._listen(self.port)
-
-
 class World:
     """A server of its own, behind a line, and the file of a watcher."""
 
     def __init__(self, uri: str, folder: Path) -> None:
         self.direct, self.file = create_database(uri), folder / "alerts" / "journal.db"
-        server, _, database = self.direct.rpartition("/")
-        host, _, port = server.rpartition(":")
-        self.line = Line(int(port))
-        self.uri = f"{host}:{self.line.port}/{database}"
+        self.line, self.uri = line_to(self.direct)
         self.keeper = Keeper(self.file, self.uri)
 
     def restart(self) -> None:
