@@ -95,17 +95,26 @@ def end_window(journal: Journal, window_id: str, at: datetime) -> Window:
     return ended
 
 
+def known(entries: Entries, incident_id: str) -> Incident:
+    """Return an incident by its name.
+
+    Raises:
+        UsageError: there is no such incident.
+    """
+    incident = entries.get(INCIDENTS, incident_id)
+    if incident is None:
+        raise UsageError(
+            f"No incident is called {incident_id}.",
+            next_step="`matinee incident list` has them all.",
+            facts={"incident": incident_id},
+        )
+    return incident
+
+
 @contextmanager
 def _changing(journal: Journal, incident_id: str) -> Iterator[tuple[Entries, Incident]]:
     with journal.begin() as entries:
-        incident = entries.get(INCIDENTS, incident_id)
-        if incident is None:
-            raise UsageError(
-                f"No incident is called {incident_id}.",
-                next_step="`matinee incident list` has them all.",
-                facts={"incident": incident_id},
-            )
-        yield entries, incident
+        yield entries, known(entries, incident_id)
 
 
 def _refuse_resolved(incident: Incident) -> None:

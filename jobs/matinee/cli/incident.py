@@ -8,6 +8,7 @@ import click
 from matinee.cli.options import LENGTH, user
 from matinee.cli.output import OUT, emit, emit_one, output_option
 from matinee.errors import UsageError
+from matinee.settings import load_settings
 
 if TYPE_CHECKING:
     from matinee.alerts.incidents import Incident
@@ -172,6 +173,27 @@ def resolve(incident_id: str, verdict: Literal["real", "noise"], why: str, outpu
     with opened() as journal:
         after = end(journal, incident_id, verdict, user(), why, datetime.now(UTC))
     _done(after.incident_id, f"{after.state}, {verdict}", output)
+
+
+@incident.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@_why
+@output_option
+def retry(incident_id: str, why: str, output: str) -> None:
+    """Let Airflow try the failed tasks that show INCIDENT again, once its cause is gone.
+
+    \b
+    Example:
+      matinee incident retry 20260301-0412-3fa9c1 --reason "the catalog answers again"
+    """
+    from matinee.alerts.journal.opening import opened
+    from matinee.alerts.retrying import airflow_of
+    from matinee.alerts.retrying import retry as clear
+
+    api = airflow_of(load_settings())
+    with opened() as journal:
+        names = clear(journal, api, incident_id, user(), why, datetime.now(UTC))
+    emit([{"task": name, "state": "cleared"} for name in names], output, empty="No failed task shows the incident.")
 
 
 def _done(incident_id: str, state: str, output: str) -> None:

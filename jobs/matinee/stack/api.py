@@ -1,7 +1,7 @@
 """Airflow's REST API, as far as the launcher and the demo use it, by Airflow's own client."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -144,6 +144,16 @@ class AirflowApi:
                 tasks.patch_task_instance(dag_id, run_id, task_id, body, **only, **WITHIN)
             else:
                 tasks.patch_task_instance_by_map_index(dag_id, run_id, task_id, map_index, body, **only, **WITHIN)
+
+    def clear(self, dag_id: str, run_id: str, tasks: "Iterable[TaskInstanceResponse]") -> None:
+        """Let failed tasks of a run be tried again, and the tasks after them that did not run because of them."""
+        from airflow_client.client import ClearTaskInstancesBody, ClearTaskInstancesBodyTaskIdsInner
+
+        mapped = [[task.task_id, task.map_index] if task.map_index >= 0 else task.task_id for task in tasks]
+        named = [ClearTaskInstancesBodyTaskIdsInner(name) for name in mapped]
+        wanted = ClearTaskInstancesBody(dry_run=False, dag_run_id=run_id, task_ids=named, include_downstream=True)
+        with self._asking("TaskInstanceApi") as instances:
+            instances.post_clear_task_instances(dag_id, wanted, **WITHIN)
 
     def backfills(self, dag_id: str) -> "list[BackfillResponse]":
         """Return the newest backfills of a DAG."""

@@ -66,6 +66,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "incident show": ("x",),
     "incident ack": ("x", "--reason", "y"),
     "incident silence": ("x", "--for", "1h", "--reason", "y"),
+    "incident retry": ("x", "--reason", "y"),
     "incident resolve": ("x", "--verdict", "real", "--reason", "y"),
     "alerts watch": ("--once",),
     "alerts check": (),

@@ -1,7 +1,7 @@
 """Airflow, through its API: failed tasks, runs that take too long, parts that are not healthy, and upkeep."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -66,20 +66,7 @@ def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]"
     tasks = api.failed_tasks(since)
     of_dags = [run for dag in sorted({task.dag_id for task in tasks}) for run in _of(api, dag, tasks)]
     runs = {(run.dag_id, run.dag_run_id): run for run in of_dags}  # DAGs share names of runs.
-    run_of = [runs.get((task.dag_id, task.dag_run_id)) for task in tasks]
-    failed = [
-        Failed(
-            task.dag_id,
-            task.dag_run_id,
-            task.task_id,
-            task.map_index,
-            task.try_number,
-            task.end_date or since,
-            _key(run),
-            run is not None and run.run_type.value == "backfill",
-        )
-        for task, run in zip(tasks, run_of, strict=True)
-    ]
+    failed = [failed_of(task, runs.get((task.dag_id, task.dag_run_id)), since) for task in tasks]
     succeeded = [
         Succeeded(run.dag_id, _key(run), run.end_date)
         for run in runs.values()
@@ -90,6 +77,20 @@ def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]"
     backfills = [each for dag in sorted(restating) for each in _backfills(outlook, api, dag)]
     outlook.memory[BACKFILLS] = tuple(backfills)
     return failures.standing(failed, succeeded)
+
+
+def failed_of(task: "TaskInstanceResponse", run: "DAGRunResponse | None", since: datetime) -> Failed:
+    """Return a failed task; `since` is when the task ended at the earliest, where Airflow does not tell."""
+    return Failed(
+        task.dag_id,
+        task.dag_run_id,
+        task.task_id,
+        task.map_index,
+        task.try_number,
+        task.end_date or since,
+        _key(run),
+        run is not None and run.run_type.value == "backfill",
+    )
 
 
 def _of(api: AirflowApi, dag: str, tasks: "list[TaskInstanceResponse]") -> "list[DAGRunResponse]":
