@@ -7,7 +7,8 @@ from matinee.alerts.journal.store import Journal
 from matinee.alerts.journal.tables import NOTES
 from matinee.alerts.people import known
 from matinee.alerts.settings import AlertSettings
-from matinee.alerts.signals.airflow import WITHIN, failed_of
+from matinee.alerts.signals.airflow import failed_of
+from matinee.alerts.signals.failures import WITHIN
 from matinee.errors import SettingsError
 from matinee.settings import Settings
 from matinee.stack.api import AirflowApi

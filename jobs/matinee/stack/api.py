@@ -47,10 +47,10 @@ class AirflowApi:
             return {dag.dag_id for dag in dags.get_dags(limit=100, **WITHIN).dags}
 
     def import_errors(self) -> dict[str, str]:
-        """Return the last line of the error of each DAG file that cannot be imported."""
+        """Return why each DAG file cannot be imported, of those that cannot: a traceback."""
         with self._asking("ImportErrorApi") as errors:
-            failures = errors.get_import_errors(**WITHIN).import_errors
-        return {error.filename: error.stack_trace.strip().splitlines()[-1] for error in failures}
+            failures = errors.get_import_errors(limit=PAGE, **WITHIN).import_errors
+        return {error.filename: error.stack_trace.strip() for error in failures}
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run; this starts its latest cron key too."""

@@ -167,7 +167,8 @@ def _wait_parsed(settings: Settings, api: AirflowApi, timeout_s: float) -> None:
         _check_alive(settings)
         left = expected - api.dag_ids()
         if left and (broken := api.import_errors()):
-            file, cause = next(iter(broken.items()))
+            file, trace = next(iter(broken.items()))
+            cause = trace.splitlines()[-1]
             raise EnvironmentNotReadyError(f"{file} cannot be imported: {cause}.", next_step="Correct it.")
         return left
 

@@ -1,6 +1,7 @@
 """Airflow, through its API: failed tasks, runs that take too long, parts that are not healthy, and upkeep."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from matinee.alerts.signals.failures import Failed, Succeeded
 from matinee.alerts.signals.notes import write_notes
 from matinee.alerts.signals.outlook import Outlook
 from matinee.alerts.signals.whys import Whys
+from matinee.contracts.model import Contract
+from matinee.errors import ContractError
 from matinee.stack.api import AirflowApi
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 LATELY = timedelta(days=1)
 #: How often usual lengths are learned.
 LEARNED_EACH = timedelta(hours=6)
+#: Where the watcher's memory has the DAG files that cannot be imported, and since when.
+NOT_IMPORTED = "not imported"
 UPKEEP_DAG, UPKEEP_WITHIN = "lake_maintenance_nightly", timedelta(hours=50)
 
 
@@ -36,11 +41,11 @@ def look(outlook: Outlook) -> Iterator[Signal]:
     api = AirflowApi(url, token.get_secret_value() if token else None)
     at_work = api.runs(state=["running", "queued"])
     yield from _unhealthy(api)
+    yield from _not_imported(outlook, api)
     failed = _failures(outlook, api, at_work)
-    whys = Whys(outlook, api)
+    whys, contracts = Whys(outlook, api), _contracts(outlook)
     for task in failed:
-        backfills, contracts = outlook.memory[BACKFILLS], outlook.registry.all()
-        yield failures.signal_of(task, whys.of(task), contracts, backfills, api.url)
+        yield failures.signal_of(task, whys.of(task), contracts, outlook.memory[BACKFILLS], api.url)
     yield from _at_work(outlook, api, at_work)
     yield from _upkeep(outlook, api)
     write_notes(outlook, api, whys.known(failed))
@@ -58,6 +63,21 @@ def _unhealthy(api: AirflowApi) -> Iterator[Signal]:
                 "Read its log in <home>/run; `make down`, then `make up`, starts all parts again.",
                 value=1.0,
             )
+
+
+def _not_imported(outlook: Outlook, api: AirflowApi) -> Iterator[Signal]:
+    before: dict[str, datetime] = outlook.memory.get(NOT_IMPORTED, {})
+    traces = api.import_errors()
+    since = outlook.memory[NOT_IMPORTED] = {file: before.get(file, outlook.at) for file in sorted(traces)}
+    for file, begun in since.items():
+        yield failures.not_imported(file, traces[file], begun)
+
+
+def _contracts(outlook: Outlook) -> Sequence[Contract]:
+    """Return the contracts; none where one is wrong, which the looks at the lake tell."""
+    with suppress(ContractError):
+        return outlook.registry.all()
+    return ()
 
 
 def _failures(outlook: Outlook, api: AirflowApi, at_work: "list[DAGRunResponse]") -> list[Failed]:

@@ -20,6 +20,8 @@ from matinee.report import Report
 _COUNT = re.compile(r"(?<![\w./:-])\d+(?![\w/:-]|\.\w)")
 #: Failures that ended longer ago are told no more.
 WITHIN = timedelta(days=3)
+#: A DAG file that cannot be imported for longer is not just being written.
+WRITTEN_WITHIN = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,44 @@ def _proven(task: Failed, why: Why, backfills: Iterable[Backfill]) -> list[Edge]
         return [Edge("lineage", day) for day in days]
     if task.is_backfill:
         return [Edge("lineage", each.identity) for each in backfills if _is_of(task, each)]
-    if why.error and why.error == why.readout.pattern and not typed()[why.error].get("wraps"):
-        # The error of another day says the same, but for its day; that of another try may count more files or rows.
-        words = _COUNT.sub("N", why.readout.cause.replace(str(task.day), "DAY"))
-        return [Edge("error", Identity("raised", f"{why.error}: {words}"[:300], task.day, task.day))]
-    return []
+    return _same_error(why, task.day)
+
+
+def not_imported(file: str, trace: str, since: datetime) -> Signal:
+    """Return the signal of a DAG file that cannot be imported since an instant: none of its tasks runs.
+
+    A file that is just being written is no alarm yet.
+    """
+    why = Why.of(trace.encode())
+    return Signal(
+        "failure",
+        f"import of {file}",
+        Identity("not_imported", file),
+        f"{file} cannot be imported: {why.readout.cause}",
+        why.readout.next_step,
+        since=since,
+        limit=WRITTEN_WITHIN.total_seconds(),
+        dag=file.removesuffix(".py"),
+        edges=tuple(_same_error(why, None)),
+    )
+
+
+def raised(why: Why, day: date | None) -> Identity | None:
+    """Return the cause that one of Matinee's errors is by itself: the same words are the same cause, whatever failed.
+
+    None where another error stands behind it. An error that does not name the day of its run is that of other days.
+    """
+    if not why.error or why.error != why.readout.pattern or typed()[why.error].get("wraps"):
+        return None
+    about = day if day is not None and str(day) in why.readout.cause else None
+    # The error of another day says the same, but for its day; that of another try may count more files or rows.
+    words = _COUNT.sub("N", why.readout.cause.replace(str(day), "DAY"))
+    return Identity("raised", f"{why.error}: {words}"[:300], about, about)
+
+
+def _same_error(why: Why, day: date | None) -> list[Edge]:
+    cause = raised(why, day)
+    return [Edge("error", cause)] if cause else []
 
 
 def _made_by(task: Failed, contracts: Sequence[Contract]) -> str:

@@ -8,6 +8,7 @@ from time import monotonic
 
 from matinee.alerts.model import Identity, Kind, Signal
 from matinee.alerts.signals.errors import resource_of
+from matinee.alerts.signals.failures import Why, raised
 from matinee.alerts.signals.outlook import Outlook
 from matinee.errors import MatineeError, TransientError
 from matinee.foreign import translated
@@ -78,12 +79,16 @@ def _kinds(source: Source) -> set[str]:
 
 
 def _unreadable(source: str, name: str, error: MatineeError, own: Identity) -> Signal:
-    """Return the signal of something that cannot be looked at; the resource that its error names is the cause."""
+    """Return the signal of something that cannot be looked at; its cause is the resource that its error names.
+
+    Where an error names none, one error that stops several looks is one cause.
+    """
     kind = type(error).__name__
+    same = raised(Why.of(f"{kind}: {error}".encode()), None)
     return Signal(
         "source",
         f"look at {name}",
-        resource_of(kind, error.facts) or own,
+        resource_of(kind, error.facts) or same or own,
         f"{kind}: {error.message}",
         error.next_step,
         value=1.0,

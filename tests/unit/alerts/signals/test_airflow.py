@@ -40,6 +40,7 @@ class Airflow(ThreadingHTTPServer):
     """An Airflow with a failed task for each DAG; the logs of some DAGs are not given."""
 
     without_log: set[str]
+    import_errors: tuple[dict[str, object], ...] = ()
 
     @property
     def url(self) -> str:
@@ -52,6 +53,8 @@ class Airflow(ThreadingHTTPServer):
         match parts[-1]:
             case "health":
                 return {}
+            case "importErrors":
+                return {"import_errors": self.import_errors, "total_entries": len(self.import_errors)}
             case "taskInstances" | "list":
                 return {"task_instances": [task_of(each) for each in DAYS], "total_entries": len(DAYS)}
             case "dagRuns" if dag in DAYS and "state=" not in path:
@@ -123,3 +126,24 @@ def test_logs_that_take_long_delay_no_look(outlook: Outlook, monkeypatch: pytest
     assert [signal.says.partition(": ")[2] for signal in failures(outlook)] == ["Airflow does not give its log"] * 2
     monkeypatch.undo()
     assert all("/landing is not there" in signal.says for signal in failures(outlook))
+
+
+def test_a_dag_file_that_cannot_be_imported_is_alarming_unless_it_is_just_being_written(
+    server: Airflow, outlook: Outlook
+) -> None:
+    trace = "Traceback\nmatinee.errors.ContractError: plays.yaml:3: no column. Next: correct it"
+    names = {"filename": "plays_daily.py", "bundle_name": "dags", "import_error_id": 1, "timestamp": WHEN}
+    server.import_errors = (names | {"stack_trace": trace},)
+    signal = next(each for each in failures(outlook) if each.witness == "import of plays_daily.py")
+    assert [str(edge.to) for edge in signal.edges] == ["ContractError: plays.yaml:3: no column. raised"]
+    assert signal.measured(T0) <= signal.limit < signal.measured(T0 + 4 * MINUTE)
+    later = replace(outlook, at=T0 + 4 * MINUTE)
+    assert signal in failures(later)
+
+
+def test_a_wrong_contract_does_not_hide_failed_tasks(server: Airflow, tmp_path: Path) -> None:
+    wrong = tmp_path / "sql" / "core" / "plays" / "contract.odcs.yaml"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_text("nothing")
+    settings = load_settings(home=tmp_path, sql_dir=tmp_path / "sql", catalog="embedded", spark_remote=None)
+    assert len(failures(Outlook(settings, AlertSettings(alerts_airflow=server.url), T0))) == 2

@@ -53,8 +53,22 @@ def test_a_failure_of_another_cause_stays_another_incident() -> None:
 def test_failures_of_one_error_are_one_cause() -> None:
     why = Why.of(b"matinee.errors.UnreadableError: /landing is not there. Next: make it\n")
     tasks = [replace(TASK, task=name) for name in ("impressions", "plays")]
-    assert roots(*(seen(task, why) for task in tasks)) == [
-        ("UnreadableError: /landing is not there. raised, 2026-03-01", 2)
+    assert roots(*(seen(task, why) for task in tasks)) == [("UnreadableError: /landing is not there. raised", 2)]
+
+
+def test_an_error_that_names_no_day_is_that_of_other_days_too() -> None:
+    why = Why.of(b"matinee.errors.ContractError: plays.yaml:3: no such column. Next: correct it\n")
+    assert roots(seen(why=why), seen(replace(TASK, run="r2", key="2026-03-09"), why)) == [
+        ("ContractError: plays.yaml:3: no such column. raised", 2)
+    ]
+
+
+def test_an_error_about_the_day_of_its_run_is_a_cause_for_each_day() -> None:
+    says = "matinee.errors.NotCompleteError: core.plays {} is short. Next: wait\n"
+    days = ("2026-03-01", "2026-03-09")
+    whys = [seen(replace(TASK, run=day, key=day), Why.of(says.format(day).encode())) for day in days]
+    assert [cause for cause, _ in roots(*whys)] == [
+        f"NotCompleteError: core.plays DAY is short. raised, {day}" for day in days
     ]
 
 

@@ -1,6 +1,7 @@
 """Whatever is down is a signal about that resource, and other sources are looked at."""
 
 import json
+import shutil
 import socket
 import subprocess
 import threading
@@ -21,7 +22,7 @@ from matinee.alerts.signals.sources import look
 from matinee.engine.processes import remember
 from matinee.engine.server import SPARK
 from matinee.private import private_folder
-from matinee.settings import load_settings
+from matinee.settings import CHECKOUT, load_settings
 from matinee.stack.supervisor import NAME as SUPERVISOR
 
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
@@ -40,7 +41,7 @@ def airflow_api(**states: str) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = {part: {"status": states.get(part, "healthy")} for part in PARTS}
-            empty = EMPTY | {"dag_runs": [], "task_instances": []}
+            empty = EMPTY | {"dag_runs": [], "task_instances": [], "import_errors": []}
             body = json.dumps(parts if self.path.endswith("health") else empty).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -77,6 +78,15 @@ def test_a_dead_scheduler_is_a_cause(tmp_path: Path) -> None:
         assert [str(signal.identity) for signal in airflow.look(outlook(tmp_path, url))] == [
             "airflow scheduler unavailable"
         ]
+
+
+def test_a_wrong_contract_is_one_cause_whatever_it_keeps_from_being_looked_at(tmp_path: Path) -> None:
+    sql = shutil.copytree(CHECKOUT / "sql", tmp_path / "sql")
+    contract = sql / "core" / "plays" / "contract.odcs.yaml"
+    contract.write_text(contract.read_text().replace("timestamptz", "timestampz"))
+    with airflow_api() as url:
+        [cause] = causes(outlook(tmp_path, url, sql_dir=sql))
+    assert cause.startswith(f"ContractError: {contract}:")
 
 
 def test_an_engine_that_does_not_listen_is_a_cause(tmp_path: Path) -> None:
