@@ -17,14 +17,8 @@ LANDING = escape(AirflowSettings().landing(SETTINGS))
 
 with DAG(schedule="*/5 * * * *", max_active_runs=1, **dag_policy(__file__, "landing", "raw")):
     events = [
-        spark_task(
-            contract.name,
-            "ingest",
-            ["--dataset", contract.dataset, "--from", f"{LANDING}/{contract.name}*"],
-            outlets=[asset_of(contract.dataset)],
-        )
-        for contract in Registry.load(SETTINGS.sql_dir).all()
-        if contract.files
+        spark_task(word, "ingest", ["--dataset", dataset, "--from", f"{LANDING}/{word}*"], outlets=[asset_of(dataset)])
+        for word, dataset in Registry.load(SETTINGS.sql_dir).words().items()
     ]
     # A manifest closes its days: it comes after the rows that it counts. It lands also where files were refused: a day
     # whose rows are missing stays open by their number, the others go on.

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -171,3 +172,18 @@ def test_only_publish_and_ingest_emit_events_one_producer_an_asset(bag: "DagBag"
         ("raw.impressions", "landing_ingest", "impressions"),
         ("raw.plays", "landing_ingest", "plays"),
     ]
+
+
+def test_a_contract_that_cannot_be_used_leaves_the_other_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    shutil.copytree(CHECKOUT / "sql", tmp_path / "sql")
+    (tmp_path / "sql" / "raw" / "plays" / "contract.odcs.yaml").write_text("id: [")
+    monkeypatch.setenv("MATINEE_SQL_DIR", str(tmp_path / "sql"))
+    bag = DagBag(dag_folder=str(CHECKOUT / "dags"))
+    assert (bag.import_errors, {*bag.dags}) == ({}, {file.stem for file in FILES})
+    # The task that lands its files says why it does not.
+    assert {"impressions", "plays"} < {task.task_id for task in bag.dags["landing_ingest"].tasks}
+    kept = {task.task_id.partition(".")[0] for task in bag.dags["lake_maintenance_nightly"].tasks}
+    assert {"core_impressions", "raw_impressions"} < kept
+    assert kept.isdisjoint({"raw_plays", "core_plays", "core_impression_plays"})

@@ -13,6 +13,9 @@ import pytest
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Table
 
+from matinee.contracts.model import live_name
+from matinee.contracts.registry import Registry
+from matinee.errors import ContractError
 from matinee.landing.landed_files import register
 from matinee.landing.model import Landing
 from matinee.ledger import ledger
@@ -215,6 +218,14 @@ def raw_impression(day: date, event_id: str = "e1", **values: object) -> dict[st
     row |= {"event_id": event_id, "profile_id": "a", "title_id": "t", "row": 1, "position": 1}
     row |= {"event_ts": at(day), "received_ts": at(day)}
     return row | {"event_day": day, "landing_seq": 1, "file": "f"} | values
+
+
+def leave_out(lake: Lake, dataset: str) -> Lake:
+    """Return the lake as it is where the contract of a dataset cannot be used."""
+    own = {dataset, live_name(dataset)}
+    error = ContractError(f"{dataset}: a mistake.", next_step="Correct it.", facts={"dataset": dataset})
+    contracts = {name: contract for name, contract in lake.registry.contracts.items() if name not in own}
+    return replace(lake, registry=Registry(contracts, {dataset: error}))
 
 
 def land_days(lake: Lake, *days: date) -> None:

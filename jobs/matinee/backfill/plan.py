@@ -1,5 +1,6 @@
 """Backfills: planned and followed here, run by Airflow. Datasets in dependency order, keys oldest first."""
 
+import logging
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.table.files import day_sizes
 from matinee.validity.validity import Validity
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
             next_step=f"Choose one of {published}, or name its DAG in its contract, as `dag`.",
             facts={"dataset": dataset},
         )
+    if lake.registry.left_out:  # Where they read a restated day, `vtts explain` and the healer say so afterwards.
+        log.warning("Not restated, as their contracts cannot be used: %s", ", ".join(sorted(lake.registry.left_out)))
     affected = lake.registry.upstream_order([dataset, *lake.registry.downstream(dataset)])
     by_dag: dict[str, list[Contract]] = {}
     for contract in map(lake.registry.get, affected):

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -104,9 +105,18 @@ def plan(dataset: str | None, output: str) -> None:
     lake = Lake.open(load_settings())
     wanted = lake.registry.get(dataset).dataset if dataset else None
     with working("Looking at what was published …", output):
-        rows = [vars(change) for change in contract_changes(lake) if wanted in (None, change.dataset)]
+        rows, refused = list[dict[str, Any]](), None
+        try:
+            for change in contract_changes(lake):
+                rows += [vars(change)] if wanted in (None, change.dataset) else []
+        except ContractError as error:
+            refused = error
     shown = rows if output == "json" else [row | {"days": _ranges(row["days"])} for row in rows]
     emit(shown, output, empty="Tables and published days are as their contracts say.")
+    if refused is not None:
+        raise refused
+    if dataset is None:
+        lake.registry.require_all("Not everything is shown")
 
 
 def _ranges(days: tuple[date, ...]) -> str | None:

@@ -51,6 +51,8 @@ def list_(dataset: str | None, first: date | None, last: date | None, output: st
         for other in sorted(shown.others.values(), key=lambda other: other.day)
     ]
     emit(rows, output, empty="Every day is valid, and has read all that its inputs hold.")
+    if dataset is None:
+        lake.registry.require_all("Not everything is shown")
 
 
 @day.command()

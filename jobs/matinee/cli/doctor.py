@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from matinee.cli.exposure import exposed
-from matinee.cli.findings import finding, kept, pinned, retired
+from matinee.cli.findings import finding, kept, left_out, pinned, retired
 from matinee.cli.output import emit, output_option
 from matinee.cli.watching import watched
+from matinee.errors import ContractError
 from matinee.foreign import translated
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
@@ -45,7 +46,7 @@ def doctor(clean: bool, output: str) -> None:
     is_sound = all(row["state"] == "ok" for row in rows)
     rows += exposed(settings, pwd.getpwall())
     if is_sound:
-        rows += list(_lake(Lake.open(settings), clean))
+        rows += _looks(Lake.open(settings), clean)
     rows += [*_deaths(settings), *watched(settings, datetime.now(UTC))]
     emit(rows, output)
     if any(row["state"] == "failed" for row in rows):
@@ -56,8 +57,12 @@ def _checked(name: str, check: Callable[[Settings], str], settings: Settings) ->
     try:
         return finding(name, "ok", check(settings))
     except Exception as error:  # noqa: BLE001 - the other checks go on
-        ours = translated(error)
-        return finding(name, "failed", ours.message, ours.next_step)
+        return _failed(name, error)
+
+
+def _failed(name: str, error: Exception) -> dict[str, object]:
+    ours = translated(error)
+    return finding(name, "failed", ours.message, ours.next_step)
 
 
 def _java(_: Settings) -> str:
@@ -112,13 +117,17 @@ def _format(settings: Settings) -> str:
 def _contracts(settings: Settings) -> str:
     from matinee.contracts import evolve
 
-    lake = Lake.open(settings)
-    changes = [
-        f"{contract.dataset}: {change}"
-        for contract in lake.registry.all()
-        if lake.exists(contract.dataset)
-        for change in evolve.plan(contract, lake.table(contract.dataset))
-    ]
+    lake, changes, refused = Lake.open(settings), list[str](), list[ContractError]()
+    for contract in lake.registry.all():
+        if lake.exists(contract.dataset):
+            try:
+                planned = evolve.plan(contract, lake.table(contract.dataset))
+                changes += [f"{contract.dataset}: {change}" for change in planned]
+            except ContractError as error:
+                refused.append(error)
+    if refused:
+        told = " ".join(error.message for error in refused)
+        raise ContractError(told, next_step=refused[0].next_step)
     return "; ".join(changes) + " (applied by the next run)" if changes else "tables are as their contracts say"
 
 
@@ -143,27 +152,46 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
 }
 
 
-def _lake(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
-    from matinee.ledger.recovery import recover
-    from matinee.maintenance.leftovers import clean as drop
-    from matinee.maintenance.leftovers import leftovers
+def _looks(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
+    """Yield what each look at the lake finds; a look that fails keeps no other from its rows."""
     from matinee.table.registers import stamp
+
+    now = stamp()
+    looks = {
+        "contracts": left_out(lake.registry),
+        "ledger": _ledger(lake),
+        "branches": _branches(lake, clean, now),
+        "landings": _begun(lake, now),
+        "pins": pinned(lake, now),
+        "keep": kept(lake, now),
+        "retired": retired(lake),
+    }
+    for name, rows in looks.items():
+        try:
+            yield from rows
+        except Exception as error:  # noqa: BLE001 - the other looks go on
+            yield _failed(name, error)
+
+
+def _ledger(lake: Lake) -> Iterator[dict[str, object]]:
+    from matinee.ledger.recovery import recover
 
     for contract in lake.registry.all():
         if contract.transform and lake.exists(contract.dataset):
             for record in recover(lake, contract.dataset):
                 yield finding("ledger", "ok", f"{record.publication_id} {record.day} recorded as {record.state.value}")
-    now = stamp()
+
+
+def _branches(lake: Lake, clean: bool, now: datetime) -> Iterator[dict[str, object]]:
+    from matinee.maintenance.leftovers import clean as drop
+    from matinee.maintenance.leftovers import leftovers
+
     for leftover in leftovers(lake):
         if clean:
             drop(lake, leftover)
             yield finding("branches", "ok", f"{leftover.spark_name} dropped")
         else:
             yield _holding(leftover, now)
-    yield from _begun(lake, now)
-    yield from pinned(lake, now)
-    yield from kept(lake, now)
-    yield from retired(lake)
 
 
 def _begun(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:

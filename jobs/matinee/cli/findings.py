@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from matinee.contracts.model import Contract
+from matinee.contracts.registry import Registry
 from matinee.ledger.dropping import begin_of, drops
 from matinee.ledger.pinned_sets import held, missing
 from matinee.maintenance.drops import plan_drop
@@ -23,6 +24,15 @@ def finding(
     times = (moment.isoformat(timespec="seconds") if moment else None for moment in (since, until))
     named = dict(zip(("since", "until"), times, strict=True))
     return {"check": check, "state": state, "detail": detail, **named, "next": then}
+
+
+def left_out(registry: Registry) -> Iterator[dict[str, object]]:
+    """Name the contracts that cannot be used, and the datasets that are left out for them."""
+    for dataset, error in registry.left_out.items():
+        if "depends_on" not in error.facts:
+            also = [name for name, of in registry.left_out.items() if dataset in str(of.facts.get("depends_on"))]
+            words = f" So {', '.join(also)} cannot be made." if also else ""
+            yield finding("contracts", "failed", f"{error.message}{words}", error.next_step)
 
 
 def pinned(lake: Lake, now: datetime) -> Iterator[dict[str, object]]:
@@ -69,6 +79,8 @@ def _kept(lake: Lake, contract: Contract, days: int, now: datetime) -> Iterator[
     words = f"days before {begin} were dropped" if begin else "none was dropped yet"
     taken = f"; the last drop took {last.rows} rows" if last else ""
     tonight = f"the next upkeep drops {planned.days} days" if planned and planned.days else None
+    if tonight and lake.registry.left_out:
+        tonight = f"{tonight}, once every contract can be used"
     yield finding("keep", "ok", f"{name} keeps {days} days: {words}{taken}", tonight, last.at if last else None)
     if planned is None or not planned.kept:
         return

@@ -6,6 +6,7 @@ import click
 
 from matinee.cli.options import DAY
 from matinee.cli.output import ERR, emit, output_option, working
+from matinee.contracts.registry import Registry
 from matinee.errors import HumanNeededError
 from matinee.healing.register import Decision, decisions
 from matinee.settings import load_settings
@@ -39,8 +40,10 @@ def plan(first: date | None, last: date | None, output: str) -> None:
 
     settings = load_settings()
     with working("Looking at what has landed …", output):
-        rows = [vars(day) for day in forecast(Lake.open(settings), first, last)]
+        lake = Lake.open(settings)
+        rows = [vars(day) for day in forecast(lake, first, last)]
     emit(rows, output, empty="Every published day has read all that its inputs hold.")
+    lake.registry.require_all("Not everything is shown")
 
 
 @heal.command()
@@ -78,6 +81,7 @@ def apply(first: date | None, last: date | None, output: str) -> None:
         heal_ids = dict.fromkeys(decision.heal_id for decision in made)
         send_events(settings, *(Report(step="heal", dataset="", details={"heal_id": name}) for name in heal_ids))
     emit([_row(decision) for decision in made], output, empty="Every published day has read all that its inputs hold.")
+    Registry.load(settings.sql_dir).require_all("Not everything is healed")
 
 
 @heal.command(name="list")

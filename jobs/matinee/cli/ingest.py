@@ -62,6 +62,7 @@ def ingest(
     settings = load_settings()
     if has_own_process and settings.task_mode == "connect":
         leave_out()
+    from matinee.contracts.registry import Registry
     from matinee.landing.ingest import close_through as close
     from matinee.landing.ingest import ingest as land
     from matinee.lineage.emission import send_events
@@ -82,6 +83,8 @@ def ingest(
         emit(rows, output, empty="Nothing changed: every day up to that one was closed with these rows already.")
     if staying is not None:
         raise staying
+    if close_through is not None and dataset is None:
+        Registry.load(settings.sql_dir).require_all("Not every dataset is closed")
 
 
 def _landed(report: "Report") -> dict[str, object]:

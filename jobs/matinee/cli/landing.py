@@ -31,7 +31,10 @@ def status(dataset: str | None, sources: tuple[str, ...], output: str) -> None:
     """
     from matinee.landing.status import status as look
 
-    rows = [asdict(file) for file in look(Lake.open(load_settings()), dataset, sources)]
+    lake = Lake.open(load_settings())
+    rows = [asdict(file) for file in look(lake, dataset, sources)]
     if output != "json":
         rows = [{**row, "file": Path(str(row["file"])).name} for row in rows]
     emit(rows, output, empty="No landing was cut off; --from PATH looks at files.")
+    if dataset is None:
+        lake.registry.require_all("Not everything is shown")

@@ -38,3 +38,4 @@ def scan(first: date | None, last: date | None, cells: bool, output: str) -> Non
         stale = forecast(lake, first, last) if cells else stale_days(lake, first, last)
         rows = [vars(day) for day in stale]
     emit(rows, output, empty="Every published day has read all that its inputs hold.")
+    lake.registry.require_all("Not everything is shown")

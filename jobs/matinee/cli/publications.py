@@ -43,6 +43,8 @@ def list_(dataset: str | None, day: date | None, output: str) -> None:
         gone = gone_days(contract, known, [record.day for record in told])
         rows += [_row(record) | gone[record.day] for record in told]
     emit(rows, output, empty="No publications yet.")
+    if dataset is None:
+        lake.registry.require_all("Not everything is shown")
 
 
 @publications.command()

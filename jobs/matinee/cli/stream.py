@@ -43,6 +43,7 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
       matinee stream run --servers 127.0.0.1:9092 --every 15s
     """
     from matinee.live.driver import run_every
+    from matinee.live.groups import require_groups
     from matinee.live.tick import source_of, tick
 
     settings = load_settings()
@@ -52,6 +53,7 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
         if output != "json":
             _tell(done)
         emit([_row(entry) for entry in done], output, empty="There was nothing to do.")
+        require_groups(Lake.open(settings))
         return
     try:
         run_every(settings, source, every, _tell_programs if output == "json" else _tell)

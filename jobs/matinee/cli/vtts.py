@@ -50,6 +50,7 @@ def list_(output: str) -> None:
             }
         )
     emit(rows, output)
+    lake.registry.require_all("Not everything is shown")
 
 
 @vtts.command()

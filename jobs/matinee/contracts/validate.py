@@ -14,12 +14,12 @@ from jsonschema import Draft201909Validator, ValidationError
 from jsonschema.exceptions import best_match
 
 from matinee.contracts.document import Misplaced, Piece, Place, line_of, read, repeated_keys
-from matinee.contracts.loader import FILE_NAME, describe, load, parse
+from matinee.contracts.left_out import readable, usable
+from matinee.contracts.loader import FILE_NAME, describe, parse
 from matinee.contracts.model import Contract
 from matinee.contracts.registry import contract_files
 from matinee.contracts.rules import findings
 from matinee.contracts.subject import Subject
-from matinee.errors import ContractError
 
 _UNEVALUATED = "unevaluatedProperties"
 _STRAY = frozenset({"additionalProperties", _UNEVALUATED})
@@ -42,8 +42,15 @@ def check_all(sql_dir: Path) -> list[Problem]:
     files = contract_files(sql_dir)
     if not files:
         return [Problem(sql_dir, 1, f"no {FILE_NAME} stands in this folder's <namespace>/<dataset>/ folders")]
-    others = _loadable(files)
-    return [problem for file in files for problem in check(file, others)]
+    others, _ = readable(files)
+    _, errors = usable(files)
+    unread = {f"no contract declares {name}" for name in errors}
+    problems = [problem for file in files for problem in check(file, others) if problem.reason not in unread]
+    # What no contract shows by itself: datasets that are made from each other in a circle, or claim the same.
+    refused = [error.facts for error in errors.values() if "depends_on" not in error.facts]
+    told = {problem.file for problem in problems}
+    more = [Problem(Path(str(each["file"])), int(str(each["line"])), str(each["reason"])) for each in refused]
+    return problems + sorted({problem for problem in more if problem.file not in told})
 
 
 def check(file: Path, others: Mapping[str, Contract] | None = None) -> list[Problem]:
@@ -130,14 +137,3 @@ def _against_model(root: Piece) -> Iterator[tuple[Place, str]]:
 
 def _against_rules(root: Piece, file: Path, others: Mapping[str, Contract]) -> Iterator[tuple[Place, str]]:
     yield from findings(Subject(parse(root, file.absolute().parent), root, others))
-
-
-def _loadable(files: list[Path]) -> dict[str, Contract]:
-    contracts = {}
-    for file in files:
-        try:
-            contract = load(file)
-        except ContractError:
-            continue  # `check` tells its problems; the others are still judged.
-        contracts[contract.dataset] = contract
-    return contracts

@@ -13,6 +13,7 @@ from matinee.contracts import evolve
 from matinee.contracts.ddl import BUCKETS, IN_PART
 from matinee.contracts.model import Contract
 from matinee.days import day_range
+from matinee.errors import ContractError
 from matinee.ledger.model import State
 from matinee.publication.terms import other_terms, row_terms, terms_of
 from matinee.table.catalog import Lake
@@ -45,13 +46,17 @@ def contract_changes(lake: Lake) -> Iterator[ContractChange]:
     days that were withdrawn.
 
     Raises:
-        ContractError: a contract asks for a change that its table cannot follow.
+        ContractError: after the last change: contracts ask for changes that their tables cannot follow.
     """
-    validity, restated = Validity(lake), dict[str, set[date]]()
+    validity, restated, refused = Validity(lake), dict[str, set[date]](), list[ContractError]()
     for contract in lake.registry.all():
         if not lake.exists(contract.dataset):
             continue
-        changes = tuple(map(str, evolve.plan(contract, lake.table(contract.dataset))))
+        try:
+            changes = tuple(map(str, evolve.plan(contract, lake.table(contract.dataset))))
+        except ContractError as error:
+            refused.append(error)
+            continue
         if contract.is_live:
             yield from _rebucketed(lake, contract)
         if changes:
@@ -62,6 +67,8 @@ def contract_changes(lake: Lake) -> Iterator[ContractChange]:
             for cause, days in by_cause.items():
                 words, step = cause.words(contract), cause.next_step(contract, days)
                 yield ContractChange(contract.dataset, contract.version, words, tuple(days), step)
+    if refused:
+        raise ContractError(" ".join(each.message for each in refused), next_step=refused[0].next_step)
 
 
 def _rebucketed(lake: Lake, contract: Contract) -> Iterator[ContractChange]:

@@ -3,6 +3,7 @@
 import logging
 from typing import Annotated
 
+from matinee.contracts.registry import Registry
 from matinee.days import parse_moment
 from matinee.errors import LeaseHeldError
 from matinee.healing.healer import look
@@ -23,4 +24,5 @@ def heal(settings: Settings, now: Annotated[str, "the time that ages count from,
         kind: sum(decision.decision == kind for decision in made) for kind in ("heal", "wait", "human")
     }
     details |= {"cells": spent(made).cells} | ({"heal_id": made[0].heal_id} if made else {})
+    Registry.load(settings.sql_dir).require_all("Not everything is healed")
     return Report(step="heal", dataset="", details=details)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
+from matinee.contracts.registry import Registry
 from matinee.days import day_range
 from matinee.errors import LandingRefusedError, UsageError
 from matinee.landing.landed_files import register
@@ -27,6 +28,19 @@ log = logging.getLogger(__name__)
 SILENCE, DAY = timedelta(weeks=1), timedelta(days=1)
 #: So many days without a row may be declared where nobody has named the lake's first day.
 EMPTY_DAYS = 31
+
+
+def events(registry: Registry) -> tuple[str, ...]:
+    """Return the datasets of landed events, from files or streams: those whose days can be declared complete."""
+    return tuple(contract.dataset for contract in registry.all() if contract.kind == "event")
+
+
+def declarable(registry: Registry) -> tuple[str, ...]:
+    """Return the datasets whose days a manifest may declare.
+
+    Those whose contract cannot be used belong to them: the other declarations of a manifest do not wait for them.
+    """
+    return (*events(registry), *(name for name, why in registry.left_out.items() if "depends_on" not in why.facts))
 
 
 def landed_manifests(lake: Lake) -> dict[str, Landing]:
@@ -93,11 +107,12 @@ def _refuse_odd_days(look: Look, file: str, entries: Collection[Manifest], lande
     if ahead:
         raise _refused(file, ahead, f"lies beyond tomorrow, {last}", "A day is declared when it has come.")
     _refuse_before(file, entries, look.valid_from)
-    for entry in entries:
+    for entry in (entry for entry in entries if entry.dataset not in look.lake.registry.left_out):
         earliest = look.lake.registry.get(entry.dataset).earliest_event
         if entry.day < earliest:
             raise _refused(file, entry.day, f"has no events: {entry.dataset} takes none before {earliest}", "")
     if look.valid_from is None:
+        look.lake.registry.require_all("A lake that has no first day gets none, as not every dataset is known")
         _refuse_before(file, entries, _guessed(look, {entry.day for entry in entries}, landed_at))
 
 
@@ -217,6 +232,7 @@ def begin(lake: Lake, day: date, at: datetime) -> date | None:
 
 def _no_beginning(look: Look, day: date, at: datetime) -> str:
     registry = look.lake.registry
+    registry.require_all("The lake gets no other first day, as not every dataset is known")
     earliest = min(contract.earliest_event for contract in registry.all() if contract.kind == "event")
     if look.lake.settings.valid_from is not None:
         return f"MATINEE_VALID_FROM says {look.lake.settings.valid_from}"

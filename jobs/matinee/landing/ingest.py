@@ -16,7 +16,7 @@ from matinee.errors import MatineeError, NotArchivedError, NotLandedError, Retir
 from matinee.foreign import translating
 from matinee.landing import rehashes
 from matinee.landing.archive import archive
-from matinee.landing.declarations import close, land_manifest, landed_manifests
+from matinee.landing.declarations import close, declarable, events, land_manifest, landed_manifests
 from matinee.landing.lander import Outcome, land
 from matinee.landing.model import Landing
 from matinee.landing.parsing.judge import AHEAD
@@ -28,14 +28,10 @@ from matinee.sources.files.scan import of_lines, scan
 from matinee.sources.found import Found
 from matinee.table.catalog import Lake
 from matinee.table.catalogs.retired import gone
+from matinee.validity.look import Look
 from matinee.validity.manifests import MANIFESTS, Manifest
 
 log = logging.getLogger(__name__)
-
-
-def events(registry: Registry) -> tuple[str, ...]:
-    """Return the datasets of landed events, from files or streams: those whose days can be declared complete."""
-    return tuple(contract.dataset for contract in registry.all() if contract.kind == "event")
 
 
 def ingest(
@@ -155,9 +151,13 @@ def close_through(
     Raises:
         UsageError: nothing was landed up to that day, it lies beyond tomorrow, or many days without rows would be
             declared in a lake of which nobody has named the first day.
+        ContractError: all raw datasets of a lake without a first day are to be closed, and a contract cannot be used:
+            the days of its dataset may be the first.
     """
     lake = Lake.open(settings)
     chosen = _checked(lake.registry, dataset, events(lake.registry))
+    if chosen is None and Look(lake).valid_from is None:
+        lake.registry.require_all("No day is closed, as not every dataset is known")
     retired = gone(lake)
     datasets = [chosen] if chosen else [name for name in events(lake.registry) if name not in retired]
     return close(lake, datasets, day, _utc(received_at))
@@ -181,7 +181,7 @@ def _manifests(lake: Lake, files: Iterable[Found], landed_at: datetime) -> Itera
             if last is not None and last.sha256 == file.sha256:
                 yield Outcome(candidate.file, MANIFESTS, last)
                 continue
-            known[file.file], days = land_manifest(lake, file, events(lake.registry), landed_at)
+            known[file.file], days = land_manifest(lake, file, declarable(lake.registry), landed_at)
             yield Outcome(candidate.file, MANIFESTS, known[file.file], is_new=bool(days), days=days)
         except NotLandedError as error:
             yield Outcome(candidate.file, MANIFESTS, refused=error)

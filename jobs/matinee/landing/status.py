@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from matinee.errors import NotLandedError
+from matinee.errors import MatineeError, NotLandedError
 from matinee.landing import batches, landed_files
-from matinee.landing.declarations import declarations, landed_manifests
-from matinee.landing.ingest import events, found_files
+from matinee.landing.declarations import declarable, declarations, landed_manifests
+from matinee.landing.ingest import found_files
 from matinee.landing.model import Landing
 from matinee.sources.files.read import read_blocks, read_rows
 from matinee.sources.files.scan import Kind, LandingFile, scan, shown
@@ -46,6 +46,9 @@ def status(lake: Lake, dataset: str | None, paths: Iterable[str | Path]) -> Iter
         yield FileStatus(dataset or "", shown(path), "refused", error.message, error.next_step)
     for name in dict.fromkeys(file.dataset for file in files):
         some = [file for file in files if file.dataset == name]
+        if name in lake.registry.left_out:
+            yield from (_refused(file, lake.registry.left_out[name]) for file in some)
+            continue
         yield from _of_manifests(lake, some) if name == MANIFESTS else _of_dataset(lake, name, some)
 
 
@@ -58,7 +61,7 @@ def _of_manifests(lake: Lake, files: list[Found]) -> Iterator[FileStatus]:
             if landing is not None and landing.sha256 == file.sha256:
                 yield _known(candidate, landing)
             else:
-                declarations(look, file, events(lake.registry), datetime.now(UTC))
+                declarations(look, file, declarable(lake.registry), datetime.now(UTC))
                 yield FileStatus(MANIFESTS, file.file, "new", "", _TAKEN)
         except NotLandedError as error:
             yield _refused(candidate, error)
@@ -82,7 +85,7 @@ def _of_dataset(lake: Lake, dataset: str, files: list[Found]) -> Iterator[FileSt
             yield _refused(candidate, error)
 
 
-def _refused(candidate: Found, error: NotLandedError) -> FileStatus:
+def _refused(candidate: Found, error: MatineeError) -> FileStatus:
     return FileStatus(candidate.dataset, shown(candidate.file), "refused", error.message, error.next_step)
 
 

@@ -17,11 +17,13 @@ def records_of(lake: Lake, publication_id: str) -> tuple[Publication, ...]:
 
     Raises:
         UsageError: there is no such publication.
+        ContractError: only a dataset whose contract cannot be used has publications of such a name.
     """
-    for contract in lake.registry.all():
-        # The identity begins with the dataset's name: no other history is read.
-        if contract.transform and publication_id.startswith(f"{contract.dataset.replace('.', '_')}_"):
-            records = history(lake, contract.dataset).find(publication_id)
+    # The identity begins with the dataset's name: no other history is read.
+    named = [name for name in lake.registry.names if publication_id.startswith(f"{name.replace('.', '_')}_")]
+    for name in sorted(named, key=lambda name: (name in lake.registry.left_out, name)):
+        if lake.registry.get(name).transform:
+            records = history(lake, name).find(publication_id)
             if records:
                 return tuple(sorted(records, key=lambda record: record.day))
     raise UsageError(f"There is no publication {publication_id}.", next_step="`matinee publications list` names them.")

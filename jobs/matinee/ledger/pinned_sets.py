@@ -92,7 +92,7 @@ def held(lake: Lake) -> list[PinnedSet]:
 def missing(lake: Lake, pinned: PinnedSet) -> list[str]:
     """Return the datasets of a set that lack its tag: the set is being made, or its making was cut off."""
     return [
-        name for name, snapshot in pinned.snapshots.items() if refs.reference(lake.table(name), pinned.tag) != snapshot
+        name for name, snapshot in pinned.snapshots.items() if refs.reference(lake.stored(name), pinned.tag) != snapshot
     ]
 
 
@@ -119,7 +119,7 @@ def end(lake: Lake, pinned: PinnedSet) -> None:
     _record(lake, pinned, _ENDED)
     faults.reach("pin.after_end")
     for dataset in pinned.snapshots:
-        refs.let_go(lake.table(dataset), pinned.tag)
+        refs.let_go(lake.stored(dataset), pinned.tag)
 
 
 def settle(lake: Lake) -> None:
@@ -138,7 +138,7 @@ def settle(lake: Lake) -> None:
     known = {pinned.tag for pinned in now}
     for dataset, tag in tags:
         if tag not in known:
-            refs.let_go(lake.table(dataset), tag)
+            refs.let_go(lake.stored(dataset), tag)
 
 
 def end_overdue(lake: Lake, now: datetime) -> list[PinnedSet]:
@@ -169,14 +169,14 @@ def _recorded(lake: Lake, snapshots: Mapping[str, int], until: date, why: str, h
 
 def _put_tags(lake: Lake, pinned: PinnedSet) -> None:
     for dataset, snapshot_id in pinned.snapshots.items():
-        table = lake.table(dataset)
+        table = lake.stored(dataset)
         if refs.reference(table, pinned.tag) == snapshot_id:
             continue
         _require(table, snapshot_id)
         try:
             refs.put_tag(table, pinned.tag, snapshot_id, until=pinned.ends)
         except CommitConflictError:
-            table = lake.table(dataset)
+            table = lake.stored(dataset)
             _require(table, snapshot_id)  # Expiry was first.
             if refs.reference(table, pinned.tag) != snapshot_id:  # Else another process does the same, and was first.
                 raise

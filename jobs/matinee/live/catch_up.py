@@ -39,7 +39,7 @@ def update_live(lake: Lake, session: SparkSession, lease: Lease | None = None) -
         LeaseLostError: another process took the lease.
     """
     retired = gone(lake)
-    followed = (group for group in groups(lake.registry) if retired.isdisjoint(group.tables))
+    followed = (group for group in groups(lake) if retired.isdisjoint(group.tables))
     return sum(_update(lake, session, group, lease) for group in followed)
 
 

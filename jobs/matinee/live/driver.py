@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 from matinee.engine.session import same_server
-from matinee.errors import EngineFailedError, EngineUnavailableError, LeaseHeldError, MatineeError, StreamPausedError
+from matinee.errors import (
+    ContractError,
+    EngineFailedError,
+    EngineUnavailableError,
+    LeaseHeldError,
+    MatineeError,
+    StreamPausedError,
+)
+from matinee.live.groups import require_groups
 from matinee.live.register import Tick, paused
 from matinee.live.tick import source_of, tick
 from matinee.report import Report, Rows
@@ -32,7 +40,7 @@ def run_every(settings: Settings, source: Source, every: timedelta, tell: Tell, 
         ticks: end after so many turns; None: never.
 
     Raises:
-        TerminalError: a failure, other than a pause, that would happen again at the next turn.
+        TerminalError: a failure, other than a pause or a bad contract, that would happen again at the next turn.
     """
     turns = 0
     while turns != ticks:
@@ -53,8 +61,10 @@ def run_every(settings: Settings, source: Source, every: timedelta, tell: Tell, 
 def _turn(settings: Settings, source: Source, tell: Tell) -> MatineeError | None:
     try:
         tell(tick(settings, source))
+        require_groups(Lake.open(settings))
     except MatineeError as error:
-        if not error.retryable and not isinstance(error, StreamPausedError | EngineFailedError):
+        # Each turn reads the contracts again.
+        if not error.retryable and not isinstance(error, StreamPausedError | EngineFailedError | ContractError):
             raise
         tell(error)
         return error
@@ -79,5 +89,6 @@ def step(
     landed, bad = (sum(getattr(each, name) or 0 for each in done) for name in ("rows_landed", "rows_quarantined"))
     rows = Rows.model_validate({"in": landed + bad, "out": landed, "quarantined": bad})
     took = round(sum(sum(each.seconds.values()) for each in done))
+    require_groups(Lake.open(settings))
     batches = sum(each.rows_landed is not None for each in done)
     return Report(step="stream", dataset="", rows=rows, details={"batches": batches, "catch_up_s": took})

@@ -4,6 +4,7 @@ A follower (`live/step.py`) updates the live tables of a group to what is landed
 transform whose datasets it follows; datasets of the same follower are one group where one of them is made from another.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import EntryPoint
@@ -11,6 +12,9 @@ from importlib.metadata import EntryPoint
 from matinee.contracts.followers import parts
 from matinee.contracts.model import live_name
 from matinee.contracts.registry import Registry
+from matinee.errors import UsageError
+from matinee.live.progress import progress_in
+from matinee.table.catalog import Lake
 from matinee.validity.maturity import is_settled, looks_ahead
 from matinee.validity.validity import Validity
 
@@ -69,18 +73,47 @@ class Group:
         return sources
 
 
-def groups(registry: Registry) -> tuple[Group, ...]:
-    """Return every group of live tables.
+def groups(lake: Lake) -> tuple[Group, ...]:
+    """Return the groups of live tables of which every member is known.
+
+    A live table whose contract cannot be used may belong to any group that follows what the table has followed: such
+    groups are left out, as their tables must go on together.
 
     Raises:
         ContractError: no follower is registered for the transform of a dataset with a live table.
     """
-    return tuple(Group(part, _sources(registry, part), entry) for part, entry in parts(registry))
+    registry = lake.registry
+    followed = [progress_in(lake.stored(name)).read.keys() for name in _unknown_tables(lake)]
+    known = (Group(part, _sources(registry, part), entry) for part, entry in parts(registry))
+    return tuple(group for group in known if not any(read >= {*group.sources} for read in followed))
 
 
-def group_of(registry: Registry, dataset: str) -> Group:
-    """Return the group of a dataset with a live table."""
-    return next(group for group in groups(registry) if dataset in group.datasets)
+def require_groups(lake: Lake) -> None:
+    """Refuse where live tables stand still.
+
+    Raises:
+        ContractError: the contract of a dataset with a live table cannot be used.
+    """
+    if any(_unknown_tables(lake)):
+        lake.registry.require_all("Live tables stand still")
+
+
+def _unknown_tables(lake: Lake) -> Iterator[str]:
+    """Yield the live tables of which no contract says what they are."""
+    yield from (name for name in map(live_name, lake.registry.left_out) if lake.exists(name))
+
+
+def group_of(lake: Lake, dataset: str) -> Group:
+    """Return the group of a dataset with a live table.
+
+    Raises:
+        ContractError: a contract cannot be used, so nothing says which tables are in the group.
+    """
+    group = next((group for group in groups(lake) if dataset in group.datasets), None)
+    if group is None:
+        require_groups(lake)
+        raise UsageError(f"{dataset} has no live table.", next_step="Name a dataset whose contract has `live: true`.")
+    return group
 
 
 def is_mature(validity: Validity, group: Group, dataset: str, day: date) -> bool:

@@ -46,7 +46,7 @@ def repair(settings: Settings, day: date) -> None:
     """
     lake = Lake.open(settings)
     with streaming(lake) as lease:
-        having = [group for group in groups(lake.registry) if _has(lake, group, day)]
+        having = [group for group in groups(lake) if _has(lake, group, day)]
         if not having:
             raise _missing(lake, day)
         with spark_session(settings) as session:
@@ -64,7 +64,7 @@ def rebucket(lake: Lake, session: SparkSession, lease: Lease) -> None:
     repeated whole, also if the contract has its former number again.
     """
     retired = gone(lake)
-    for group in (each for each in groups(lake.registry) if retired.isdisjoint(each.tables)):
+    for group in (each for each in groups(lake) if retired.isdisjoint(each.tables)):
         tables = [lake.registry.get(name) for name in filter(lake.exists, group.tables)]
         if all(lake.table(table.dataset).properties.get(BUCKETS) in (None, _buckets(table)) for table in tables):
             continue
@@ -102,7 +102,7 @@ def _has(lake: Lake, group: Group, day: date) -> bool:
 
 
 def _missing(lake: Lake, day: date) -> UsageError:
-    of_all = [progress(lake, dataset).expired for group in groups(lake.registry) for dataset in group.datasets]
+    of_all = [progress(lake, dataset).expired for group in groups(lake) for dataset in group.datasets]
     expired = max((last for last in of_all if last), default=None)
     return UsageError(
         f"The live tables do not have {day}.",
@@ -139,7 +139,7 @@ def expire(settings: Settings) -> date | None:
         LeaseHeldError: ticks left no time for it; try again.
     """
     lake = Lake.open(settings)
-    made = [group for group in groups(lake.registry) if all(map(lake.exists, group.tables))]
+    made = [group for group in groups(lake) if all(map(lake.exists, group.tables))]
     if not made:
         return None
     ends = {group: end_of_live(lake, Validity(lake), group) for group in made}

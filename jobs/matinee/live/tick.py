@@ -93,7 +93,7 @@ def follow(lease: Lease, session: SparkSession, begun: datetime) -> None:
         record(lake, Tick("paused", reason=error.message, seconds=seconds))
         raise
     if steps:
-        instants = [progress(lake, group.datasets[-1]).as_of for group in groups(lake.registry)]
+        instants = [progress(lake, group.datasets[-1]).as_of for group in groups(lake)]
         as_of = min((instant for instant in instants if instant), default=None)
         now, landed = stamp(), ticks(lake, begun)
         waited = [

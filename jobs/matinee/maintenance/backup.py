@@ -78,7 +78,7 @@ def take(lake: Lake, taken_ts: datetime) -> Backup:
 
 def _pointer(lake: Lake, dataset: str) -> Pointer | None:
     table = lake.catalog.load_table(dataset)
-    if dataset in lake.registry.contracts:
+    if dataset in lake.registry.names:
         refuse_foreign(table)
     elif not is_own(table):
         return None  # A table of somebody else, in a shared catalog.

@@ -61,9 +61,11 @@ def drop(lake: Lake, dataset: str, now: datetime) -> Drop | None:
         now: pins that end before this time do not count.
 
     Raises:
+        ContractError: a contract cannot be used: its dataset may need the days.
         CommitConflictError: `main` moved first in each of many tries; nothing was dropped.
     """
     contract = lake.registry.get(dataset)
+    lake.registry.require_all(f"No day of {dataset} is dropped, as not all of its readers are known")
 
     def once() -> Drop | None:
         # Loaded before the checks: a later publication is a conflict, a later pin holds the snapshot that has the days.

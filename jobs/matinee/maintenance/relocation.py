@@ -48,12 +48,14 @@ def relocate(settings: Settings) -> Iterator[Relocated]:
     """Relocate each table that does not lie below the warehouse; the others are left alone. It can be run again.
 
     Raises:
+        ContractError: a contract cannot be used.
         CatalogUnavailableError: a file of the original cannot be read.
         ConservationError: a file lies outside its table or has another size, or the rows differ from the original; the
             table is left as it was.
     """
     # Of any format: it is copied as it is. A relocation that was killed may have left the lake without `ops.lake`.
     lake = Lake.open_any(settings)
+    lake.registry.require_all("No table was relocated, as not all of them are known")
     with spark_session(settings) as spark, catalog_errors():
         for contract in lake.registry.all():
             dataset = contract.dataset

@@ -54,8 +54,10 @@ def restore(lake: Lake, backup: Backup, take: Collection[str] = ()) -> list[Rest
     Raises:
         RestoreRefusedError: the catalog has another table, the backup is of another warehouse, the files of a table are
             not there, or two of them are the newest; nothing was changed.
+        ContractError: a contract cannot be used.
         CatalogUnavailableError: the catalog or the storage does not answer.
     """
+    lake.registry.require_all("Nothing was restored, as a table may belong to a contract that nobody can read")
     _refuse_other_warehouse(lake, backup)
     with catalog_errors():
         tables = _there_already(lake, list(_plan(lake, backup, take)))

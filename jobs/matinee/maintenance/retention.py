@@ -59,8 +59,10 @@ def plan_expiry(lake: Lake, dataset: str, now: datetime) -> Expiry:
     """Return what a table no longer needs at `now`.
 
     Raises:
+        ContractError: a contract cannot be used: its dataset may read the table, and need what would go.
         EnvironmentNotReadyError: the system that wrote some of its commits is not installed.
     """
+    lake.registry.require_all(f"Nothing of {dataset} expires, as not all of its readers are known")
     table = lake.table(dataset)
     markers.refuse_unknown(table)
     contract = lake.registry.get(dataset)

@@ -60,6 +60,7 @@ def readers(lake: Lake, dataset: str, now: datetime) -> list[Reader]:
         UnknownDatasetError: no contract declares it.
     """
     contract = _retirable(lake, dataset)
+    lake.registry.require_all(f"Nobody knows who reads {dataset}")
     current_readers = [*_contracts(lake, dataset), *_followed(lake, contract), *_sets(lake, dataset)]
     for name in filter(lake.exists, _tables(contract)):
         current_readers += [*_runs(lake, name, now), *_branches(lake, name)]

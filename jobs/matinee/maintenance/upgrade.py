@@ -73,6 +73,7 @@ def plan(lake: Lake) -> list[Step]:
         ContractError: a table cannot follow its contract.
         ForeignTableError: a table lies outside the warehouse.
     """
+    lake.registry.require_all("The lake is not upgraded, as not all of its tables are known")
     before = lake_format.number(lake)
     if before is None or before >= CURRENT:
         return []

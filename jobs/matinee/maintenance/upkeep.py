@@ -31,7 +31,7 @@ What = Literal["recover", "compact", "expire", "orphans"]
 
 
 def recover_all(settings: Settings) -> Report:
-    """Update the ledger and the register of landings from the tables."""
+    """Update the ledger and the register of landings from the tables of the datasets whose contract can be used."""
     lake = Lake.open(settings)
     appended = 0
     for contract in lake.registry.all():
@@ -64,9 +64,13 @@ def expire_snapshots(settings: Settings, dataset: str, now: datetime) -> Report:
 
     The ledger is updated first, and overdue pinned sets end. Snapshots and tags are removed last: they hold the files
     of the days.
+
+    Raises:
+        ContractError: a contract cannot be used: its dataset may need what would go. Nothing was removed.
     """
     recover_all(settings)
     lake = Lake.open(settings)
+    lake.registry.require_all(f"Nothing of {dataset} is removed, as not all of its readers are known")
     dead = clean_overdue(lake, dataset, now)
     for leftover in dead:
         log.warning("%s was dropped: nothing has happened there since %s", leftover.spark_name, leftover.since)

@@ -44,7 +44,7 @@ def compare(lake: Lake, session: SparkSession, dataset: str, day: date) -> Parit
     table = _live_table(lake, contract, day)
     live, head = progress_in(table), refs.head(table)
     published = _published(validity, contract, day)
-    group = group_of(lake.registry, dataset)
+    group = group_of(lake, dataset)
     sources, reach = group.sources_of(lake.registry), _reach(lake, group)
     days = reach_back(day, reach), reach_ahead(day, reach)
     read = Read.of(validity, sources, *days)

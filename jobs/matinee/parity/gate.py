@@ -5,7 +5,7 @@ from datetime import date
 
 from matinee.engine.session import spark_session
 from matinee.errors import InputsNotValidError, StreamDiffersError
-from matinee.live.groups import groups
+from matinee.live.groups import groups, require_groups
 from matinee.parity.compare import compare
 from matinee.parity.register import Parity, days_to_compare
 from matinee.settings import Settings
@@ -24,11 +24,12 @@ def judge(settings: Settings, day: date | None = None) -> list[Parity]:
 
     Raises:
         StreamDiffersError: rows differ; each comparison is recorded, and the facts have the causes.
+        ContractError: the others are compared; the contract of a dataset with a live table cannot be used.
         InputsNotValidError: no day can be compared yet; or the named day is mature, but a live table lags behind it.
     """
     lake = Lake.open(settings)
     due = days_to_compare(lake)
-    wanted = [(name, day) for group in groups(lake.registry) for name in group.datasets] if day else due
+    wanted = [(name, day) for group in groups(lake) for name in group.datasets] if day else due
     parities: list[Parity] = []
     refused: dict[tuple[str, date], InputsNotValidError] = {}
     if wanted:
@@ -47,6 +48,7 @@ def judge(settings: Settings, day: date | None = None) -> list[Parity]:
         raise _differs(differing)
     if refused and (not parities or (day and overdue)):
         raise next(iter([*overdue, *refused.values()]))
+    require_groups(lake)
     return parities
 
 

@@ -60,7 +60,7 @@ def days_to_compare(lake: Lake) -> list[tuple[str, date]]:
     """
     validity = Validity(lake)
     agreed = {(parity.dataset, parity.day, parity.publication_id) for parity in parities(lake) if not parity.differing}
-    streamed = ((group, name) for group in groups(lake.registry) for name in group.datasets)
+    streamed = ((group, name) for group in groups(lake) for name in group.datasets)
     until = {(group, name): progress(lake, name) for group, name in streamed if lake.exists(live_name(name))}
     return [
         (dataset, day)

@@ -73,11 +73,16 @@ class Lake:
 
         Raises:
             UnknownDatasetError: no contract declares the dataset.
+            ContractError: its contract cannot be used.
             MissingTableError: the dataset has no table yet.
         """
+        self.registry.get(dataset)
+        return self.stored(dataset)
+
+    def stored(self, dataset: str) -> "Table":
+        """Load a table as `table` does, whatever its contract says: for references, which need no contract."""
         from pyiceberg.exceptions import NoSuchTableError
 
-        self.registry.get(dataset)
         try:
             with catalog_errors():
                 table = self.catalog.load_table(dataset)
@@ -191,10 +196,10 @@ class OneLook(Lake):
             self._listed.update(self.listed(dataset.rpartition(".")[0]))
         return name in self._listed
 
-    def table(self, dataset: str) -> "Table":
-        """Return a dataset's table as it was at the first call; errors are those of `Lake.table`."""
+    def stored(self, dataset: str) -> "Table":
+        """Return a dataset's table as it was at the first call."""
         if dataset not in self._tables:
-            self._tables[dataset] = super().table(dataset)
+            self._tables[dataset] = super().stored(dataset)
         return self._tables[dataset]
 
 

@@ -92,7 +92,7 @@ def number(lake: "Lake") -> int | None:
         return int(table.properties[PROPERTY])
     if table is None:
         _refuse_lost(lake)
-    others = lake.registry.contracts.keys() - {LAKE}
+    others = lake.registry.names - {LAKE}
     return FIRST if any(name in others for name in known_tables(lake)) else None
 
 
@@ -140,7 +140,7 @@ def known_tables(lake: "Lake") -> list[str]:
     from pyiceberg.exceptions import NoSuchNamespaceError
 
     tables: list[str] = []
-    for namespace in sorted({contract.namespace for contract in lake.registry.all()}):
+    for namespace in sorted({name.partition(".")[0] for name in lake.registry.names}):
         with suppress(NoSuchNamespaceError):
             tables += (".".join(name) for name in lake.catalog.list_tables(namespace))
     return sorted(tables)

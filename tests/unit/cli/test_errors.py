@@ -171,6 +171,7 @@ def test_a_command_ends_well_whatever_is_thrown_at_it(
     monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
     monkeypatch.setenv("AIRFLOW_CONN_NOBODY", "http://:a-secret-of-our-own@127.0.0.1:1/")
     call = [*path.split(), *(part.format(home) for part in CALLS[path])]
+    shutil.rmtree(home / "simulated", ignore_errors=True)
     reached, outputs = list[str](), ([], ["--output", "json"])
     for seam, place in SEAMS.items():
         put_back(home / "kept", home / "home")

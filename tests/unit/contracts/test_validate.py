@@ -179,7 +179,7 @@ def test_an_input_that_no_contract_declares_is_refused(write_contract: WriteCont
 
 def test_a_parameter_that_differs_from_that_of_an_input_is_refused(write_contract: WriteContract) -> None:
     upstream = [("id: core.ratings", "id: raw.ratings"), ("core.ratings", "raw.ratings"), ('"24h"', '"40d"')]
-    write_contract(*upstream, ("raw.ratings\n        alias", "core.ratings\n        alias"), dataset="raw.ratings")
+    write_contract(*upstream, ("raw.ratings\n        alias", "raw.stars\n        alias"), dataset="raw.ratings")
     file = write_contract()
 
     problems = check_all(file.parents[2])
@@ -194,9 +194,7 @@ def test_an_input_that_is_dropped_before_it_is_read_is_refused(
 ) -> None:
     upstream = [("id: core.ratings", "id: raw.ratings"), ("core.ratings", "raw.ratings")]
     kept = ("customProperties:", f"{KEEP} {days}d")
-    write_contract(
-        *upstream, kept, ("raw.ratings\n        alias", "core.ratings\n        alias"), dataset="raw.ratings"
-    )
+    write_contract(*upstream, kept, ("raw.ratings\n        alias", "raw.stars\n        alias"), dataset="raw.ratings")
     file = write_contract()
 
     reasons = [problem.reason for problem in check_all(file.parents[2]) if problem.file == file]

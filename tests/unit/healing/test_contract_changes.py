@@ -136,6 +136,13 @@ def test_a_change_that_the_table_cannot_follow_is_refused(lake: Lake) -> None:
         brief(changed(lake, PLAYS, partitions=()))
 
 
+def test_a_refused_change_keeps_no_other_change_from_being_told(lake: Lake) -> None:
+    told = contract_changes(changed(with_window(lake, OUTCOMES, "1h"), PLAYS, partitions=()))
+    assert next(told).dataset == OUTCOMES
+    with pytest.raises(ContractError, match="changes the partitioning"):
+        next(told)
+
+
 def test_a_day_under_other_terms_is_not_healed_cell_by_cell(lake: Lake) -> None:
     newest = history(lake, ATTRIBUTIONS).newest(D1)
     assert newest is not None

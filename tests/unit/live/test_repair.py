@@ -80,7 +80,7 @@ def publish(lake: Lake, *days: date) -> None:
 
 
 def end(lake: Lake) -> tuple[date | None, tuple[date, ...]]:
-    return end_of_live(lake, Validity(lake), group_of(lake.registry, OUTCOMES))
+    return end_of_live(lake, Validity(lake), group_of(lake, OUTCOMES))
 
 
 def test_no_day_expires_before_a_batch_was_published(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ kept_lake, lake = kept(fill)
 
 
 def group_of(lake: Lake) -> Group:
-    [group] = groups(lake.registry)
+    [group] = groups(lake)
     return group
 
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from tests.support.lakes import D1, D2, D3, KeptLake, arrow, core_play, ids, land, pin, prepare, raw_play
+from tests.support.lakes import D1, D2, D3, KeptLake, arrow, core_play, ids, land, leave_out, pin, prepare, raw_play
 
 from matinee.contracts.model import Contract, live_name
 from matinee.contracts.registry import Registry
 from matinee.days import end_of
-from matinee.errors import CommitConflictError
+from matinee.errors import CommitConflictError, ContractError
 from matinee.ledger import pins
 from matinee.ledger.dropping import begin_of
 from matinee.ledger.ledger import history
@@ -227,4 +227,10 @@ def test_others_that_commit_first_each_time_end_a_drop(lake: Lake, monkeypatch: 
     with pytest.raises(CommitConflictError, match=f"{refs.COMMIT_TRIES} times: no day was dropped"):
         drop(lake, PLAYS, NOW)
     assert len(tries) == refs.COMMIT_TRIES
+    assert ids(lake, PLAYS, "play_id") == ["p1", "p2", "p3"]
+
+
+def test_no_day_is_dropped_while_a_contract_cannot_be_used(lake: Lake) -> None:
+    with pytest.raises(ContractError, match=r"No day of core\.plays is dropped, .* core\.impression_plays: a mistake"):
+        drop(leave_out(lake, "core.impression_plays"), PLAYS, NOW)
     assert ids(lake, PLAYS, "play_id") == ["p1", "p2", "p3"]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
-from tests.support.lakes import D1, D2, PLANNED, arrow, core_play, make_lake, overwrite, pin, prepare
+from tests.support.lakes import D1, D2, PLANNED, arrow, core_play, leave_out, make_lake, overwrite, pin, prepare
 
+from matinee.errors import ContractError
 from matinee.landing.batches import unfinished
 from matinee.landing.landed_files import register
 from matinee.landing.model import QUARANTINE, Landing
@@ -281,3 +282,9 @@ def test_a_landing_whose_file_never_comes_again_holds_its_snapshot_alone(lake: L
     assert kept(expired(lake, QUARANTINE), *made) == [True, False, False, True]
     assert kept(expired(lake, QUARANTINE), *made) == [True, False, False, True]
     assert [known.snapshot_id for known in unfinished(lake)] == made[:1]
+
+
+def test_nothing_expires_while_a_contract_cannot_be_used(lake: Lake) -> None:
+    commit(lake, "p1", "p2")
+    with pytest.raises(ContractError, match=r"Nothing of core\.plays expires, .* core\.impression_plays: a mistake"):
+        plan_expiry(leave_out(lake, "core.impression_plays"), PLAYS, MUCH_LATER)

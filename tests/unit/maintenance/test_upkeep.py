@@ -1,11 +1,13 @@
 """Upkeep: what it asks for, what it counts, and that it can run again at any time. No engine."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.support.lakes import D1, D2, arrow, core_play, kept, land, prepare, raw_play
 
-from matinee.errors import UnknownDatasetError, UsageError
+from matinee.errors import ContractError, UnknownDatasetError, UsageError
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
 from matinee.maintenance.upkeep import What, expire_snapshots, maintain, recover_all
@@ -87,3 +89,24 @@ def test_expiry_removes_dead_branches_first_and_counts_all_that_goes(lake: Lake)
     assert not [name for name in left if name.startswith(names.AUDIT)]
     again = expire_snapshots(lake.settings, PLAYS, later).details
     assert {again[name] for name in ("branches", "snapshots", "tags")} == {0}
+
+
+@pytest.fixture
+def mistaken(lake: Lake, tmp_path: Path) -> Lake:
+    """The lake where the contract of another dataset has a mistake."""
+    shutil.copytree(lake.settings.sql_dir, tmp_path / "sql")
+    (tmp_path / "sql" / "core" / "impression_plays" / "contract.odcs.yaml").write_text("id: [")
+    return Lake.open(lake.settings.model_copy(update={"sql_dir": tmp_path / "sql"}))
+
+
+def test_recovery_does_the_others_while_a_contract_cannot_be_used(mistaken: Lake) -> None:
+    move_to_main(mistaken, prepare(mistaken, PLAYS, D2, [core_play(D2)]), lambda _: ())
+    assert recover_all(mistaken.settings).details == {"rows_appended": 1}
+
+
+def test_nothing_is_removed_while_a_contract_cannot_be_used(mistaken: Lake) -> None:
+    prepare(mistaken, PLAYS, D2, [core_play(D2)])
+    before = {*mistaken.table(PLAYS).metadata.refs}
+    with pytest.raises(ContractError, match=r"Nothing of core\.plays is removed, .*core/impression_plays/contract"):
+        expire_snapshots(mistaken.settings, PLAYS, NOW + timedelta(days=99))
+    assert {*mistaken.table(PLAYS).metadata.refs} == before

@@ -25,9 +25,11 @@ def check(folder: Path, sql_dir: Path, parse: ParseCommand) -> list[Problem]:
         parse: says why a call of `matinee` is wrong.
 
     Raises:
-        ContractError: a contract is wrong, so datasets are not known.
+        ContractError: no contract can be used.
     """
-    datasets = {each.dataset: each.freshness < timedelta.max for each in Registry.load(sql_dir).all()}
+    registry = Registry.load(sql_dir)
+    datasets = {each.dataset: each.freshness < timedelta.max for each in registry.all()}
+    datasets |= dict.fromkeys(registry.left_out, True)  # What their contracts say is not known.
     dags = {path.stem for path in (CHECKOUT / "dags").glob("*.py")} or None  # A wheel has no DAGs: none is refused.
     _, problems = look(folder, Known(datasets, dags, CHANNELS, parse))
     return problems

@@ -20,8 +20,15 @@ _CLASSES = {"open": "incomplete", "short": "incomplete"}
 
 
 def look(outlook: Outlook) -> Iterator[Signal]:
-    """Yield a signal for each invalid day of each dataset that has a freshness, and for each root."""
+    """Yield a signal for each invalid day of each dataset that has a freshness, and for each root.
+
+    A contract that cannot be used is a signal, too: no day of its dataset is made.
+    """
     validity = outlook.validity
+    for dataset, error in validity.lake.registry.left_out.items():
+        if "depends_on" not in error.facts:
+            bad = Identity("contract", dataset)
+            yield Signal("freshness", str(bad), bad, error.message, error.next_step, value=NEVER, dataset=dataset)
     if validity.valid_from is None:  # No day was ever closed: nothing is owed yet.
         return
     roots, told = Roots(validity), set[Identity]()

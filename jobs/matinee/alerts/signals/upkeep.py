@@ -25,6 +25,8 @@ def look(outlook: Outlook) -> Iterator[Signal]:
 
 
 def _not_expired(outlook: Outlook) -> Iterator[Signal]:
+    if outlook.lake.registry.left_out:
+        return  # Nothing expires: the contract that cannot be used is a signal of its own.
     for contract in outlook.lake.registry.all():
         if not outlook.lake.exists(contract.dataset):
             continue

@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"([^*?[]|\[[*?[]\])*")
 
 def landable(registry: Registry) -> dict[str, str]:
     """Return the datasets that files are landed for, by the word that their files' names start with."""
-    return {contract.name: contract.dataset for contract in registry.all() if contract.files} | {MANIFEST: MANIFESTS}
+    return registry.words() | {MANIFEST: MANIFESTS}
 
 
 def in_order(named: Mapping[str, str], files: list[Found]) -> list[Found]:

@@ -3,17 +3,18 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.support.lakes import D1, D2, at, land_days, make_lake
+from tests.support.lakes import D1, D2, at, land_days, leave_out, make_lake
 
 from matinee.alerts.model import Identity
 from matinee.alerts.settings import AlertSettings
-from matinee.alerts.signals import completeness, healing, parity, quarantine, rehash, stream, upkeep
+from matinee.alerts.signals import completeness, days, healing, parity, quarantine, rehash, stream, upkeep
 from matinee.alerts.signals.outlook import Outlook
 from matinee.healing.register import Decision
 from matinee.healing.register import record as decide
 from matinee.live import register as live
 from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
+from matinee.validity.validity import Validity
 
 
 def outlook(lake: Lake, now: datetime | None = None) -> Outlook:
@@ -50,3 +51,13 @@ def test_good_rows_show_no_quarantine(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     land_days(lake, D1)
     assert list(quarantine.look(outlook(lake, at(D1)))) == []
+
+
+def test_a_contract_that_cannot_be_used_shows_and_upkeep_stays_silent(tmp_path: Path) -> None:
+    lake = leave_out(make_lake(tmp_path), "core.impressions")
+    seen = outlook(lake)
+    seen.__dict__ |= {"lake": lake, "validity": Validity(lake)}
+    [signal] = days.look(seen)
+    assert (signal.identity, signal.dataset) == (Identity("contract", "core.impressions"), "core.impressions")
+    assert signal.measured(stamp()) > timedelta(days=9999).total_seconds()
+    assert list(upkeep.look(seen)) == []
