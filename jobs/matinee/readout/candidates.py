@@ -30,7 +30,8 @@ _MESSAGE = re.compile(r"[\w$.]+[:(]\W*\w")
 _TYPED = re.compile(r"\b(\w+Error): (.+?) Next: (.+)$")
 _TOLD, _NEXT = re.compile(r"^(\w+): (.+)$"), re.compile(r"^  next: (.+)$")
 _FAILED = re.compile(
-    r"(?i)error\b(?!s)|exception\b|^traceback|^broken\b|negsignal|(exit|return)(ed)? (with )?(status|code):? -?[1-9]"
+    r"(?i)error\b(?!s)|exception\b|^traceback|^caused by: |^broken\b|negsignal"
+    r"|(exit|return)(ed)? (with )?(status|code):? -?[1-9]"
     r"|\b(fail(ed|ure)?|fatal|panic|killed|abort(ed)?|refused|denied|cannot|could not|unable|violates|exceed(ed|s)?"
     r"|terminat(ed|ing)|timed out|incompatible|corrupt(ed)?)\b"
 )
