@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from matinee.settings import Settings
 from matinee.table.catalog import Lake, catalog_errors
+from matinee.table.objects import error_code, s3_client
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine, Select, Table
@@ -150,7 +151,7 @@ class LeaseObjects:
             try:
                 response = self._client().get_object(**self._place(name))
             except ClientError as error:
-                if _code(error) not in _OTHERS:
+                if error_code(error) not in _OTHERS:
                     raise
                 return None
             body = json.loads(response["Body"].read())
@@ -165,7 +166,7 @@ class LeaseObjects:
             try:
                 self._client().put_object(**self._place(name), Body=json.dumps(body).encode(), **condition)
             except ClientError as error:
-                if _code(error) not in _OTHERS:
+                if error_code(error) not in _OTHERS:
                     raise
                 return False
         return True
@@ -184,17 +185,4 @@ class LeaseObjects:
         return {"Bucket": parts.netloc, "Key": f"{parts.path.strip('/')}/{FOLDER}/{name}.json".lstrip("/")}
 
     def _client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        return _s3(self.settings.aws_region, self.settings.s3_endpoint)
-
-
-def _code(error: Any) -> str:  # noqa: ANN401 - botocore has no types
-    return str(error.response.get("Error", {}).get("Code"))
-
-
-@cache
-def _s3(region: str, endpoint: str | None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    import boto3
-    from botocore.config import Config
-
-    style = Config(s3={"addressing_style": "path"}) if endpoint else None
-    return boto3.client("s3", region_name=region, endpoint_url=endpoint, config=style)
+        return s3_client(self.settings.aws_region, self.settings.s3_endpoint)
