@@ -15,7 +15,7 @@ RATE ?= 1000
 SAMPLE ?= 150
 MATINEE_REQUIRE ?=
 
-.PHONY: help env jars kafka demo demo-stream up down lint types quick test verify soak month mutants bench bench-quick lock clean
+.PHONY: help env jars kafka demo demo-stream up down lint types quick test verify soak month mutants bench bench-quick protos lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -93,6 +93,10 @@ month: env  ## A simulated month of late data: ours, a fixed threshold and a nig
 
 mutants: env  ## Change the code one edit at a time: the share that unit tests notice, and the rest (SAMPLE=150, PACKAGES=)
 	$(BIN)/python -m tests.mutants $(PACKAGES) --sample $(SAMPLE)
+
+protos: env  ## Compile the interfaces of the service again, after a change of a .proto file
+	cd jobs && for file in matinee/serving/protos/*.proto; do \
+	  ../$(BIN)/python -m grpc_tools.protoc -I . --descriptor_set_out="$${file%.proto}.binpb" "$$file" || exit 1; done
 
 lock: $(ENV_READY)  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras --override deploy/lock-overrides.txt --python-version 3.11 \

@@ -178,6 +178,30 @@ class StreamDiffersError(TerminalError):
     """A live table is not what the batch derived from the same input."""
 
 
+class RepeatedKeyError(TerminalError):
+    """Two rows of a served dataset have one key: no version is built of them."""
+
+
+class VersionGoneError(TerminalError):
+    """A version of a served dataset, or a file of the version, is not there."""
+
+
+class NotActivatedError(TerminalError):
+    """A version is not activated: it did not pass its gate, is older than the active version, or is not built."""
+
+
+class StoreUnavailableError(TransientError):
+    """The store of served versions does not answer, or takes no more calls."""
+
+
+class ServiceUnavailableError(TransientError):
+    """The service of served datasets does not answer now: it has no active version, no time, or too many calls."""
+
+
+class ServiceRefusedError(TerminalError):
+    """The service of served datasets refuses a call: a wrong token, an unknown dataset, a key of another type."""
+
+
 class EngineUnavailableError(TransientError):
     """Spark (or its Connect server) cannot be reached or started."""
 

@@ -55,6 +55,16 @@ Point = Literal[
     "upgrade.after_table",
     "backup.after_write",
     "restore.after_table",
+    "kv.after_pin",
+    "kv.after_plan",
+    "kv.after_shards",
+    "kv.after_manifest",
+    "kv.after_gate",
+    "kv.before_pointer",
+    "kv.after_pointer",
+    "kv.after_unlisted",
+    "kv.after_rewritten",
+    "kv.after_forgotten",
 ]
 POINTS: tuple[str, ...] = get_args(Point)
 

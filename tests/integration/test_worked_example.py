@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from tests.support import streams
-from tests.support.lakes import D1, D2, arrow, land_days
+from tests.support.lakes import D1, D2, arrow, land_days, pin, prepare
 
 from matinee.cli.main import main
 from matinee.contracts.validate import check_all
 from matinee.maintenance.compaction import compact
+from matinee.publication.move import move_to_main
 from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import CHECKOUT, Settings
@@ -43,6 +44,7 @@ def extended(settings: Settings, tmp_path: Path) -> Settings:
     (folder / "contract.odcs.yaml").write_text(snippet("contract"))
     (folder / "transform.sql").write_text(snippet("transform"))
     (folder / "audits" / "title_never_shown.sql").write_text(snippet("audit"))
+    (folder / "serve.yaml").write_text(snippet("serve"))
     return settings.model_copy(update={"sql_dir": sql})
 
 
@@ -130,6 +132,27 @@ def test_the_example_is_checked_run_published_and_valid(extended: Settings) -> N
     rows = lake.table(TITLES).scan().to_arrow().to_pylist()
     assert rows == [{"title_id": "t1", "impressions": 1, "taken": 1, "take_rate": 1.0, "event_day": D1}]
     assert Validity(lake).status(TITLES, D1).valid
+
+
+@pytest.mark.spark
+@pytest.mark.embedded
+def test_the_example_is_served_by_key(call: Call, extended: Settings) -> None:
+    from matinee.serving.server.service import serving
+    from matinee.serving.settings import ServingSettings
+
+    lake = Lake.open(extended)
+    land_days(lake, D1)
+    # What runs of its inputs would publish.
+    for dataset, source in (("core.impression_plays", "core.play_attributions"), (TITLES, "core.impression_plays")):
+        rows = [{"title_id": "t1", "impressions": 4, "taken": 1, "take_rate": 0.25, "event_day": D1}]
+        published = prepare(lake, dataset, D1, rows if dataset == TITLES else [], pins=(pin(lake, source, {}),))
+        move_to_main(lake, published, lambda _: ())
+    assert call("kv", "check") == []
+    assert len(snippet("serve").splitlines()) <= 20
+    assert call("kv", "build", TITLES, "--activate")["state"] == "active"
+    with serving(extended, ServingSettings(port=0), [TITLES]) as service:
+        [row] = call("kv", "get", TITLES, "t1", "--at", service.address)
+    assert row == {"title_id": "t1", "impressions": 4, "taken": 1, "take_rate": 0.25}
 
 
 def test_the_example_sql_passes_the_linter(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ KILLED_IN = {
     "upgrade": "test_upgrade",
     "backup": "test_backup",
     "restore": "test_backup",
+    "kv": "test_serving_kills",
 }
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "query": "matinee.cli.query:query",
     "pin": "matinee.cli.pins:pin",
     "simulate": "matinee.cli.simulate:simulate",
+    "serve": "matinee.cli.serve:serve",
     "doctor": "matinee.cli.doctor:doctor",
     "vtts": "matinee.cli.vtts:vtts",
     "publications": "matinee.cli.publications:publications",
@@ -35,6 +36,7 @@ COMMANDS = {
     "metrics": "matinee.cli.metrics:metrics",
     "incident": "matinee.cli.incident:incident",
     "alerts": "matinee.cli.alerts:alerts",
+    "kv": "matinee.cli.kv:kv",
 }
 
 

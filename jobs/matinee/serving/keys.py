@@ -201,4 +201,3 @@ def _of_width(numbers: "np.ndarray[tuple[int], np.dtype[np.unsignedinteger]]", w
 
     content = pa.py_buffer(np.ascontiguousarray(numbers))
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(numbers), [None, content]).cast(pa.binary())
-

@@ -89,7 +89,8 @@ class Value:
         pool = descriptor_pool.DescriptorPool()
         pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
         pool.AddSerializedFile(self.file.SerializeToString())
-        return message_factory.GetMessageClass(pool.FindMessageTypeByName(self.full_name))
+        made: type[Message] = message_factory.GetMessageClass(pool.FindMessageTypeByName(self.full_name))
+        return made
 
     def encode_batch(self, batch: "pa.RecordBatch") -> "pa.BinaryArray":
         """Return the message of each row of a batch that has the columns of the fields."""
@@ -116,7 +117,9 @@ def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _declare(message: descriptor_pb2.DescriptorProto, name: str, fields: Sequence[Field], *, many: bool = False) -> None:
+def _declare(
+    message: descriptor_pb2.DescriptorProto, name: str, fields: Sequence[Field], *, many: bool = False
+) -> None:
     """Declare the fields of a message of a name that begins with a dot, and the messages within it."""
     for number, field in enumerate(fields):
         added = message.field.add(name=field.name, number=field.number, label=_TYPE.LABEL_OPTIONAL)

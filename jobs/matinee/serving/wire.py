@@ -30,9 +30,7 @@ def varints(column: "pa.Array") -> "pa.BinaryArray":
         content[(ends - lengths)[longer] + place] = part | ((lengths[longer] > place + 1).astype(np.uint8) << 7)
     offsets = np.concatenate(([0], ends)).astype(np.int32)
     valid = column.is_valid().buffers()[1] if column.null_count else None
-    return pa.BinaryArray.from_buffers(
-        pa.binary(), len(column), [valid, pa.py_buffer(offsets), pa.py_buffer(content)]
-    )
+    return pa.BinaryArray.from_buffers(pa.binary(), len(column), [valid, pa.py_buffer(offsets), pa.py_buffer(content)])
 
 
 def tagged(number: int, wire_type: int, column: "pa.Array") -> "pa.BinaryArray":

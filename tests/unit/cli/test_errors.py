@@ -75,6 +75,17 @@ CALLS: dict[str, tuple[str, ...]] = {
     "alerts window open": ("catalog", "--for", "1h", "--reason", "y"),
     "alerts window list": (),
     "alerts window end": ("x",),
+    "serve": ("core.plays", "--port", "0"),
+    "kv check": ("core.plays",),
+    "kv build": ("core.plays",),
+    "kv list": ("core.plays",),
+    "kv show": ("core.plays",),
+    "kv verify": ("core.plays", "20260301_x"),
+    "kv activate": ("core.plays", "20260301_x"),
+    "kv rollback": ("core.plays",),
+    "kv gc": ("core.plays",),
+    "kv forget": ("a", "--dataset", "core.plays"),
+    "kv get": ("core.plays", "a", "--at", "127.0.0.1:1"),
 }
 #: Where commands meet the world: files, the catalog, other processes, the network.
 SEAMS = {

@@ -86,7 +86,12 @@ def test_only_keys_of_a_prefix_lie_between_the_prefix_and_what_follows(
 
 
 def test_the_empty_prefix_is_before_all_keys_and_nothing_is_after() -> None:
-    assert (key_of("string").encode([]), key_of("string").decode(b""), after(b""), after(b"\xff")) == (b"", (), None, None)
+    assert (key_of("string").encode([]), key_of("string").decode(b""), after(b""), after(b"\xff")) == (
+        b"",
+        (),
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_field_has_the_number_of_its_column_in_the_table() -> None:
     assert {field.name: field.number for field in value.message.DESCRIPTOR.fields} == {"plays": 4, "seen": 2}
 
 
-def test_values_are_read_after_columns_were_renamed_widened_added_and_moved() -> None:
+def test_values_are_read_after_columns_were_renamed_widened_and_added() -> None:
     before, schema = table_of((1, "title", "string"), (2, "plays", "int"))
     content = value_of(before, schema).encode_batch(batch_of(before, [{"title": "a", "plays": 7}]))[0].as_py()
     after, schema = table_of((3, "seen", "timestamptz"), (2, "taken", "long"), (1, "title", "string"))

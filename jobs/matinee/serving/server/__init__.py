@@ -1,0 +1,1 @@
+"""The service: gRPC over the active versions of served datasets."""

@@ -1,0 +1,1 @@
+"""Stores that versions are written to and served from."""
