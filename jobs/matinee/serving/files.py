@@ -199,7 +199,7 @@ class Objects:
 
     def delete(self, folder: str) -> None:
         with translating(self._uri(folder)):
-            for name in self.names(folder):
+            for name in (folder, *self.names(f"{folder}/")):
                 self._client.delete_object(**self._place(name))
 
     @property

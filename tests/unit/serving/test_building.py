@@ -4,13 +4,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.support.catalogs import aws_settings
 from tests.support.lakes import D1, D2
-from tests.support.served import OFFERS, offer, publish_offers, value, versions_of
+from tests.support.served import OFFERS, offer, publish_offers, served_sql, value, versions_of
 
 from matinee.errors import InputsNotValidError, RepeatedKeyError, UsageError
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
 from matinee.serving.building import build
+from matinee.serving.forgetting import forget
+from matinee.serving.step import step
 from matinee.serving.stores.rocksdb import RocksDb
 from matinee.table import names
 from matinee.table.catalog import Lake
@@ -89,3 +92,19 @@ def test_a_day_without_a_publication_is_not_built(lake: Lake) -> None:
 def test_a_dataset_without_a_declaration_is_not_built(lake: Lake) -> None:
     with pytest.raises(UsageError, match=r"core.plays is not served"):
         build(lake, "core.plays")
+
+
+@pytest.mark.aws
+def test_a_version_may_lie_in_s3(request: pytest.FixtureRequest, tmp_path: Path, in_process: None) -> None:
+    settings = aws_settings(request.getfixturevalue("aws_endpoint"), tmp_path / "home")
+    lake = Lake.open(settings.model_copy(update={"sql_dir": served_sql(tmp_path)}))
+    rows = [offer(country, "t1") for country in ("de", "fr", "us")]
+    publish_offers(lake, rows)
+    report = step(lake.settings, OFFERS)
+    version = versions_of(lake).pointer().active
+    assert version == report.details["version"]
+    assert list(entries(lake, version, tmp_path / "opened").values()) == list(map(value, rows))
+    assert forget(lake, OFFERS, ["de"]) == {version: 1}
+    left = entries(lake, version, tmp_path / "again")
+    assert [key[0] for key in left] == ["fr", "us"]
+    assert sum(name.endswith(".sst") for name in versions_of(lake).files.names()) == 2

@@ -10,32 +10,15 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.lakes import D1, D2
 from tests.support.served import OFFERS, offer, publish_offers, value, versions_of
+from tests.support.service import LIMITS, activated, connection
 
 from matinee.errors import ServiceRefusedError, ServiceUnavailableError
-from matinee.serving.activation import activate
-from matinee.serving.building import build
-from matinee.serving.client import AsyncKeyValueClient, Connection, KeyValueClient
-from matinee.serving.gate import judge
+from matinee.serving.client import AsyncKeyValueClient, KeyValueClient
 from matinee.serving.messages import KEY_VALUE
 from matinee.serving.server.service import Service, serving
-from matinee.serving.settings import ServingSettings, token_of
 from matinee.table.catalog import Lake
 
 STARTS = date(2026, 1, 1)
-LIMITS = ServingSettings(port=0, poll_s=60, keys=3, page=4, key_bytes=64, grace_s=1)
-
-
-def activated(lake: Lake, day: date | None = None) -> str:
-    """Build, judge and activate a version."""
-    version = build(lake, OFFERS, day).version
-    assert judge(lake, OFFERS, version).has_passed
-    activate(versions_of(lake), version, "me")
-    return version
-
-
-def connection(lake: Lake, service: Service, **other: object) -> Connection:
-    token = token_of(lake.settings, LIMITS) or ""
-    return Connection(**{"target": service.address, "token": token, **other})  # type: ignore[arg-type]
 
 
 @pytest.fixture
