@@ -90,6 +90,20 @@ def withdraw(dataset: str, key: date, reason: str, output: str) -> None:
             "state": withdrawn.state.value,
             "generation": withdrawn.generation,
             "reason": reason,
+            **_marked(lake, dataset),
         },
         output,
     )
+
+
+def _marked(lake: Lake, dataset: str) -> dict[str, object]:
+    """Mark the served versions that have rows of withdrawn days; return the active version of each such dataset."""
+    from matinee.serving.declaration import served
+
+    made = {dataset, *lake.registry.downstream(dataset)}
+    names = [contract.dataset for contract in served(lake.registry) if contract.dataset in made]
+    if not names:
+        return {}
+    from matinee.serving.withdrawal import follow_withdrawals  # Needs the extra `serving`.
+
+    return {"served": {name: follow_withdrawals(lake, name).active for name in names}}

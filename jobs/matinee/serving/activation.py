@@ -1,6 +1,5 @@
 """Activation and rollback: the pointer moves by compare-and-swap, to a version that is whole and passed its gate."""
 
-from dataclasses import replace
 from datetime import date
 
 from matinee import faults
@@ -103,14 +102,3 @@ def _before(versions: Versions, pointer: Pointer) -> str:
         next_step=f"`matinee kv list {versions.dataset}` shows the versions; `--to VERSION` names one.",
         facts={"dataset": versions.dataset, "active": pointer.active},
     )
-
-
-def mark_withdrawn(versions: Versions, version: str, reason: str) -> Pointer:
-    """Record that rows of a version were withdrawn: its answers say so."""
-
-    def wanted(pointer: Pointer) -> Pointer | None:
-        if pointer.withdrawn.get(version) == reason:
-            return None
-        return replace(pointer, withdrawn={**pointer.withdrawn, version: reason})
-
-    return versions.change(wanted)

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from matinee.contracts.model import Contract
 from matinee.days import day_range
 from matinee.errors import InputsNotValidError, UsageError
-from matinee.ledger.model import State
 from matinee.serving.declaration import Declaration
 from matinee.serving.model import ServedDay, Source
 from matinee.table import refs
@@ -84,14 +83,3 @@ def _days(look: Validity, contract: Contract, newest: date, last_days: int | Non
                 facts={"dataset": contract.dataset, "day": day},
             )
     return days
-
-
-def withdrawn_days(lake: Lake, source: Source) -> dict[date, str]:
-    """Return the days of a version whose publication was withdrawn since, with the reason."""
-    notes = Validity(lake).history(source.dataset)
-    withdrawn = {}
-    for day, served in source.days.items():
-        for record in notes.by_day.get(day, ()):
-            if record.publication_id == served.publication_id and record.state is State.WITHDRAWN:
-                withdrawn[day] = record.reason or "no reason is recorded"
-    return withdrawn

@@ -11,6 +11,7 @@ from matinee.serving.collecting import collect, leftovers
 from matinee.serving.gate import judge
 from matinee.serving.model import Gate, Manifest
 from matinee.serving.versions import Versions
+from matinee.serving.withdrawal import follow_withdrawals
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 
@@ -23,7 +24,11 @@ def step(
     """Serve what is published: build, judge and activate a version, where the served rows have changed."""
     seconds: dict[str, float] = {}
     lake = Lake.open(settings)
-    versions = Versions.of(settings, dataset)
+    versions, declared = Versions.of(settings, dataset), declarations.load(lake.registry.get(dataset))
+    pointer = follow_withdrawals(lake, dataset)
+    if declared.when == "by_hand":
+        details = {"version": "", "active": pointer.active or "", "collected": 0}
+        return Report(step="serve", dataset=dataset, details=details)
     with timed(seconds, "build"):
         manifest = build(lake, dataset, parse_day(key) if key else None)
     with timed(seconds, "judge"):
@@ -31,7 +36,7 @@ def step(
     pointer = versions.pointer()
     if manifest.version not in pointer.left:  # A person went back from it: only a person activates it again.
         activate(versions, manifest.version, "step serve")
-    collected = leftovers(versions, declarations.load(lake.registry.get(dataset)))
+    collected = leftovers(versions, declared)
     for leftover in collected:
         collect(versions, leftover)
     return Report(

@@ -1,13 +1,14 @@
 """Activation: one pointer, which only moves to a version that passed, and back by rollback alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.support.lakes import D1, D2
 from tests.support.served import OFFERS, offer, publish_offers, versions_of
 
 from matinee.errors import CommitConflictError, NotActivatedError, UsageError, VersionGoneError
-from matinee.serving.activation import activate, mark_withdrawn, rollback
+from matinee.serving.activation import activate, rollback
 from matinee.serving.building import build
 from matinee.serving.gate import judge
 from matinee.serving.versions import Pointer, Versions
@@ -63,8 +64,7 @@ def test_a_rollback_passes_over_versions_that_are_withdrawn_or_gone(two: tuple[V
     versions, old, new = two
     activate(versions, old, "me")
     activate(versions, new, "me")
-    mark_withdrawn(versions, old, "wrong prices")
-    assert mark_withdrawn(versions, old, "wrong prices").withdrawn == {old: "wrong prices"}
+    versions.change(lambda pointer: replace(pointer, withdrawn={old: "wrong prices"}))
     with pytest.raises(NotActivatedError, match="no earlier version"):
         rollback(versions, "me")
 

@@ -1,0 +1,60 @@
+"""Withdrawn days: a version that has rows of them says so in its answers, and may be left by itself."""
+
+import logging
+from dataclasses import replace
+
+from matinee.errors import NotActivatedError
+from matinee.ledger.model import State
+from matinee.serving import declaration as declarations
+from matinee.serving.activation import rollback
+from matinee.serving.model import Source
+from matinee.serving.versions import Pointer, Versions
+from matinee.table.catalog import Lake
+from matinee.validity.validity import Validity
+
+log = logging.getLogger(__name__)
+WHO = "a withdrawal"
+
+
+def follow_withdrawals(lake: Lake, dataset: str) -> Pointer:
+    """Mark the versions whose days were withdrawn, or are made from withdrawn days; unmark those whose days are good.
+
+    Where the active version is marked and `on_withdraw` says so, the version before it becomes active; where there is
+    none, the active version stays.
+
+    Raises:
+        CommitConflictError: others moved the pointer first in every try.
+    """
+    versions, declared = Versions.of(lake.settings, dataset), declarations.load(lake.registry.get(dataset))
+    look = Validity(lake)
+    manifests = [manifest for version in versions.names() if (manifest := versions.find(version))]
+    marks = {
+        manifest.version: why for manifest in manifests if (why := _withdrawn(look, manifest.plan.source)) is not None
+    }
+
+    def wanted(pointer: Pointer) -> Pointer | None:
+        return None if pointer.withdrawn == marks else replace(pointer, withdrawn=marks)
+
+    pointer = versions.change(wanted)
+    if pointer.active in marks and declared.on_withdraw == "rollback":
+        try:
+            return rollback(versions, WHO, marks[pointer.active])
+        except NotActivatedError as error:
+            log.warning("%s goes on: %s", pointer.active, error.message)
+    return pointer
+
+
+def _withdrawn(look: Validity, source: Source) -> str | None:
+    """Return which day of a source was withdrawn, and why; None where none was, or its rows were published again."""
+    history = look.history(source.dataset)
+    for day, served in sorted(source.days.items()):
+        status = look.status(source.dataset, day)
+        if status.valid and status.stamp is not None and status.stamp == served.stamp:
+            continue
+        for record in history.by_day.get(day, ()):
+            if record.publication_id == served.publication_id and record.state is State.WITHDRAWN:
+                return f"{day}: {record.reason}"
+        if status.reason is not None and status.reason.root.kind == "withdrawn":
+            root = status.reason.root
+            return f"{day}: {root.dataset} {root.day} is {root.detail}"
+    return None
