@@ -79,9 +79,12 @@ def test_no_template_uses_the_logical_date() -> None:
     assert [file.name for file in sources if forbidden.search(file.read_text())] == []
 
 
-@pytest.mark.parametrize("name", ["impressions", "plays"])
-def test_a_source_has_one_cycle(bag: "DagBag", name: str) -> None:
-    assert edges(bag, f"{name}_daily") == cycle(name)
+@pytest.mark.parametrize(
+    ("dag_id", "name"),
+    [("impressions_daily", "impressions"), ("plays_daily", "plays"), ("impression_daily", "impression_daily")],
+)
+def test_a_dag_of_one_dataset_has_one_cycle(bag: "DagBag", dag_id: str, name: str) -> None:
+    assert edges(bag, dag_id) == cycle(name)
 
 
 def test_the_join_has_two_cycles_and_waits_once(bag: "DagBag") -> None:
@@ -127,6 +130,7 @@ def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> N
     tables = ["raw_impressions", "raw_plays", "raw_quarantine", "core_impressions", "core_plays"]
     tables += ["core_play_attributions", "core_impression_plays"]
     tables += ["core_play_attributions_live", "core_impression_plays_live"]
+    tables += ["features_impression_daily"]
     tables += ["ops_compactions", "ops_heals", "ops_incidents", "ops_lake", "ops_landing_batches", "ops_landings"]
     tables += ["ops_manifests", "ops_pins", "ops_publications", "ops_rehashes", "ops_retirements"]
     tables += ["ops_stream_parity", "ops_stream_ticks"]
@@ -146,7 +150,7 @@ def test_each_mature_live_day_has_a_task_and_old_days_go_afterwards(bag: "DagBag
     assert bag.dags["stream_parity_daily"].get_task("expire").trigger_rule == "all_done"
 
 
-@pytest.mark.parametrize("dag_id", ["impressions_daily", "plays_daily", "impression_plays_daily"])
+@pytest.mark.parametrize("dag_id", ["impressions_daily", "plays_daily", "impression_plays_daily", "impression_daily"])
 def test_a_daily_dag_takes_the_day_that_has_just_ended_as_its_key(bag: "DagBag", dag_id: str) -> None:
     timetable = bag.dags[dag_id].timetable
     assert (type(timetable).__name__, timetable.run_offset, timetable.key_format) == (
@@ -169,6 +173,7 @@ def test_only_publish_and_ingest_emit_events_one_producer_an_asset(bag: "DagBag"
         ("core.impressions", "impressions_daily", "impressions.publish"),
         ("core.play_attributions", "impression_plays_daily", "play_attributions.publish"),
         ("core.plays", "plays_daily", "plays.publish"),
+        ("features.impression_daily", "impression_daily", "impression_daily.publish"),
         ("raw.impressions", "landing_ingest", "impressions"),
         ("raw.plays", "landing_ingest", "plays"),
     ]

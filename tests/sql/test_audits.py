@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.features import impression_daily
 from tests.support.frames import frame
 
 from matinee.audits.definitions import load_audits, parse_audit
@@ -62,6 +63,15 @@ def joined(event_id: str = "e1", plays: int = 0, **values: object) -> dict[str, 
     return {**shown(event_id), "plays": plays, "is_mature": True, **values}
 
 
+def outcome(event_id: str = "e1", **values: object) -> dict[str, Any]:
+    return joined(event_id, row=1, position=2, watch_ms=0) | values
+
+
+def tile_of(*outcomes: dict[str, Any]) -> dict[str, Any]:
+    [tile] = impression_daily(outcomes)
+    return tile | {"profile_bucket": 0}
+
+
 def days(make: Any, counts: list[int]) -> Rows:  # noqa: ANN401 - any of the makers above
     return [
         make(f"{back}-{n}", event_day=D1 - timedelta(days=back))
@@ -101,6 +111,11 @@ def attributions(audit: str, candidate: Rows, bad: int, *, of: Rows | None = Non
 def labels(audit: str, candidate: Rows, bad: int, *, of: Rows | None = None, wins: Rows | None = None) -> Case:
     views = {"impressions": ("core.impressions", of or []), "attributions": ("core.play_attributions", wins or [])}
     return Case("core.impression_plays", audit, {**views, "candidate": ("core.impression_plays", candidate)}, bad)
+
+
+def tiles(audit: str, candidate: Rows, bad: int, *, of: Rows | None = None) -> Case:
+    views = {"outcomes": ("core.impression_plays", of or []), "candidate": ("features.impression_daily", candidate)}
+    return Case("features.impression_daily", audit, views, bad)
 
 
 DAY = timedelta(days=1)
@@ -151,6 +166,27 @@ CASES = [
     labels("take_rate", [joined(f"e{n}", plays=0) for n in range(10)], 1),
     labels("take_rate", [joined(f"e{n}", plays=int(n < 6)) for n in range(10)], 0),
     labels("take_rate", [joined(f"e{n}", plays=1, is_mature=False) for n in range(10)], 0),
+    *(
+        case
+        for audit in ("totals", "pair_lost")
+        for case in (
+            tiles(audit, [], 1, of=[outcome("e1")]),
+            tiles(audit, [tile_of(outcome("e1"))], 1),
+            tiles(audit, [tile_of(outcome("e1"))], 1, of=[outcome("e1"), outcome("e2")]),
+            tiles(audit, [tile_of(outcome("e1"), outcome("e2"))], 1, of=[outcome("e1"), outcome("e3")]),
+            tiles(audit, [tile_of(outcome("e1"), outcome("e2"))], 0, of=[outcome("e2"), outcome("e1")]),
+        )
+    ),
+    tiles("totals", [tile_of(outcome("e1", plays=2))], 1, of=[outcome("e1", plays=1)]),
+    tiles("totals", [tile_of(outcome("e1", watch_ms=2))], 1, of=[outcome("e1", watch_ms=1)]),
+    tiles("totals", [tile_of(outcome("e1")) | {"last_seen_ts": NOON + TICK}], 1, of=[outcome("e1")]),
+    tiles("pair_lost", [tile_of(outcome("e1", title_id="u"))], 1, of=[outcome("e1")]),
+    tiles("pair_lost", [tile_of(outcome("e1", row=9)), tile_of(outcome("e2"))], 0, of=[outcome("e1"), outcome("e2")]),
+    tiles("weights", [tile_of(outcome()) | {"w_1d": 1.1}], 1),
+    tiles("weights", [tile_of(outcome()) | {"w_1d": 0.49}], 1),
+    tiles("weights", [tile_of(outcome()) | {"w_365d": 0.998}], 1),
+    tiles("weights", [tile_of(outcome()) | {"w_30d": float("nan")}], 1),
+    tiles("weights", [tile_of(outcome(event_ts=at_start)) for at_start in (NOON - DAY / 2, NOON + DAY / 2 - TICK)], 0),
 ]
 
 

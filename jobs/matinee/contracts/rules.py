@@ -149,11 +149,15 @@ def _layout(subject: Subject) -> Iterator[Finding]:
 
 
 def _named(subject: Subject) -> Iterator[Finding]:
-    """Find columns that systems are to read and that are not there."""
+    """Find columns that systems are to read and that are not there; what is derived may be located by an input."""
     contract = subject.contract
     types = {column.name: column.type for column in contract.columns}
+    inputs = (subject.others.get(spec.dataset) for spec in contract.inputs)
+    read = {name for other in inputs if other for name in other.column_names}
     for word, names in contract.named.items():
         for position, name in enumerate(names):
+            if word == "location" and name in read:
+                continue
             if name not in types:
                 yield (*subject.custom(word), position), f"{word} names {name}, which is no column"
             elif word == "measures" and types[name] not in _NUMERIC:

@@ -83,6 +83,7 @@ def test_the_shipped_transforms_tell_what_decides_their_rows() -> None:
         "core.plays": [],
         "core.play_attributions": ["attribution.min_delay", "attribution.window"],
         "core.impression_plays": ["attribution.min_delay", "attribution.window"],
+        "features.impression_daily": ["location.middle", "location.top"],
     }
 
 

@@ -29,6 +29,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "core.play_attributions",
         "core.play_attributions_live",
         "core.plays",
+        "features.impression_daily",
         "ops.compactions",
         "ops.heals",
         "ops.incidents",
@@ -48,10 +49,10 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
     ]
 
 
-def test_only_core_promises_audited_rows(registry: Registry) -> None:
-    audited = {contract.dataset for contract in registry.all() if contract.audited}
+def test_core_and_features_promise_audited_rows(registry: Registry) -> None:
+    promising, audited = ("core", "features"), {contract.dataset for contract in registry.all() if contract.audited}
     assert audited == {
-        contract.dataset for contract in registry.all() if contract.namespace == "core" and not contract.is_live
+        contract.dataset for contract in registry.all() if contract.namespace in promising and not contract.is_live
     }
 
 
@@ -65,11 +66,12 @@ def test_inputs_come_before_what_is_made_from_them(registry: Registry) -> None:
 
 
 def test_downstream_follows_every_step(registry: Registry) -> None:
-    assert registry.downstream("raw.plays") == ("core.plays", "core.play_attributions", "core.impression_plays")
+    reached = ("core.plays", "core.play_attributions", "core.impression_plays", "features.impression_daily")
+    assert registry.downstream("raw.plays") == reached
 
 
 def test_nothing_is_made_from_the_last_dataset(registry: Registry) -> None:
-    assert registry.downstream("core.impression_plays") == ()
+    assert registry.downstream("features.impression_daily") == ()
 
 
 @pytest.mark.parametrize("wrong", ["core.play", "plays", "core.Plays"])

@@ -45,14 +45,20 @@ NOW, UNTIL = datetime(2026, 3, 10, tzinfo=UTC), date(2099, 1, 1)
 Retire = Callable[[str], None]
 
 
+def without_features(settings: Settings, folder: Path) -> Settings:
+    """Settings whose datasets are the shipped ones, but for those that are made from `OUTCOMES`."""
+    sql = shutil.copytree(settings.sql_dir, folder / "sql", ignore=shutil.ignore_patterns("features"))
+    return settings.model_copy(update={"sql_dir": sql})
+
+
 def with_searches(settings: Settings, folder: Path) -> Settings:
-    """Settings whose datasets are the shipped ones, `raw.searches` and `core.searches`; one has a live table."""
-    sql = folder / "sql"
-    shutil.copytree(settings.sql_dir, sql)
+    """Settings that have `raw.searches` and `core.searches` beside the shipped datasets; one has a live table."""
+    settings = without_features(settings, folder)
+    sql = settings.sql_dir
     other = sql / "core" / "play_attributions" / "contract.odcs.yaml"
     other.write_text(other.read_text().replace("  - property: live\n    value: true\n", ""))
     shutil.copytree(Path(__file__).parents[2] / "integration" / "searches", sql, dirs_exist_ok=True)
-    return settings.model_copy(update={"sql_dir": sql})
+    return settings
 
 
 @pytest.fixture
@@ -97,7 +103,7 @@ def test_a_dataset_that_nobody_reads_goes_with_its_live_table_and_files(lake: La
 
 
 def test_a_dataset_whose_live_table_is_updated_with_another_one_stays(tmp_path: Path) -> None:
-    lake = make_lake(tmp_path)
+    lake = Lake.open(without_features(make_lake(tmp_path / "home").settings, tmp_path))
     publish(lake, OUTCOMES)
     assert who(lake, OUTCOMES) == ["the live table of core.play_attributions is updated together with its own"]
     with pytest.raises(StillReadError, match=r"Pause the stream, take `live` out of the contract of core\.play_attr"):
