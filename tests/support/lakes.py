@@ -61,15 +61,17 @@ def put_back(kept: Path, home: Path) -> None:
 class KeptLake:
     """A lake that is filled once: each test begins with a copy of it, in the same place."""
 
-    def __init__(self, folder: Path, fill: Callable[[Lake], object]) -> None:
-        self._home, self._kept = folder / "home", folder / "kept"
-        fill(make_lake(self._home))
+    def __init__(
+        self, folder: Path, fill: Callable[[Lake], object], make: Callable[[Path], Lake] | None = None
+    ) -> None:
+        self._home, self._kept, self._make = folder / "home", folder / "kept", make or make_lake
+        fill(self._make(self._home))
         shutil.copytree(self._home, self._kept)
 
     def begin(self) -> Lake:
         """Put the lake back as it was filled."""
         put_back(self._kept, self._home)
-        return make_lake(self._home)
+        return self._make(self._home)
 
 
 def kept(fill: Callable[[Lake], object]) -> tuple[Fixture, Fixture]:

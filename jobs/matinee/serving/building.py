@@ -28,6 +28,7 @@ from matinee.serving.versions import MANIFEST, PLAN, Versions
 from matinee.table.catalog import Lake
 from matinee.table.files import Slice
 from matinee.table.leases.holders import hold_patiently
+from matinee.table.leases.lease import Lease
 from matinee.table.registers import stamp
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ def build(lake: Lake, dataset: str, key: date | None = None, tell: Tell = lambda
         RepeatedKeyError: two rows have one key.
         ConservationError: the engine read other rows than the table has.
         LeaseHeldError: another process builds a version of the dataset.
+        LeaseLostError: another process has taken the build over.
     """
     contract = lake.registry.get(dataset)
     declared = declarations.load(contract)
     versions = Versions.of(lake.settings, dataset)
-    with hold_patiently(lake, dataset, LEASE, PATIENCE):
+    with hold_patiently(lake, dataset, LEASE, PATIENCE) as lease:
         source = source_of(lake, declared, key)
         fields = _fields(lake, declared, source)
         version = _identity(declared, source, fields)
@@ -73,7 +75,7 @@ def build(lake: Lake, dataset: str, key: date | None = None, tell: Tell = lambda
         faults.reach("kv.after_pin")
         try:
             plan = Plan(version, source, declared.store, declared.key, fields, ())
-            return _Build(lake, declared, versions, plan, tell).run()
+            return _Build(lake, declared, versions, plan, lease, tell).run()
         finally:
             pins.release(lake, run, {dataset: source.snapshot_id})
 
@@ -86,6 +88,7 @@ class _Build:
     declared: Declaration
     versions: Versions
     plan: Plan
+    lease: Lease
     tell: Tell
 
     @property
@@ -107,6 +110,7 @@ class _Build:
             encode, write = Encoder(plan, frozenset(written)), Writer(plan, self.store)
             results = list(map(result_of, read.write(encode, write, len(plan.cuts) + 2)))
         faults.reach("kv.after_shards")
+        self.lease.renew()  # Another build may have taken a lease that ran out: its files are not these.
         manifest = self._manifest(plan, written, results)
         self.versions.put(version, MANIFEST, manifest)
         faults.reach("kv.after_manifest")

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.lakes import D2
-from tests.support.served import OFFERS, offer, publish_offers, served_settings, versions_of
+from tests.support.lakes import D2, KeptLake
+from tests.support.served import OFFERS, offer, publish_offers, rows_here, served_settings, versions_of
 
 from matinee.errors import NotActivatedError, UnreadableError, VersionGoneError
 from matinee.serving.activation import activate
@@ -110,16 +110,29 @@ def test_a_truncated_manifest_is_told(lake: Lake) -> None:
     ids=["the same", "three more", "one fewer", "two fewer", "other words", "other terms, which nobody compares"],
 )
 def test_a_version_may_differ_from_the_active_within_its_gates(
-    tmp_path: Path, in_process: None, rows: list[dict[str, object]], refused: list[str]
+    gated: KeptLake, in_process: None, rows: list[dict[str, object]], refused: list[str]
 ) -> None:
-    lake = Lake.open(served_settings(tmp_path, GATES))
-    publish_offers(lake, [offer("de", title) for title in TITLES])
-    first = build(lake, OFFERS).version
-    judge(lake, OFFERS, first)
-    activate(versions_of(lake), first, "me")
+    lake = gated.begin()
     publish_offers(lake, rows, D2)
     gate = judge(lake, OFFERS, build(lake, OFFERS).version)
-    assert (failed(gate), gate.compared_with) == (refused, first)
+    assert (failed(gate), gate.compared_with) == (refused, versions_of(lake).pointer().active)
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
+    """A lake with gates, whose active version has four offers."""
+    folder = tmp_path_factory.mktemp("gated")
+    settings = served_settings(folder, GATES)
+
+    def fill(lake: Lake) -> None:
+        publish_offers(lake, [offer("de", title) for title in TITLES])
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("matinee.features.shards.sorted_rows", rows_here)
+            version = build(lake, OFFERS).version
+        assert judge(lake, OFFERS, version).compared_with is None
+        activate(versions_of(lake), version, "me")
+
+    return KeptLake(folder, fill, lambda _: Lake.open(settings))
 
 
 def test_two_samples_are_compared_by_the_keys_that_both_would_have() -> None:

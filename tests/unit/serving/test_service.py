@@ -145,3 +145,14 @@ def test_a_version_that_cannot_be_opened_leaves_the_old_version(
     service.follow()
     assert client.get(OFFERS, "us", "t1", STARTS).version.key == D1
     assert "is damaged" in str(service.datasets.by_name[OFFERS].problem)
+
+
+def test_a_pointer_to_a_version_that_is_gone_is_told(lake: Lake) -> None:
+    versions_of(lake).files.delete(activated(lake))
+    with (
+        serving(lake.settings, LIMITS, [OFFERS]) as service,
+        KeyValueClient(connection(lake, service, timeout_s=2.0)) as client,
+        pytest.raises(ServiceUnavailableError, match="the version is not whole") as refused,
+    ):
+        client.get(OFFERS, "de", "t1", STARTS)
+    assert "matinee kv list" in refused.value.next_step
