@@ -89,7 +89,7 @@ def test_beyond_the_loopback_interface_the_service_needs_a_certificate() -> None
         ServingSettings(tls_certificate=Path("x"))
 
 
-def test_calls_beyond_the_limit_end_resource_exhausted_and_others_are_answered(lake: Lake) -> None:
+def test_calls_beyond_the_limit_are_refused_and_others_are_answered(lake: Lake) -> None:
     activated(lake)
     with ExitStack() as stack:
         service = stack.enter_context(serving(lake.settings, limits(threads=1, waiting=1), [OFFERS]))
