@@ -27,7 +27,8 @@ _BY_NAME, _BARE, _LEAST = 10, 15, 6
 #: Lines of a message that are read, and what is none.
 _LINES, _NO_MESSAGE = 6, re.compile(r"\s*(Traceback|During handling|The above exception|\[SQL: |\(Background on)")
 _MESSAGE = re.compile(r"[\w$.]+[:(]\W*\w")
-_TYPED = re.compile(r"\b(\w+Error): (.+?) Next: (.+)$")
+#: An error of Matinee's own as its text, or as the line that a failed task ends with.
+_TYPED = re.compile(r"\b(\w+Error): (.+?) (?:Next|\| next): (.+?)(?: \| runbook: .*)?$")
 _TOLD, _NEXT = re.compile(r"^(\w+): (.+)$"), re.compile(r"^  next: (.+)$")
 _FAILED = re.compile(
     r"(?i)error\b(?!s)|exception\b|^traceback|^caused by: |^broken\b|negsignal"

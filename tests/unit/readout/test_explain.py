@@ -28,6 +28,14 @@ def test_a_failure_has_its_class_and_its_cause(failure: dict[str, Any]) -> None:
     assert "\n" not in readout.cause
 
 
+def test_the_last_line_of_a_failed_task_tells_the_error_of_matinee() -> None:
+    where = "ALERT plays_daily.plays.wait key=2026-03-01 run=manual__1"
+    error = "ContractError: plays.yaml:3: no such column. | next: Correct it | runbook: dags/runbooks/plays_daily.md"
+    readout = read_out(f"ERROR - {where} | {error}\n")
+    assert (readout.pattern, readout.cause) == ("ContractError", "plays.yaml:3: no such column.")
+    assert readout.next_step == "Correct it"
+
+
 def test_a_class_that_a_pattern_names_is_known() -> None:
     assert {pattern.kind for pattern in patterns()} <= set(CLASSES)
     assert {pattern.weight for pattern in patterns()} <= WEIGHTS.keys()
