@@ -17,14 +17,15 @@ from matinee.validity.validity import Reason, Validity
 
 #: The daily run waits for its inputs; the healer leaves them to that run for two hours, and comes each half-hour.
 WITHIN = timedelta(hours=3)
-_KINDS = frozenset({"unpublished", "restated"})
+#: `short`: a day that was published before the last of its rows came.
+_KINDS = frozenset({"unpublished", "restated", "short"})
 
 
 def follows_by_itself(validity: Validity, root: Reason, at: datetime) -> bool:
     """Whether a day that is the root of others is still to be published from inputs that became valid lately."""
-    if root.kind not in _KINDS:
-        return False
     contract = validity.lake.registry.get(root.dataset)
+    if root.kind not in _KINDS or contract.transform is None:
+        return False
     ready = max(_ready(validity, contract, root.day), default=None)
     return ready is not None and at - ready <= WITHIN
 

@@ -65,3 +65,14 @@ def test_a_day_whose_input_was_restated_just_now_is_not_judged(lake: Lake) -> No
     publish(lake, 2)
     assert seen(lake, JOIN, stamp()).covered
     assert not seen(lake, JOIN, stamp() + WITHIN).covered
+
+
+def test_a_day_that_was_published_before_its_last_rows_came_is_not_judged(lake: Lake) -> None:
+    publish(lake, 1)
+    close_days(lake, RAW, {D1: 2})
+    short = seen(lake, PLAYS, stamp())
+    assert [edge.to for edge in short.edges] == [Identity.of_day("incomplete", RAW, D1)]
+    assert not short.covered
+    land(lake, RAW, [raw_play(D1, "missing")], seq=2, close=False, received=stamp())
+    assert seen(lake, PLAYS, stamp()).covered
+    assert not seen(lake, PLAYS, stamp() + WITHIN).covered
