@@ -14,6 +14,11 @@ ParseCommand = Callable[[Sequence[str]], str | None]
 PLACEHOLDERS = {
     "DATASET": "any.dataset",
     "DAY": "2026-03-01",
+    "FIRST": "2026-03-01",
+    "LAST": "2026-03-02",
+    "LANDING": "landing",
+    "BACKUP": ".",
+    "HOME": ".",
     "INCIDENT": "20260301-0000-abc123",
     "DAG": "plays_daily",
 }
