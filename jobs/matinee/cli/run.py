@@ -43,11 +43,14 @@ def run(
     from matinee.lineage.emission import failure_told, send_events
     from matinee.publication.request import RunRequest
     from matinee.publication.steps import run as run_cycle
+    from matinee.table.names import EXPERIMENT
 
     first_key, last_key = keys(key, first, last)
     request = RunRequest(dataset, first_key, last_key, attempt, parameters(params), experiment)
     settings = load_settings()
-    with working(f"{dataset} {request.key}: write, audit, publish", output), failure_told(settings, "publish", dataset):
+    step, branch = ("experiment", f"{EXPERIMENT}{experiment}") if experiment else ("publish", None)
+    doing = working(f"{dataset} {request.key}: write, audit, publish", output)
+    with doing, failure_told(settings, step, dataset, branch):
         report = run_cycle(settings, request)
     send_events(settings, report)
     emit_one(report.model_dump(mode="json", by_alias=True) if output == "json" else facts(report), output)

@@ -9,7 +9,7 @@ import click
 
 from matinee.cli.options import DAY, LENGTH
 from matinee.cli.output import ERR, emit, emit_one, output_option, plain, working
-from matinee.errors import MatineeError, UsageError
+from matinee.errors import LeaseHeldError, MatineeError, StreamPausedError, UsageError
 from matinee.live.register import Tick, paused, record, ticks
 from matinee.report import ErrorReport
 from matinee.settings import load_settings
@@ -42,21 +42,33 @@ def run(servers: str | None, folder: Path | None, every: timedelta | None, outpu
     Example:
       matinee stream run --servers 127.0.0.1:9092 --every 15s
     """
+    from matinee.lineage.emission import failure_told, tick_told
     from matinee.live.driver import run_every
     from matinee.live.groups import require_groups
     from matinee.live.tick import source_of, tick
 
     settings = load_settings()
-    source = source_of(servers or (None if folder else settings.stream.kafka), folder)
+    source, begun = source_of(servers or (None if folder else settings.stream.kafka), folder), stamp()
     if every is None:
-        done = tick(settings, source)
+        with failure_told(settings, "stream", ""):
+            done = tick(settings, source)
+        tick_told(settings, begun)
         if output != "json":
             _tell(done)
         emit([_row(entry) for entry in done], output, empty="There was nothing to do.")
         require_groups(Lake.open(settings))
         return
+    tell = _tell_programs if output == "json" else _tell
+
+    def told(turn: list[Tick] | MatineeError) -> None:
+        nonlocal begun
+        tell(turn)
+        if not isinstance(turn, StreamPausedError | LeaseHeldError):  # Those wait: nothing has failed.
+            tick_told(settings, begun, turn if isinstance(turn, MatineeError) else None)
+        begun = stamp()
+
     try:
-        run_every(settings, source, every, _tell_programs if output == "json" else _tell)
+        run_every(settings, source, every, told)
     except KeyboardInterrupt:
         if output != "json":
             ERR.print("stopped; the next run goes on from here")

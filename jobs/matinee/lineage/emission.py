@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from matinee.errors import MatineeError
 from matinee.foreign import translated
@@ -25,13 +26,15 @@ def send_events(settings: Settings, *reports: Report, environment: Mapping[str, 
 
         from matinee.lineage.events import PRODUCER, events
         from matinee.lineage.healed import healed
+        from matinee.lineage.streamed import streamed
         from matinee.table.catalog import Lake
 
         set_producer(PRODUCER)
         lake, client = Lake.open(settings).one_look(), OpenLineageClient()
         heals = [str(report.details["heal_id"]) for report in reports if "heal_id" in report.details]
         for report in (*reports, *(made for heal_id in heals for made in healed(lake, heal_id))):
-            for event in events(lake, report, stamp()):
+            made_by = streamed if report.step == "stream" else events
+            for event in made_by(lake, report, stamp()):
                 client.emit(event)
         client.close()
     except Exception as error:  # noqa: BLE001 - the step is done
@@ -39,12 +42,18 @@ def send_events(settings: Settings, *reports: Report, environment: Mapping[str, 
 
 
 @contextmanager
-def failure_told(settings: Settings, step: str, dataset: str) -> Iterator[None]:
-    """Send the event of a failure where a block raises an error of Matinee."""
+def failure_told(settings: Settings, step: str, dataset: str, branch: str | None = None) -> Iterator[None]:
+    """Send the event of a failure where a block raises an error of Matinee; `branch` is that of an experiment."""
     try:
         yield
     except MatineeError as error:
         identity = error.facts.get("publication_id")
-        failed = Report(step=step, dataset=dataset, publication_id=str(identity) if identity else None)
+        failed = Report(step=step, dataset=dataset, publication_id=str(identity) if identity else None, branch=branch)
         send_events(settings, failed.model_copy(update={"error": ErrorReport.of(error)}))
         raise
+
+
+def tick_told(settings: Settings, since: datetime, error: MatineeError | None = None) -> None:
+    """Send the events of a tick of the stream that began at an instant, or of its failure."""
+    report = Report(step="stream", dataset="", details={"since": since.isoformat()})
+    send_events(settings, report.model_copy(update={"error": ErrorReport.of(error)}) if error else report)

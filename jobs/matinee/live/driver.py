@@ -22,6 +22,7 @@ from matinee.report import Report, Rows
 from matinee.settings import Settings
 from matinee.sources.protocol import Source
 from matinee.table.catalog import Lake
+from matinee.table.registers import stamp
 
 Tell = Callable[[list[Tick] | MatineeError], None]
 
@@ -82,6 +83,7 @@ def step(
         return Report(step="stream", dataset="", details={"note": f"paused: {pause.reason}"})
     if folder is not None and not folder.is_dir() and servers is None:
         return Report(step="stream", dataset="", details={"note": f"nothing has come to {folder} yet"})
+    begun = stamp()
     try:
         done = tick(settings, source_of(servers, folder))
     except LeaseHeldError as error:
@@ -91,4 +93,5 @@ def step(
     took = round(sum(sum(each.seconds.values()) for each in done))
     require_groups(Lake.open(settings))
     batches = sum(each.rows_landed is not None for each in done)
-    return Report(step="stream", dataset="", rows=rows, details={"batches": batches, "catch_up_s": took})
+    details: dict[str, str | int] = {"batches": batches, "catch_up_s": took, "since": begun.isoformat()}
+    return Report(step="stream", dataset="", rows=rows, details=details)
