@@ -84,6 +84,7 @@ bench: env jars kafka  ## Joins and landing beside their peers, cost against siz
 	$(BIN)/python -m tests.bench heal --rows 10M
 	$(BIN)/python -m tests.bench stream
 	$(BIN)/python -m tests.bench landing
+	$(BIN)/python -m tests.bench watch --limit 1200
 
 bench-quick: env jars  ## One round of the join on 1M rows: everything runs and agrees
 	$(BIN)/python -m tests.bench join --rows 1M --rounds 1

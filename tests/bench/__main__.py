@@ -30,6 +30,7 @@ from tests.bench.scale import measure_scale
 from tests.bench.sizes import Size, Sizes
 from tests.bench.streaming import PARTS, measure_stream
 from tests.bench.verification import fingerprint
+from tests.bench.watching import measure_watch, watch_for
 
 Command = Callable[..., None]
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -189,6 +190,23 @@ def landing(rows: int, parts: tuple[str, ...], rounds: int, limit_s: float, fold
 def growth(questions: tuple[str, ...], rounds: int, limit_s: float, folder: Path, output: str) -> None:
     """Ask the questions of bookkeeping on lakes of 30, 400 and 1,200 days and of 50 datasets: costs should not grow."""
     _show(measure_growth(folder, questions, rounds, limit_s), folder, output)
+
+
+@main.command(epilog="Example: python -m tests.bench watch --hours 6")
+@click.option("--hours", type=click.IntRange(1, 72), default=24, show_default=True, help="Simulated hours.")
+@_results
+def watch(hours: int, limit_s: float, folder: Path, output: str) -> None:
+    """Watch 50 datasets of 400 days, a look each simulated minute: CPU of a look, and memory by the hour."""
+    _show(measure_watch(folder, hours, limit_s), folder, output)
+
+
+@main.command("looks", hidden=True)
+@click.option("--home", type=DIRECTORY, required=True)
+@click.option("--looks", type=click.IntRange(1), required=True)
+@click.option("--within", type=click.FloatRange(1), required=True, help="Seconds.")
+def print_looks(home: Path, looks: int, within: float) -> None:
+    """Print what each look took."""
+    click.echo(json.dumps(watch_for(home, looks, within)))
 
 
 @main.command("ask", hidden=True)

@@ -38,6 +38,12 @@ def print_seconds(title: str, header: Sequence[str], rows: Iterable[tuple[str | 
     _print(title, (*header, "median s"), [(*map(str, row[:-1]), f"{row[-1]:.3f}") for row in rows])
 
 
+def print_watch(title: str, rows: dict[str, tuple[float, ...]]) -> None:
+    """Print what the looks of an hour took."""
+    header = ("hour", "CPU s a look", "highest", "memory MB")
+    _print(title, header, [(name, *(f"{value:.3g}" for value in values)) for name, values in rows.items()])
+
+
 def print_ratios(ratios: Iterable[Ratio], hold_for: str = "10M rows on a quiet machine") -> None:
     """Print the ratios with their targets, and for what these hold."""
     rows = [
