@@ -18,6 +18,7 @@ import click
 
 from matinee.errors import MatineeError, StoppedError, UnknownDatasetError, UsageError
 from matinee.foreign import translated
+from matinee.limits import address_space, refuse_little
 from matinee.report import ErrorReport
 
 FAILED, WRONG_CALL = 1, 2
@@ -98,6 +99,8 @@ def _ended(command: click.Command, program: str, given: list[str], *, is_own: bo
     with _logging(as_json=_wants_json(given)) as log:
         try:
             with command.make_context(program, list(given), obj=is_own) as context:
+                if is_own:
+                    refuse_little(address_space())
                 command.invoke(context)
                 _flush(sys.stdout)
         except click.exceptions.Exit as ended:

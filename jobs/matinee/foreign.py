@@ -3,6 +3,7 @@
 A class that the tables do not name is what its nearest named base is; an error that has none is a fault of Matinee.
 """
 
+import errno
 import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from matinee.disks import refused_by_disk
 from matinee.errors import MatineeError
-from matinee.meanings import CODES, DRIVERS, LIBRARIES, ODD_CONFIGURATION, OF_PYICEBERG, UNKNOWN, Meaning
+from matinee.meanings import CODES, DRIVERS, LIBRARIES, NO_THREADS, ODD_CONFIGURATION, OF_PYICEBERG, UNKNOWN, Meaning
 
 #: PostgreSQL gives no code to an error before the session begins.
 _REFUSED_SESSIONS = re.compile(r"authentication failed|no password supplied|no pg_hba.conf entry|does not exist")
+#: Of Python, and of PyArrow.
+_NO_THREAD = re.compile(r"can't start new thread|Failed to launch worker thread")
 _AWS_IN_TEXT = re.compile(r"AWS Error (\w+)")
 _TRACEBACK_CHARACTERS = 8000
 _PACKAGE = Path(__file__).parent
@@ -97,6 +100,8 @@ def _codes(error: BaseException) -> Iterable[str]:
         yield "ServiceUnavailable" if status >= 500 else ""
     if callable(code := getattr(error, "code", None)):  # Of gRPC.
         yield getattr(code(), "name", "")
+    if isinstance(error, OSError) and type(error).__module__ == "builtins":
+        yield errno.errorcode.get(error.errno or 0, "")
     if isinstance(error, OSError) and (named := _AWS_IN_TEXT.search(str(error))):
         yield named[1]
     if getattr(error, "connection_invalidated", False):  # Of SQLAlchemy: whatever the statement was, the line is dead.
@@ -111,7 +116,9 @@ def _codes(error: BaseException) -> Iterable[str]:
 
 
 def _by_place(error: BaseException) -> Meaning:
-    """Return what an error without a class of its own means by the module of PyIceberg that raised the error."""
+    """Return what an error without a class of its own means: by its text, or by the module that raised the error."""
+    if _NO_THREAD.search(str(error)):
+        return NO_THREADS
     modules = [str(frame.f_globals["__name__"]) for frame, _ in traceback.walk_tb(error.__traceback__)] or [""]
     if modules[-1] == "pyiceberg.utils.config":
         return ODD_CONFIGURATION

@@ -98,10 +98,21 @@ _NOT_INSTALLED = Meaning(
 ODD_CONFIGURATION = Meaning(
     EnvironmentNotReadyError,
     "PyIceberg's own configuration cannot be read: {why}.",
-    "Remove or correct `.pyiceberg.yaml` in the user's home, in the working directory or where PYICEBERG_HOME leads.",
+    "Correct the PYICEBERG_* variables of the environment, and `.pyiceberg.yaml` in the user's home, in the working "
+    "directory or where PYICEBERG_HOME leads.",
 )
 _NO_MEMORY = Meaning(
     OutOfMemoryError, "The process has no memory left. {why}", "Free memory, or give fewer files or days at once."
+)
+_NO_FILES = Meaning(
+    EnvironmentNotReadyError,
+    "The process may open no more files: {why}.",
+    "Raise the limit of open files (`ulimit -n`), then run again.",
+)
+NO_THREADS = Meaning(
+    OutOfMemoryError,
+    "The process cannot start another thread or process: {why}.",
+    "Raise the limits of processes and of address space (`ulimit -u`, `ulimit -v`, the container's), or run less.",
 )
 _STOPPED = Meaning(StoppedError, "Stopped before the end.", "Run again: what was not committed counts as not done.")
 _USAGE = Meaning(UsageError, "{why}", "See the command's `--help`.")
@@ -178,8 +189,12 @@ LIBRARIES: Mapping[str, Meaning] = {
         ),
     ),
 }
-#: Codes say more than classes: those of AWS, of AWS in PyArrow's texts, of SQLite, of PostgreSQL and of gRPC.
+#: Codes say more than classes: those of the operating system, of AWS, also in PyArrow's texts, of SQLite, of PostgreSQL
+#: and of gRPC.
 CODES: Mapping[str, Meaning] = {
+    **_all(_NO_MEMORY, "ENOMEM"),
+    **_all(_NO_FILES, "EMFILE", "ENFILE"),
+    **_all(NO_THREADS, "EAGAIN"),
     **_all(_BUSY, "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException"),
     **_all(_BUSY, "RequestThrottled", "TooManyRequestsException", "ProvisionedThroughputExceededException"),
     **_all(_BUSY, "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown"),

@@ -102,6 +102,9 @@ TRANSIENT = [
     *(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), socket.herror(1, "Unknown host")),
     socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
     pa.lib.ArrowMemoryError("malloc"),
+    *(disk(number) for number in (errno.ENOMEM, errno.EAGAIN)),
+    RuntimeError("can't start new thread"),
+    pa.lib.ArrowException("Unknown error: Failed to launch worker thread: Resource temporarily unavailable"),
     *(answer(code) for code in ("ThrottlingException", "ExpiredTokenException", "SlowDown", "RequestExpired")),
     *(answer(code) for code in ("TooManyRequestsException", "ConcurrentModificationException", "RequestTimeout")),
     *(answer("Unknown", status) for status in (500, 502, 503)),
@@ -129,6 +132,7 @@ TRANSIENT = [
 TERMINAL = [
     *(disk(number) for number in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENAMETOOLONG)),
     *(disk(number) for number in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP)),
+    *(disk(number) for number in (errno.EMFILE, errno.ENFILE)),
     *(PermissionError("x"), s3fs(PermissionError, "AccessDenied"), s3fs(FileNotFoundError, "NoSuchBucket")),
     *(answer(code) for code in ("AccessDeniedException", "NoSuchBucket", "UnrecognizedClientException", "403")),
     ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),

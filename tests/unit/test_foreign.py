@@ -1,5 +1,7 @@
 """What errors of the operating system, of drivers and of libraries are among Matinee's errors."""
 
+import errno
+import re
 import sqlite3
 from pathlib import Path
 
@@ -52,6 +54,19 @@ def test_a_fault_names_its_place_and_keeps_its_traceback() -> None:
     with pytest.raises(InternalError, match=r"Unexpected KeyError: 'x' \(test_foreign.py:\d+\)") as told, translating():
         _ = dict[str, str]()["x"]
     assert "Traceback" in str(told.value.facts["traceback"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "open no more files: .*ulimit -n"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "another thread or process: .*ulimit -u"),
+        (RuntimeError("can't start new thread"), "another thread or process: .*ulimit -u"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "no memory left"),
+    ],
+)
+def test_a_limit_of_the_process_is_named(error: Exception, said: str) -> None:
+    assert re.search(said, str(translated(error)))
 
 
 def test_the_first_error_of_a_group_is_told() -> None:

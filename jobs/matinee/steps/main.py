@@ -11,6 +11,7 @@ from typing import Annotated, Literal, get_args, get_origin
 from matinee.errors import InternalError, MatineeError, UsageError, kind_named
 from matinee.foreign import translated
 from matinee.hooks import registered
+from matinee.limits import address_space, refuse_little
 from matinee.lineage.emission import send_events
 from matinee.readout.environment import environment_of
 from matinee.report import ErrorReport, Report
@@ -32,9 +33,14 @@ def main(step: str | None = None, arguments: Sequence[str] | None = None) -> int
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     given = [*([step] if step else []), *given]
-    options = _parser(given[0] if given else "").parse_args(given)
+    known = argparse.ArgumentParser(add_help=False)
+    known.add_argument("step", nargs="?", default="")
+    known.add_argument("--report")
+    options, _ = known.parse_known_args(given)  # Where the step cannot be loaded, its options are not known.
     settings: Settings | None = None
     try:
+        refuse_little(address_space())
+        options = _parser(given[0] if given else "").parse_args(given)
         settings = load_settings()
         asked = {name: value for name, value in vars(options).items() if name not in {"step", "report"}}
         report = registered(HOOK)[options.step].load()(settings, **asked)

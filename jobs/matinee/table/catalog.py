@@ -55,9 +55,7 @@ class Lake:
         Raises:
             CatalogUnavailableError: the catalog does not answer.
         """
-        from pyiceberg.catalog import load_catalog
-
-        load = _shared if settings.catalog == "postgres" else load_catalog
+        load = _shared if settings.catalog == "postgres" else _made
         with catalog_errors(str(settings.home)):
             embedded.make_home(settings)
             catalog = load(settings.catalog_name, **catalog_properties(settings))
@@ -218,16 +216,27 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
     else:
         uri = embedded.address(settings.home)
     ping = {"pool_pre_ping": "true"} if settings.catalog == "postgres" else {}
-    made_by = {"py-catalog-impl": "matinee.table.catalogs.sql_catalog.SqlCatalog"}
-    return {**files, **made_by, "uri": uri, "warehouse": settings.warehouse_uri, **ping}
+    return {**files, "uri": uri, "warehouse": settings.warehouse_uri, **ping}
+
+
+def _made(name: str, **properties: str) -> "Catalog":
+    """Return a catalog that has these properties and no other.
+
+    PyIceberg's `load_catalog` adds what `PYICEBERG_CATALOG__*` and `.pyiceberg.yaml` say of a catalog of that name.
+    """
+    if properties.get("type") == "glue":
+        from pyiceberg.catalog.glue import GlueCatalog
+
+        return GlueCatalog(name, **properties)
+    from matinee.table.catalogs.sql_catalog import SqlCatalog
+
+    return SqlCatalog(name, **properties)
 
 
 @cache
 def _shared(name: str, **properties: str) -> "Catalog":
     """Return this process's catalog: each catalog has a pool of connections, and a server limits their number."""
-    from pyiceberg.catalog import load_catalog
-
-    catalog = load_catalog(name, **properties)
+    catalog = _made(name, **properties)
     # A forked process leaves its parent's connections alone and opens its own.
     os.register_at_fork(after_in_child=partial(catalog.engine.dispose, close=False))  # type: ignore[attr-defined]
     return catalog

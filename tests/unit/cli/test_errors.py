@@ -92,7 +92,7 @@ SEAMS = {
     "making a folder": "pathlib.Path.mkdir",  # The first: later the folders are there.
     "settings": "matinee.settings.Settings.__init__",
     "reading a file": "pathlib.Path.open",
-    "opening the catalog": "pyiceberg.catalog.load_catalog",
+    "opening the catalog": "pyiceberg.catalog.sql.SqlCatalog.__init__",
     "loading a table": "pyiceberg.catalog.sql.SqlCatalog.load_table",
     "listing tables": "pyiceberg.catalog.sql.SqlCatalog.list_tables",
     "committing": "pyiceberg.catalog.sql.SqlCatalog.commit_table",

@@ -123,6 +123,19 @@ def test_whatever_a_step_raises_is_a_typed_error_of_its_report(
     assert error.next_step
 
 
+def test_a_step_that_cannot_be_loaded_is_a_typed_error_of_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load() -> object:
+        raise ImportError("no module named pandas")
+
+    monkeypatch.setitem(registered(HOOK), "maintain", SimpleNamespace(load=load))  # type: ignore[arg-type]
+    path = tmp_path / "r.json"
+    assert main("maintain", ["--what", "recover", "--report", str(path)]) == 1
+    report = Report.read(path)
+    assert (report.step, report.error and report.error.type) == ("maintain", "EnvironmentNotReadyError")
+
+
 def test_a_report_that_cannot_be_written_fails_the_step(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     assert main("maintain", ["--what", "recover", "--report", str(tmp_path / "file" / "r.json")]) == 1

@@ -4,9 +4,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import psycopg2
+import pyiceberg.catalog
 import pytest
 from botocore.exceptions import ClientError
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.utils.config import Config
 from sqlalchemy import exc
 from tests.support.lakes import D1, close_days, make_lake
 
@@ -16,7 +18,7 @@ from matinee.report import Report
 from matinee.settings import Settings
 from matinee.steps import main as entry
 from matinee.table import catalog
-from matinee.table.catalog import catalog_errors
+from matinee.table.catalog import Lake, catalog_errors
 
 
 def aws(code: str, status: int = 400) -> ClientError:
@@ -121,3 +123,18 @@ def test_a_step_whose_storage_does_not_answer_may_be_tried_again(
     error = Report.read(report).error
     assert error is not None
     assert (error.type, error.retryable) == ("CatalogUnavailableError", True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"catalog": "embedded"}, {"catalog": "aws", "warehouse": "s3://b/p", "glue_endpoint": "http://127.0.0.1:1"}],
+    ids=["embedded", "aws"],
+)
+def test_what_pyiceberg_is_told_of_a_catalog_of_that_name_is_left_out(
+    settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TYPE": "rest", "URI": "http://127.0.0.1:1", "GLUE__ID": "another"}.items():
+        monkeypatch.setenv(f"PYICEBERG_CATALOG__LAKE__{name}", value)
+    monkeypatch.setattr(pyiceberg.catalog, "_ENV_CONFIG", Config())
+    ours = Settings(home=tmp_path, **settings)
+    assert Lake.open_any(ours).catalog.properties == catalog.catalog_properties(ours)
