@@ -116,7 +116,7 @@ def test_a_catalog_that_was_lost_is_not_taken_for_a_new_lake(lake: Lake, tmp_pat
         make_lake(tmp_path)
 
 
-def test_a_process_that_has_seen_the_lake_does_not_take_it_for_an_empty_lake(lake: Lake, tmp_path: Path) -> None:
+def test_a_process_that_has_seen_the_lake_takes_it_for_no_empty_lake(lake: Lake, tmp_path: Path) -> None:
     make_lake(tmp_path)
     (tmp_path / "catalog.db").unlink()
     with pytest.raises(CatalogLostError, match="matinee lake restore"):

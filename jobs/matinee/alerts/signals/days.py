@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from matinee.alerts.model import NEVER, Edge, Identity, Signal
+from matinee.alerts.signals.failures import Why, raised
 from matinee.alerts.signals.following import follows_by_itself
 from matinee.alerts.signals.outlook import Outlook
 from matinee.contracts.model import Contract
 from matinee.days import day_range, start_of
+from matinee.errors import ContractError
 from matinee.validity.validity import Reason, Validity
 
 #: Reasons that are one cause: rows of a landed day are missing, whoever says so.
@@ -27,8 +29,7 @@ def look(outlook: Outlook) -> Iterator[Signal]:
     validity = outlook.validity
     for dataset, error in validity.lake.registry.left_out.items():
         if "depends_on" not in error.facts:
-            bad = Identity("contract", dataset)
-            yield Signal("freshness", str(bad), bad, error.message, error.next_step, value=NEVER, dataset=dataset)
+            yield _wrong(dataset, error)
     if validity.valid_from is None:  # No day was ever closed: nothing is owed yet.
         return
     roots, told = Roots(validity), set[Identity]()
@@ -44,6 +45,13 @@ def look(outlook: Outlook) -> Iterator[Signal]:
                 if identity_of(cause) not in told:
                     told.add(identity_of(cause))
                     yield _root(cause)
+
+
+def _wrong(dataset: str, error: ContractError) -> Signal:
+    """Return the signal of a contract that cannot be used; tasks that fail with the same error follow from it."""
+    same = raised(Why.of(f"{type(error).__name__}: {error}".encode()), None)
+    own = same or Identity("contract", dataset)
+    return Signal("freshness", f"contract {dataset}", own, error.message, error.next_step, value=NEVER, dataset=dataset)
 
 
 def invalid_days(validity: Validity, dataset: str, last: date) -> Iterator[date]:

@@ -128,9 +128,7 @@ def test_logs_that_take_long_delay_no_look(outlook: Outlook, monkeypatch: pytest
     assert all("/landing is not there" in signal.says for signal in failures(outlook))
 
 
-def test_a_dag_file_that_cannot_be_imported_is_alarming_unless_it_is_just_being_written(
-    server: Airflow, outlook: Outlook
-) -> None:
+def test_a_dag_file_that_cannot_be_imported_is_alarming_after_a_while(server: Airflow, outlook: Outlook) -> None:
     trace = "Traceback\nmatinee.errors.ContractError: plays.yaml:3: no column. Next: correct it"
     names = {"filename": "plays_daily.py", "bundle_name": "dags", "import_error_id": 1, "timestamp": WHEN}
     server.import_errors = (names | {"stack_trace": trace},)

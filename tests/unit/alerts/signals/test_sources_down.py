@@ -16,11 +16,14 @@ from tests.support.alerts import T0
 
 from matinee.alerts.settings import AlertSettings
 from matinee.alerts.signals import airflow
+from matinee.alerts.signals.failures import Failed, Why, signal_of
 from matinee.alerts.signals.outlook import Outlook
 from matinee.alerts.signals.registry import SOURCES
 from matinee.alerts.signals.sources import look
+from matinee.contracts.registry import Registry
 from matinee.engine.processes import remember
 from matinee.engine.server import SPARK
+from matinee.errors import ContractError
 from matinee.private import private_folder
 from matinee.settings import CHECKOUT, load_settings
 from matinee.stack.supervisor import NAME as SUPERVISOR
@@ -80,13 +83,21 @@ def test_a_dead_scheduler_is_a_cause(tmp_path: Path) -> None:
         ]
 
 
-def test_a_wrong_contract_is_one_cause_whatever_it_keeps_from_being_looked_at(tmp_path: Path) -> None:
+def test_a_wrong_contract_is_one_cause_and_others_are_looked_at(tmp_path: Path) -> None:
     sql = shutil.copytree(CHECKOUT / "sql", tmp_path / "sql")
     contract = sql / "core" / "plays" / "contract.odcs.yaml"
     contract.write_text(contract.read_text().replace("timestamptz", "timestampz"))
     with airflow_api() as url:
-        [cause] = causes(outlook(tmp_path, url, sql_dir=sql))
-    assert cause.startswith(f"ContractError: {contract}:")
+        seen = look(SOURCES, outlook(tmp_path, url, sql_dir=sql), 20)
+    [wrong] = [signal for signal in seen.signals if signal.kind != "disk"]
+    assert (wrong.identity.what, wrong.identity.subject.startswith(f"ContractError: {contract}:")) == ("raised", True)
+    assert seen.blind == set()
+    # A task that the same contract stops follows from the same cause.
+    with pytest.raises(ContractError) as stopped:
+        Registry.load(sql).get("core.plays")
+    why = Why.of(f"matinee.errors.ContractError: {stopped.value}".encode())
+    failed = Failed("plays_daily", "r", "plays.write", -1, 1, T0, "2026-03-04")
+    assert [edge.to for edge in signal_of(failed, why, [], [], "http://a").edges] == [wrong.identity]
 
 
 def test_an_engine_that_does_not_listen_is_a_cause(tmp_path: Path) -> None:
