@@ -194,6 +194,10 @@ class StoreUnavailableError(TransientError):
     """The store of served versions does not answer, or takes no more calls."""
 
 
+class TooEarlyError(TerminalError):
+    """An answer is asked for as of an instant that lies before what the answer is made from."""
+
+
 class ServiceUnavailableError(TransientError):
     """The service of served datasets does not answer now: it has no active version, no time, or too many calls."""
 

@@ -12,7 +12,8 @@ from tests.support.lakes import D1, D2
 from tests.support.served import OFFERS, in_process, offer, publish_offers, served_settings
 
 from matinee.retries import wait_until
-from matinee.serving.client import Connection, KeyValueClient, Row
+from matinee.serving.channel import Connection
+from matinee.serving.client import KeyValueClient, Row
 from matinee.serving.settings import ServingSettings, token_of
 from matinee.serving.step import step
 from matinee.table.catalog import Lake

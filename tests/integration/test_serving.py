@@ -13,7 +13,8 @@ from tests.support.served import OFFERS, offer, publish_offers, served_sql, valu
 from matinee.cli.main import main
 from matinee.errors import RepeatedKeyError
 from matinee.serving.building import build
-from matinee.serving.client import Connection, KeyValueClient
+from matinee.serving.channel import Connection
+from matinee.serving.client import KeyValueClient
 from matinee.serving.server.service import serving
 from matinee.serving.settings import ServingSettings, token_of
 from matinee.settings import Settings

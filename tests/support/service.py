@@ -4,7 +4,7 @@ from datetime import date
 
 from matinee.serving.activation import activate
 from matinee.serving.building import build
-from matinee.serving.client import Connection
+from matinee.serving.channel import Connection
 from matinee.serving.gate import judge
 from matinee.serving.server.service import Service
 from matinee.serving.settings import ServingSettings, token_of

@@ -64,7 +64,8 @@ def get(dataset: str, key: tuple[str, ...], limit: int, target: str | None, tls_
     """
     from itertools import islice
 
-    from matinee.serving.client import Connection, KeyValueClient
+    from matinee.serving.channel import Connection
+    from matinee.serving.client import KeyValueClient
     from matinee.serving.settings import ServingSettings, token_of
 
     settings, serving = load_settings(), ServingSettings()

@@ -1,57 +1,14 @@
-"""The client of the service, for programs that wait and for asyncio: rows come back as Python's values.
+"""The clients of `KeyValue`, for programs that wait and for asyncio: rows come back as Python's values."""
 
-A call that finds no server, or a server without an active version, is repeated within its time: reading is safe. A
-call that takes too long, or meets an overloaded server, is not.
-"""
-
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
-import grpc
-
-from matinee.errors import MatineeError, ServiceRefusedError, ServiceUnavailableError
+from matinee.serving.channel import AsyncChannel, Channel, Connection, ReadVersion, version_of
 from matinee.serving.keys import Key
-from matinee.serving.messages import KEY_VALUE, methods
+from matinee.serving.messages import KEY_VALUE
 from matinee.serving.translation import fields_of_message, key_message, key_values
 from matinee.serving.values import Value
-
-_RETRIES = {
-    "methodConfig": [
-        {
-            "name": [{"service": KEY_VALUE}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
-_MAY_PASS = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-    }
-)
-_NEXT = " Next: "
-
-
-@dataclass(frozen=True)
-class ReadVersion:
-    """What an answer was read from: its newest day is `key`; `withdrawn` says why rows of it were withdrawn."""
-
-    version: str
-    snapshot_id: int
-    key: date
-    vtts: datetime | None
-    withdrawn: str
 
 
 @dataclass(frozen=True)
@@ -61,49 +18,6 @@ class Row:
     key: tuple[object, ...]
     values: Mapping[str, object] | None
     version: ReadVersion
-
-
-@dataclass(frozen=True)
-class Connection:
-    """How the service is reached.
-
-    Attributes:
-        target: host:port.
-        token: the bearer token.
-        timeout_s: seconds that a call may take, its repetitions included.
-        tls_ca: PEM: who signs the service's certificate; without it, and without `tls`, nothing is encrypted.
-        tls_certificate, tls_key: PEM: what this client shows.
-        tls: whether the service shows a certificate that this machine trusts.
-    """
-
-    target: str
-    token: str
-    timeout_s: float = 5.0
-    tls_ca: Path | None = None
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    tls: bool = False
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What each call carries."""
-        return (("authorization", f"Bearer {self.token}"),)
-
-    @property
-    def options(self) -> list[tuple[str, object]]:
-        """The options of the channel."""
-        return [
-            ("grpc.service_config", json.dumps(_RETRIES)),
-            ("grpc.enable_http_proxy", 0),
-            ("grpc.max_receive_message_length", -1),
-        ]
-
-    def credentials(self) -> Any | None:  # noqa: ANN401 - of grpc
-        """Return the credentials of the channel; None: nothing is encrypted."""
-        if not (self.tls or self.tls_ca):
-            return None
-        files = (self.tls_ca, self.tls_key, self.tls_certificate)
-        return grpc.ssl_channel_credentials(*(file.read_bytes() if file else None for file in files))
 
 
 @dataclass
@@ -121,38 +35,13 @@ class _Known:
         return self.described.get((dataset, version))
 
 
-def _version(told: Any) -> ReadVersion:  # noqa: ANN401 - a message
-    vtts = told.vtts.ToDatetime(tzinfo=UTC) if told.HasField("vtts") else None
-    return ReadVersion(told.version, told.snapshot_id, date.fromisoformat(told.key), vtts, told.withdrawn)
-
-
-def _error(error: Any) -> MatineeError:  # noqa: ANN401 - of grpc
-    what, _, next_step = (error.details() or error.code().name).partition(_NEXT)
-    facts = {"status": error.code().name}
-    if error.code() in _MAY_PASS:
-        wait = next_step or "Call again later; `matinee serve` starts a server."
-        told = f"The service does not answer ({error.code().name}): {what}"
-        return ServiceUnavailableError(told, next_step=wait, facts=facts)
-    return ServiceRefusedError(what, next_step=next_step or "Correct the call.", facts=facts)
-
-
-class KeyValueClient:
+class KeyValueClient(Channel):
     """A client that waits; any thread may use it."""
 
     def __init__(self, connection: Connection) -> None:
         """Open a channel; the first call connects."""
-        shown, at = connection.credentials(), (connection.target,)
-        options = connection.options
-        self._connection, self._known = connection, _Known()
-        self._channel = grpc.secure_channel(*at, shown, options) if shown else grpc.insecure_channel(*at, options)
-
-    def __enter__(self) -> "KeyValueClient":
-        """Return the client."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the channel."""
-        self._channel.close()
+        super().__init__(connection)
+        self._known = _Known()
 
     def get(self, dataset: str, *key: object) -> Row:
         """Return the entry of a key.
@@ -162,13 +51,13 @@ class KeyValueClient:
             ServiceRefusedError: it refuses the call.
             UsageError: a value is of a type that no key has.
         """
-        answer = self._call("Get", dataset=dataset, key=key_message(key))
+        answer = self._call(KEY_VALUE, "Get", dataset=dataset, key=key_message(key))
         value = answer.value if answer.HasField("value") else None
         return _row(key, value, answer, *self._columns(dataset, answer.version.version)[1:])
 
     def multi_get(self, dataset: str, keys: Sequence[Sequence[object]]) -> list[Row]:
         """Return the entries of keys, in their order, all of one version; errors are those of `get`."""
-        answer = self._call("MultiGet", dataset=dataset, keys=list(map(key_message, keys)))
+        answer = self._call(KEY_VALUE, "MultiGet", dataset=dataset, keys=list(map(key_message, keys)))
         _, value = self._columns(dataset, answer.version.version)
         return [
             _row(tuple(key), entry.value if entry.HasField("value") else None, answer, value)
@@ -182,7 +71,7 @@ class KeyValueClient:
         """
         token, asked = "", key_message(prefix)
         while True:
-            answer = self._call("Scan", dataset=dataset, prefix=asked, limit=page, page_token=token)
+            answer = self._call(KEY_VALUE, "Scan", dataset=dataset, prefix=asked, limit=page, page_token=token)
             key, value = self._columns(dataset, answer.version.version)
             for entry in answer.entries:
                 yield _row(tuple(key_values(key, entry.key)), entry.value, answer, value)
@@ -191,54 +80,34 @@ class KeyValueClient:
 
     def key_of(self, dataset: str) -> Key:
         """Return the columns of a dataset's key."""
-        answer = self._call("Describe", dataset=dataset)
+        answer = self._call(KEY_VALUE, "Describe", dataset=dataset)
         self._known.keep(dataset, answer)
         return self._columns(dataset, answer.version.version)[0]
 
     def _columns(self, dataset: str, version: str) -> tuple[Key, Value]:
         while (known := self._known.get(dataset, version)) is None:
-            self._known.keep(dataset, answer := self._call("Describe", dataset=dataset))
+            self._known.keep(dataset, answer := self._call(KEY_VALUE, "Describe", dataset=dataset))
             version = answer.version.version
         return known
 
-    def _call(self, name: str, **request: Any) -> Any:  # noqa: ANN401 - messages
-        asked, answer = methods(KEY_VALUE)[name]
-        call = self._channel.unary_unary(f"/{KEY_VALUE}/{name}", asked.SerializeToString, answer.FromString)
-        connection = self._connection
-        try:
-            return call(asked(**request), timeout=connection.timeout_s, metadata=connection.metadata)
-        except grpc.RpcError as error:
-            raise _error(error) from error
 
-
-class AsyncKeyValueClient:
+class AsyncKeyValueClient(AsyncChannel):
     """A client for asyncio; see `KeyValueClient`."""
 
     def __init__(self, connection: Connection) -> None:
-        """Open a channel in the running event loop; the first call connects."""
-        shown, at = connection.credentials(), (connection.target,)
-        options = connection.options
-        self._connection, self._known = connection, _Known()
-        make = grpc.aio
-        self._channel = make.secure_channel(*at, shown, options) if shown else make.insecure_channel(*at, options)
-
-    async def __aenter__(self) -> "AsyncKeyValueClient":
-        """Return the client."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close the channel."""
-        await self._channel.close()
+        """Open a channel; the first call connects."""
+        super().__init__(connection)
+        self._known = _Known()
 
     async def get(self, dataset: str, *key: object) -> Row:
         """Return the entry of a key; see `KeyValueClient.get`."""
-        answer = await self._call("Get", dataset=dataset, key=key_message(key))
+        answer = await self._call(KEY_VALUE, "Get", dataset=dataset, key=key_message(key))
         _, value = await self._columns(dataset, answer.version.version)
         return _row(key, answer.value if answer.HasField("value") else None, answer, value)
 
     async def multi_get(self, dataset: str, keys: Sequence[Sequence[object]]) -> list[Row]:
         """Return the entries of keys, in their order, all of one version; see `KeyValueClient.get`."""
-        answer = await self._call("MultiGet", dataset=dataset, keys=list(map(key_message, keys)))
+        answer = await self._call(KEY_VALUE, "MultiGet", dataset=dataset, keys=list(map(key_message, keys)))
         _, value = await self._columns(dataset, answer.version.version)
         return [
             _row(tuple(key), entry.value if entry.HasField("value") else None, answer, value)
@@ -249,7 +118,7 @@ class AsyncKeyValueClient:
         """Yield the entries whose keys begin with values, in the order of the keys; see `KeyValueClient.scan`."""
         token, asked = "", key_message(prefix)
         while True:
-            answer = await self._call("Scan", dataset=dataset, prefix=asked, limit=page, page_token=token)
+            answer = await self._call(KEY_VALUE, "Scan", dataset=dataset, prefix=asked, limit=page, page_token=token)
             key, value = await self._columns(dataset, answer.version.version)
             for entry in answer.entries:
                 yield _row(tuple(key_values(key, entry.key)), entry.value, answer, value)
@@ -258,20 +127,11 @@ class AsyncKeyValueClient:
 
     async def _columns(self, dataset: str, version: str) -> tuple[Key, Value]:
         while (known := self._known.get(dataset, version)) is None:
-            self._known.keep(dataset, answer := await self._call("Describe", dataset=dataset))
+            self._known.keep(dataset, answer := await self._call(KEY_VALUE, "Describe", dataset=dataset))
             version = answer.version.version
         return known
-
-    async def _call(self, name: str, **request: Any) -> Any:  # noqa: ANN401 - messages
-        asked, answer = methods(KEY_VALUE)[name]
-        call = self._channel.unary_unary(f"/{KEY_VALUE}/{name}", asked.SerializeToString, answer.FromString)
-        connection = self._connection
-        try:
-            return await call(asked(**request), timeout=connection.timeout_s, metadata=connection.metadata)
-        except grpc.RpcError as error:
-            raise _error(error) from error
 
 
 def _row(key: tuple[object, ...], value: Any, answer: Any, columns: Value) -> Row:  # noqa: ANN401 - messages
     values = None if value is None else columns.decode(value.value)
-    return Row(key, values, _version(answer.version))
+    return Row(key, values, version_of(answer.version))

@@ -8,15 +8,16 @@ from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_fa
 
 PROTOS = Path(__file__).with_name("protos")
 PACKAGE = "matinee.serving.v1"
-KEY_VALUE = f"{PACKAGE}.KeyValue"
+KEY_VALUE, IMPRESSION_STORE = f"{PACKAGE}.KeyValue", f"{PACKAGE}.ImpressionStore"
 
 
 @cache
 def files() -> tuple[descriptor_pb2.FileDescriptorProto, ...]:
-    """Return the descriptors of the interfaces."""
+    """Return the descriptors of the interfaces; each stands after those that it imports."""
     compiled = sorted(PROTOS.glob("*.binpb"))
     sets = (descriptor_pb2.FileDescriptorSet.FromString(file.read_bytes()) for file in compiled)
-    return tuple(file for each in sets for file in each.file)
+    every = {file.name: file for each in sets for file in each.file}
+    return tuple(sorted(every.values(), key=lambda file: any(name in every for name in file.dependency)))
 
 
 def new_pool() -> descriptor_pool.DescriptorPool:

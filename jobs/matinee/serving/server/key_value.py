@@ -55,7 +55,8 @@ class KeyValue:
         with self._dataset(request.dataset).reading() as opened:
             plan = opened.manifest.plan
             prefix = plan.key.encode(key_values(plan.key, request.prefix))
-            start = Page.start(request.page_token, opened.manifest, prefix)
+            before = Page.last_of(request.page_token, opened.manifest, prefix)
+            start = prefix if before is None else max(prefix, before + b"\x00")
             answer, room = message("ScanResponse")(version=opened.told), self._settings.message_kb * 1024 * _SHARE
             last = b""
             for key, value in opened.database.scan(start, after(prefix)):

@@ -19,13 +19,16 @@ from matinee.errors import (
     EnvironmentNotReadyError,
     MatineeError,
     ServiceRefusedError,
+    TooEarlyError,
     UsageError,
     VersionGoneError,
 )
 from matinee.foreign import translated
 from matinee.private import private_folder
-from matinee.serving.messages import KEY_VALUE, methods
+from matinee.serving.impressions import BASE
+from matinee.serving.messages import IMPRESSION_STORE, KEY_VALUE, methods
 from matinee.serving.server.access import Bearer, credentials
+from matinee.serving.server.impression_store import ImpressionStore
 from matinee.serving.server.key_value import KeyValue
 from matinee.serving.server.opened import Dataset, Datasets
 from matinee.serving.server.reflected import Reflected
@@ -38,6 +41,7 @@ log = logging.getLogger(__name__)
 _STATUS = {
     UsageError: grpc.StatusCode.INVALID_ARGUMENT,
     VersionGoneError: grpc.StatusCode.FAILED_PRECONDITION,
+    TooEarlyError: grpc.StatusCode.FAILED_PRECONDITION,
     ServiceRefusedError: grpc.StatusCode.NOT_FOUND,
 }
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -62,6 +66,8 @@ class Service:
         self.datasets.follow(self._tell)
         states = {name: dataset.opened is not None for name, dataset in self.datasets.by_name.items()}
         states |= dict.fromkeys(("", KEY_VALUE), all(states.values()))
+        if BASE in states:
+            states[IMPRESSION_STORE] = states[BASE]
         for name, is_serving in states.items():
             self._health.set(name, _SERVING if is_serving else _NOT_SERVING)
 
@@ -110,24 +116,36 @@ def _started(settings: Settings, limits: ServingSettings, datasets: Datasets) ->
             ("grpc.so_reuseport", 0),
         ],
     )
-    key_value = KeyValue(datasets, limits)
-    answers: dict[str, Answer] = {
-        "Get": key_value.get,
-        "MultiGet": key_value.multi_get,
-        "Scan": key_value.scan,
-        "Describe": key_value.describe,
-    }
-    server.add_generic_rpc_handlers([_handlers(KEY_VALUE, answers, limits.deadline_s)])
+    answers = _answers(datasets, limits)
+    handlers = (_handlers(name, methods, limits.deadline_s) for name, methods in answers.items())
+    server.add_generic_rpc_handlers(tuple(handlers))
     told = health.HealthServicer(
         experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(_HEALTH_THREADS)
     )
     health_pb2_grpc.add_HealthServicer_to_server(told, server)
-    reflected = Reflected([KEY_VALUE, health.SERVICE_NAME, reflection.SERVICE_NAME])
+    reflected = Reflected([*answers, health.SERVICE_NAME, reflection.SERVICE_NAME])
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, server)
     service = Service(_listening(server, limits), datasets, server, told, reflected, limits)
     service.follow()
     server.start()
     return service
+
+
+def _answers(datasets: Datasets, limits: ServingSettings) -> dict[str, dict[str, Answer]]:
+    """Return the methods of each service; that of impressions is there where their averages are served."""
+    key_value, base = KeyValue(datasets, limits), datasets.by_name.get(BASE)
+    answers: dict[str, dict[str, Answer]] = {
+        KEY_VALUE: {
+            "Get": key_value.get,
+            "MultiGet": key_value.multi_get,
+            "Scan": key_value.scan,
+            "Describe": key_value.describe,
+        }
+    }
+    if base is not None:
+        store = ImpressionStore(base, limits)
+        answers[IMPRESSION_STORE] = {"GetProfile": store.get_profile, "GetTitles": store.get_titles}
+    return answers
 
 
 def _listening(server: Any, limits: ServingSettings) -> str:  # noqa: ANN401 - of grpc
