@@ -62,7 +62,7 @@ types: env  ## mypy, strict
 
 # No engine, no server and no other catalog than the embedded one.
 quick: env lint types  ## Lint, types, contracts, unit tests and the parse of the DAGs: what a change is tried with first
-	$(BIN)/pytest -q tests/unit tests/dags/test_dag_files.py -m "not slow and not postgres and not aws"
+	$(BIN)/pytest -q tests/unit tests/dags/test_dag_files.py -m "not slow and not postgres and not redis and not aws"
 
 # Files in their order, not the one with most tests first: a few long tests then do not end alone.
 test: env jars kafka lint types  ## Everything that fits into 12 minutes, by WORKERS=2 processes

@@ -14,6 +14,7 @@ from matinee.contracts.registry import Registry
 from matinee.errors import EnvironmentNotReadyError
 from matinee.settings import CHECKOUT, Settings, load_settings
 from tests.support.catalogs import aws_server, aws_settings, postgres_server, postgres_settings, required
+from tests.support.stores import redis_server
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -79,6 +80,13 @@ def aws_endpoint() -> Iterator[str]:
     """moto's server."""
     with aws_server() as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def redis_address() -> Iterator[str]:
+    """A Redis of the tests' own."""
+    with redis_server() as address:
+        yield address
 
 
 def new_lake(catalog: str, request: pytest.FixtureRequest, home: Path) -> Settings:

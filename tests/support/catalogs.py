@@ -49,7 +49,7 @@ def postgres_server() -> Iterator[str]:
     server = _start_postgres(as_user, binaries, folder, port)
     try:
         uri = f"postgresql://matinee@127.0.0.1:{port}/postgres"
-        _wait_for(port)
+        wait_for(port)
         _wait_until_it_has_started(uri)
         yield uri
     finally:
@@ -146,7 +146,7 @@ def aws_server() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     try:
-        _wait_for(port)
+        wait_for(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.stop()
@@ -170,7 +170,7 @@ def aws_settings(endpoint: str, home: Path) -> Settings:
     )
 
 
-def _wait_for(port: int, seconds: float = 30) -> None:
+def wait_for(port: int, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as probe:

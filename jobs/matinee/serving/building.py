@@ -93,7 +93,7 @@ class _Build:
 
     @property
     def store(self) -> Store:
-        return store_of(self.versions.files)
+        return store_of(self.versions, self.plan.store)
 
     def run(self) -> Manifest:
         from matinee.features.shards import sorted_rows

@@ -38,8 +38,14 @@ def collect(versions: Versions, leftover: Leftover) -> None:
     """Delete a version: its manifest first, so that nobody takes what is left for whole."""
     versions.files.delete(f"{leftover.version}/{MANIFEST}")
     faults.reach("kv.after_unlisted")
-    store_of(versions.files).delete(leftover.version)
-    versions.files.delete(leftover.version)
+    discard(versions, leftover.version)
+
+
+def discard(versions: Versions, version: str) -> None:
+    """Delete what the store holds of a version, then its files: the plan among them says which store that is."""
+    if plan := versions.plan(version):
+        store_of(versions, plan.store).delete(version)
+    versions.files.delete(version)
 
 
 def _kept(versions: Versions, pointer: Pointer, keep: int) -> set[str]:

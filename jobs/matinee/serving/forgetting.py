@@ -11,6 +11,7 @@ from pathlib import Path
 
 from matinee import faults
 from matinee.serving.building import LEASE, PATIENCE
+from matinee.serving.collecting import discard
 from matinee.serving.entries import added
 from matinee.serving.model import Manifest
 from matinee.serving.sample import Sample
@@ -42,8 +43,7 @@ def forget(lake: Lake, dataset: str, values: Sequence[object]) -> Mapping[str, i
         for version in versions.names():
             manifest = versions.find(version)
             if manifest is None:
-                store_of(versions.files).delete(version)
-                versions.files.delete(version)
+                discard(versions, version)
             else:
                 lost[version] = _forget(versions, manifest, manifest.plan.key.encode(values))
         versions.change(lambda pointer: pointer)  # Its number rises: servers look at the manifests again.
@@ -51,7 +51,7 @@ def forget(lake: Lake, dataset: str, values: Sequence[object]) -> Mapping[str, i
 
 
 def _forget(versions: Versions, manifest: Manifest, prefix: bytes) -> int:
-    store, version = store_of(versions.files), manifest.version
+    store, version = store_of(versions, manifest.plan.store), manifest.version
     content = versions.files.read(f"{version}/{SAMPLE}")
     if content is not None:
         sample = Sample.from_bytes(content[0])

@@ -40,7 +40,7 @@ def judge(lake: Lake, dataset: str, version: str) -> Gate:
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         with timed(seconds, "open"):
-            database = store_of(versions.files).open(manifest, Path(folder))
+            database = store_of(versions, manifest.plan.store).open(manifest, Path(folder))
         try:
             with timed(seconds, "read"):
                 scanned = _Scanned.of(manifest, database)

@@ -1,14 +1,17 @@
 """Settings of the service: where it listens, who may call, and how much a call may ask for."""
 
+import re
 import secrets
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from matinee.private import write_private
 from matinee.settings import EnvironmentSettings, Settings
 
+#: Neither user nor options: an address is printed.
+_REDIS = re.compile(r"redis://[^/@?#\s]+(/\d+)?")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
@@ -42,6 +45,26 @@ class ServingSettings(EnvironmentSettings):
         if self.host not in _LOOPBACK and self.tls_certificate is None:
             raise ValueError("MATINEE_SERVING_HOST is no loopback address: it needs MATINEE_SERVING_TLS_CERTIFICATE")
         return self
+
+
+class StoreSettings(EnvironmentSettings):
+    """Where the stores are that are servers; no secret stands here."""
+
+    model_config = SettingsConfigDict(env_prefix="MATINEE_SERVING_")
+
+    redis: str | None = Field(None, description="redis://host:port/database, without a password")
+    redis_connection: str | None = Field(None, description="instead: the connection of Airflow's form that says it")
+    dynamodb_table: str = Field("matinee_served", pattern=r"^[A-Za-z0-9_.-]{3,255}$")
+    dynamodb_endpoint: str | None = Field(None, description="default: that of MATINEE_AWS_REGION")
+
+    @field_validator("redis")
+    @classmethod
+    def _has_no_secret(cls, address: str | None) -> str | None:
+        if address and not _REDIS.fullmatch(address):
+            raise ValueError(
+                "write redis://host:port/database; a password belongs into MATINEE_SERVING_REDIS_CONNECTION"
+            )
+        return address
 
 
 def token_of(settings: Settings, serving: ServingSettings, *, make: bool = False) -> str | None:

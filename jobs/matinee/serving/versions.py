@@ -76,11 +76,12 @@ class Versions:
 
     dataset: str
     files: Files
+    settings: Settings
 
     @classmethod
     def of(cls, settings: Settings, dataset: str) -> "Versions":
         """Return the versions of a dataset of a lake."""
-        return cls(dataset, files_of(settings, dataset))
+        return cls(dataset, files_of(settings, dataset), settings)
 
     def names(self) -> list[str]:
         """Return the versions of which anything is there, sorted: by key, then by identity."""

@@ -144,7 +144,7 @@ class Dataset:
         self._number += 1
         folder = private_folder(self._folder / f"{self.name}-{self._number}")
         try:
-            database = store_of(self.versions.files).open(manifest, folder)
+            database = store_of(self.versions, manifest.plan.store).open(manifest, folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

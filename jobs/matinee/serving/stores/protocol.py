@@ -18,10 +18,18 @@ class Database(Protocol):
     """The entries of a version, as a server or a gate reads them; any thread may read."""
 
     def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of keys; None for a key that is not there."""
+        """Return the values of keys; None for a key that is not there.
+
+        Raises:
+            VersionGoneError: the store has lost entries since, so whether the key was there cannot be told.
+            StoreUnavailableError: the store does not answer.
+        """
 
     def scan(self, start: bytes, end: bytes | None) -> Iterator[Entry]:
-        """Yield the entries from a key on, up to a key (not included; None: to the last), in the order of the keys."""
+        """Yield the entries from a key on, up to a key (not included; None: to the last), in the order of the keys.
+
+        Raises: what `get` raises.
+        """
 
     def close(self) -> None:
         """Let everything go that was opened."""
