@@ -101,11 +101,10 @@ class Mirror:
         self._copied: tuple[str, int] | None = None
 
     def start(self, journal: Journal, at: datetime) -> None:
-        """Begin a copy where none is under way and the last was begun long enough ago; return at once."""
+        """Copy what has changed, where no copy is under way and the last was begun long enough ago; return at once."""
         is_due = self._tried is None or at - self._tried >= EACH
         if is_due and (self._thread is None or not self._thread.is_alive()):
-            self._tried = at
-            self._thread = Thread(target=self._copy, args=(journal,), daemon=True, name="mirror of incidents")
+            self._thread = Thread(target=self._copy, args=(journal, at), daemon=True, name="mirror of incidents")
             self._thread.start()
 
     def wait(self, seconds: float) -> None:
@@ -113,14 +112,16 @@ class Mirror:
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _copy(self, journal: Journal) -> None:
+    def _copy(self, journal: Journal, at: datetime) -> None:
         try:
             with journal.look() as entries:
                 written = entries.last_written(INCIDENTS)
                 if written == self._copied:
                     return
                 incidents = entries.all(INCIDENTS)
-            mirror(Lake.open(self._settings), incidents)
+            if mirror(Lake.open(self._settings), incidents):
+                self._tried = at
             self._copied = written
         except Exception as error:  # noqa: BLE001 - whatever fails, the next copy has it all
+            self._tried = at
             log.info("Incidents go to %s later: %s", TABLE, translated(error))

@@ -135,6 +135,16 @@ def test_a_catalog_that_hangs_holds_up_no_look(lake: Lake, journal: Journal, mon
     assert begun == [1]
 
 
+def test_news_after_quiet_looks_is_copied_at_once(lake: Lake, journal: Journal) -> None:
+    copier = Mirror(lake.settings)
+    for minute in range(3):
+        if minute == 2:
+            see(journal, signal(CATALOG), minutes=minute)
+        copier.start(journal, T0 + minute * MINUTE)
+        copier.wait(20)
+    assert rows(lake) == [("catalog", None, "open", None)]
+
+
 def test_what_has_not_changed_is_not_compared(lake: Lake, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     copies = list[int]()
     monkeypatch.setattr(mirrors, "mirror", lambda *_: copies.append(1))
