@@ -30,7 +30,8 @@ def linked(signals: Sequence[Signal], memory: Mapping[Any, Any]) -> list[Signal]
     """Return the signals with the edges that several looks prove together."""
     backfills: Sequence[Backfill] = memory.get(BACKFILLS, ())
     failures = _failures_by_day(signals)
-    return [_of_backfill(_of_failure(signal, failures), backfills) for signal in signals]
+    dags = {signal.dataset: signal.dag for signal in signals if signal.kind == "freshness" and signal.dag}
+    return [_of_backfill(_of_failure(signal, failures), dags, backfills) for signal in signals]
 
 
 def _failures_by_day(signals: Iterable[Signal]) -> dict[Identity, list[Identity]]:
@@ -50,12 +51,27 @@ def _of_failure(signal: Signal, failures: Mapping[Identity, list[Identity]]) -> 
     return replace(signal, edges=(*signal.edges, *new)) if new else signal
 
 
-def _of_backfill(signal: Signal, backfills: Sequence[Backfill]) -> Signal:
-    """Let no rule judge the freshness of days that a backfill publishes: nobody expected them before."""
-    if signal.kind != "freshness" or signal.identity.what != "stale" or signal.identity.first is None:
+def _of_backfill(signal: Signal, dags: Mapping[str, str], backfills: Sequence[Backfill]) -> Signal:
+    """Let no rule judge the freshness of days that a backfill publishes, or of days that follow from these alone.
+
+    Nobody expected them before.
+
+    Args:
+        signal: of any kind.
+        dags: by dataset, the DAG that publishes the dataset.
+        backfills: at work, or ended lately.
+    """
+    if signal.kind != "freshness" or signal.identity.what != "stale":
         return signal
-    day = signal.identity.first
-    for backfill in backfills:
-        if backfill.dag == signal.dag and backfill.first <= day <= backfill.last:
-            return replace(signal, covered=f"backfill {backfill.backfill_id} of {backfill.dag}")
-    return signal
+    by_edge = {edge: _backfill_of(dags.get(edge.to.subject, ""), edge.to, backfills) for edge in signal.edges}
+    others = tuple(edge for edge, backfill in by_edge.items() if backfill is None)
+    covering = [_backfill_of(signal.dag, signal.identity, backfills), *(() if others else by_edge.values())]
+    for backfill in filter(None, covering):
+        return replace(signal, covered=f"backfill {backfill.backfill_id} of {backfill.dag}")
+    return replace(signal, edges=others)
+
+
+def _backfill_of(dag: str, cause: Identity, backfills: Sequence[Backfill]) -> Backfill | None:
+    """Return the backfill of a DAG that has the day of a cause."""
+    day = cause.first
+    return next((each for each in backfills if each.dag == dag and day and each.first <= day <= each.last), None)
