@@ -65,6 +65,9 @@ Point = Literal[
     "kv.after_unlisted",
     "kv.after_rewritten",
     "kv.after_forgotten",
+    "delta.before_batch",
+    "delta.after_batch",
+    "delta.in_trim",
 ]
 POINTS: tuple[str, ...] = get_args(Point)
 

@@ -30,6 +30,7 @@ KILLED_IN = {
     "backup": "test_backup",
     "restore": "test_backup",
     "kv": "test_serving_kills",
+    "delta": "test_delta_kills",
 }
 
 

@@ -35,3 +35,9 @@ class Bands:
             f"CASE WHEN {self.row} = 1 AND {self.position} = 1 THEN 'billboard' "
             f"WHEN {self.row} <= {self.top} THEN 'top' WHEN {self.row} <= {self.middle} THEN 'middle' ELSE 'bottom' END"
         )
+
+    def band(self, row: int, position: int) -> str:
+        """Return the band of a place, as `sql` says it."""
+        if row == 1 and position == 1:
+            return "billboard"
+        return "top" if row <= self.top else "middle" if row <= self.middle else "bottom"

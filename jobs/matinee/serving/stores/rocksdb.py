@@ -115,7 +115,7 @@ class RocksDatabase:
         return list(self.database.get(list(keys)) or ())
 
     def scan(self, start: bytes, end: bytes | None) -> Iterator[Entry]:
-        bounds = _library().ReadOptions()
+        bounds = library().ReadOptions()
         if end is not None:
             bounds.set_iterate_upper_bound(end)
         place = self.database.iter(bounds)
@@ -135,14 +135,14 @@ def _description(version: str, number: int) -> str:
 
 def _write(local: Path, entries: Iterable[Entry]) -> None:
     """Write entries to a new file; of no entries there is no file."""
-    rocksdict, writer = _library(), None
+    rocksdict, writer = library(), None
     for key, value in entries:
         if writer is None:
             writer = rocksdict.SstFileWriter(options=_options())
             writer.open(str(local))
         writer[key] = value
     if writer is not None:
-        with _translating(str(local)):
+        with translating(str(local)):
             writer.finish()
 
 
@@ -156,11 +156,11 @@ def _placed(files: Files, version: str, shard: Shard, local: Path) -> Shard:
 
 def _ingested(paths: Sequence[Path], folder: Path) -> RocksDatabase:
     """Return a new database that has taken files over."""
-    rocksdict = _library()
+    rocksdict = library()
     how = rocksdict.IngestExternalFileOptions()
     how.set_move_files(True)
     how.set_allow_global_seqno(False)  # RocksDB would number files that overlap: such files are refused.
-    with _translating(str(folder)):
+    with translating(str(folder)):
         database = rocksdict.Rdict(str(folder), _options())
         if paths:
             database.ingest_external_file([str(path) for path in paths], how)
@@ -169,7 +169,7 @@ def _ingested(paths: Sequence[Path], folder: Path) -> RocksDatabase:
 
 def _options() -> "Options":
     """Return the options of writers and readers: both have to agree on the form of keys and blocks."""
-    rocksdict = _library()
+    rocksdict = library()
     blocks = rocksdict.BlockBasedOptions()
     blocks.set_bloom_filter(_BLOOM_BITS, block_based=False)
     blocks.set_block_cache(_cache())
@@ -185,12 +185,17 @@ def _options() -> "Options":
 @cache
 def _cache() -> "Cache":
     """Return the cache of this process: the versions that are open share it."""
-    made: Cache = _library().Cache(CACHE_BYTES)
+    made: Cache = library().Cache(CACHE_BYTES)
     return made
 
 
 @cache
-def _library() -> Any:  # noqa: ANN401 - a module
+def library() -> Any:  # noqa: ANN401 - a module
+    """Return RocksDB's package; the extra `serving` brings it.
+
+    Raises:
+        EnvironmentNotReadyError: it is not installed.
+    """
     try:
         import rocksdict
     except ImportError as error:
@@ -202,7 +207,7 @@ def _library() -> Any:  # noqa: ANN401 - a module
 
 
 @contextmanager
-def _translating(at: str) -> Iterator[None]:
+def translating(at: str) -> Iterator[None]:
     """Turn errors of RocksDB, which are plain exceptions with a text, into Matinee's.
 
     Raises:

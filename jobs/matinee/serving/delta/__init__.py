@@ -1,0 +1,1 @@
+"""The delta: events that the service has read from the topic, since the day of the oldest version that is kept."""
