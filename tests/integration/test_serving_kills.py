@@ -7,6 +7,7 @@ import pytest
 from tests.support.kills import die, points_of
 from tests.support.lakes import D1, D2, D3
 from tests.support.served import OFFERS, in_process, offer, publish_offers, served_settings, versions_of
+from tests.support.stores import empty_store
 
 from matinee.serving import declaration
 from matinee.serving.collecting import collect, leftovers
@@ -14,19 +15,26 @@ from matinee.serving.forgetting import forget
 from matinee.serving.gate import judge
 from matinee.serving.keys import after
 from matinee.serving.step import step
-from matinee.serving.stores.rocksdb import RocksDb
+from matinee.serving.stores.choice import store_of
 from matinee.table.catalog import Lake
 
 __all__ = ["in_process"]
+#: The stores; those that are servers are killed at in `make verify` only.
+KILLED = [
+    "rocksdb",
+    pytest.param("redis", marks=[pytest.mark.redis, pytest.mark.slow]),
+    pytest.param("dynamodb", marks=[pytest.mark.aws, pytest.mark.slow]),
+]
 ACT = ("-m", "tests.support.served")
 IN_GC, IN_FORGET = ("kv.after_unlisted",), ("kv.after_rewritten", "kv.after_forgotten")
 IN_SERVE = [point for point in points_of("kv") if point not in (*IN_GC, *IN_FORGET)]
 
 
-@pytest.fixture
-def lake(tmp_path: Path, in_process: None, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake that serves the offers of one day, and has published those of the next."""
-    settings = served_settings(tmp_path, "keep: 2\n")
+@pytest.fixture(params=KILLED)
+def lake(request: pytest.FixtureRequest, tmp_path: Path, in_process: None, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake that serves the offers of one day from each store in turn, and has published those of the next."""
+    empty_store(request.param, request, monkeypatch)
+    settings = served_settings(tmp_path, f"keep: 2\nstore: {request.param}\n")
     monkeypatch.setenv("MATINEE_SQL_DIR", str(settings.sql_dir))
     lake = Lake.open(settings)
     publish_offers(lake, [offer("de", "t1"), offer("fr", "t1")])
@@ -41,7 +49,7 @@ def answered(lake: Lake, folder: Path, *prefix: str) -> tuple[date, list[str]]:
     manifest = versions.manifest(versions.pointer().active or "")
     begin, folder = manifest.plan.key.encode(prefix), folder / f"{len(list(folder.iterdir()))}"
     folder.mkdir()
-    database = RocksDb(versions.files).open(manifest, folder)
+    database = store_of(versions, manifest.plan.store).open(manifest, folder)
     try:
         entries = list(database.scan(begin, after(begin)))
         return manifest.plan.source.key, [str(manifest.plan.key.decode(key)[0]) for key, _ in entries]
@@ -74,6 +82,7 @@ def test_what_a_dead_build_has_left_is_collected_after_another(lake: Lake, tmp_p
     assert (whole(lake), answered(lake, tmp_path)) == (True, (D3, ["us"]))
 
 
+@pytest.mark.parametrize("lake", KILLED[:1], indirect=True)
 def test_shards_that_are_written_are_not_written_again(lake: Lake, tmp_path: Path) -> None:
     die(lake.settings, "kv.after_shards", tmp_path / "marker", *ACT, "serve")
     versions = versions_of(lake)
@@ -106,7 +115,8 @@ def test_who_was_forgotten_in_part_is_forgotten_by_the_next_call(lake: Lake, tmp
     versions = versions_of(lake)
     for version in versions.names():
         assert judge(lake, OFFERS, version).has_passed
-        named = {f"{version}/{shard.file}" for shard in versions.manifest(version).shards}
+        manifest = versions.manifest(version)
+        named = {f"{version}/{shard.file}" for shard in manifest.shards if shard.sha256}
         assert {name for name in versions.files.names(f"{version}/") if name.endswith(".sst")} == named
         assert b"de\x00\x01" not in b"".join(
             path.read_bytes() for path in versions.files.folder.glob(f"{version}/*.sst")
