@@ -20,6 +20,7 @@ Kind = Literal[
     "parity",
     "upkeep",
     "disk",
+    "serving",
     "source",
 ]
 #: Why a signal follows from a cause: a day is made from another day; both need the same resource; both are one error.

@@ -117,6 +117,15 @@ class Versions:
             )
         return manifest
 
+    def active(self) -> Manifest | None:
+        """Return the manifest of the active version; None where none is active, or it is gone.
+
+        Raises:
+            UnreadableError: the manifest or the pointer is damaged.
+        """
+        version = self.pointer().active
+        return self.find(version) if version else None
+
     def gate(self, version: str) -> Gate | None:
         """Return how a version was judged; None where it was not."""
         content = self.files.read(f"{version}/{GATE}")

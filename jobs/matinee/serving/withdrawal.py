@@ -2,6 +2,8 @@
 
 import logging
 from dataclasses import replace
+from datetime import date
+from typing import NamedTuple
 
 from matinee.errors import NotActivatedError
 from matinee.ledger.model import State
@@ -28,9 +30,8 @@ def follow_withdrawals(lake: Lake, dataset: str) -> Pointer:
     versions, declared = Versions.of(lake.settings, dataset), declarations.load(lake.registry.get(dataset))
     look = Validity(lake)
     manifests = [manifest for version in versions.names() if (manifest := versions.find(version))]
-    marks = {
-        manifest.version: why for manifest in manifests if (why := _withdrawn(look, manifest.plan.source)) is not None
-    }
+    withdrawn = {manifest.version: withdrawn_day(look, manifest.plan.source) for manifest in manifests}
+    marks = {version: day.told for version, day in withdrawn.items() if day}
 
     def wanted(pointer: Pointer) -> Pointer | None:
         return None if pointer.withdrawn == marks else replace(pointer, withdrawn=marks)
@@ -44,8 +45,21 @@ def follow_withdrawals(lake: Lake, dataset: str) -> Pointer:
     return pointer
 
 
-def _withdrawn(look: Validity, source: Source) -> str | None:
-    """Return which day of a source was withdrawn, and why; None where none was, or its rows were published again."""
+class Withdrawn(NamedTuple):
+    """A withdrawn day, and what a version that has its rows tells of the day."""
+
+    dataset: str
+    day: date
+    told: str
+
+
+def withdrawn_day(look: Validity, source: Source) -> Withdrawn | None:
+    """Return which day of a source, or under it, was withdrawn; None where none was, or its rows were published again.
+
+    Args:
+        look: the days of the lake.
+        source: of a version.
+    """
     history = look.history(source.dataset)
     for day, served in sorted(source.days.items()):
         status = look.status(source.dataset, day)
@@ -53,8 +67,8 @@ def _withdrawn(look: Validity, source: Source) -> str | None:
             continue
         for record in history.by_day.get(day, ()):
             if record.publication_id == served.publication_id and record.state is State.WITHDRAWN:
-                return f"{day}: {record.reason}"
+                return Withdrawn(source.dataset, day, f"{day}: {record.reason}")
         if status.reason is not None and status.reason.root.kind == "withdrawn":
             root = status.reason.root
-            return f"{day}: {root.dataset} {root.day} is {root.detail}"
+            return Withdrawn(root.dataset, root.day, f"{day}: {root.dataset} {root.day} is {root.detail}")
     return None

@@ -32,5 +32,6 @@ KINDS: dict[Kind, KindOfRule] = {
     "parity": KindOfRule("datasets", "share"),
     "upkeep": KindOfRule("datasets", "time"),
     "disk": KindOfRule("all", "share", needs_threshold=True),
+    "serving": KindOfRule("datasets", "time"),
     "source": KindOfRule("all", "none"),
 }

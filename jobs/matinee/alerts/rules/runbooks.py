@@ -21,6 +21,7 @@ PLACEHOLDERS = {
     "HOME": ".",
     "INCIDENT": "20260301-0000-abc123",
     "DAG": "plays_daily",
+    "VERSION": "20260301_0123456789",
 }
 _PLACEHOLDER = re.compile(rf"\b({'|'.join(PLACEHOLDERS)})\b")
 #: Programs whose calls are not parsed here.

@@ -10,6 +10,7 @@ from matinee.alerts.signals import (
     parity,
     quarantine,
     rehash,
+    serving,
     stream,
     upkeep,
 )
@@ -26,6 +27,7 @@ SOURCES: tuple[Source, ...] = (
             "stream": (stream.look, ("stream_lag",)),
             "parity": (parity.look, ("parity",)),
             "upkeep": (upkeep.look, ("upkeep",)),
+            "serving": (serving.look, ("serving",)),
             "rehash": (rehash.look, ("upkeep",)),
         },
     ),
