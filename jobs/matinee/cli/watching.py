@@ -10,13 +10,14 @@ from matinee.cli.findings import finding
 from matinee.errors import JournalUnavailableError
 from matinee.settings import Settings
 
-#: A watcher that has not looked for so long is dead, or cannot write its journal.
-LATE = timedelta(minutes=10)
+#: A watcher that has not looked for so long, or for so many times its interval, is dead or cannot write its journal.
+LATE, TIMES = timedelta(minutes=10), 3
 
 
 def watched(settings: Settings, now: datetime) -> Iterator[dict[str, object]]:
     """Say when the watcher last looked; a warning where it does not look, or cannot look for something."""
-    uri, file = AlertSettings().alerts_journal, settings.home.absolute() / "alerts" / "journal.db"
+    ours = AlertSettings()
+    uri, file = ours.alerts_journal, settings.home.absolute() / "alerts" / "journal.db"
     if uri is None and not file.is_file():
         return  # Nobody watches this lake.
     try:
@@ -27,7 +28,7 @@ def watched(settings: Settings, now: datetime) -> Iterator[dict[str, object]]:
     except JournalUnavailableError as error:
         yield finding("alerts", "warning", error.message, error.next_step)
         return
-    if last is None or now - last.at > LATE:
+    if last is None or now - last.at > max(LATE, TIMES * ours.every):
         detail = "no watcher looks" if last else "no watcher has looked yet"
         yield finding("alerts", "warning", detail, "`matinee alerts watch`, or `make up`", last.at if last else None)
     elif last.blind:

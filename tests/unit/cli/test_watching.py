@@ -44,6 +44,12 @@ def test_a_watcher_that_looks_no_more_is_a_warning(settings: Settings) -> None:
     assert told(settings, timedelta(minutes=11)) == ("warning", "no watcher looks")
 
 
+def test_a_watcher_that_looks_seldom_is_given_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATINEE_ALERTS_EVERY", "10m")
+    look(settings)
+    assert [told(settings, timedelta(minutes=minutes))[0] for minutes in (30, 31)] == ["ok", "warning"]
+
+
 def test_what_a_watcher_cannot_see_is_a_warning(settings: Settings) -> None:
     look(settings, "failure", "time_to_complete")
     [row] = watched(settings, T0)
