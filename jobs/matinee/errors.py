@@ -4,7 +4,10 @@ A terminal error will happen again on the same input; a transient one may pass o
 codes and alerts follow from the class alone.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
+
+log = logging.getLogger(__name__)
 
 
 class MatineeError(Exception):
@@ -30,6 +33,14 @@ class MatineeError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} Next: {self.next_step}"
+
+
+def raise_foremost(failed: "Sequence[MatineeError]") -> None:
+    """Raise the error of several that a caller gets, if there is any: one that may pass, where there is one."""
+    for error in failed if len(failed) > 1 else ():
+        log.error("%s", error)
+    if failed:
+        raise next((error for error in failed if error.retryable), failed[0])
 
 
 def _rebuild(kind: type[MatineeError], message: str, next_step: str, facts: dict[str, object]) -> MatineeError:

@@ -11,11 +11,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from matinee.disks import refused_by_disk
-from matinee.errors import MatineeError
-from matinee.meanings import CODES, DRIVERS, LIBRARIES, NO_THREADS, ODD_CONFIGURATION, OF_PYICEBERG, UNKNOWN, Meaning
+from matinee.errors import EngineFailedError, MatineeError
+from matinee.meanings import (
+    CODES,
+    DRIVERS,
+    LIBRARIES,
+    NO_THREADS,
+    ODD_CONFIGURATION,
+    OF_PYICEBERG,
+    OF_TABLE_FILES,
+    UNKNOWN,
+    Meaning,
+)
+from matinee.table_files import told_by
 
 #: PostgreSQL gives no code to an error before the session begins.
 _REFUSED_SESSIONS = re.compile(r"authentication failed|no password supplied|no pg_hba.conf entry|does not exist")
+#: In the text of an engine that names a file.
+_MISREAD = re.compile(
+    r"not found|no such file|failed to (open|fetch|read)|corrupt|magic|footer|no parquet", re.IGNORECASE
+)
 #: Of Python, and of PyArrow.
 _NO_THREAD = re.compile(r"can't start new thread|Failed to launch worker thread")
 _AWS_IN_TEXT = re.compile(r"AWS Error (\w+)")
@@ -76,8 +91,12 @@ def explained(error: BaseException, meaning: Meaning) -> MatineeError:
         facts["traceback"] = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:]
     if meaning is UNKNOWN:
         lines[0] = f"{lines[0]} ({_place(error)})"
-    what = meaning.what.format(name=name, why=lines[0].rstrip(".") or name)
-    return meaning.kind(what.strip(), next_step=meaning.next_step, facts=facts)
+    file = told_by(told) if meaning in OF_TABLE_FILES else None
+    if file is not None and (meaning.kind is not EngineFailedError or _MISREAD.search(text)):
+        meaning = OF_TABLE_FILES[meaning]
+        facts |= {"dataset": file.dataset, "file": file.path, "snapshot_id": file.snapshot_id}
+    what = meaning.what.format(name=name, why=lines[0].rstrip(".") or name, file=file, path=file and file.path).strip()
+    return meaning.kind(f"{what[:1].upper()}{what[1:]}", next_step=meaning.next_step, facts=facts)
 
 
 def _told_by(error: BaseException) -> BaseException:
@@ -122,8 +141,9 @@ def _by_place(error: BaseException) -> Meaning:
     modules = [str(frame.f_globals["__name__"]) for frame, _ in traceback.walk_tb(error.__traceback__)] or [""]
     if modules[-1] == "pyiceberg.utils.config":
         return ODD_CONFIGURATION
-    # Of a damaged Avro file, its decoder raises whatever its bytes lead to.
-    is_refused = modules[-1].startswith("pyiceberg." if type(error) is ValueError else "pyiceberg.avro.")
+    # Of a damaged Avro file, its decoder, and whatever is made of its values, raise what its bytes lead to.
+    is_refused = "pyiceberg.avro.file" in modules or modules[-1].startswith("pyiceberg.avro.")
+    is_refused = is_refused or (type(error) is ValueError and modules[-1].startswith("pyiceberg."))
     return OF_PYICEBERG if is_refused else UNKNOWN
 
 

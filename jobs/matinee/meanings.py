@@ -121,6 +121,18 @@ OF_PYICEBERG = Meaning(
     "A table is not as PyIceberg expects: {why}.",
     "`matinee doctor` checks the lake; put a good copy in the place of what is damaged, or correct the settings.",
 )
+_COPY = "Put a good copy in its place (`deploy/lake.md`, Damaged files), then run again."
+_DAMAGED = Meaning(UnreadableError, "{file} cannot be read: {path}: {why}.", _COPY)
+#: What an error is where it is about a file of a table, by what it is elsewhere.
+OF_TABLE_FILES: Mapping[Meaning, Meaning] = {
+    **dict.fromkeys((_UNREADABLE, OF_PYICEBERG, _BAD_SCHEMA), _DAMAGED),
+    _ENGINE_FAILED: Meaning(EngineFailedError, "The engine cannot read {file}: {why}", _COPY),
+    _GONE: Meaning(
+        CatalogUnavailableError,
+        "{file} is missing: {path}.",
+        "Run again: another process may have replaced the file. Else put a copy in its place (`deploy/lake.md`).",
+    ),
+}
 UNKNOWN = Meaning(
     InternalError,
     "Unexpected {name}: {why}",

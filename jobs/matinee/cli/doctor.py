@@ -11,7 +11,7 @@ from matinee.cli.exposure import exposed
 from matinee.cli.findings import finding, kept, left_out, pinned, retired
 from matinee.cli.output import emit, output_option
 from matinee.cli.watching import watched
-from matinee.errors import ContractError
+from matinee.errors import ContractError, MatineeError, UnreadableError
 from matinee.foreign import translated
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check Java, jars, engine, catalog, contracts, ledger, leftovers, holds, alerts; exit 1 if a check fails.
+    """Check the machine, the engine, the catalog, its files, contracts, the ledger, holds, alerts; exit 1 if one fails.
 
     A leftover keeps snapshots from expiring since the time in its row; `warning`: for longer than any run is at work.
     The nightly upkeep drops branches on which nothing has happened for 7 days, and branches of failed audits after 14.
@@ -141,6 +141,21 @@ def _location(settings: Settings) -> str:
     return f"all tables lie below {settings.warehouse_uri}"
 
 
+def _files(settings: Settings) -> str:
+    from matinee.table.files import manifests
+
+    lake, refused, read = Lake.open(settings), list[MatineeError](), 0
+    for contract in lake.registry.all():
+        try:
+            read += manifests(lake.table(contract.dataset)) if lake.exists(contract.dataset) else 0
+        except Exception as error:  # noqa: BLE001 - the other tables are read
+            refused.append(translated(error))
+    if refused:
+        told = " ".join(error.message for error in refused)
+        raise UnreadableError(told, next_step=refused[0].next_step)
+    return f"{read} manifests of `main` can be read"
+
+
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "java": _java,
     "jars": _jars,
@@ -149,6 +164,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "format": _format,
     "location": _location,
     "contracts": _contracts,
+    "files": _files,
 }
 
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 import click
 
 from matinee.cli.output import OUT, emit, emit_one, output_option
-from matinee.errors import TerminalError
+from matinee.errors import MatineeError, TerminalError, raise_foremost
+from matinee.foreign import translating
 from matinee.settings import load_settings
 from matinee.short_lived import leave_out
 from matinee.table.catalog import Lake
@@ -33,9 +34,14 @@ def list_(output: str) -> None:
     """
     lake = Lake.open(load_settings())
     validity = Validity(lake)
-    now, rows = stamp(), []
+    now, rows, failed = stamp(), list[dict[str, object]](), list[MatineeError]()
     for contract in filter(is_daily, lake.registry.all()):
-        age = Age.of(validity, contract)
+        try:
+            with translating():
+                age = Age.of(validity, contract)
+        except MatineeError as error:
+            failed.append(error)
+            continue
         trust = age.vtts
         held = trust.held_by.root if trust.held_by else None
         rows.append(
@@ -50,6 +56,7 @@ def list_(output: str) -> None:
             }
         )
     emit(rows, output)
+    raise_foremost(failed)
     lake.registry.require_all("Not everything is shown")
 
 

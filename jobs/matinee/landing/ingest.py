@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from matinee.contracts.registry import Registry
-from matinee.errors import MatineeError, NotArchivedError, NotLandedError, RetiredError, UsageError
+from matinee.errors import (
+    MatineeError,
+    NotArchivedError,
+    NotLandedError,
+    RetiredError,
+    UsageError,
+    raise_foremost,
+)
 from matinee.foreign import translating
 from matinee.landing import rehashes
 from matinee.landing.archive import archive
@@ -74,10 +81,9 @@ def ingest(
         rehashes.record(lake, sorted({outcome.dataset for outcome in outcomes} - {MANIFESTS}), outcomes)
     moved, staying = _archived(settings, outcomes, archive_to)
     refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
-    for error in (*refused, *staying, *(failed if len(failed) > 1 else [])):
+    for error in (*refused, *staying):
         log.error("%s", error)
-    if failed:
-        raise foremost(failed)
+    raise_foremost(failed)
     if refused:
         # One bad file or folder must not keep the others from landing, today and at every later try.
         raise all_refused(refused, len(all_files) + len(unlisted))
@@ -107,11 +113,6 @@ def land_each(
         except MatineeError as error:
             failed.append(error)
     return outcomes, failed
-
-
-def foremost(failed: Sequence[MatineeError]) -> MatineeError:
-    """Return the error of several that a caller gets: one that may pass, where there is one."""
-    return next((error for error in failed if error.retryable), failed[0])
 
 
 def found_files(

@@ -14,7 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from matinee.engine.options import catalog_options
-from matinee.landing.ingest import foremost, land_each
+from matinee.errors import raise_foremost
+from matinee.landing.ingest import land_each
 from matinee.landing.micro_batch import land_batch
 from matinee.landing.refusals import all_refused
 from matinee.live.checkpoint import checkpoint_of, note_landed, query_id, remove_lost
@@ -52,10 +53,7 @@ def _land(lake: Lake, content: Sequence[Found]) -> None:
     if rows or bad or refused:  # What was landed before, by another process, is no batch.
         reason = str(all_refused(refused, len(content))) if refused else None
         record(lake, Tick("ran", reason=reason, rows_landed=rows, rows_quarantined=bad, seconds=seconds))
-    for error in failed if len(failed) > 1 else ():
-        log.error("%s", error)  # One of them is raised.
-    if failed:
-        raise foremost(failed)
+    raise_foremost(failed)
 
 
 def _stream(settings: Settings, records: Records, lease: Lease, session: SparkSession) -> None:

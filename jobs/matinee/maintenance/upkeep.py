@@ -8,7 +8,8 @@ from matinee import faults
 from matinee.days import parse_moment
 from matinee.engine.session import spark_session
 from matinee.engine.tables.spark_procedures import remove_orphan_files
-from matinee.errors import CommitConflictError, UsageError
+from matinee.errors import CommitConflictError, MatineeError, UsageError, raise_foremost
+from matinee.foreign import translating
 from matinee.landing.batches import settle_idle
 from matinee.ledger.ledger import history
 from matinee.ledger.model import State
@@ -31,16 +32,25 @@ What = Literal["recover", "compact", "expire", "orphans"]
 
 
 def recover_all(settings: Settings) -> Report:
-    """Update the ledger and the register of landings from the tables of the datasets whose contract can be used."""
+    """Update the ledger and the register of landings from the tables of the datasets whose contract can be used.
+
+    Raises:
+        MatineeError: a table cannot be read; the others were updated.
+    """
     lake = Lake.open(settings)
-    appended = 0
+    appended, failed = 0, list[MatineeError]()
     for contract in lake.registry.all():
-        if lake.exists(contract.dataset) and contract.transform:
-            appended += len(recover(lake, contract.dataset))
-            faults.reach("recover.after_rows")
-            appended += _withdraw_changed(lake, contract.dataset)
-        elif lake.exists(contract.dataset) and contract.is_landed:
-            appended += settle_idle(lake, contract.dataset)
+        try:
+            with translating():
+                if lake.exists(contract.dataset) and contract.transform:
+                    appended += len(recover(lake, contract.dataset))
+                    faults.reach("recover.after_rows")
+                    appended += _withdraw_changed(lake, contract.dataset)
+                elif lake.exists(contract.dataset) and contract.is_landed:
+                    appended += settle_idle(lake, contract.dataset)
+        except MatineeError as error:
+            failed.append(error)
+    raise_foremost(failed)
     return Report(step="recover", dataset="ops.publications", details={"rows_appended": appended})
 
 

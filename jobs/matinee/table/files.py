@@ -105,6 +105,15 @@ def plan_files(
     return table.scan(row_filter=wanted or "true", snapshot_id=snapshot_id).plan_files()
 
 
+def manifests(table: "Table") -> int:
+    """Read the manifests of `main`, and return how many they are: rows are not read."""
+    snapshot = table.current_snapshot()
+    every = snapshot.manifests(table.io) if snapshot else []
+    for manifest in every:
+        manifest.fetch_manifest_entry(table.io)
+    return len(every)
+
+
 def slice_files(table: "Table", day_column: str, wanted: Slice) -> Iterator["DataFile"]:
     """Yield the live data files of a slice at its snapshot."""
     files = data_files(table, day_column, snapshot_id=wanted.snapshot_id, first=wanted.first, last=wanted.last)

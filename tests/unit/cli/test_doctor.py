@@ -1,6 +1,7 @@
 """`matinee doctor` says what is pinned, by whom and until when, and what `keep` has and has not dropped."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,9 @@ from click.testing import CliRunner
 from tests.support.lakes import D1, D2, D3, core_play, land, make_lake, prepare, raw_play
 
 from matinee.cli import doctor
+from matinee.cli.main import main
 from matinee.contracts.registry import Registry
+from matinee.errors import UnreadableError
 from matinee.ledger.pinned_sets import hold
 from matinee.maintenance.drops import drop
 from matinee.publication.move import drop_branches, move_to_main
@@ -100,3 +103,30 @@ def test_doctor_says_so_in_text(lake: Lake, told: Told) -> None:
     assert "model 7" in result.stdout
     assert "2099-01-02" in result.stdout
     assert told("pins")
+
+
+def test_doctor_names_each_table_whose_files_cannot_be_read(lake: Lake) -> None:
+    snapshot = lake.table(PLAYS).current_snapshot()
+    assert snapshot is not None
+    for path in (snapshot.manifest_list, lake.table("raw.plays").metadata_location):
+        Path(path.removeprefix("file://")).write_text("{")
+    with pytest.raises(UnreadableError) as told:
+        doctor.CHECKS["files"](lake.settings)
+    assert f"The manifest list of snapshot {snapshot.snapshot_id} of core.plays cannot be read" in told.value.message
+    assert "The metadata of raw.plays are damaged" in told.value.message
+
+
+def test_doctor_says_how_many_manifests_can_be_read(lake: Lake) -> None:
+    assert re.fullmatch(r"[1-9]\d* manifests of `main` can be read", doctor.CHECKS["files"](lake.settings))
+
+
+def test_a_table_that_cannot_be_read_keeps_no_other_from_vtts_list(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(lake.table(PLAYS).metadata_location.removeprefix("file://")).write_text("{")
+    monkeypatch.setenv("MATINEE_HOME", str(lake.settings.home))
+    with pytest.raises(SystemExit):
+        main(["vtts", "list", "--output", "json"])
+    told = capsys.readouterr()
+    assert "core.impressions" in {row["dataset"] for row in json.loads(told.out)}
+    assert "The metadata of core.plays are damaged" in json.loads(told.err)["error"]["message"]

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from matinee.errors import ConservationError
+from matinee.errors import ConservationError, UnreadableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,7 @@ def by_names(table: "Table", paths: Iterable[str]) -> list[tuple[Names, list[str
 
     Raises:
         ConservationError: a file is gone.
+        UnreadableError: a file is damaged.
     """
     current = {field.field_id: field.name for field in table.schema().fields}
     groups: dict[frozenset[tuple[int | None, str, str]], list[str]] = defaultdict(list)
@@ -56,11 +57,18 @@ def by_names(table: "Table", paths: Iterable[str]) -> list[tuple[Names, list[str
 
 
 def _arrow_schema(table: "Table", path: str) -> "pa.Schema":
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with table.io.new_input(path).open() as stream:
             return pq.read_schema(stream)
+    except pa.ArrowInvalid as error:
+        raise UnreadableError(
+            f"A data file of {'.'.join(table.name())} cannot be read: {path}: {error}",
+            next_step="Put a good copy in its place (`deploy/lake.md`, Damaged files), then run again.",
+            facts={"table": ".".join(table.name()), "file": path},
+        ) from error
     except FileNotFoundError as error:
         # Sail reads a missing file as a file without rows.
         raise ConservationError(

@@ -200,9 +200,11 @@ def _refuse_branch(lake: Lake, dataset: str, name: str, is_gone: Callable[[str],
 
 
 def _held(name: str, holder: str, until: datetime | None) -> LeaseHeldError:
-    ends = f" until {until:%Y-%m-%d %H:%M:%SZ}" if until else ""
+    times = ""
+    if until:
+        times = f" until {until:%Y-%m-%d %H:%M:%SZ}; it was taken, or renewed, at {until - TIME:%Y-%m-%d %H:%M:%SZ}"
     return LeaseHeldError(
-        f"'{name}' is held by {holder}{ends}.",
+        f"'{name}' is held by {holder}{times}.",
         next_step="Wait until the holder is done; the lease of a dead holder can be taken when its time is over.",
         facts={"holder": holder, "until": until},
     )

@@ -15,6 +15,7 @@ from tests.support.disks import no_file_larger_than
 from matinee.errors import LeaseHeldError
 from matinee.settings import load_settings
 from matinee.table.catalog import Lake
+from matinee.table.leases import holders
 from matinee.table.leases.holders import _is_gone, _me, hold_patiently
 
 
@@ -54,6 +55,35 @@ def test_who_has_waited_long_enough_is_told_who_holds_it(tmp_path: Path) -> None
         hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
     ):
         pass
+
+
+def test_a_wait_is_told_at_its_begin_and_then_now_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(holders, "PAUSE_S", 0.01)
+    monkeypatch.setattr(holders, "TOLD_EACH", 2)
+    lake = Lake.open(load_settings(home=tmp_path, catalog="embedded"))
+    with (
+        hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
+        pytest.raises(LeaseHeldError) as held,
+        hold_patiently(lake, "raw.plays", "landing", timedelta(seconds=0.5)),
+    ):
+        pass
+    first, second, *_ = caplog.messages
+    assert first == f"raw.plays: waited 0:00:00 of at most 0:00:00.500000. {held.value.message}"
+    assert "it was taken, or renewed, at 20" in first
+    assert second.startswith("raw.plays: waited ")
+
+
+def test_a_lease_that_is_not_waited_for_is_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = Lake.open(load_settings(home=tmp_path, catalog="embedded"))
+    with (
+        hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
+        pytest.raises(LeaseHeldError),
+        hold_patiently(lake, "raw.plays", "landing", timedelta(0)),
+    ):
+        pass
+    assert caplog.messages == []
 
 
 def test_who_could_not_give_it_up_has_it_again_at_once(tmp_path: Path) -> None:
