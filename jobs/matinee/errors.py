@@ -185,6 +185,10 @@ class TopicChangedError(TerminalError):
     """A topic is not the topic whose offsets the tables hold."""
 
 
+class RecordsGoneError(TransientError):
+    """A topic does not have the records any more that are to be read next."""
+
+
 class StreamDiffersError(TerminalError):
     """A live table is not what the batch derived from the same input."""
 

@@ -39,6 +39,34 @@ def send_in_transaction(jvm: JVMView, servers: str, topic: str, values: list[str
         producer.close()
 
 
+def send(
+    jvm: JVMView, servers: str, topic: str, values: list[str], compression: str = "none", partition: int = 0
+) -> None:
+    """Send records to a partition of a topic, in batches that are compressed."""
+    text = "org.apache.kafka.common.serialization.StringSerializer"
+    config = {"bootstrap.servers": servers, "key.serializer": text, "value.serializer": text, "linger.ms": "50"}
+    producer = jvm.org.apache.kafka.clients.producer.KafkaProducer(
+        _properties(jvm, config | {"compression.type": compression})
+    )
+    try:
+        for value in values:
+            producer.send(jvm.org.apache.kafka.clients.producer.ProducerRecord(topic, partition, None, value))
+        producer.flush()
+    finally:
+        producer.close()
+
+
+def create(jvm: JVMView, servers: str, *topics: str) -> None:
+    """Make topics with two partitions."""
+    admin = jvm.org.apache.kafka.clients.admin.Admin.create(_properties(jvm, {"bootstrap.servers": servers}))
+    try:
+        one_copy = jvm.java.lang.Short.valueOf("1")
+        made = [jvm.org.apache.kafka.clients.admin.NewTopic(topic, 2, one_copy) for topic in topics]
+        admin.createTopics(made).all().get()
+    finally:
+        admin.close()
+
+
 def recreate(jvm: JVMView, servers: str, topic: str) -> None:
     """Delete a topic and make another one of the same name, with two partitions."""
     admin = jvm.org.apache.kafka.clients.admin.Admin.create(_properties(jvm, {"bootstrap.servers": servers}))
