@@ -36,7 +36,7 @@ STEPS = {
         "tests/integration/test_stream_kills.py",
         "tests/e2e/test_demo_stream.py",
     ],
-    "the service and its topic": ["tests/integration/test_kafka_reader.py"],
+    "the service and its topic": ["tests/integration/test_kafka_reader.py", "tests/integration/test_delta.py"],
     "a lake of an older version": ["tests/integration/test_older_lake.py"],
     "equal tables of both engines": ["tests/integration/test_engines.py"],
     "interleavings": [

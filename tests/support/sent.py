@@ -43,7 +43,7 @@ def main(folder: str, act: str) -> None:
         delta.trim(FIRST + timedelta(days=1))
     else:
         offsets = {0: delta.state.offsets.get(0, 0) + 2}
-        delta.apply([read(sent("e1")), read(sent("e2", 24 * 60))], delta.state.reached("topic", offsets, {}))
+        delta.apply([read(sent("e1")), read(sent("e2", 24 * 60))], delta.state.reached(offsets, {}))
     delta.close()
 
 

@@ -120,6 +120,11 @@ class Reader:
         """Return the reader that contracts describe; longer records are quarantined."""
         return cls(registry.get(LANDED), registry.get(EVENTS), Bands.of(registry.get(TILES)), max_bytes)
 
+    @property
+    def topic(self) -> str:
+        """The topic whose records are read."""
+        return self.landed.topic or ""
+
     def read(self, payload: bytes, landed_us: int) -> Event | str:
         """Return the event of a record that the broker got at an instant, or the reason why it is quarantined."""
         if len(payload) > self.max_bytes:

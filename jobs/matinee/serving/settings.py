@@ -34,6 +34,8 @@ class ServingSettings(EnvironmentSettings):
     page: int = Field(1000, ge=1, description="entries of the largest page")
     deadline_s: float = Field(10.0, gt=0, description="seconds that a call may take, whatever its own deadline is")
     poll_s: float = Field(1.0, gt=0, description="seconds from one look at the pointers to the next")
+    delta_folder: Path | None = Field(None, description="the newest events; default: <home>/serving/delta")
+    delta_lag_s: float = Field(60.0, gt=0, description="seconds that these may be behind before answers are degraded")
     grace_s: float = Field(10.0, ge=0, description="seconds that calls have to end when the service stops")
 
     @model_validator(mode="after")

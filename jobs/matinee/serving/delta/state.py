@@ -14,7 +14,8 @@ class State:
         first: the first day of the delta.
         topic_id: the identity of the topic.
         offsets: the next record of each partition.
-        read: when the broker got the last record of each partition that was read.
+        read: until when the records of each partition were read.
+        missing: until when records that the topic no longer had may be missing; None: none are.
         records: how many records were read.
         events: how many of them brought a new event of the delta's days.
         repeats: how many told an event of these days again.
@@ -26,15 +27,16 @@ class State:
     topic_id: str = ""
     offsets: Mapping[int, int] = field(default_factory=dict)
     read: Mapping[int, datetime] = field(default_factory=dict)
+    missing: datetime | None = None
     records: int = 0
     events: int = 0
     repeats: int = 0
     late: int = 0
     quarantined: Mapping[str, int] = field(default_factory=dict)
 
-    def reached(self, topic_id: str, offsets: Mapping[int, int], read: Mapping[int, datetime]) -> "State":
-        """Return the state at other offsets of a topic."""
-        return replace(self, topic_id=topic_id, offsets=offsets, read={**self.read, **read})
+    def reached(self, offsets: Mapping[int, int], read: Mapping[int, datetime]) -> "State":
+        """Return the state at other offsets."""
+        return replace(self, offsets=offsets, read=read)
 
     def counted(self, events: int, repeats: int, late: int, bad: Counter[str]) -> "State":
         """Return the state after more records."""

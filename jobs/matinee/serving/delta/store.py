@@ -175,6 +175,11 @@ class Delta:
             if content is None or _INSTANT.unpack(content)[0] < at_us:
                 batch.put(key, _INSTANT.pack(at_us))
 
+    def note(self, state: State) -> None:
+        """Note a state without new entries."""
+        self._database.put(_STATE, to_json(state))
+        self.state = state
+
     def trim(self, first: date) -> None:
         """Remove what happened before a day; the delta begins with that day from then on."""
         edge = _EVENT + EVENT_KEY.encode([first])
@@ -187,8 +192,7 @@ class Delta:
         self._delete(key for key, value in self._scan(_PROFILE) if instant_of(_INSTANT.unpack(value)[0]).date() < first)
         faults.reach("delta.in_trim")
         self._delete(key for key, _ in _scan(self._database.iter(), _EVENT, edge))
-        self.state = replace(self.state, first=first)
-        self._database.put(_STATE, to_json(self.state))
+        self.note(replace(self.state, first=first))
 
     def _delete(self, keys: Iterator[bytes]) -> None:
         batch = library().WriteBatch(raw_mode=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from time import monotonic
 from typing import Any
 
@@ -10,7 +11,9 @@ from matinee.days import end_of, instant_of, micros_of
 from matinee.errors import ServiceUnavailableError, TooEarlyError, UsageError
 from matinee.serving import answers
 from matinee.serving.answers import Part, Row
-from matinee.serving.impressions import KEY, seen_of
+from matinee.serving.delta.following import Follower, Lag
+from matinee.serving.delta.store import View
+from matinee.serving.impressions import KEY, SKEW_US, seen_of
 from matinee.serving.keys import after
 from matinee.serving.messages import message
 from matinee.serving.server.opened import Dataset, Opened
@@ -24,8 +27,8 @@ _BY_TITLE = 0
 class ImpressionStore:
     """The methods of the service: from a request and the time at which the call is over to an answer."""
 
-    def __init__(self, dataset: Dataset, settings: ServingSettings) -> None:
-        self._dataset, self._settings = dataset, settings
+    def __init__(self, dataset: Dataset, follower: Follower | None, settings: ServingSettings) -> None:
+        self._dataset, self._follower, self._settings = dataset, follower, settings
 
     def get_profile(self, request: Any, until: float) -> Any:  # noqa: ANN401 - messages
         """Return a page of what a profile has seen."""
@@ -72,16 +75,24 @@ class ImpressionStore:
                 f"The id of the profile has {len(prefix)} bytes.",
                 next_step=f"Ask for keys of at most {self._settings.key_bytes} bytes.",
             )
-        profile = _Profile(opened, profile_id, prefix, at_us)
+        view = self._follower.view(prefix) if self._follower else None
+        profile = _Profile(opened, view, self._lag(opened), profile_id, prefix, at_us)
         profile.refuse_early()
         return profile
+
+    def _lag(self, opened: Opened) -> Lag:
+        if self._follower is None:
+            return Lag(None, 0.0, "MATINEE_STREAM_KAFKA names no brokers: newer events than the version's are missing.")
+        return self._follower.lag(_first(opened))
 
 
 @dataclass(frozen=True)
 class _Profile:
-    """A profile as one version tells of it, faded to an instant."""
+    """A profile as one version and the delta tell of it, faded to an instant."""
 
     opened: Opened
+    view: View | None
+    lag: Lag
     profile_id: str
     prefix: bytes
     at_us: int
@@ -91,7 +102,7 @@ class _Profile:
         return micros_of(end_of(self.opened.manifest.plan.source.key))
 
     def refuse_early(self) -> None:
-        """Check that the instant is not before the averages.
+        """Check that the instant is not before the averages, nor much before the newest event.
 
         Raises:
             TooEarlyError: it is.
@@ -102,11 +113,18 @@ class _Profile:
                 f"{instant_of(self.at_us)} is before {end}, the end of the version's day.",
                 next_step=f"Ask for an instant from {end} on; `matinee kv rollback` serves an earlier day.",
             )
+        newest_us = self.view.newest_us if self.view else None
+        if newest_us is not None and self.at_us < newest_us - SKEW_US:
+            raise TooEarlyError(
+                f"{instant_of(self.at_us)} is before {instant_of(newest_us)}, when the newest event happened.",
+                next_step="Ask for a later instant, or for none: then the service's clock counts.",
+            )
 
     def rows(self, begin: Sequence[str] = (), end: bytes | None = None) -> Iterator[Row]:
         """Yield the rows from a title on, in the order of title and location."""
-        start = KEY.encode([self.profile_id, *begin])
-        return answers.rows(self._base(start, end or after(self.prefix)), (), _names)
+        start, end = KEY.encode([self.profile_id, *begin]), end or after(self.prefix) or b""
+        delta = self.view.parts(start, end, _first(self.opened), self.at_us) if self.view else ()
+        return answers.rows(self._base(start, end), delta, _names)
 
     def title(self, title: str) -> Row:
         """Return the row of a title over all locations."""
@@ -117,13 +135,22 @@ class _Profile:
         """Return what the answer is made from."""
         told = message("Basis")(version=self.opened.told)
         told.at.FromDatetime(instant_of(self.at_us))
-        told.is_profile_known = any(True for _ in self.opened.database.scan(self.prefix, after(self.prefix)))
+        is_new = self.view is not None and (self.view.newest_us or 0) >= self.end_us
+        told.is_profile_known = is_new or any(self.opened.database.scan(self.prefix, after(self.prefix)))
+        if self.lag.watermark is not None:
+            told.delta_watermark.FromDatetime(self.lag.watermark)
+        told.delta_lag_s, told.degraded = self.lag.seconds, self.lag.degraded
         return told
 
-    def _base(self, start: bytes, end: bytes | None) -> Iterator[Part]:
+    def _base(self, start: bytes, end: bytes) -> Iterator[Part]:
         parse, age_us = self.opened.manifest.plan.value.message.FromString, self.at_us - self.end_us
         for key, value in self.opened.database.scan(start, end):
             yield key, seen_of(parse(value), age_us)
+
+
+def _first(opened: Opened) -> date:
+    """Return the first day whose events the version does not have."""
+    return end_of(opened.manifest.plan.source.key).date()
 
 
 def _names(key: bytes) -> tuple[str, str]:

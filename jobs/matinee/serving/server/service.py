@@ -15,6 +15,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from matinee.contracts.registry import Registry
 from matinee.errors import (
     EnvironmentNotReadyError,
     MatineeError,
@@ -25,7 +26,8 @@ from matinee.errors import (
 )
 from matinee.foreign import translated
 from matinee.private import private_folder
-from matinee.serving.impressions import BASE
+from matinee.serving.delta.following import Follower
+from matinee.serving.impressions import BASE, Reader
 from matinee.serving.messages import IMPRESSION_STORE, KEY_VALUE, methods
 from matinee.serving.server.access import Bearer, credentials
 from matinee.serving.server.impression_store import ImpressionStore
@@ -97,14 +99,31 @@ def serving(settings: Settings, serving_settings: ServingSettings, names: Sequen
     folder = private_folder(settings.home.absolute() / "serving")
     with tempfile.TemporaryDirectory(dir=folder, prefix="process-") as own:
         datasets = Datasets.of([Versions.of(settings, name) for name in names], Path(own))
-        service = _started(settings, serving_settings, datasets)
+        follower = _follower(settings, serving_settings, datasets, folder)
         try:
-            yield service
+            service = _started(settings, serving_settings, datasets, follower)
+            try:
+                yield service
+            finally:
+                service.stop()
         finally:
-            service.stop()
+            if follower is not None:
+                follower.stop()
 
 
-def _started(settings: Settings, limits: ServingSettings, datasets: Datasets) -> Service:
+def _follower(settings: Settings, limits: ServingSettings, datasets: Datasets, folder: Path) -> Follower | None:
+    """Return what follows the topic of the newest events, begun; None where settings name no brokers."""
+    base, servers = datasets.by_name.get(BASE), settings.stream.kafka
+    if base is None or servers is None:
+        return None
+    reader = Reader.of(Registry.load(settings.sql_dir), settings.landing.max_line_bytes)
+    place = limits.delta_folder or folder / "delta"
+    follower = Follower(base.versions, place, servers, reader, limits.delta_lag_s)
+    follower.start()
+    return follower
+
+
+def _started(settings: Settings, limits: ServingSettings, datasets: Datasets, follower: Follower | None) -> Service:
     token = token_of(settings, limits, make=True) or ""
     server = grpc.server(
         ThreadPoolExecutor(limits.threads, thread_name_prefix="answer"),
@@ -116,7 +135,7 @@ def _started(settings: Settings, limits: ServingSettings, datasets: Datasets) ->
             ("grpc.so_reuseport", 0),
         ],
     )
-    answers = _answers(datasets, limits)
+    answers = _answers(datasets, follower, limits)
     handlers = (_handlers(name, methods, limits.deadline_s) for name, methods in answers.items())
     server.add_generic_rpc_handlers(tuple(handlers))
     told = health.HealthServicer(
@@ -131,7 +150,7 @@ def _started(settings: Settings, limits: ServingSettings, datasets: Datasets) ->
     return service
 
 
-def _answers(datasets: Datasets, limits: ServingSettings) -> dict[str, dict[str, Answer]]:
+def _answers(datasets: Datasets, follower: Follower | None, limits: ServingSettings) -> dict[str, dict[str, Answer]]:
     """Return the methods of each service; that of impressions is there where their averages are served."""
     key_value, base = KeyValue(datasets, limits), datasets.by_name.get(BASE)
     answers: dict[str, dict[str, Answer]] = {
@@ -143,7 +162,7 @@ def _answers(datasets: Datasets, limits: ServingSettings) -> dict[str, dict[str,
         }
     }
     if base is not None:
-        store = ImpressionStore(base, limits)
+        store = ImpressionStore(base, follower, limits)
         answers[IMPRESSION_STORE] = {"GetProfile": store.get_profile, "GetTitles": store.get_titles}
     return answers
 

@@ -109,10 +109,10 @@ def test_an_event_within_the_skew_of_clocks_counts(delta: Delta) -> None:
 
 def test_offsets_stand_with_the_entries(tmp_path: Path) -> None:
     delta = Delta(tmp_path, FIRST)
-    delta.apply([read(sent())], delta.state.reached("x", {0: 7}, {}))
+    delta.apply([read(sent())], delta.state.reached({0: 7}, {}))
     delta.close()
     again = Delta(tmp_path, date(2026, 1, 1))
-    assert (again.state.first, again.state.topic_id, again.state.offsets, again.state.events) == (FIRST, "x", {0: 7}, 1)
+    assert (again.state.first, again.state.offsets, again.state.events) == (FIRST, {0: 7}, 1)
     assert again.view(KEY.encode(["a"])).newest_us == micros_of(START + timedelta(hours=1))
     again.close()
 
