@@ -15,8 +15,9 @@ from matinee.engine import processes
 from matinee.engine.server import free_port
 from matinee.retries import wait_until
 from matinee.serving.activation import rollback
+from matinee.serving.forgotten import note
 from matinee.serving.impression_client import ImpressionClient, SeenTitles
-from matinee.serving.impressions import BASE
+from matinee.serving.impressions import BASE, KEY
 from matinee.serving.server.service import serving
 from matinee.serving.settings import ServingSettings
 from matinee.serving.versions import Versions
@@ -117,6 +118,10 @@ def test_answers_follow_the_topic_through_faults_and_rollbacks(lake: Settings, j
         assert not waited(client, lambda each: impressions(each) == 9).degraded
     with serving(lake, LIMITS, [BASE]) as service, ImpressionClient(connection(lake, service)) as client:
         assert impressions(waited(client, lambda each: not each.degraded)) == 9
+        versions = Versions.of(lake, BASE)
+        note(versions.files, KEY.encode(["a"]), stamp())
+        versions.change(lambda pointer: pointer)
+        assert impressions(waited(client, lambda each: impressions(each) == 2)) == 2  # Those of the version.
 
 
 def test_without_brokers_answers_are_degraded_and_go_on(tmp_path: Path) -> None:

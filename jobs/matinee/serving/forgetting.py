@@ -10,15 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from matinee import faults
+from matinee.serving import declaration as declarations
 from matinee.serving.building import LEASE, PATIENCE
 from matinee.serving.collecting import discard
 from matinee.serving.entries import added
+from matinee.serving.forgotten import note
 from matinee.serving.model import Manifest
 from matinee.serving.sample import Sample
 from matinee.serving.stores.choice import store_of
 from matinee.serving.versions import MANIFEST, SAMPLE, Versions
 from matinee.table.catalog import Lake
 from matinee.table.leases.holders import hold_patiently
+from matinee.table.registers import stamp
 
 
 def forget(lake: Lake, dataset: str, values: Sequence[object]) -> Mapping[str, int]:
@@ -39,6 +42,7 @@ def forget(lake: Lake, dataset: str, values: Sequence[object]) -> Mapping[str, i
         LeaseHeldError: a version of the dataset is built now.
     """
     versions, lost = Versions.of(lake.settings, dataset), dict[str, int]()
+    key = declarations.load(lake.registry.get(dataset)).key
     with hold_patiently(lake, dataset, LEASE, PATIENCE):
         for version in versions.names():
             manifest = versions.find(version)
@@ -46,7 +50,9 @@ def forget(lake: Lake, dataset: str, values: Sequence[object]) -> Mapping[str, i
                 discard(versions, version)
             else:
                 lost[version] = _forget(versions, manifest, manifest.plan.key.encode(values))
-        versions.change(lambda pointer: pointer)  # Its number rises: servers look at the manifests again.
+        note(versions.files, key.encode(values), stamp())
+        # The number of the pointer rises: servers look at the manifests, and at what was forgotten, again.
+        versions.change(lambda pointer: pointer)
     return lost
 
 

@@ -15,8 +15,10 @@ from matinee.days import end_of, instant_of, micros_of, start_of
 from matinee.errors import MatineeError
 from matinee.foreign import translated
 from matinee.serving.delta.store import Delta, View
-from matinee.serving.impressions import SKEW_US, Event, Reader
+from matinee.serving.forgotten import digest, forgotten
+from matinee.serving.impressions import KEY, SKEW_US, Event, Reader
 from matinee.serving.versions import Versions
+from matinee.sources.kafka.batches import Record
 from matinee.sources.kafka.fetching import Partitions
 from matinee.table.registers import stamp
 
@@ -52,6 +54,7 @@ class Follower:
         self._delta: Delta | None = None
         self._problem: MatineeError | None = None
         self._marks: dict[int, datetime] = {}
+        self._forgotten: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin to follow."""
@@ -138,6 +141,9 @@ class Follower:
             delta.note(replace(state, offsets=offsets))
         if first > delta.state.first:
             delta.trim(first)
+        known = forgotten(self._versions.files)
+        delta.forget(known)
+        self._forgotten = {each.digest: micros_of(each.at) for each in known}
 
     def _missing(self, partitions: Partitions, begins: Mapping[int, int], first: date) -> datetime | None:
         """Return until when the topic's records are gone that may hold events from a day on; None: it has them all."""
@@ -153,7 +159,7 @@ class Follower:
         state, asked, told = delta.state, stamp(), list[Event | str]()
         offsets, marks = dict(state.offsets), {**state.read, **self._marks}
         for fetched in partitions.fetch(offsets, _WAIT_S):
-            told += (self._reader.read(record.value or b"", record.came_us) for record in fetched.records)
+            told += map(self._event, fetched.records)
             offsets[fetched.partition] = fetched.next
             if fetched.next >= fetched.end:
                 marks[fetched.partition] = asked
@@ -162,3 +168,12 @@ class Follower:
         if offsets != state.offsets:
             delta.apply(told, state.reached(offsets, marks))
         self._marks = marks
+
+    def _event(self, record: Record) -> Event | str:
+        """Return the event of a record, or why it is none; a profile that was forgotten later is none."""
+        event = self._reader.read(record.value or b"", record.came_us)
+        if self._forgotten and isinstance(event, Event):
+            forgotten_us = self._forgotten.get(digest(KEY.encode([event.profile])))
+            if forgotten_us is not None and record.came_us < forgotten_us:
+                return "forgotten"
+        return event

@@ -15,6 +15,7 @@ class State:
         topic_id: the identity of the topic.
         offsets: the next record of each partition.
         read: until when the records of each partition were read.
+        forgotten: how many entries of the register of what was forgotten were followed.
         missing: until when records that the topic no longer had may be missing; None: none are.
         records: how many records were read.
         events: how many of them brought a new event of the delta's days.
@@ -27,6 +28,7 @@ class State:
     topic_id: str = ""
     offsets: Mapping[int, int] = field(default_factory=dict)
     read: Mapping[int, datetime] = field(default_factory=dict)
+    forgotten: int = 0
     missing: datetime | None = None
     records: int = 0
     events: int = 0

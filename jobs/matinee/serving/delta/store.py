@@ -20,6 +20,7 @@ from matinee.days import day_of, end_of, instant_of, micros_of
 from matinee.private import private_folder
 from matinee.serving.answers import Part
 from matinee.serving.delta.state import State
+from matinee.serving.forgotten import Forgotten, digest
 from matinee.serving.impressions import EVENT_KEY, KEY, TILE_KEY, Event, Seen, faded, weights_of
 from matinee.serving.keys import Key, after
 from matinee.serving.model import from_json, to_json
@@ -193,6 +194,26 @@ class Delta:
         faults.reach("delta.in_trim")
         self._delete(key for key, _ in _scan(self._database.iter(), _EVENT, edge))
         self.note(replace(self.state, first=first))
+
+    def forget(self, known: Sequence[Forgotten]) -> None:
+        """Remove the profiles that were forgotten since the last call; `known` is the whole register."""
+        digests = {each.digest for each in known[self.state.forgotten :]}
+        if not digests:
+            return
+        profiles = [key[1:] for key, _ in self._scan(_PROFILE) if digest(key[1:]) in digests]
+        for profile in profiles:
+            batch = library().WriteBatch(raw_mode=True)
+            for member, _ in self._scan(_MEMBER + profile):
+                *_, day, _, event_id = _MEMBER_KEY.decode(member[1:])
+                batch.delete(member)
+                batch.delete(_EVENT + EVENT_KEY.encode([day, event_id]))
+            for tile, _ in self._scan(_TILE + profile):
+                batch.delete(tile)
+            batch.delete(_PROFILE + profile)
+            self._database.write(batch)
+        self._database.flush()
+        self._database.compact_range(None, None)  # Deleted entries stay in files until then.
+        self.note(replace(self.state, forgotten=len(known)))
 
     def _delete(self, keys: Iterator[bytes]) -> None:
         batch = library().WriteBatch(raw_mode=True)

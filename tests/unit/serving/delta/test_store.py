@@ -17,6 +17,7 @@ from tests.support.sent import AT, FIRST, START, read, sent
 from matinee.days import instant_of, micros_of
 from matinee.serving import answers
 from matinee.serving.delta.store import Delta
+from matinee.serving.forgotten import Forgotten, digest
 from matinee.serving.impressions import KEY
 from matinee.serving.keys import after
 
@@ -134,3 +135,15 @@ def test_days_before_the_first_are_trimmed(delta: Delta) -> None:
     assert delta.view(KEY.encode(["b"])).newest_us is None
     apply(delta, sent("e1", 10))
     assert (delta.state.events, delta.state.late) == (3, 1)
+
+
+def test_a_profile_that_is_forgotten_leaves_no_trace(delta: Delta, tmp_path: Path) -> None:
+    apply(delta, sent(profile_id="forget-me"), sent("e2", profile_id="forget-me-not"))
+    known = [Forgotten(digest(KEY.encode(["forget-me"])), AT)]
+    delta.forget(known)
+    assert seen(delta, "forget-me") == {}
+    assert seen(delta, "forget-me-not").keys() == {("t1", "top")}
+    assert not any(b"forget-me\x00" in path.read_bytes() for path in tmp_path.rglob("*.sst"))
+    apply(delta, sent("e3", profile_id="forget-me"))
+    delta.forget(known)
+    assert seen(delta, "forget-me").keys() == {("t1", "top")}
