@@ -15,6 +15,7 @@ from matinee import __version__, faults
 from matinee.errors import ConservationError, ContractError, RepeatedKeyError
 from matinee.ledger import pins
 from matinee.serving import declaration as declarations
+from matinee.serving.collecting import discard
 from matinee.serving.declaration import Declaration
 from matinee.serving.entries import added
 from matinee.serving.keys import FORM
@@ -43,7 +44,7 @@ Tell = Callable[[str], None]
 
 
 def build(lake: Lake, dataset: str, key: date | None = None, tell: Tell = lambda _: None) -> Manifest:
-    """Build a version of a served dataset, or return the version where it is built already.
+    """Build a version of a served dataset, or return the version where it is built already, and its store has it.
 
     Args:
         lake: the lake.
@@ -67,9 +68,12 @@ def build(lake: Lake, dataset: str, key: date | None = None, tell: Tell = lambda
         fields = _fields(lake, declared, source)
         version = _identity(declared, source, fields)
         manifest = versions.find(version)
-        if manifest is not None:
+        if manifest is not None and store_of(versions, manifest.plan.store).has(manifest):
             tell(f"{version} is built already")
             return manifest
+        if manifest is not None:
+            tell(f"{version} has lost parts: it is built again")
+            discard(versions, version)
         run = f"kv_{dataset.replace('.', '_')}_{version}"
         pins.hold(lake, run, {dataset: source.snapshot_id})
         faults.reach("kv.after_pin")
@@ -115,6 +119,8 @@ class _Build:
         self.versions.put(version, MANIFEST, manifest)
         faults.reach("kv.after_manifest")
         self.store.tidy(manifest)  # Tasks that were tried again have left files.
+        if self.versions.pointer().active == version:  # It had lost parts: servers look at the manifest again.
+            self.versions.change(lambda pointer: pointer)
         self.tell(f"{version}: {manifest.keys} keys in {len(manifest.shards)} shards, {manifest.bytes} bytes")
         return manifest
 

@@ -160,6 +160,18 @@ def test_a_second_try_of_a_task_counts_and_the_first_is_tidied(lake: Lake, name:
     assert judge(lake, OFFERS, manifest.version).has_passed
 
 
+def test_a_version_that_the_store_has_lost_is_built_again(lake: Lake, name: str, tmp_path: Path) -> None:
+    before, manifest = versions_of(lake).pointer(), versions_of(lake).active()
+    assert manifest is not None
+    store(lake, name).delete(manifest.version)
+    assert not store(lake, name).has(manifest)
+    assert step(lake.settings, OFFERS).details["version"] == before.active
+    assert (len(countries(lake, tmp_path)), versions_of(lake).pointer().number) == (6, before.number + 1)
+    gate = versions_of(lake).gate(manifest.version)
+    assert gate is not None
+    assert gate.has_passed
+
+
 def test_who_is_forgotten_is_gone_from_the_store(lake: Lake, tmp_path: Path) -> None:
     publish_offers(lake, [offer("de", f"t{number:03}", D2) for number in range(200)] + [offer("fr", "t1", D2)], D2)
     step(lake.settings, OFFERS)

@@ -48,6 +48,13 @@ class Store(Protocol):
     def written(self, version: str, number: int) -> Shard | None:
         """Return a shard that a task has written whole; None where none has, or the store cannot tell."""
 
+    def has(self, manifest: Manifest) -> bool:
+        """Whether every part of a version is there, as far as the store can tell without reading the entries.
+
+        Raises:
+            StoreUnavailableError: the store does not answer.
+        """
+
     def open(self, manifest: Manifest, folder: Path) -> Database:
         """Open a version; a folder of this machine, which is empty, may hold files for it.
 

@@ -76,6 +76,13 @@ class Remote:
         whole = (shard for _, shard in sorted(self.server.parts(version).items()) if shard and shard.number == number)
         return next(whole, None)
 
+    def has(self, manifest: Manifest) -> bool:
+        try:
+            self.open(manifest, Path())
+        except VersionGoneError:
+            return False
+        return True
+
     def open(self, manifest: Manifest, folder: Path) -> "RemoteDatabase":
         version, parts = manifest.version, self.server.parts(manifest.version)
         database = RemoteDatabase(self.server, version, tuple(_described(version, s, parts) for s in manifest.shards))

@@ -48,6 +48,9 @@ class RocksDb:
         self.files.write(_description(version, number), to_json(shard))
         return shard
 
+    def has(self, manifest: Manifest) -> bool:
+        return {f"{manifest.version}/{shard.file}" for shard in manifest.shards} <= {*self._names(manifest.version)}
+
     def open(self, manifest: Manifest, folder: Path) -> "RocksDatabase":
         incoming = private_folder(folder / "incoming")
         return _ingested([self._fetched(manifest.version, shard, incoming) for shard in manifest.shards], folder / "db")
