@@ -10,6 +10,7 @@ import click
 from matinee.cli.exposure import exposed
 from matinee.cli.findings import finding, kept, left_out, pinned, retired
 from matinee.cli.output import emit, output_option
+from matinee.cli.served import served
 from matinee.cli.watching import watched
 from matinee.errors import ContractError, MatineeError, UnreadableError
 from matinee.foreign import translated
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 )
 @output_option
 def doctor(clean: bool, output: str) -> None:
-    """Check the machine, the engine, the catalog, its files, contracts, the ledger, holds, alerts; exit 1 if one fails.
+    """Check the machine, engine, catalog, files, contracts, ledger, holds, versions, alerts; exit 1 if a check fails.
 
     A leftover keeps snapshots from expiring since the time in its row; `warning`: for longer than any run is at work.
     The nightly upkeep drops branches on which nothing has happened for 7 days, and branches of failed audits after 14.
@@ -181,6 +182,7 @@ def _looks(lake: Lake, clean: bool) -> Iterator[dict[str, object]]:
         "pins": pinned(lake, now),
         "keep": kept(lake, now),
         "retired": retired(lake),
+        "served": served(lake),
     }
     for name, rows in looks.items():
         try:
