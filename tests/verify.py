@@ -17,6 +17,7 @@ STEPS = {
         "tests/integration/test_upkeep_kills.py",
         "tests/integration/test_landing_commits.py",
         "tests/integration/test_compaction.py",
+        "tests/integration/test_serving.py",
         "tests/integration/test_serving_kills.py",
     ],
     "healing on both engines": [

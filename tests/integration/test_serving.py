@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.support.lakes import D1, D2
 from tests.support.served import OFFERS, offer, publish_offers, served_sql, value, versions_of
+from tests.support.stores import empty_store
 
 from matinee.cli.main import main
 from matinee.errors import RepeatedKeyError
@@ -24,10 +25,13 @@ STARTS = date(2026, 1, 1)
 Call = Callable[..., Any]
 
 
-@pytest.fixture
-def served(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings of a lake whose offers are served."""
-    return settings.model_copy(update={"sql_dir": served_sql(tmp_path)})
+@pytest.fixture(params=["rocksdb", pytest.param("redis", marks=[pytest.mark.redis, pytest.mark.slow])])
+def served(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Settings of a lake whose offers are served, from files and from a server."""
+    empty_store(request.param, request, monkeypatch)
+    return settings.model_copy(update={"sql_dir": served_sql(tmp_path, f"store: {request.param}\n")})
 
 
 @pytest.mark.spark
