@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from matinee.cli.kv_delta import delta
 from matinee.cli.kv_entries import forget, get
 from matinee.cli.kv_shown import every, facts, named, show, show_pointer, versions_of
 from matinee.cli.options import DAY, user
@@ -215,5 +216,6 @@ def gc(datasets: tuple[str, ...], dry_run: bool, output: str) -> None:
     emit(rows, output, empty="There is nothing to collect.")
 
 
+kv.add_command(delta)
 kv.add_command(forget)
 kv.add_command(get)

@@ -38,6 +38,10 @@ class ServingSettings(EnvironmentSettings):
     delta_lag_s: float = Field(60.0, gt=0, description="seconds that these may be behind before answers are degraded")
     grace_s: float = Field(10.0, ge=0, description="seconds that calls have to end when the service stops")
 
+    def delta_folder_of(self, settings: Settings) -> Path:
+        """Return the folder of the newest events."""
+        return self.delta_folder or settings.home.absolute() / "serving" / "delta"
+
     @model_validator(mode="after")
     def _is_safe(self) -> "ServingSettings":
         if (self.tls_certificate is None) != (self.tls_key is None):

@@ -84,6 +84,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "kv activate": ("core.plays", "20260301_x"),
     "kv rollback": ("core.plays",),
     "kv gc": ("core.plays",),
+    "kv delta": (),
     "kv forget": ("a", "--dataset", "core.plays"),
     "kv get": ("core.plays", "a", "--at", "127.0.0.1:1"),
 }

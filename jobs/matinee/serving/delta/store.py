@@ -26,7 +26,7 @@ from matinee.serving.keys import Key, after
 from matinee.serving.model import from_json, to_json
 from matinee.serving.stores.rocksdb import library, translating
 
-_STATE = b"state"
+_FOLDER, _STATE = "db", b"state"
 #: What keys begin with: of an event, of an event of a tile, of a tile, of a profile.
 _EVENT, _MEMBER, _TILE, _PROFILE = b"e", b"m", b"t", b"p"
 _MEMBER_KEY = Key((*TILE_KEY.names, "at", EVENT_KEY.names[1]), (*TILE_KEY.types, "long", "string"))
@@ -82,6 +82,24 @@ class View:
 _DAY = Key(TILE_KEY.names[-1:], TILE_KEY.types[-1:])
 
 
+def state_in(folder: Path) -> State | None:
+    """Return the state of the delta in a folder, which another process may have open; None: there is no delta.
+
+    Raises:
+        UnreadableError: the files are damaged.
+    """
+    place, rocksdict = folder / _FOLDER, library()
+    if not place.is_dir():
+        return None
+    with translating(str(place)):
+        database = rocksdict.Rdict(
+            str(place), rocksdict.Options(raw_mode=True), access_type=rocksdict.AccessType.read_only()
+        )
+        content = database.get(_STATE)
+        database.close()
+    return from_json(State, content, str(folder)) if content else None
+
+
 class Delta:
     """A delta; this process alone may have it open."""
 
@@ -93,7 +111,7 @@ class Delta:
         """
         rocksdict = library()
         with translating(str(folder)):
-            self._database = rocksdict.Rdict(str(private_folder(folder) / "db"), rocksdict.Options(raw_mode=True))
+            self._database = rocksdict.Rdict(str(private_folder(folder) / _FOLDER), rocksdict.Options(raw_mode=True))
         content = self._database.get(_STATE)
         self.state = from_json(State, content, str(folder)) if content else State(first)
 

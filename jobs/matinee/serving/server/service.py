@@ -99,7 +99,7 @@ def serving(settings: Settings, serving_settings: ServingSettings, names: Sequen
     folder = private_folder(settings.home.absolute() / "serving")
     with tempfile.TemporaryDirectory(dir=folder, prefix="process-") as own:
         datasets = Datasets.of([Versions.of(settings, name) for name in names], Path(own))
-        follower = _follower(settings, serving_settings, datasets, folder)
+        follower = _follower(settings, serving_settings, datasets)
         try:
             service = _started(settings, serving_settings, datasets, follower)
             try:
@@ -111,14 +111,13 @@ def serving(settings: Settings, serving_settings: ServingSettings, names: Sequen
                 follower.stop()
 
 
-def _follower(settings: Settings, limits: ServingSettings, datasets: Datasets, folder: Path) -> Follower | None:
+def _follower(settings: Settings, limits: ServingSettings, datasets: Datasets) -> Follower | None:
     """Return what follows the topic of the newest events, begun; None where settings name no brokers."""
     base, servers = datasets.by_name.get(BASE), settings.stream.kafka
     if base is None or servers is None:
         return None
     reader = Reader.of(Registry.load(settings.sql_dir), settings.landing.max_line_bytes)
-    place = limits.delta_folder or folder / "delta"
-    follower = Follower(base.versions, place, servers, reader, limits.delta_lag_s)
+    follower = Follower(base.versions, limits.delta_folder_of(settings), servers, reader, limits.delta_lag_s)
     follower.start()
     return follower
 

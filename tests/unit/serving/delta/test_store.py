@@ -1,5 +1,6 @@
 """The database of a delta: its tiles are the sums of the events that count, whatever the order and the repeats."""
 
+import json
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +15,7 @@ from tests.support import reference
 from tests.support.averages import Shown, averages
 from tests.support.sent import AT, FIRST, START, read, sent
 
+from matinee.cli.main import main
 from matinee.days import instant_of, micros_of
 from matinee.serving import answers
 from matinee.serving.delta.store import Delta
@@ -116,6 +118,15 @@ def test_offsets_stand_with_the_entries(tmp_path: Path) -> None:
     assert (again.state.first, again.state.offsets, again.state.events) == (FIRST, {0: 7}, 1)
     assert again.view(KEY.encode(["a"])).newest_us == micros_of(START + timedelta(hours=1))
     again.close()
+
+
+def test_the_state_is_shown_while_a_process_has_the_delta(
+    delta: Delta, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(delta, sent(), sent(row=0))
+    main(["kv", "delta", "--folder", str(tmp_path), "--output", "json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["first"], shown["records"], shown["quarantined"]) == ("2026-03-02", 2, {"out_of_range_row": 1})
 
 
 def test_a_view_does_not_see_what_is_written_later(delta: Delta) -> None:
