@@ -54,10 +54,9 @@ def without_features(settings: Settings, folder: Path) -> Settings:
 def with_searches(settings: Settings, folder: Path) -> Settings:
     """Settings that have `raw.searches` and `core.searches` beside the shipped datasets; one has a live table."""
     settings = without_features(settings, folder)
-    sql = settings.sql_dir
-    other = sql / "core" / "play_attributions" / "contract.odcs.yaml"
+    other = settings.sql_dir / "core" / "play_attributions" / "contract.odcs.yaml"
     other.write_text(other.read_text().replace("  - property: live\n    value: true\n", ""))
-    shutil.copytree(Path(__file__).parents[2] / "integration" / "searches", sql, dirs_exist_ok=True)
+    shutil.copytree(Path(__file__).parents[2] / "integration" / "searches", settings.sql_dir, dirs_exist_ok=True)
     return settings
 
 
@@ -84,6 +83,12 @@ def folder_of(lake: Lake, dataset: str) -> Path:
     return Path(lake.location(dataset).removeprefix("file://"))
 
 
+def retired(lake: Lake, dataset: str, *left_out: str) -> None:
+    """Retire a dataset whose readers are left out of the registry: its contract stays declared."""
+    alone = {name: contract for name, contract in lake.registry.contracts.items() if name not in left_out}
+    retire(replace(lake, registry=Registry(alone)), dataset, "replaced", "ben")
+
+
 def who(lake: Lake, dataset: str) -> list[str]:
     return [reader.who for reader in readers(lake, dataset, NOW)]
 
@@ -94,11 +99,8 @@ def test_a_dataset_that_nobody_reads_goes_with_its_live_table_and_files(lake: La
     done = retire(lake, OUTCOMES, "replaced", "me")
     assert done.tables == (LIVE, OUTCOMES)
     assert [lake.exists(name) or folder_of(lake, name).exists() for name in (LIVE, OUTCOMES)] == [False, False]
-    records = retirements(lake)
-    assert {(record.dataset, record.state, record.why, record.holder) for record in records.values()} == {
-        (LIVE, "DONE", "replaced", "me"),
-        (OUTCOMES, "DONE", "replaced", "me"),
-    }
+    told = {(record.dataset, record.state, record.why, record.holder) for record in retirements(lake).values()}
+    assert told == {(name, "DONE", "replaced", "me") for name in (LIVE, OUTCOMES)}
     assert len(history(lake, OUTCOMES).all()) == 1
 
 
@@ -177,19 +179,12 @@ def test_who_comes_after_the_record_is_met_before_a_table_goes(lake: Lake, monke
 
 def test_files_of_a_retired_dataset_are_refused_and_not_passed_over(lake: Lake, tmp_path: Path) -> None:
     file = land(lake, tmp_path)
-    alone = {name: contract for name, contract in lake.registry.contracts.items() if name != SEARCHES}
-    retire(replace(lake, registry=Registry(alone)), RAW, "replaced", "ben")
+    retired(lake, RAW, SEARCHES)
     with pytest.raises(RetiredError, match=r"raw\.searches was retired by ben on .* \(replaced\)"):
         ingest(lake.settings, None, [file], NOW)
     with pytest.raises(RetiredError, match="no table of that name is made again"):
         lake.ensure(RAW)
     assert not folder_of(lake, RAW).exists()
-
-
-def retired(lake: Lake, dataset: str, *left_out: str) -> None:
-    """Retire a dataset whose readers are left out of the registry: its contract stays declared."""
-    alone = {name: contract for name, contract in lake.registry.contracts.items() if name not in left_out}
-    retire(replace(lake, registry=Registry(alone)), dataset, "replaced", "ben")
 
 
 def test_files_of_a_retired_dataset_do_not_keep_others_from_landing(lake: Lake, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Partitions:
         Raises:
             EngineFailedError: a broker does not answer, or does not lead the partition any more.
         """
-        found = {}
+        offsets = {}
         for leader, partitions in self._by_leader():
             asked = array(struct.pack(">iq", partition, which) for partition in partitions)
             body = struct.pack(">ib", _FROM_NOBODY, _COMMITTED) + array([name(self._topic) + asked])
@@ -88,8 +88,8 @@ class Partitions:
                     partition = answer.int32()
                     self._check(answer.int16(), partition)
                     answer.int64()
-                    found[partition] = answer.int64()
-        return found
+                    offsets[partition] = answer.int64()
+        return offsets
 
     def fetch(self, offsets: Mapping[int, int], wait_s: float) -> Iterator[Fetched]:
         """Yield what follows some offsets; where nothing does yet, brokers wait so long for a record.
