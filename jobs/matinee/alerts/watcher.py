@@ -106,7 +106,8 @@ class Watcher:
             journal = self.keeper.journal(self.clock())
             changes = self._evaluated(journal, seen, rules, at, begun)
         self.sender.start(journal)
-        self.mirror.start(journal, at)
+        if self.keeper.why_not is None:  # The file in the home knows only what was seen lately.
+            self.mirror.start(journal, at)
         self.keeper.copy(self.clock())
         if self._pruned is None or at - self._pruned >= PRUNED_EACH:
             self.keeper.prune(at - self.ours.keep)

@@ -26,14 +26,14 @@ def serve(datasets: tuple[str, ...], port: int | None, output: str) -> None:
     Example:
       matinee serve features.title_daily --port 50051
     """
-    from matinee.serving.declaration import load, served
+    from matinee.serving.declaration import every_served, load
     from matinee.serving.server.service import serving
     from matinee.serving.settings import ServingSettings
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings, limits = load_settings(), ServingSettings()
     registry = Registry.load(settings.sql_dir)
-    names = [load(registry.get(name)).dataset for name in datasets] or [each.dataset for each in served(registry)]
+    names = [load(registry.get(name)).dataset for name in datasets] or every_served(registry, settings.sql_dir)
     if not names:
         raise UsageError("No dataset is served.", next_step="Write a serve.yaml beside a contract.")
     stopped = Event()

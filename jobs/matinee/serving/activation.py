@@ -43,8 +43,10 @@ def activate(versions: Versions, version: str, who: str, reason: str = "", *, fo
     return moved
 
 
-def rollback(versions: Versions, who: str, reason: str = "", to: str | None = None) -> Pointer:
+def rollback(versions: Versions, who: str, reason: str = "", to: str | None = None, act: Act = "rollback") -> Pointer:
     """Go back to the version that was active before, or to a named version; both may have an older key.
+
+    `act` is "withdraw" where no person asks for it: the version that is left is then activated again once it may be.
 
     Raises:
         NotActivatedError: there is no version to go back to.
@@ -56,7 +58,7 @@ def rollback(versions: Versions, who: str, reason: str = "", to: str | None = No
         manifest = versions.manifest(to or _before(versions, pointer))
         if to is not None and to == pointer.active:
             return None
-        return pointer.moved(_activation("rollback", manifest, who, reason))
+        return pointer.moved(_activation(act, manifest, who, reason))
 
     moved = versions.change(wanted)
     faults.reach("kv.after_pointer")

@@ -17,25 +17,28 @@ class Leftover:
     why: str
 
 
-def leftovers(versions: Versions, declared: Declaration, *, is_idle: bool = True) -> list[Leftover]:
+def leftovers(versions: Versions, declared: Declaration) -> list[Leftover]:
     """Return what may be deleted: the active version, and so many before it as are kept, stay.
 
-    Args:
-        versions: of the dataset.
-        declared: how many versions are kept.
-        is_idle: whether nobody builds a version now: else a version that is not whole may be that.
+    The caller holds the lease of builds: else a version that is not whole may be at work.
     """
     pointer = versions.pointer()
     kept = _kept(versions, pointer, declared.keep)
     return [
         Leftover(version, state, "not whole" if state == "building" else f"beyond the {declared.keep} that are kept")
         for version in versions.names()
-        if version not in kept and ((state := versions.state(version, pointer)) != "building" or is_idle)
+        if version not in kept
+        for state in [versions.state(version, pointer)]
     ]
 
 
 def collect(versions: Versions, leftover: Leftover) -> None:
-    """Delete a version: its manifest first, so that nobody takes what is left for whole."""
+    """Delete a version: its manifest first, so that nobody takes what is left for whole.
+
+    A version that became active since it was listed stays.
+    """
+    if versions.pointer().active == leftover.version:
+        return
     versions.files.delete(f"{leftover.version}/{MANIFEST}")
     faults.reach("kv.after_unlisted")
     discard(versions, leftover.version)

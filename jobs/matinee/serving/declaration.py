@@ -1,6 +1,7 @@
 """`serve.yaml` beside a contract: which rows of the dataset are served, by which key, from which store."""
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from matinee.contracts.validate import Problem
 from matinee.errors import ContractError, UsageError
 from matinee.serving.keys import TYPES, Key
 
+log = logging.getLogger(__name__)
 FILE_NAME = "serve.yaml"
 MOST_LINES = 20
 
@@ -94,6 +96,19 @@ def is_served(contract: Contract) -> bool:
 def served(registry: Registry) -> list[Contract]:
     """Return the contracts of the datasets that are served."""
     return [contract for contract in registry.all() if is_served(contract)]
+
+
+def every_served(registry: Registry, sql_dir: Path) -> list[str]:
+    """Return the names of the datasets that are served, those whose contract cannot be used now among them.
+
+    What a server needs to know of a version stands in the version.
+    """
+    names = [contract.dataset for contract in served(registry)]
+    for name, error in sorted(registry.left_out.items()):
+        if sql_dir.joinpath(*name.split("."), FILE_NAME).is_file():
+            log.warning("%s is served from its active version: %s", name, error.message)
+            names.append(name)
+    return names
 
 
 def check(contract: Contract) -> list[Problem]:

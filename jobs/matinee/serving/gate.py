@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from matinee import faults
 from matinee.report import Verdict, timed
 from matinee.serving import declaration as declarations
+from matinee.serving.building import LEASE, PATIENCE
 from matinee.serving.declaration import Gates
 from matinee.serving.entries import entry_hash, total_of
 from matinee.serving.model import Gate, Manifest
@@ -20,6 +21,7 @@ from matinee.serving.stores.protocol import Database
 from matinee.serving.versions import GATE, SAMPLE, Versions
 from matinee.table.catalog import Lake
 from matinee.table.files import data_files
+from matinee.table.leases.holders import hold_patiently
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +36,7 @@ def judge(lake: Lake, dataset: str, version: str) -> Gate:
     Raises:
         VersionGoneError: the version is not whole, or a file of it is missing.
         UnreadableError: a file of it is damaged.
+        LeaseHeldError: another process builds a version of the dataset, or forgets entries, for long.
     """
     versions = Versions.of(lake.settings, dataset)
     manifest, gates = versions.manifest(version), declarations.load(lake.registry.get(dataset)).gates
@@ -48,7 +51,12 @@ def judge(lake: Lake, dataset: str, version: str) -> Gate:
                 differing = list(_differing(lake, manifest, database))
         finally:
             database.close()
-    versions.files.write(f"{version}/{SAMPLE}", scanned.sample.to_bytes())
+    with hold_patiently(lake, dataset, LEASE, PATIENCE):  # Else the sample brings back what was forgotten meanwhile.
+        is_current = versions.manifest(version).revision == manifest.revision
+        if is_current:
+            versions.files.write(f"{version}/{SAMPLE}", scanned.sample.to_bytes())
+    if not is_current:
+        return judge(lake, dataset, version)
     active = versions.pointer().active
     compared = active if active not in (None, version) else None
     shares = _shares(versions, gates, manifest, scanned.sample, compared) if compared else ()

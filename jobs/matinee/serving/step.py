@@ -6,7 +6,7 @@ from matinee.days import parse_day
 from matinee.report import Report, Rows, timed
 from matinee.serving import declaration as declarations
 from matinee.serving.activation import activate
-from matinee.serving.building import build
+from matinee.serving.building import LEASE, PATIENCE, build
 from matinee.serving.collecting import collect, leftovers
 from matinee.serving.gate import judge
 from matinee.serving.model import Gate, Manifest
@@ -14,6 +14,7 @@ from matinee.serving.versions import Versions
 from matinee.serving.withdrawal import follow_withdrawals
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
+from matinee.table.leases.holders import hold_patiently
 
 
 def step(
@@ -36,9 +37,10 @@ def step(
     pointer = versions.pointer()
     if manifest.version not in pointer.left:  # A person went back from it: only a person activates it again.
         activate(versions, manifest.version, "step serve")
-    collected = leftovers(versions, declared)
-    for leftover in collected:
-        collect(versions, leftover)
+    with hold_patiently(lake, dataset, LEASE, PATIENCE):  # What another run builds meanwhile is not whole yet.
+        collected = leftovers(versions, declared)
+        for leftover in collected:
+            collect(versions, leftover)
     return Report(
         step="serve",
         dataset=dataset,

@@ -39,7 +39,7 @@ def follow_withdrawals(lake: Lake, dataset: str) -> Pointer:
     pointer = versions.change(wanted)
     if pointer.active in marks and declared.on_withdraw == "rollback":
         try:
-            return rollback(versions, WHO, marks[pointer.active])
+            return rollback(versions, WHO, marks[pointer.active], act="withdraw")
         except NotActivatedError as error:
             log.warning("%s goes on: %s", pointer.active, error.message)
     return pointer

@@ -45,7 +45,8 @@ def look(outlook: Outlook) -> Iterator[Signal]:
     failed = _failures(outlook, api, at_work)
     whys, contracts = Whys(outlook, api), _contracts(outlook)
     for task in failed:
-        yield failures.signal_of(task, whys.of(task), contracts, outlook.memory[BACKFILLS], api.url)
+        if why := whys.of(task):  # Without its log a failure would be a cause of its own, beside its true cause.
+            yield failures.signal_of(task, why, contracts, outlook.memory[BACKFILLS], api.url)
     yield from _at_work(outlook, api, at_work)
     yield from _upkeep(outlook, api)
     write_notes(outlook, api, whys.known(failed))

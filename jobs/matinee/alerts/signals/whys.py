@@ -37,13 +37,18 @@ class Whys:
         self._read: dict[tuple[str, int], Why] = outlook.memory.setdefault("whys", {})
         self._missed: dict[tuple[str, int], datetime] = outlook.memory.setdefault("missed logs", {})
 
-    def of(self, task: Failed) -> Why:
-        """Return why a try failed; a log that is not given is asked for again by a later look."""
+    def of(self, task: Failed) -> Why | None:
+        """Return why a try failed; None: no look had the time to ask yet, and a later look tells the failure.
+
+        A log that is not given is asked for again by a later look.
+        """
         key, now = (task.name, task.try_number), self._outlook.at
         if key not in self._read:
             asked = self._missed.get(key)
-            if monotonic() > self._until or (asked is not None and now - asked < ASKED_AGAIN):
+            if asked is not None and now - asked < ASKED_AGAIN:
                 return _WITHOUT_LOG
+            if monotonic() > self._until:
+                return None if asked is None else _WITHOUT_LOG
             try:
                 self._read[key] = self._learned(task)
             except MatineeError as error:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from matinee.errors import MatineeError, ServiceUnavailableError
@@ -19,6 +20,8 @@ from matinee.serving.translation import version_message
 from matinee.serving.versions import Pointer, Versions
 
 log = logging.getLogger(__name__)
+#: A version that could not be opened is tried again so much later at first, and each time twice as late.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 
 @dataclass
@@ -73,6 +76,7 @@ class Dataset:
         self._pointer: Pointer | None = None
         self._opened: Opened | None = None
         self._number = 0
+        self._pause_s, self._again_at = FIRST_PAUSE_S, 0.0
 
     @property
     def name(self) -> str:
@@ -109,8 +113,11 @@ class Dataset:
     def follow(self) -> bool:
         """Open what the pointer names, if that is another version; return whether a version was swapped.
 
-        Where the version cannot be opened, the old version stays, and `problem` says why.
+        Where the version cannot be opened, the old version stays, `problem` says why, and the next tries are later and
+        later: each may fetch all files of the version.
         """
+        if monotonic() < self._again_at:
+            return False
         try:
             pointer = self.versions.pointer()
             if self._pointer is not None and pointer.number == self._pointer.number:
@@ -121,8 +128,10 @@ class Dataset:
             if self.problem is None or str(problem) != str(self.problem):
                 log.error("%s: %s", self.name, problem)
             self.problem = problem
+            self._again_at = monotonic() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
             return False
-        self._pointer, self.problem = pointer, None
+        self._pointer, self.problem, self._pause_s = pointer, None, FIRST_PAUSE_S
         return is_swapped
 
     def _swap(self, pointer: Pointer) -> bool:
