@@ -36,8 +36,9 @@ DATASETS, DAYS = 50, 400
 MINUTE, HOUR = timedelta(minutes=1), 60
 #: The hours that are compared with the first one.
 HOURS = (1, 6, 24)
-#: The stream ticks each so many looks; of each three hours it is paused for the first 45 minutes of the second.
-TICKS_EACH, PERIOD, PAUSED = 2, 180, range(60, 105)
+#: The stream ticks each so many looks. Of each three hours it is paused for 45 minutes: an incident opens in the first
+#: hour, too, so that no later hour has anything to do for the first time.
+TICKS_EACH, PERIOD, PAUSED = 2, 180, range(5, 50)
 #: Shares of two cores, and of the memory of the first hour.
 OF_CORES, OF_MEMORY, CORES = 0.05, 1.1, 2
 
