@@ -48,10 +48,19 @@ def look(outlook: Outlook) -> Iterator[Signal]:
 
 
 def _wrong(dataset: str, error: ContractError) -> Signal:
-    """Return the signal of a contract that cannot be used; tasks that fail with the same error follow from it."""
+    """Return the signal of a contract that cannot be used: one cause with the tasks that fail with the same error."""
+    own = Identity("contract", dataset)
     same = raised(Why.of(f"{type(error).__name__}: {error}".encode()), None)
-    own = same or Identity("contract", dataset)
-    return Signal("freshness", f"contract {dataset}", own, error.message, error.next_step, value=NEVER, dataset=dataset)
+    return Signal(
+        "freshness",
+        str(own),
+        own,
+        error.message,
+        error.next_step,
+        value=NEVER,
+        dataset=dataset,
+        edges=(Edge("error", same),) if same else (),
+    )
 
 
 def invalid_days(validity: Validity, dataset: str, last: date) -> Iterator[date]:

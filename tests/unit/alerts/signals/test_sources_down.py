@@ -90,14 +90,15 @@ def test_a_wrong_contract_is_one_cause_and_others_are_looked_at(tmp_path: Path) 
     with airflow_api() as url:
         seen = look(SOURCES, outlook(tmp_path, url, sql_dir=sql), 20)
     [wrong] = [signal for signal in seen.signals if signal.kind != "disk"]
-    assert (wrong.identity.what, wrong.identity.subject.startswith(f"ContractError: {contract}:")) == ("raised", True)
+    [cause] = [edge.to for edge in wrong.edges]
+    assert (wrong.dataset, cause.subject.startswith(f"ContractError: {contract}:")) == ("core.plays", True)
     assert seen.blind == set()
     # A task that the same contract stops follows from the same cause.
     with pytest.raises(ContractError) as stopped:
         Registry.load(sql).get("core.plays")
     why = Why.of(f"matinee.errors.ContractError: {stopped.value}".encode())
     failed = Failed("plays_daily", "r", "plays.write", -1, 1, T0, "2026-03-04")
-    assert [edge.to for edge in signal_of(failed, why, [], [], "http://a").edges] == [wrong.identity]
+    assert [edge.to for edge in signal_of(failed, why, [], [], "http://a").edges] == [cause]
 
 
 def test_an_engine_that_does_not_listen_is_a_cause(tmp_path: Path) -> None:
