@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -104,8 +105,19 @@ def _of_task(
         if report is None:
             raise
         log = []  # The report says why, whether Airflow answers or not.
-    readout = explain_task(report, log, kernel_lines(pids_of(log)), memory_lines())
+    has_failed = partial(_has_failed, api, dag, run, task, number, map_index)
+    readout = explain_task(report, log, kernel_lines(pids_of(log)), memory_lines(), has_failed)
     return readout, _differs(settings, report, last_success(settings, dag, task))
+
+
+def _has_failed(api: AirflowApi, dag: str, run: str, task: str, number: int, map_index: int | None) -> bool:
+    """Whether a try of a task has failed: it is taken to have failed where Airflow does not say."""
+    try:
+        now = api.task(dag, run, task, -1 if map_index is None else map_index)
+    except EngineUnavailableError:
+        return True
+    state = now.state.value if now.state else None
+    return number < now.try_number or state in {"failed", "up_for_retry", "upstream_failed"}
 
 
 def _differs(settings: Settings, failed: Report | None, success: Report | None) -> list[Difference]:

@@ -1,7 +1,7 @@
 """Why a task failed: from the typed report that its step left, else from its log, else from what the machine says."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matinee.readout.explain import Readout, explain
 from matinee.readout.patterns import typed
@@ -13,12 +13,20 @@ _CARRIES = ("traceback", "tail", "message")
 _KILLED = {"killed_by_signal", "zombie", "executor_lost", "session_ended", "scheduler", "reset", "StoppedError"}
 #: How Airflow's supervisor tells of a process that a signal ended.
 _ENDED = re.compile(rb"Process exited abnormally|exit_code\"?[=:] ?-\d|SIGKILL")
+_LOOK = (
+    "Look at who ended it: the event log of the task in Airflow, the logs of scheduler, triggerer and workers at that "
+    "time (with `make up` in MATINEE_HOME/run), and `dmesg`. `matinee doctor` checks engine and lake."
+)
 #: Patterns of what the machine says.
 _FOR_MEMORY = {"killed_by_kernel", "container_out_of_memory"}
 
 
 def explain_task(
-    report: Report | None, log: Sequence[bytes], system: Sequence[bytes] = (), counters: Sequence[bytes] = ()
+    report: Report | None,
+    log: Sequence[bytes],
+    system: Sequence[bytes] = (),
+    counters: Sequence[bytes] = (),
+    has_failed: Callable[[], bool] = lambda: True,
 ) -> Readout:
     """Return the read-out of a task.
 
@@ -27,6 +35,7 @@ def explain_task(
         log: the lines of the task's log.
         system: lines of the kernel about the task's processes.
         counters: lines of the control group, which tell neither when a process was killed nor which.
+        has_failed: whether the task is known to have failed; asked only where nothing says why.
     """
     told = of_error(report.error) if report and report.error else None
     if told and not _wraps(told):
@@ -39,6 +48,9 @@ def explain_task(
             return killed
     if told and (logged.kind in {"none", "unknown"} or logged.pattern in typed()):
         return told
+    if logged.kind == "none" and has_failed():
+        left = "its log shows no failure" if log else "it left no log"
+        return Readout("unknown", f"The task failed: {left}, and no report says why.", (), _LOOK, retryable=False)
     return logged
 
 

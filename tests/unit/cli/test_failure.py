@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from matinee.cli import failure as cli_failure
 from matinee.cli.failure import failure
 from matinee.errors import EngineUnavailableError, UsageError
 from matinee.report import ErrorReport, Report, report_name
@@ -90,6 +92,37 @@ def test_a_report_is_enough_where_airflow_does_not_answer(home: Path, monkeypatc
     assert explained(*TASK, "--try", "1")["class"] == "conflict"
     with pytest.raises(EngineUnavailableError):
         explained(*TASK, "--try", "2")
+
+
+class Airflow:
+    """What Airflow says of the task, where it answers."""
+
+    def __init__(self, state: str | None, tries: int = 1) -> None:
+        self.state, self.tries = state, tries
+
+    def task(self, *_: object) -> object:
+        if self.state is None:
+            raise EngineUnavailableError("Airflow does not answer.", next_step="make up")
+        return SimpleNamespace(state=SimpleNamespace(value=self.state), try_number=self.tries)
+
+
+@pytest.mark.parametrize(
+    ("airflow", "kind"),
+    [
+        (Airflow("failed"), "unknown"),
+        (Airflow("up_for_retry"), "unknown"),
+        (Airflow("success", tries=2), "unknown"),
+        (Airflow(None), "unknown"),
+        (Airflow("success"), "none"),
+        (Airflow("running"), "none"),
+    ],
+)
+def test_a_log_without_a_failure_is_judged_by_the_state_of_its_task(
+    airflow: Airflow, kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_failure, "AirflowApi", lambda _: airflow)
+    log_of_task(home, 1, "INFO wrote 7 rows\n")
+    assert explained(*TASK)["class"] == kind
 
 
 def test_a_catalog_that_cannot_be_read_hides_no_cause(home: Path) -> None:

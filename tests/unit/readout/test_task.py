@@ -1,5 +1,7 @@
 """A typed report is told first, a log else, and what the machine says where a process was killed."""
 
+import pytest
+
 from matinee.readout.task import explain_task, of_error
 from matinee.report import ErrorReport, Report
 
@@ -55,3 +57,33 @@ def test_a_secret_of_a_report_is_masked() -> None:
         retryable=False,
     )
     assert "hunter2" not in repr(of_error(error))
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ([b"INFO wrote 7 rows"], "its log shows no failure"),
+        ([], "it left no log"),
+        ([b"state=success"], "its log shows"),
+    ],
+)
+def test_a_failure_that_nothing_explains_is_unknown(log: list[bytes], words: str) -> None:
+    readout = explain_task(None, log)
+    assert (readout.kind, readout.retryable) == ("unknown", False)
+    assert words in readout.cause
+    assert "event log of the task" in readout.next_step
+
+
+def test_a_report_without_an_error_explains_no_failure() -> None:
+    assert explain_task(Report(step="write", dataset="core.plays"), [b"INFO done"]).kind == "unknown"
+
+
+def test_a_task_that_has_not_failed_needs_no_explanation() -> None:
+    assert explain_task(None, [b"INFO wrote 7 rows"], has_failed=lambda: False).kind == "none"
+
+
+def test_whether_a_task_failed_is_not_asked_where_its_log_says_why() -> None:
+    def asked() -> bool:
+        raise AssertionError
+
+    assert explain_task(None, [b"KeyError: 'x'"], has_failed=asked).kind == "code"
