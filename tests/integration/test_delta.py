@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from py4j.java_gateway import JVMView
 from tests.support.averages import Shown, activate_version, averages, connection
-from tests.support.kafka import clients, create, send
+from tests.support.kafka import clients, create, recreate, send
 from tests.support.sent import Row, payload, sent
 
 from matinee.days import start_of
@@ -122,6 +122,11 @@ def test_answers_follow_the_topic_through_faults_and_rollbacks(lake: Settings, j
         note(versions.files, KEY.encode(["a"]), stamp())
         versions.change(lambda pointer: pointer)
         assert impressions(waited(client, lambda each: impressions(each) == 2)) == 2  # Those of the version.
+        recreate(jvm, lake.stream.kafka or "", TOPIC)
+    with serving(lake, LIMITS, [BASE]) as service, ImpressionClient(connection(lake, service)) as client:
+        assert impressions(waited(client, lambda each: "may be missing" in each.degraded)) == 2
+        publish(lake, jvm, [event("n5", 0.0001)])
+        assert "may be missing" in waited(client, lambda each: impressions(each) == 3).degraded
 
 
 def test_without_brokers_answers_are_degraded_and_go_on(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """What the service knows of impressions: the served averages, their columns, how they fade, and the events as sent."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matinee.contracts.model import RECEIVED, Column, Contract
 from matinee.contracts.registry import Registry
@@ -13,8 +13,11 @@ from matinee.days import MICROSECOND
 from matinee.domain.half_lives import HALF_LIVES
 from matinee.domain.locations import Bands
 from matinee.errors import ContractError
-from matinee.landing.parsing.judge import judge_of
+from matinee.landing.parsing.judge import judge_of, landed_fields
 from matinee.serving.keys import Key
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: What `ImpressionStore` answers from; the tiles that its rows add up; the events of the tiles, unique and as landed.
 BASE, TILES, EVENTS, LANDED = (
@@ -132,7 +135,27 @@ class Reader:
         reason, _, values = judge_of(self.landed).judge(payload, landed_us)
         if reason is not None:
             return reason
-        value: dict[str, Any] = dict(values)
+        return self._judged(dict(values), landed_us)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of landed events that `events_of` takes."""
+        return tuple(field.name for field in landed_fields(self.landed))
+
+    def events_of(self, batch: "pa.RecordBatch") -> Iterator[Event | str]:
+        """Yield the event of each row of landed events, or the reason why it is left out."""
+        import pyarrow as pa
+
+        times = {name for name in self.columns if pa.types.is_timestamp(batch.schema.field(name).type)}
+        columns = [
+            (batch.column(name).cast(pa.int64()) if name in times else batch.column(name)).to_pylist()
+            for name in self.columns
+        ]
+        for row in zip(*columns, strict=True):
+            value = dict(zip(self.columns, row, strict=True))
+            yield self._judged(value, value[RECEIVED])
+
+    def _judged(self, value: dict[str, Any], landed_us: int) -> Event | str:
         if value["event_ts"] > landed_us + SKEW_US:
             return "beyond_skew"
         place = self.bands.band(value[self.bands.row], value[self.bands.position])

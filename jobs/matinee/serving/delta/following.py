@@ -11,15 +11,19 @@ from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 
+from matinee.contracts.registry import Registry
 from matinee.days import end_of, instant_of, micros_of, start_of
 from matinee.errors import MatineeError
 from matinee.foreign import translated
+from matinee.serving.delta.bootstrap import bootstrap
 from matinee.serving.delta.store import Delta, View
 from matinee.serving.forgotten import digest, forgotten
 from matinee.serving.impressions import KEY, SKEW_US, Event, Reader
 from matinee.serving.versions import Versions
+from matinee.settings import Settings
 from matinee.sources.kafka.batches import Record
 from matinee.sources.kafka.fetching import Partitions
+from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
 
 log = logging.getLogger(__name__)
@@ -39,17 +43,18 @@ class Lag:
 class Follower:
     """Keeps a delta of the days after the oldest version that is kept; `follow` starts it, `stop` ends it."""
 
-    def __init__(self, versions: Versions, folder: Path, servers: str, reader: Reader, most_s: float) -> None:
+    def __init__(self, versions: Versions, folder: Path, settings: Settings, most_s: float) -> None:
         """Take what is followed.
 
         Args:
             versions: of the base.
             folder: where the delta is.
-            servers: Kafka's brokers, `host:port`, separated by commas.
-            reader: of the records.
+            settings: of the lake; they name Kafka's brokers.
             most_s: how far behind the delta may be before answers are degraded, in seconds.
         """
-        self._versions, self._folder, self._servers, self._reader = versions, folder, servers, reader
+        self._versions, self._folder, self._settings = versions, folder, settings
+        self._servers = settings.stream.kafka or ""
+        self._reader = Reader.of(Registry.load(settings.sql_dir), settings.landing.max_line_bytes)
         self._most_s, self._stopped, self._thread = most_s, Signal(), Thread(target=self._run, daemon=True)
         self._delta: Delta | None = None
         self._problem: MatineeError | None = None
@@ -131,12 +136,22 @@ class Follower:
         """
         state, begins = delta.state, partitions.begins()
         offsets = {partition: state.offsets.get(partition, begin) for partition, begin in begins.items()}
-        if state.topic_id not in ("", partitions.identity):
-            delta.note(replace(state, topic_id=partitions.identity, offsets=begins, missing=stamp()))
-        elif not state.topic_id or first < state.first or any(offsets[each] < begins[each] for each in begins):
-            first = min(first, state.first)
-            missing = max(filter(None, (state.missing, self._missing(partitions, begins, first))), default=None)
-            delta.note(replace(state, first=first, topic_id=partitions.identity, offsets=begins, missing=missing))
+        is_other = state.topic_id not in ("", partitions.identity)
+        if (
+            is_other
+            or not state.topic_id
+            or first < state.first
+            or any(offsets[each] < begins[each] for each in begins)
+        ):
+            missing = stamp() if is_other else self._missing(partitions, begins, min(first, state.first))
+            delta.note(replace(state, first=min(first, state.first), topic_id="", offsets={}))
+            if missing is not None:
+                landed = bootstrap(Lake.open(self._settings), delta, self._reader)
+                if landed is not None and landed.topic_id in ("", partitions.identity):
+                    reached = {each: max(begin, landed.offsets.get(each, 0)) for each, begin in begins.items()}
+                    is_whole = all(landed.offsets.get(each, 0) >= begin for each, begin in begins.items())
+                    begins, missing = reached, None if is_whole else missing
+            delta.note(replace(delta.state, topic_id=partitions.identity, offsets=begins, missing=missing))
         elif offsets != state.offsets:
             delta.note(replace(state, offsets=offsets))
         if first > delta.state.first:

@@ -15,7 +15,6 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from matinee.contracts.registry import Registry
 from matinee.errors import (
     EnvironmentNotReadyError,
     MatineeError,
@@ -27,7 +26,7 @@ from matinee.errors import (
 from matinee.foreign import translated
 from matinee.private import private_folder
 from matinee.serving.delta.following import Follower
-from matinee.serving.impressions import BASE, Reader
+from matinee.serving.impressions import BASE
 from matinee.serving.messages import IMPRESSION_STORE, KEY_VALUE, methods
 from matinee.serving.server.access import Bearer, credentials
 from matinee.serving.server.impression_store import ImpressionStore
@@ -113,11 +112,10 @@ def serving(settings: Settings, serving_settings: ServingSettings, names: Sequen
 
 def _follower(settings: Settings, limits: ServingSettings, datasets: Datasets) -> Follower | None:
     """Return what follows the topic of the newest events, begun; None where settings name no brokers."""
-    base, servers = datasets.by_name.get(BASE), settings.stream.kafka
-    if base is None or servers is None:
+    base = datasets.by_name.get(BASE)
+    if base is None or settings.stream.kafka is None:
         return None
-    reader = Reader.of(Registry.load(settings.sql_dir), settings.landing.max_line_bytes)
-    follower = Follower(base.versions, limits.delta_folder_of(settings), servers, reader, limits.delta_lag_s)
+    follower = Follower(base.versions, limits.delta_folder_of(settings), settings, limits.delta_lag_s)
     follower.start()
     return follower
 
