@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io.pyarrow import PyArrowFile
 
 from matinee.healing.late import stale_days
@@ -22,6 +21,7 @@ from matinee.publication.request import RunRequest
 from matinee.publication.steps import run
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
+from matinee.table.catalogs.sql_catalog import SqlCatalog
 from matinee.validity.validity import Validity
 from tests.support import streams
 from tests.support.alerts import stale_datasets

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
 import matinee
+from matinee.table.catalogs.sql_catalog import SqlCatalog
 
 _PRODUCT = Path(matinee.__file__).parent
 

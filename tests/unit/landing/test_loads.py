@@ -4,12 +4,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 from tests.support.lakes import make_lake
 
 from matinee.landing.ingest import ingest
 from matinee.landing.model import QUARANTINE
+from matinee.table.catalogs.sql_catalog import SqlCatalog
 
 PLAYS = "raw.plays"
 GOOD = '{"play_id":"%s","profile_id":"ana","title_id":"t","start_ts":"2026-03-01T12:00:00Z"}\n'
