@@ -123,7 +123,7 @@ class Lake:
             LakeFormatError: the lake has an older format; callers are about to change it.
             RetiredError: the dataset's table was dropped for good.
         """
-        from pyiceberg.exceptions import TableAlreadyExistsError
+        from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 
         lake_format.refuse_older(self.catalog)
         contract = self.registry.get(dataset)
@@ -131,7 +131,8 @@ class Lake:
             refuse_retired(self, dataset)
             if dataset != lake_format.LAKE:
                 lake_format.begin(self)
-            with suppress(TableAlreadyExistsError):  # Another process was first; what follows is the same for both.
+            # Where another process is first, what follows is the same for both.
+            with suppress(CommitFailedException, TableAlreadyExistsError):
                 self._create(contract)
         table = self.table(dataset)
         refuse_foreign(table)
@@ -145,10 +146,12 @@ class Lake:
         return f"{self.settings.warehouse_uri}/{dataset.replace('.', '/')}"
 
     def _create(self, contract: Contract) -> None:
+        """Make a table and its empty first snapshot in one commit."""
         schema = iceberg_schema(contract)
         with catalog_errors(self.location(contract.dataset)):
-            self.ensure_namespace(contract.namespace)
-            self.catalog.create_table(
+            if not self.listed(contract.namespace):
+                self.ensure_namespace(contract.namespace)
+            creation = self.catalog.create_table_transaction(
                 contract.dataset,
                 schema,
                 location=self.location(contract.dataset),
@@ -156,6 +159,8 @@ class Lake:
                 sort_order=sort_order(contract, schema),
                 properties=table_properties(contract),
             )
+            with creation, creation.update_snapshot().fast_append():
+                pass
 
     def ensure_namespace(self, name: str) -> None:
         """Make a namespace if it is missing."""
@@ -265,7 +270,7 @@ def catalog_errors(at: str = "") -> Iterator[None]:
 
 
 def _append_nothing(table: "Table") -> None:
-    # Iceberg cannot branch from a table that has no snapshot.
+    # Iceberg cannot branch from a table that has no snapshot; earlier versions made tables without one.
     from pyiceberg.exceptions import CommitFailedException
 
     try:
