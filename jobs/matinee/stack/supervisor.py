@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 from pydantic import BaseModel, ConfigDict
 
 from matinee.engine.processes import find, keep_log, log_of, tail_of
@@ -21,6 +22,8 @@ from matinee.settings import Settings
 
 NAME = "spark-supervisor"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
+#: How often it is looked whether the engine lives.
+LOOK_S = 1.0
 #: An engine that has lived so long counts as healthy: the next pause is the first again.
 HEALTHY_S = 600.0
 
@@ -80,8 +83,10 @@ def supervise(
     while True:
         since = time.monotonic()
         try:
-            if engine := find(settings, SPARK):
-                engine.wait()
+            # An engine whose parent does not ask for its end stays a zombie: waiting for it alone would have no end.
+            while engine := find(settings, SPARK):
+                with suppress(psutil.TimeoutExpired):
+                    engine.wait(LOOK_S)
         except OSError:  # Whether it lives is not known now.
             pause(FIRST_PAUSE_S)
             continue

@@ -137,6 +137,16 @@ def test_files_that_cannot_be_opened_do_not_end_the_supervisor(
     assert supervised(settings, 3) == [1, 1, 1]
 
 
+def test_an_engine_whose_end_its_parent_does_not_ask_for_is_started_again(settings: Settings) -> None:
+    command = ["sh", "-c", "sleep 0.5 & echo $!; exec sleep 60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        remember(settings, SPARK, int(parent.stdout.readline()))
+        log_of(settings, SPARK).touch()
+        assert supervised(settings, 1) == [1]
+        parent.kill()
+
+
 def test_the_log_of_each_engine_that_died_is_kept(settings: Settings) -> None:
     end_at_once(settings, "words 0\n")
     supervised(settings, 2)
