@@ -21,14 +21,14 @@ WATCHER = "watcher"
 def evaluate(
     entries: Entries,
     signals: Sequence[Signal],
-    rules: Iterable[Rule],
+    rules: Sequence[Rule],
     at: datetime,
     default_route: tuple[Route, ...],
     blind: Collection[str] = (),
 ) -> list[Change]:
     """Record what was seen, and write what changes about incidents, with the messages that tell it."""
     sightings = record(entries, signals, at, blind)
-    causes = fold(alarms(rules, sightings, at), signals)
+    causes = fold(alarms(rules, sightings, at), signals, rules)
     changes = step(known_incidents(entries, at), causes, at, default_route, hush_of(entries, at), blind)
     for change in changes:
         write(entries, change, at, WATCHER)

@@ -4,19 +4,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from matinee.alerts.judging import Alarm
+from matinee.alerts.judging import Alarm, selects
 from matinee.alerts.model import SEVERITIES, Identity, Severity, Signal, most_urgent
+from matinee.alerts.rules.model import Rule
 
 Graph = Mapping[Identity, Collection[Identity]]
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A root and the alarms that follow from it; there is one at least. `told` is the signal that says most."""
+    """A root and the alarms that follow from it; there is one at least.
+
+    Attributes:
+        told: the signal that says most.
+        rule: that judges such a signal, whether it is alarming yet or not; None: not known.
+    """
 
     root: Identity
     alarms: tuple[Alarm, ...]
     told: Signal
+    rule: Rule | None = None
 
     @property
     def severity(self) -> Severity:
@@ -30,16 +37,19 @@ class Cause:
 
     @property
     def runbook(self) -> str:
-        """The section that the most urgent rule names."""
+        """The section about the cause itself, else about its most urgent alarm."""
+        if self.rule is not None:
+            return self.rule.runbook
         return min(self.alarms, key=lambda alarm: (SEVERITIES.index(alarm.rule.severity), alarm.rule.name)).rule.runbook
 
 
-def fold(alarms: Sequence[Alarm], signals: Iterable[Signal]) -> list[Cause]:
+def fold(alarms: Sequence[Alarm], signals: Iterable[Signal], rules: Iterable[Rule] = ()) -> list[Cause]:
     """Return the causes of alarms, in the order of their roots.
 
     Args:
         alarms: what is to be folded.
         signals: everything that was seen: its edges prove what follows from what, whether it is alarming or not.
+        rules: name the runbooks of what is not alarming yet.
     """
     seen = [*signals, *(alarm.signal for alarm in alarms)]
     graph = _graph(seen)
@@ -53,7 +63,8 @@ def fold(alarms: Sequence[Alarm], signals: Iterable[Signal]) -> list[Cause]:
     for root, members in _ranges(of_root):
         witnesses = _distinct(of_root, members)
         own = next((saying[member] for member in members if member in saying), witnesses[0].signal)
-        causes.append(Cause(root, witnesses, own))
+        rule = next((rule for rule in rules if rule.kind == own.kind and selects(rule, own)), None)
+        causes.append(Cause(root, witnesses, own, rule))
     return causes
 
 
