@@ -2,10 +2,12 @@
 
 from airflow.sdk import DAG
 
-from matinee_airflow.policy import ACTIVE_DAYS, dag_policy, each_day
+from matinee_airflow.policy import ACTIVE_DAYS, dag_policy, each_key
 from matinee_airflow.task_groups import write_audit_publish
 
-with DAG(schedule=each_day(), max_active_runs=ACTIVE_DAYS, **dag_policy(__file__, "daily", "core")):
+with DAG(
+    schedule=each_key("core.impression_plays"), max_active_runs=ACTIVE_DAYS, **dag_policy(__file__, "daily", "core")
+):
     attributions = write_audit_publish("core.play_attributions")
     # No wait: the attributions waited for the same impressions, and were published just before.
     impression_plays = write_audit_publish("core.impression_plays", wait=False)

@@ -2,8 +2,10 @@
 
 from airflow.sdk import DAG
 
-from matinee_airflow.policy import ACTIVE_DAYS, dag_policy, each_day
+from matinee_airflow.policy import ACTIVE_DAYS, dag_policy, each_key
 from matinee_airflow.task_groups import write_audit_publish
 
-with DAG(schedule=each_day(), max_active_runs=ACTIVE_DAYS, **dag_policy(__file__, "daily", "core")):
-    write_audit_publish("core.plays")
+DATASET = "core.plays"
+
+with DAG(schedule=each_key(DATASET), max_active_runs=ACTIVE_DAYS, **dag_policy(__file__, "daily", "core")):
+    write_audit_publish(DATASET)

@@ -6,12 +6,14 @@ from typing import Any
 
 from airflow.sdk import CronPartitionTimetable
 
+from matinee.contracts.loader import FILE_NAME, load
+from matinee.settings import load_settings
 from matinee_airflow.callbacks import alert
 from matinee_airflow.keys import MACROS
 from matinee_airflow.retries import RETRIES, RETRY_DELAY, RETRY_POLICY
 
 OWNER = "discovery-data"
-TAGS = frozenset({"daily", "landing", "maintenance", "alerts", "raw", "core", "features", "ops", "stream"})
+TAGS = frozenset({"daily", "weekly", "landing", "maintenance", "alerts", "raw", "core", "features", "ops", "stream"})
 SPARK_POOL = "spark"
 #: Its one slot is the watcher's: no other task can keep it waiting.
 ALERTS_POOL = "alerts"
@@ -52,6 +54,12 @@ def dag_policy(file: str, *tags: str) -> dict[str, Any]:
     }
 
 
-def each_day() -> CronPartitionTimetable:
-    """Return the schedule of the daily DAGs: after midnight UTC, the key is the day that has just ended."""
-    return CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
+def each_key(dataset: str) -> CronPartitionTimetable:
+    """Return the schedule of the DAG that publishes a dataset, by the cadence of its contract, at midnight UTC.
+
+    The key of a day is run once the day has ended. The run of a week begins with the day that is its key, and waits for
+    its inputs: a schedule of weeks can name no other day.
+    """
+    cadence = load(load_settings().sql_dir.joinpath(*dataset.split("."), FILE_NAME)).cadence
+    cron, offset = ("0 0 * * *", -1) if cadence.step == 1 else (f"0 0 * * {(cadence.weekday + 1) % 7}", 0)
+    return CronPartitionTimetable(cron, timezone="UTC", run_offset=offset, key_format="%Y-%m-%d")

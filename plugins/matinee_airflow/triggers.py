@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from matinee.days import day_range, parse_day
+from matinee.days import parse_day
 from matinee.foreign import translated
 from matinee.report import ErrorReport
 from matinee.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from matinee.contracts.registry import Registry
 
 log = logging.getLogger(__name__)
 #: The longest pause between two looks at a lake that does not answer.
@@ -82,7 +85,7 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
         derivable = validity.require_derivable(contract, day)
         published = max(contract.touched_days(day, day)[0], derivable), day
         for spec in contract.inputs:
-            for read in () if spec.optional else day_range(*contract.input_days(spec, *published)):
+            for read in () if spec.optional else validity.read_days(contract, spec, *published):
                 status = validity.readable(spec, read)
                 if status.reason is not None:
                     return "\n".join(status.reason.lines())
@@ -90,11 +93,21 @@ def waits_for(settings: Settings, dataset: str, key: str) -> str:
 
 
 def matures_after(settings: Settings, dataset: str) -> timedelta:
-    """Return how much later input days that a dataset awaits as `mature` become mature than they become valid."""
+    """Return how much later the inputs of a run come than they would if none were awaited as `mature`."""
     from matinee.contracts.registry import Registry
 
     registry = Registry.load(settings.sql_dir)
-    awaited = [registry.get(spec.dataset) for spec in registry.get(dataset).inputs if spec.waits_for == "mature"]
-    ahead = [contract.duration(spec.lookahead) for contract in awaited for spec in contract.inputs]
-    # The last day that is read ahead has to end, too.
-    return max(ahead) + timedelta(days=1) if ahead else timedelta()
+    # The run of a week begins with the day that is its key, that of a day after it.
+    begun = timedelta(days=1) if registry.get(dataset).cadence.step > 1 else timedelta()
+    return begun + _matures_after(registry, dataset)
+
+
+def _matures_after(registry: "Registry", dataset: str) -> timedelta:
+    later = timedelta()
+    for spec in registry.get(dataset).inputs:
+        upstream = registry.get(spec.dataset)
+        ahead = [upstream.duration(each.lookahead) for each in upstream.inputs] if spec.waits_for == "mature" else []
+        # The last day that is read ahead has to end, too.
+        own = max(ahead) + timedelta(days=1) if ahead else timedelta()
+        later = max(later, own + _matures_after(registry, spec.dataset))
+    return later

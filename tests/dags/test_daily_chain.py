@@ -16,7 +16,8 @@ from matinee.alerts.settings import journal_file
 from matinee.settings import Settings, load_settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.validity.validity import DayStatus, Validity
+from matinee.validity.reasons import DayStatus
+from matinee.validity.validity import Validity
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

@@ -18,7 +18,8 @@ from matinee.publication.steps import publish, run, write
 from matinee.settings import Settings, load_settings
 from matinee.table import refs
 from matinee.table.catalog import Lake
-from matinee.validity.validity import Reason, Validity
+from matinee.validity.reasons import Reason
+from matinee.validity.validity import Validity
 
 IMPRESSIONS, PLAYS = "core.impressions", "core.plays"
 ATTRIBUTIONS, JOINED = "core.play_attributions", "core.impression_plays"

@@ -17,7 +17,8 @@ from matinee.publication.move import move_to_main
 from matinee.settings import Settings, load_settings
 from matinee.table.catalog import Lake
 from matinee.validity.manifests import Manifest, declare
-from matinee.validity.validity import DayStatus, Validity
+from matinee.validity.reasons import DayStatus
+from matinee.validity.validity import Validity
 
 if TYPE_CHECKING:
     from matinee_airflow.sensors import ValiditySensor

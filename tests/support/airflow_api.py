@@ -55,9 +55,9 @@ class Airflow:
         from airflow.serialization.serialized_objects import LazyDeserializedDAG
         from airflow.utils.session import create_session
 
-        from matinee_airflow.policy import each_day
+        from matinee_airflow.policy import each_key
 
-        with DAG(dag_id, schedule=each_day()) as dag:
+        with DAG(dag_id, schedule=each_key("core.plays")) as dag:
             for task in tasks:
                 if mapped:
                     EmptyOperator.partial(task_id=task).expand(doc=[str(number) for number in range(mapped)])

@@ -58,14 +58,16 @@ def put_back(kept: Path, home: Path) -> None:
     shutil.copytree(kept, home)
 
 
+#: Opens the lake of a home.
+Make = Callable[[Path], Lake]
+
+
 class KeptLake:
     """A lake that is filled once: each test begins with a copy of it, in the same place."""
 
-    def __init__(
-        self, folder: Path, fill: Callable[[Lake], object], make: Callable[[Path], Lake] | None = None
-    ) -> None:
-        self._home, self._kept, self._make = folder / "home", folder / "kept", make or make_lake
-        fill(self._make(self._home))
+    def __init__(self, folder: Path, fill: Callable[[Lake], object], make: Make = make_lake) -> None:
+        self._home, self._kept, self._make = folder / "home", folder / "kept", make
+        fill(make(self._home))
         shutil.copytree(self._home, self._kept)
 
     def begin(self) -> Lake:
@@ -74,12 +76,12 @@ class KeptLake:
         return self._make(self._home)
 
 
-def kept(fill: Callable[[Lake], object]) -> tuple[Fixture, Fixture]:
+def kept(fill: Callable[[Lake], object], make: Make = make_lake) -> tuple[Fixture, Fixture]:
     """Return fixtures, to be named `kept_lake` and `lake`: a lake that is filled once, and the copy of each test."""
 
     @pytest.fixture(scope="module")
     def kept_lake(tmp_path_factory: pytest.TempPathFactory) -> KeptLake:
-        return KeptLake(tmp_path_factory.mktemp("lake"), fill)
+        return KeptLake(tmp_path_factory.mktemp("lake"), fill, make)
 
     @pytest.fixture
     def lake(kept_lake: KeptLake) -> Lake:

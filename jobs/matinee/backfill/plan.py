@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from matinee.contracts.model import Contract
-from matinee.days import day_range
+from matinee.contracts.model import Contract, InputSpec
+from matinee.days import day_range, reach_ahead
 from matinee.errors import UsageError
 from matinee.ledger.ledger import History, history
 from matinee.ledger.model import State
@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PlannedDag:
-    """One backfill to start: its DAG, datasets and keys, what they read, and what stands in the way."""
+    """One backfill to start: its DAG, datasets and keys, what they read, and what stands in the way.
+
+    `keys` is how many keys the DAG has from `first` to `last`, both included.
+    """
 
     dag_id: str
     datasets: tuple[str, ...]
@@ -38,7 +41,7 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
     """Return the backfills that restate a dataset and everything built on it, in the order in which they start.
 
     Raises:
-        UsageError: the range ends before it starts, or no daily DAG publishes the dataset.
+        UsageError: the range ends before it starts or has no key of the dataset, or no DAG publishes the dataset.
         DroppedError: a day of one of these datasets, or a day that it reads, was dropped.
     """
     if last < first:
@@ -55,36 +58,80 @@ def plan_backfill(settings: Settings, dataset: str, first: date, last: date) -> 
         )
     if lake.registry.left_out:  # Where they read a restated day, `vtts explain` and the healer say so afterwards.
         log.warning("Not restated, as their contracts cannot be used: %s", ", ".join(sorted(lake.registry.left_out)))
-    affected = lake.registry.upstream_order([dataset, *lake.registry.downstream(dataset)])
-    by_dag: dict[str, list[Contract]] = {}
-    for contract in map(lake.registry.get, affected):
-        if contract.dag:
-            by_dag.setdefault(contract.dag, []).append(contract)
-    validity = Validity(lake)
-    # The dataset that begins last is checked, so that the next step holds for all.
-    last_to_begin = max(
-        (contract for contracts in by_dag.values() for contract in contracts), key=validity.derivable_from
-    )
-    validity.require_derivable(last_to_begin, max(first, validity.valid_from or first))
-    return tuple(_planned(lake, validity, dag_id, contracts, first, last) for dag_id, contracts in by_dag.items())
+    validity, by_dag = Validity(lake), dict[str, dict[Contract, list[date]]]()
+    for contract in map(lake.registry.get, [dataset, *lake.registry.downstream(dataset)]):
+        keys = _named_keys(contract, first, last) if contract.dataset == dataset else None
+        keys = _dependent_keys(validity, contract, first, last) if keys is None else keys
+        if contract.dag and keys:
+            by_dag.setdefault(contract.dag, {})[contract] = keys
+    # The dataset that begins last is checked first, so that the next step holds for all.
+    planned = [(contract, keys[0]) for keys_of in by_dag.values() for contract, keys in keys_of.items()]
+    for contract, key in sorted(planned, key=lambda each: validity.derivable_from(each[0]), reverse=True):
+        validity.require_derivable(contract, max(key, validity.valid_from or key))
+    return tuple(_planned(lake, validity, dag_id, keys_of) for dag_id, keys_of in by_dag.items())
 
 
-def _planned(
-    lake: Lake, validity: Validity, dag_id: str, contracts: list[Contract], first: date, last: date
-) -> PlannedDag:
-    keys = (last - first).days + 1
-    sizes = [size for contract in contracts for size in _read(lake, contract, first, last)]
-    minutes = [_minutes(history(lake, contract.dataset), keys) for contract in contracts]
+def _named_keys(contract: Contract, first: date, last: date) -> list[date]:
+    """Return the keys of the dataset that a person names.
+
+    Raises:
+        UsageError: there are none.
+    """
+    keys = [*contract.cadence.keys(first, last)]
+    if not keys:
+        raise UsageError(
+            f"{contract.dataset} is {contract.cadence.name}, and none of its keys lies from {first} to {last}.",
+            next_step=f"Name {contract.cadence.first_from(first)}, or `matinee run {contract.dataset} --key DAY`.",
+            facts={"dataset": contract.dataset, "from": first, "to": last},
+        )
+    return keys
+
+
+def _dependent_keys(validity: Validity, contract: Contract, first: date, last: date) -> list[date]:
+    """Return the keys of a dataset that is made from restated days.
+
+    Of a daily dataset those are the same days, without days whose inputs will not be mature by then: the daily run
+    publishes them. Of others they are the published keys that read one of the days.
+    """
+    if contract.cadence.step == 1:
+        awaited = [spec for spec in contract.inputs if spec.waits_for == "mature"]
+        days = contract.cadence.keys(first, last)
+        return [day for day in days if all(_matures(validity, spec, day, last) for spec in awaited)]
+    first_left = validity.derivable_from(contract)
+    published = [day for day in validity.repaired_days(contract.dataset).tolist() if day >= first_left]
+    reads = {day: [contract.input_days(spec, day, day) for spec in contract.inputs] for day in published}
+    return [
+        day
+        for day in published
+        if contract.cadence.first_from(day) == day and any(begin <= last and end >= first for begin, end in reads[day])
+    ]
+
+
+def _matures(validity: Validity, spec: InputSpec, day: date, last: date) -> bool:
+    """Whether a day of an input is mature, or will be once all days up to the last are published."""
+    upstream = validity.lake.registry.get(spec.dataset)
+    ahead = [upstream.duration(each.lookahead) for each in upstream.inputs]
+    return max(reach_ahead(day, length) for length in ahead) <= last or validity.readable(spec, day).valid
+
+
+def _planned(lake: Lake, validity: Validity, dag_id: str, keys_of: Mapping[Contract, list[date]]) -> PlannedDag:
+    sizes = [size for contract, keys in keys_of.items() for size in _read(lake, contract, keys[0], keys[-1])]
+    minutes = [_minutes(history(lake, contract.dataset), len(keys)) for contract, keys in keys_of.items()]
+    every = {key for keys in keys_of.values() for key in keys}
     return PlannedDag(
         dag_id=dag_id,
-        datasets=tuple(contract.dataset for contract in contracts),
-        first=first,
-        last=last,
-        keys=keys,
+        datasets=tuple(contract.dataset for contract in keys_of),
+        first=min(every),
+        last=max(every),
+        keys=len(every),
         rows=sum(rows for rows, _ in sizes),
         bytes=sum(size for _, size in sizes),
         expected_minutes=round(sum(m for m in minutes if m is not None), 1) if None not in minutes else None,
-        conflicts=tuple(text for contract in contracts for text in _conflicts(lake, validity, contract, first, last)),
+        conflicts=tuple(
+            text
+            for contract, keys in keys_of.items()
+            for text in _conflicts(lake, validity, contract, keys[0], keys[-1])
+        ),
     )
 
 
@@ -137,7 +184,7 @@ def newest_publications(lake: Lake, dag: PlannedDag) -> dict[tuple[str, date], s
     return {
         (dataset, day): newest.publication_id if (newest := published.newest(day)) else None
         for dataset, published in histories.items()
-        for day in day_range(dag.first, dag.last)
+        for day in lake.registry.get(dataset).cadence.keys(dag.first, dag.last)
     }
 
 

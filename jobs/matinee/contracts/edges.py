@@ -9,13 +9,16 @@ from matinee.contracts.subject import Finding, Subject
 from matinee.days import LAST_DAY, parse_duration, reach_back
 from matinee.errors import UsageError
 
+#: What audits and transforms call a dataset's own rows.
+RESERVED = frozenset({"candidate", "history", "previous"})
+
 
 def inputs(subject: Subject) -> Iterator[Finding]:
     """Yield place and reason of each rule on its inputs that the contract breaks."""
     contract, place = subject.contract, subject.custom("inputs")
     aliases = [spec.alias for spec in contract.inputs]
     for position, spec in enumerate(contract.inputs):
-        if spec.alias in aliases[:position] or spec.alias in {"candidate", "history"}:
+        if spec.alias in aliases[:position] or spec.alias in RESERVED:
             yield (*place, position, "alias"), f"alias {spec.alias} is taken"
         for name, value in (("lookback", spec.lookback), ("lookahead", spec.lookahead)):
             if not resolves(contract, value):
@@ -30,6 +33,8 @@ def inputs(subject: Subject) -> Iterator[Finding]:
             )
         if spec.waits_for == "mature" and other and not any(source.lookahead != "0d" for source in other.inputs):
             yield (*place, position, "waits_for"), f"{spec.dataset} reads nothing ahead: its days are mature once valid"
+        if spec.on_restated == "outdated" and other and other.transform is None:
+            yield (*place, position, "on_restated"), f"{spec.dataset} has landed rows: its days are never restated"
         if spec.waits_for == "mature" and spec.optional:
             yield (*place, position, "waits_for"), "an optional input is not waited for"
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict, cast, get_args
+from typing import Literal, TypedDict, cast, get_args
 
+from matinee.contracts.cadence import CADENCES, Cadence
 from matinee.contracts.column_types import COLUMN_TYPES, ITEM
 from matinee.contracts.document import Misplaced, Piece, line_of, read
 from matinee.contracts.model import Cells, Column, Contract, InputSpec, Kind, PartitionField
+from matinee.contracts.pieces import custom_of, flag_of, matching, name_of, names_of, word_of
 from matinee.contracts.service_levels import length, service_levels, volume
 from matinee.days import parse_day, parse_duration
 from matinee.errors import ContractError, UsageError
@@ -21,14 +23,13 @@ from matinee.errors import ContractError, UsageError
 FILE_NAME = "contract.odcs.yaml"
 DATASET_PROPERTIES = frozenset({
     "kind", "source", "dag", "audited", "dayColumn", "sortOrder", "cells", "inputs", "transform", "audits",
-    "touches", "parameters", "earliestEvent", "retainPublications", "keep", "live",
+    "cadence", "history", "previous", "touches", "parameters", "earliestEvent", "retainPublications", "keep", "live",
     *("segment", "location", "measures"),
 })  # fmt: skip
 #: What columns can be to a system that reads them.
 NAMED = ("segment", "location", "measures")
 COLUMN_PROPERTIES = frozenset({"previousName", "partitionTransform", "millisecondsOf", "belowMinimum"})
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DATASET = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _ENUM_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -38,6 +39,13 @@ _DAY = timedelta(days=1)
 class _Within(TypedDict, total=False):
     items: Column
     fields: tuple[Column, ...]
+
+
+class _Keys(TypedDict):
+    cadence: Cadence
+    history: Literal["unbroken", "newest"]
+    has_previous: bool
+    touches: str
 
 
 def load(file: Path) -> Contract:
@@ -74,31 +82,31 @@ def parse(root: Piece, folder: Path) -> Contract:
     """
     table = _only(root.get("schema"))
     properties = list(table.get("properties").items())
-    custom = _custom(root, DATASET_PROPERTIES)
+    custom = custom_of(root, DATASET_PROPERTIES)
     levels = service_levels(root)
     columns = tuple(_column(piece) for piece in properties)
     kind, stated = _kind(custom), custom.get("parameters")
     files, topic = _source(custom["source"]) if "source" in custom else (kind in {"event", "dimension"}, None)
     return Contract(
-        dataset=_matching(root.get("id"), _DATASET, "a dataset's name: namespace.name in small letters, digits and _"),
+        dataset=matching(root.get("id"), _DATASET, "a dataset's name: namespace.name in small letters, digits and _"),
         version=root.get("version").text(),
         description=" ".join(root.get("description").get("purpose").text().split()),
         owner=root.get("team").get("name").text(),
         kind=kind,
         files=files,
         topic=topic,
-        dag=_name(custom["dag"]) if "dag" in custom else None,
+        dag=name_of(custom["dag"]) if "dag" in custom else None,
         audited=custom["audited"].flag() if "audited" in custom else True,
         columns=columns,
         partitions=_partitions(properties),
-        sort_order=_names(custom.get("sortOrder")),
-        day_column=_name(custom["dayColumn"]) if "dayColumn" in custom else None,
+        sort_order=names_of(custom.get("sortOrder")),
+        day_column=name_of(custom["dayColumn"]) if "dayColumn" in custom else None,
         key_columns=_positioned(properties, "primaryKey", "primaryKeyPosition"),
         cells=_cells(custom["cells"]) if "cells" in custom else Cells(),
         inputs=tuple(_input(piece) for piece in custom["inputs"].items()) if "inputs" in custom else (),
         transform=custom["transform"].text() if "transform" in custom else None,
-        audits=_names(custom.get("audits")),
-        touches=custom["touches"].text() if "touches" in custom else "0d",
+        audits=names_of(custom.get("audits")),
+        **_keys(custom),
         parameters={name: piece.text() for name, piece in stated.entries()} if stated else {},
         completeness_share=float(levels["completeness"].get("value").number()) if "completeness" in levels else 0.95,
         freshness=length(levels["freshness"]) if "freshness" in levels else timedelta.max,
@@ -107,7 +115,7 @@ def parse(root: Piece, folder: Path) -> Contract:
         retain=length(levels["retention"]) if "retention" in levels else timedelta(days=14),
         keep=_keep(custom["keep"]) if "keep" in custom else None,
         volume=volume(table),
-        named={word: _names(custom[word]) for word in NAMED if word in custom},
+        named={word: names_of(custom[word]) for word in NAMED if word in custom},
         has_live=custom["live"].flag() if "live" in custom else False,
         folder=folder,
     )
@@ -130,21 +138,21 @@ def _column(piece: Piece) -> Column:
     kind = _type(piece)
     options = piece.find("logicalTypeOptions")
     limits = {name: options.find(name) if options else None for name in ("minimum", "maximum")}
-    custom = _custom(piece, COLUMN_PROPERTIES)
+    custom = custom_of(piece, COLUMN_PROPERTIES)
     values = piece.find("enum")
     return Column(
-        name=_name(piece.get("name")),
+        name=name_of(piece.get("name")),
         type=kind,
-        required=_flag(piece, "required"),
+        required=flag_of(piece, "required"),
         doc=" ".join(piece.get("description").text().split()),
-        unique=_flag(piece, "unique"),
-        primary_key=_flag(piece, "primaryKey"),
+        unique=flag_of(piece, "unique"),
+        primary_key=flag_of(piece, "primaryKey"),
         minimum=limits["minimum"].number() if limits["minimum"] else None,
         maximum=limits["maximum"].number() if limits["maximum"] else None,
         enum=tuple(_enum_value(value) for value in values.items()) if values else (),
-        previous_name=_name(custom["previousName"]) if "previousName" in custom else None,
-        milliseconds_of=_name(custom["millisecondsOf"]) if "millisecondsOf" in custom else None,
-        below_minimum=_name(custom["belowMinimum"]) if "belowMinimum" in custom else "",
+        previous_name=name_of(custom["previousName"]) if "previousName" in custom else None,
+        milliseconds_of=name_of(custom["millisecondsOf"]) if "millisecondsOf" in custom else None,
+        below_minimum=name_of(custom["belowMinimum"]) if "belowMinimum" in custom else "",
         **_within(piece, kind),
     )
 
@@ -155,7 +163,7 @@ def _within(piece: Piece, kind: str) -> _Within:
         return {"items": _inner(piece.get("items"), ITEM)}
     if kind != "struct":
         return {}
-    fields = tuple(_inner(field, _name(field.get("name"))) for field in piece.get("properties").items())
+    fields = tuple(_inner(field, name_of(field.get("name"))) for field in piece.get("properties").items())
     if not fields:
         raise Misplaced(piece.place, "a struct has properties")
     return {"fields": fields}
@@ -164,7 +172,7 @@ def _within(piece: Piece, kind: str) -> _Within:
 def _inner(piece: Piece, name: str) -> Column:
     doc, kind = piece.find("description"), _type(piece)
     text = " ".join(doc.text().split()) if doc else ""
-    return Column(name, kind, _flag(piece, "required"), text, **_within(piece, kind))
+    return Column(name, kind, flag_of(piece, "required"), text, **_within(piece, kind))
 
 
 def _type(piece: Piece) -> str:
@@ -172,6 +180,16 @@ def _type(piece: Piece) -> str:
     if kind.value not in COLUMN_TYPES:
         raise Misplaced(kind.place, f"{kind.value!r} is not one of {', '.join(COLUMN_TYPES)}")
     return kind.text()
+
+
+def _keys(custom: Mapping[str, Piece]) -> _Keys:
+    """Return which days are keys, and what a key has to do with others."""
+    return {
+        "cadence": CADENCES[word_of(custom.get("cadence"), "daily", "weekly")],
+        "history": word_of(custom.get("history"), "unbroken", "newest"),
+        "has_previous": word_of(custom.get("previous"), "none", "self") == "self",
+        "touches": custom["touches"].text() if "touches" in custom else "0d",
+    }
 
 
 def _kind(custom: Mapping[str, Piece]) -> Kind:
@@ -190,11 +208,11 @@ def _source(piece: Piece) -> tuple[bool, str | None]:
         if name not in {"files", "topic"}:
             raise Misplaced(stated.place, "a source has files and topic only")
     topic, wanted = piece.find("topic"), "a topic's name: letters, digits and . _ -"
-    return _flag(piece, "files"), _matching(topic, _TOPIC, wanted) if topic else None
+    return flag_of(piece, "files"), matching(topic, _TOPIC, wanted) if topic else None
 
 
 def _cells(piece: Piece) -> Cells:
-    return Cells(_name(piece.get("column")), _name(piece.get("of")), piece.get("buckets").whole())
+    return Cells(name_of(piece.get("column")), name_of(piece.get("of")), piece.get("buckets").whole())
 
 
 def _partitions(properties: list[Piece]) -> tuple[PartitionField, ...]:
@@ -206,7 +224,7 @@ def _partitions(properties: list[Piece]) -> tuple[PartitionField, ...]:
 
 
 def _transform(piece: Piece) -> str:
-    stated = _custom(piece, COLUMN_PROPERTIES).get("partitionTransform")
+    stated = custom_of(piece, COLUMN_PROPERTIES).get("partitionTransform")
     if stated is not None and stated.value not in {"identity", "day"}:
         raise Misplaced(stated.place, f"{stated.value!r} is neither identity nor day")
     return stated.text() if stated else "identity"
@@ -214,47 +232,33 @@ def _transform(piece: Piece) -> str:
 
 def _positioned(properties: list[Piece], flag: str, position: str) -> tuple[str, ...]:
     # The standard lets a single member go without a position: it is then the first.
-    chosen = [piece for piece in properties if _flag(piece, flag)]
+    chosen = [piece for piece in properties if flag_of(piece, flag)]
     places: dict[int, str] = {}
     for piece in chosen:
         stated = piece.find(position)
         if stated is None and len(chosen) > 1:
             raise Misplaced(piece.place, f"'{position}' is missing")
-        places[stated.whole() if stated else 1] = _name(piece.get("name"))
+        places[stated.whole() if stated else 1] = name_of(piece.get("name"))
     if sorted(places) != list(range(1, len(chosen) + 1)):
         raise Misplaced(chosen[-1].place, f"the values of {position} must be 1 to {len(chosen)}, each once")
     return tuple(places[place] for place in sorted(places))
 
 
 def _input(piece: Piece) -> InputSpec:
-    options = {name: piece.find(name) for name in ("lookback", "lookahead", "optional", "waits_for")}
-    lookback, lookahead, optional, waits_for = options.values()
+    options = {name: piece.find(name) for name in ("lookback", "lookahead", "optional", "waits_for", "on_restated")}
+    lookback, lookahead, optional, waits_for, on_restated = options.values()
     for name, _ in piece.entries():
         if name not in {"dataset", "alias", *options}:
             raise Misplaced((*piece.place, name), f"an input has dataset, alias, {', '.join(options)} only")
-    if waits_for and waits_for.text() not in {"valid", "mature"}:
-        raise Misplaced(waits_for.place, "waits_for is valid or mature")
     return InputSpec(
-        dataset=_matching(piece.get("dataset"), _DATASET, "a dataset's name"),
-        alias=_name(piece.get("alias")),
+        dataset=matching(piece.get("dataset"), _DATASET, "a dataset's name"),
+        alias=name_of(piece.get("alias")),
         lookback=lookback.text() if lookback else "0d",
         lookahead=lookahead.text() if lookahead else "0d",
         optional=optional.flag() if optional else False,
-        waits_for="mature" if waits_for and waits_for.text() == "mature" else "valid",
+        waits_for=word_of(waits_for, "valid", "mature"),
+        on_restated=word_of(on_restated, "invalid", "outdated"),
     )
-
-
-def _custom(piece: Piece, known: frozenset[str]) -> Mapping[str, Piece]:
-    stated = piece.find("customProperties")
-    properties: dict[str, Piece] = {}
-    for entry in stated.items() if stated else ():
-        name = entry.get("property")
-        if name.value not in known:
-            raise Misplaced(name.place, f"{name.value!r} is not a custom property of ours: {', '.join(sorted(known))}")
-        if name.text() in properties:
-            raise Misplaced(name.place, f"{name.value!r} is declared twice")
-        properties[name.text()] = entry.get("value")
-    return properties
 
 
 def _day(piece: Piece) -> date:
@@ -274,25 +278,5 @@ def _keep(piece: Piece) -> timedelta:
     return length
 
 
-def _names(stated: Piece | None) -> tuple[str, ...]:
-    return tuple(_name(piece) for piece in stated.items()) if stated else ()
-
-
 def _enum_value(piece: Piece) -> str:
-    return _matching(piece.get("value"), _ENUM_VALUE, "made of letters, digits and _ . : -")
-
-
-def _flag(piece: Piece, key: str) -> bool:
-    stated = piece.find(key)
-    return stated.flag() if stated else False
-
-
-def _name(piece: Piece) -> str:
-    # Names go into SQL text: this is where they become safe.
-    return _matching(piece, _NAME, "a name: small letters, digits and _, a letter first")
-
-
-def _matching(piece: Piece, pattern: re.Pattern[str], wanted: str) -> str:
-    if not isinstance(piece.value, str) or not pattern.fullmatch(piece.value):
-        raise Misplaced(piece.place, f"{piece.value!r} is not {wanted}")
-    return piece.value
+    return matching(piece.get("value"), _ENUM_VALUE, "made of letters, digits and _ . : -")

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from matinee.contracts.cadence import Cadence
 from matinee.contracts.document import is_number
 from matinee.contracts.service_levels import VolumeBand
 from matinee.days import parse_duration, reach_ahead, reach_back
@@ -79,6 +80,7 @@ class InputSpec:
     `lookback` and `lookahead` are duration literals ("24h", "0s") or names of the contract's parameters. Days of an
     `optional` input that are not valid are left out; an invalid day of any other input refuses the run. `waits_for`
     says when days of an input can be read: once they are `valid`, or once they are also `mature` and change no more.
+    `on_restated` says what a day is whose input was published again from other input, since it was read.
     """
 
     dataset: str
@@ -87,6 +89,7 @@ class InputSpec:
     lookahead: str = "0d"
     optional: bool = False
     waits_for: Literal["valid", "mature"] = "valid"
+    on_restated: Literal["invalid", "outdated"] = "invalid"
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,9 @@ class Contract:
         cells: how its days are parted into cells.
         transform: name of a Python transform, "transform.sql", or None for what no transform makes.
         audits: the shared audits that judge it, beside its own: names of files in `sql/audits/`.
+        cadence: which days are its keys.
+        history: what its VTTS ends: an `unbroken` run of valid keys, or the `newest` valid key, as each stands alone.
+        has_previous: whether a run may start from the rows of the newest valid key before its own.
         touches: how far before its key a run publishes: a duration literal or a parameter's name.
         parameters: durations ("24h") and numbers ("0.5") by name; a run may override them in an experiment.
         completeness_share: the share of the expected rows from which on a day counts as complete, in (0, 1].
@@ -133,6 +139,9 @@ class Contract:
     inputs: tuple[InputSpec, ...]
     transform: str | None
     audits: tuple[str, ...]
+    cadence: Cadence
+    history: Literal["unbroken", "newest"]
+    has_previous: bool
     touches: str
     parameters: Mapping[str, str]
     completeness_share: float
@@ -262,18 +271,6 @@ class Contract:
             if not is_number(value):
                 parse_duration(value)
         return replace(self, parameters={**self.parameters, **overrides})
-
-    def with_buckets(self, buckets: int) -> "Contract":
-        """Return the contract with another number of buckets, for days that were written in that number."""
-        if not self.cells.column or buckets == self.cells.buckets:
-            return self
-        columns = tuple(
-            replace(column, maximum=buckets - 1)
-            if column.name == self.cells.column and column.maximum is not None
-            else column
-            for column in self.columns
-        )
-        return replace(self, cells=replace(self.cells, buckets=buckets), columns=columns)
 
     def touched_days(self, first_key: date, last_key: date) -> tuple[date, date]:
         """Return the first and the last day that a run of these keys publishes, both included."""

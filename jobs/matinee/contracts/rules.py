@@ -198,6 +198,23 @@ def _day(subject: Subject) -> Iterator[Finding]:
         yield subject.column(column.name, "name"), f"column {column.name} holds the day: partition by it (identity)"
 
 
+def _keys(subject: Subject) -> Iterator[Finding]:
+    """Find keys that landed days cannot have, or that the rest of the contract contradicts."""
+    contract = subject.contract
+    said = {
+        "cadence": contract.cadence.name != "daily",
+        "history": contract.history != "unbroken",
+        "previous": contract.has_previous,
+    }
+    for word in (word for word, stated in said.items() if stated):
+        if contract.kind != "derived":
+            yield subject.custom(word), f"{word} is for what is derived; this is {contract.kind}"
+        if contract.has_live:
+            yield subject.custom(word), f"{word} is not for a dataset with a live table, whose days follow each other"
+        if contract.touches != "0d":
+            yield subject.custom("touches"), f"a run publishes its key alone where {word} is stated"
+
+
 def _promises(subject: Subject) -> Iterator[Finding]:
     contract = subject.contract
     if contract.audited:
@@ -256,6 +273,6 @@ def _source(subject: Subject) -> Iterator[Finding]:
 
 
 _RULES: tuple[Rule, ...] = (
-    *(_identity, _kind, _landed, _repeats, _columns, _nested, _values, _layout, _named, _cells, _day),
+    *(_identity, _kind, _landed, _repeats, _columns, _nested, _values, _layout, _named, _cells, _day, _keys),
     *(_promises, _audits, _parameters, _source, inputs, unread),
 )

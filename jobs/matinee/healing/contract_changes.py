@@ -107,7 +107,7 @@ class _Cause(NamedTuple):
 def _restated(validity: Validity, contract: Contract, restated: Mapping[str, set[date]]) -> dict[_Cause, list[date]]:
     terms, by_cause = row_terms(contract), defaultdict[_Cause, list[date]](list)
     published, first = validity.history(contract.dataset), validity.derivable_from(contract)
-    for day in sorted(published.newest_notes):
+    for day in validity.repaired_days(contract.dataset).tolist():
         newest = published.newest(day) if day >= first else None
         if newest is None or newest.state is not State.PUBLISHED:
             continue

@@ -3,14 +3,18 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from matinee.contracts.model import Contract
-from matinee.days import day_range
 from matinee.healing.late import stale_days_of
 from matinee.ledger.columns import days_of
 from matinee.validity.ages import Age, is_daily
-from matinee.validity.validity import Reason, Validity
+from matinee.validity.day_set import DaySet
+from matinee.validity.reasons import Reason
+from matinee.validity.validity import Validity
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: `open`: rows or a publication are still to come; `failed`: what is published must not be read; `outdated`: valid, but
 #: an input has changed since; `dropped`: past what the contract keeps.
@@ -43,17 +47,19 @@ class DayState:
 
 @dataclass(frozen=True)
 class DatasetDays:
-    """The days of a dataset from its first owed day to the lake's last day; days that are not in `others` are valid.
+    """The days of a dataset from its first owed day to the lake's last day; `days` that are not in `others` are valid.
 
     Attributes:
         age: until when the dataset can be trusted, and how old that may be.
-        first, last: the days that were looked at; None: the dataset owes no day.
+        first, last: the range that was looked at; None: the dataset owes no day.
+        days: the days of the range that are published or owed; another day is no key of the dataset.
     """
 
     dataset: str
     age: Age
     first: date | None = None
     last: date | None = None
+    days: Collection[date] = frozenset()
     others: Mapping[date, DayState] = field(default_factory=dict)
 
 
@@ -81,19 +87,25 @@ def states_of(
 
 
 def _of(validity: Validity, contract: Contract, since: date | None, last: date | None) -> DatasetDays:
+    import numpy as np
+
     age = Age.of(validity, contract)
     if since is None or last is None or age.owed_from is None:
         return DatasetDays(contract.dataset, age)
     first = max(age.owed_from, since)
+    days = validity.owed_keys(contract.dataset, first, last)
+    if contract.transform:
+        published = validity.history(contract.dataset).newest_notes.days
+        inside = (published >= np.datetime64(first)) & (published <= np.datetime64(last))
+        days = np.union1d(days, published[inside])
     others = {state.day: state for state in _outdated(validity, contract, first, last)}
-    others |= {state.day: state for state in _invalid(validity, contract, first, last)}
-    return DatasetDays(contract.dataset, age, first, last, others)
+    others |= {state.day: state for state in _invalid(validity, contract, days)}
+    return DatasetDays(contract.dataset, age, first, last, DaySet(days), others)
 
 
-def _invalid(validity: Validity, contract: Contract, first: date, last: date) -> Iterator[DayState]:
-    plain = validity.plain(contract.dataset)
-    for day in day_range(first, last):
-        reason = None if day in plain else validity.status(contract.dataset, day).reason
+def _invalid(validity: Validity, contract: Contract, days: "np.ndarray") -> Iterator[DayState]:
+    for day in days[~validity.plain(contract.dataset).holds(days)].tolist():
+        reason = validity.status(contract.dataset, day).reason
         if reason is not None:
             yield DayState(day, _STATES[reason.root.kind], _words(reason), reason.root.next_step)
 

@@ -85,8 +85,8 @@ def _touched(
 
 def _reached(lake: Lake, validity: Validity, dataset: str, change: LateChange) -> Iterator[tuple[str, date]]:
     for name, days in reached_days(lake.registry, dataset, Span(change.first, change.last)).items():
-        published = validity.history(name)
-        yield from ((name, day) for day in days if published.newest(day))
+        repaired = {*validity.repaired_days(name).tolist()}
+        yield from ((name, day) for day in days if day in repaired)
 
 
 def _counted(lake: Lake, dataset: str, day: date, buckets: set[int] | None) -> Forecast:

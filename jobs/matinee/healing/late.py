@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from matinee.contracts.model import Contract
-from matinee.days import day_range
 from matinee.healing.freshness import fresh_days
 from matinee.ledger.model import Publication, State
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs
-from matinee.validity.validity import DayStatus, Validity
+from matinee.validity.reasons import DayStatus
+from matinee.validity.validity import Validity
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ def stale_days(lake: Lake, first: date | None = None, last: date | None = None) 
 def stale_days_of(
     validity: Validity, contract: Contract, first: date | None = None, last: date | None = None
 ) -> Iterator[StaleDay]:
-    """Yield the published days of one dataset that are stale by one look, earliest first."""
+    """Yield the published days of one dataset that are stale by one look, earliest first; see `Look.repaired_days`."""
     import numpy as np
 
-    published = validity.history(contract.dataset).newest_by_day
+    published, repaired = validity.history(contract.dataset).newest_by_day, validity.repaired_days(contract.dataset)
     earliest, latest = max(first or date.min, validity.derivable_from(contract)), last or date.max
-    days = published.days[(published.days >= np.datetime64(earliest)) & (published.days <= np.datetime64(latest))]
+    days = repaired[(repaired >= np.datetime64(earliest)) & (repaired <= np.datetime64(latest))]
     if not len(days):
         return
     bounds = days[0].item(), days[-1].item()
@@ -155,7 +155,7 @@ def _valid_inputs(validity: Validity, contract: Contract, published: date) -> It
     for spec in contract.inputs:
         if validity.lake.registry.get(spec.dataset).transform is None:
             continue
-        for day in day_range(*contract.input_days(spec, published, published)):
+        for day in validity.read_days(contract, spec, published, published):
             now = validity.status(spec.dataset, day)
             if now.valid:
                 yield now

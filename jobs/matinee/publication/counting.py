@@ -20,7 +20,7 @@ from matinee.validity.look import Look
 
 
 def rows_by_day(lake: Lake, run: Run, snapshot_id: int) -> dict[date, Rows]:
-    """Return the rows of each day of a run: read from its first input, written, and dropped as duplicates.
+    """Return the rows of each day of a run: read from its first input for the day, written, dropped as duplicates.
 
     Rows are conserved where the dataset has one row for each row of its first input: duplicates can only come from a
     landed input. An aggregate has no such equation: `in` and `out` are then counts and no more.
@@ -29,14 +29,12 @@ def rows_by_day(lake: Lake, run: Run, snapshot_id: int) -> dict[date, Rows]:
         ConservationError: rows were lost or invented.
     """
     contract = lake.registry.get(run.dataset)
-    upstream = lake.registry.get(contract.inputs[0].dataset)
+    spec = contract.inputs[0]
+    upstream = lake.registry.get(spec.dataset)
     pin = run.pin(upstream.dataset)
-    read = day_sizes(
-        lake.table(upstream.dataset),
-        upstream.day_column or "",
-        snapshot_id=pin.snapshot_id,
-        first=run.first_day,
-        last=run.last_day,
+    first, last = contract.input_days(spec, run.first_day, run.last_day)
+    sizes = day_sizes(
+        lake.table(upstream.dataset), upstream.day_column or "", snapshot_id=pin.snapshot_id, first=first, last=last
     )
     written = day_sizes(
         lake.table(run.dataset),
@@ -45,10 +43,11 @@ def rows_by_day(lake: Lake, run: Run, snapshot_id: int) -> dict[date, Rows]:
         first=run.first_day,
         last=run.last_day,
     )
-    return {
-        day: _balance(contract, upstream, run, day, _rows(read.get(day)), _rows(written.get(day)))
-        for day in day_range(run.first_day, run.last_day)
+    read = {
+        day: sum(_rows(sizes.get(other)) for other in day_range(*contract.input_days(spec, day, day)))
+        for day in run.days
     }
+    return {day: _balance(contract, upstream, run, day, read[day], _rows(written.get(day))) for day in run.days}
 
 
 def _rows(size: object) -> int:

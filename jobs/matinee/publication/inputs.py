@@ -61,7 +61,7 @@ def input_slices(registry: Registry, contract: Contract, run: Run, cell: Cell | 
 def pinned_inputs(
     tables: Tables, registry: Registry, contract: Contract, run: Run, cell: Cell | None = None
 ) -> dict[str, DataFrame]:
-    """Return the inputs by alias; of an optional input only the days that were valid when it was pinned.
+    """Return the inputs by alias; of an optional input, and of one that is not daily, only the days that were pinned.
 
     Rows of days in another number of buckets are assigned to the buckets of the derived dataset.
     """
@@ -71,7 +71,7 @@ def pinned_inputs(
         alike = bool(own.column) and (cells.column, cells.of) == (own.column, own.of)
         if alike and run.pin(spec.dataset).buckets != own.buckets:
             frames[spec.alias] = frames[spec.alias].withColumn(own.column, bucket_of(own.of, own.buckets))
-        if spec.optional:
+        if spec.optional or registry.get(spec.dataset).cadence.step > 1:
             day = frames[spec.alias][registry.get(spec.dataset).day_column or ""]
             frames[spec.alias] = frames[spec.alias].where(day.isin(sorted(run.pin(spec.dataset).days)))
     return frames

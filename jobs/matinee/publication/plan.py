@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from matinee import __version__, faults
 from matinee.contracts.model import Contract, InputSpec
-from matinee.days import day_range, end_of
+from matinee.days import end_of
 from matinee.errors import CommitConflictError, InputsNotValidError, UsageError
 from matinee.ledger import pins
-from matinee.ledger.ledger import History
-from matinee.ledger.model import Buckets, InputPin, Publication, Run, State
+from matinee.ledger.model import InputPin, Publication, Run, State
 from matinee.publication.branches import Branch, drop_branch, make_branch
 from matinee.publication.changed_buckets import buckets_of_days, changed_buckets
 from matinee.publication.request import RunRequest
-from matinee.publication.terms import other_terms, row_terms
+from matinee.publication.terms import row_terms
 from matinee.table import names, refs
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs, landing_seq
 from matinee.table.registers import stamp
-from matinee.validity.validity import DayStatus, Validity
+from matinee.validity.reasons import DayStatus
+from matinee.validity.validity import Validity
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -41,7 +41,8 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
     """Make the branch, then pin the inputs and hold the pins: what lands or is published later is not read.
 
     Raises:
-        UsageError: the dataset has no transform, or every day lies before the lake's first.
+        UsageError: the dataset has no transform, every day lies before the first, or the keys of a range are more
+            than a day apart.
         InputsNotValidError: an input day that the run reads is not valid; the reason is named.
         DroppedError: a day, or a day that it reads, was dropped.
         CommitConflictError: another live run took the same identity, or the inputs did not stand still.
@@ -52,6 +53,13 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
             f"{request.dataset} is not made by a run.",
             next_step="Land it with `matinee ingest`.",
             facts={"dataset": request.dataset},
+        )
+    if contract.cadence.step > 1 and request.first_key < request.last_key:
+        keys = ", ".join(map(str, contract.cadence.keys(request.first_key, request.last_key))) or "none"
+        raise UsageError(
+            f"{request.dataset} is {contract.cadence.name}: a run publishes one key.",
+            next_step=f"Run its keys one by one; from {request.first_key} to {request.last_key} there are: {keys}.",
+            facts={"dataset": request.dataset, "key": request.key},
         )
     lake.ensure(request.dataset)
     branch = make_branch(lake, request)
@@ -183,9 +191,8 @@ def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, fi
     """Return the pin of an input for a run that reads these days of the input at a snapshot."""
     table = lake.table(spec.dataset)
     upstream = lake.registry.get(spec.dataset)
-    statuses = [
-        day_status for day in day_range(first, last) if (day_status := validity.status(spec.dataset, day)).valid
-    ]
+    days = upstream.cadence.keys(first, last)
+    statuses = [day_status for day in days if (day_status := validity.status(spec.dataset, day)).valid]
     return InputPin(
         dataset=spec.dataset,
         snapshot_id=snapshot_id,
@@ -200,7 +207,7 @@ def pin_at(lake: Lake, validity: Validity, spec: InputSpec, snapshot_id: int, fi
 def _require(
     contract: Contract, request: RunRequest, validity: Validity, spec: InputSpec, first: date, last: date
 ) -> None:
-    for day in day_range(first, last):
+    for day in validity.lake.registry.get(spec.dataset).cadence.keys(first, last):
         reason = validity.readable(spec, day).reason
         if reason is not None:
             lacks = "mature" if reason.kind == "immature" else "valid"
@@ -268,32 +275,3 @@ def _as_of(contract: Contract, pins: tuple[InputPin, ...], first: date, valid_fr
     while day in days or (valid_from is not None and day < valid_from):
         day += timedelta(days=1)
     return end_of(day - timedelta(days=1))
-
-
-def generation(
-    contract: Contract, published: History, run: Run, day: date, *, read: int, rewritten: Buckets = None
-) -> int:
-    """Return the generation with which a run publishes a day.
-
-    It rises where the input of the newest publication has changed: an input day that this publication read has another
-    generation, has more landed rows or is gone; the first input has another number of rows, `read`, than it had; or the
-    contract changed. Input days that the publication did not read (a label that matures) are no change. A heal that
-    changed no row (`rewritten` is empty) does not raise it: what is built on the day has nothing to read again.
-    """
-    newest = published.newest(day)
-    if newest is None:
-        return 1
-    changed = read != newest.rows.read or _changed(contract, newest.run, run, day)
-    same = newest.publication_id == run.publication_id or rewritten == () or not changed
-    return newest.generation if same else newest.generation + 1
-
-
-def _changed(contract: Contract, before: Run, now: Run, day: date) -> bool:
-    if before.contract_version != now.contract_version or other_terms(before.terms, now.terms):
-        return True
-    for spec in contract.inputs:
-        ours, theirs = now.pin(spec.dataset).days, before.pin(spec.dataset).days
-        read = day_range(*contract.input_days(spec, day, day))
-        if any(other in theirs and theirs[other] != ours.get(other) for other in read):
-            return True
-    return False

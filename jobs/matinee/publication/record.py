@@ -12,8 +12,8 @@ from matinee.ledger.model import Publication, Run, State
 from matinee.ledger.recovery import abandoned
 from matinee.publication.auditing import Judged
 from matinee.publication.changed_buckets import really_changed
+from matinee.publication.generations import generation
 from matinee.publication.move import Published, drop_branches
-from matinee.publication.plan import generation
 from matinee.report import Rows, Verdict
 from matinee.table import names, refs
 from matinee.table.catalog import Lake

@@ -5,6 +5,7 @@ number of buckets is a term: each day is in the number of buckets of the newest 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from matinee.contracts.ddl import BUCKETS
 from matinee.contracts.model import Contract
@@ -53,4 +54,17 @@ def buckets_of(lake: Lake, run: Run) -> int | None:
 def contract_of(lake: Lake, run: Run) -> Contract:
     """Return the contract that a run was made by: with the parameters and the number of buckets of the run."""
     contract = lake.registry.get(run.dataset).with_parameters(run.parameters)
-    return contract.with_buckets(buckets_of(lake, run) or contract.cells.buckets)
+    return in_buckets(contract, buckets_of(lake, run) or contract.cells.buckets)
+
+
+def in_buckets(contract: Contract, buckets: int) -> Contract:
+    """Return the contract with another number of buckets, for days that were written in that number."""
+    if not contract.cells.column or buckets == contract.cells.buckets:
+        return contract
+    columns = tuple(
+        replace(column, maximum=buckets - 1)
+        if column.name == contract.cells.column and column.maximum is not None
+        else column
+        for column in contract.columns
+    )
+    return replace(contract, cells=replace(contract.cells, buckets=buckets), columns=columns)

@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 
 from matinee.contracts.model import Contract
 from matinee.days import start_of
-from matinee.validity.validity import Validity, Vtts
+from matinee.validity.reasons import Vtts
+from matinee.validity.validity import Validity
 
 
 @dataclass(frozen=True)

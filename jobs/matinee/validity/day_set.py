@@ -31,13 +31,14 @@ class DaySet(Set[date]):
 
         return cls(np.array([*days], "datetime64[D]"))
 
-    def unbroken_from(self, first: date) -> int:
-        """Return how many days from a first one on are all of this set."""
+    def unbroken_from(self, first: date, step: int = 1) -> int:
+        """Return how many days, so many days apart and from a first day on, are all of this set."""
         import numpy as np
 
         start = np.datetime64(first, "D")
-        later = self.days[np.searchsorted(self.days, start) :]
-        return int((later == start + np.arange(len(later))).sum())
+        later = (self.days[np.searchsorted(self.days, start) :] - start).astype(np.int64)
+        places = later[later % step == 0] // step
+        return int((places == np.arange(len(places))).sum())
 
     def holds(self, days: "np.ndarray") -> "np.ndarray":
         """Return which of some days, an array of any shape, are of this set."""

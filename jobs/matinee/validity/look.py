@@ -1,6 +1,6 @@
 """A look at the lake: what it loads is kept, so make a new `Look` to see later changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -119,12 +119,24 @@ class Look:
         return first
 
     def owed_from(self, dataset: str) -> date | None:
-        """Return the first day that a dataset has to have; None: no day of the lake was ever closed.
+        """Return the first key that a dataset has to have; None: no day of the lake was ever closed.
 
-        That is the lake's first day or, where days were dropped, the first day that can still be derived from landed
-        rows: a day that cannot be derived any more is not owed.
+        That is the first key of the lake or, where days were dropped, the first key that can still be derived from
+        landed rows: a key that cannot be derived any more is not owed.
         """
-        return max(self.valid_from, self._repairable_from(dataset)) if self.valid_from else None
+        if self.valid_from is None:
+            return None
+        cadence = self.lake.registry.get(dataset).cadence
+        return cadence.first_from(max(self.valid_from, self._repairable_from(dataset)))
+
+    def read_days(self, contract: Contract, spec: InputSpec, first: date, last: date) -> Iterator[date]:
+        """Yield the days of an input that publishing a range of days reads: the input's keys."""
+        return self.lake.registry.get(spec.dataset).cadence.keys(*contract.input_days(spec, first, last))
+
+    def repaired_days(self, dataset: str) -> "np.ndarray":
+        """Return the published days that heals derive again, earliest first: of days that stand alone, the newest."""
+        days = self.history(dataset).newest_notes.days
+        return days if self.lake.registry.get(dataset).history == "unbroken" else days[-1:]
 
     def _repairable_from(self, dataset: str) -> date:
         contract = self.lake.registry.get(dataset)

@@ -39,12 +39,12 @@ def first_unsettled(contract: Contract, newest: "pa.Table | None", first: date, 
     Args:
         contract: of a dataset that `looks_ahead`.
         newest: the columns of each day's newest publication.
-        first, last: the range.
+        first, last: the range; a key, and the last day.
     """
     import numpy as np
     import pyarrow.compute as pc
 
-    wanted = np.arange(np.datetime64(first), np.datetime64(last) + 1)
+    wanted = np.arange(np.datetime64(first), np.datetime64(last) + 1, contract.cadence.step)
     if newest is not None:
         ahead = next(spec.lookahead for spec in contract.inputs if spec.lookahead != "0d")
         settled = pc.fill_null(newest["as_of_us"], 0).to_numpy() - contract.duration(ahead) // MICROSECOND

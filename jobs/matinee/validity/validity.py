@@ -9,6 +9,7 @@ derived again.
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from matinee.contracts.model import Contract, InputSpec
 from matinee.days import day_range, end_of, start_of
@@ -18,55 +19,10 @@ from matinee.validity.day_set import DaySet
 from matinee.validity.look import Look
 from matinee.validity.maturity import first_unsettled, is_settled, looks_ahead, settled_through
 from matinee.validity.plain import plain_days
+from matinee.validity.reasons import DayStatus, Reason, Vtts, failed, withdrawn
 
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a day is not valid, and what would restore it.
-
-    `kind` is one of open, short, unpublished, withdrawn, failing (by its audits), thinned (rows are gone),
-    tampered (other rows than were audited), set_back (main was moved back), restated, input, immature, dropped (as an
-    input: its rows are gone).
-    """
-
-    kind: str
-    dataset: str
-    day: date
-    detail: str
-    next_step: str
-    cause: "Reason | None" = None
-
-    @property
-    def root(self) -> "Reason":
-        """The reason at the end of the chain of inputs."""
-        return self.cause.root if self.cause else self
-
-    def lines(self) -> list[str]:
-        """Return the chain, one line a link, and what would move it."""
-        rest = self.cause.lines() if self.cause else [f"next: {self.next_step}"]
-        return [f"{self.dataset} {self.day}: {self.detail}", *(f"  {line}" for line in rest)]
-
-
-@dataclass(frozen=True)
-class DayStatus:
-    """Whether a day can be trusted; `generation` and `stamp` (None: not known) are what a reader would pin."""
-
-    dataset: str
-    day: date
-    valid: bool
-    generation: int = 0
-    reason: Reason | None = None
-    stamp: str | None = None
-
-
-@dataclass(frozen=True)
-class Vtts:
-    """Until when a dataset can be trusted; None where no day is valid. `held_by` says what stops the VTTS there."""
-
-    dataset: str
-    vtts: datetime | None
-    mature_through: datetime | None = None
-    held_by: Reason | None = None
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass
@@ -156,8 +112,8 @@ class Validity(Look):
             run = f"`matinee run {contract.dataset} --key {day}` publishes it."
             return _invalid(contract, day, "unpublished", "no publication", run, cause)
         reason = (
-            _withdrawn(contract, newest)
-            or _failed(contract, newest)
+            withdrawn(contract, newest)
+            or failed(contract, newest)
             or self._changed_rows(contract, newest)
             or self._changed_input(contract, newest)
             or self._thinned_source(contract, newest)
@@ -212,7 +168,7 @@ class Validity(Look):
 
     def _missing_input(self, contract: Contract, day: date) -> Reason | None:
         for spec in contract.inputs:
-            for read in () if spec.optional else day_range(*contract.input_days(spec, day, day)):
+            for read in () if spec.optional else self.read_days(contract, spec, day, day):
                 status = self.readable(spec, read)
                 if not status.valid:
                     return status.reason
@@ -225,36 +181,83 @@ class Validity(Look):
             for read, generation in sorted(newest.run.pin(spec.dataset).days.items()):
                 if read not in reads:
                     continue
-                reason = self._input_reason(contract, newest, self.status(spec.dataset, read), generation)
+                reason = self._input_reason(contract, newest, spec, self.status(spec.dataset, read), generation)
                 if reason is not None:
                     return reason
         return None
 
     def _input_reason(
-        self, contract: Contract, newest: Publication, status: DayStatus, generation: int
+        self, contract: Contract, newest: Publication, spec: InputSpec, status: DayStatus, generation: int
     ) -> Reason | None:
         again = f"`matinee run {contract.dataset} --key {newest.day}` reads it again."
         if not status.valid:
             detail = f"its input {status.dataset} {status.day} is not valid"
             return Reason("input", contract.dataset, newest.day, detail, again, status.reason)
         # Raw days have no generation: late rows are healed, they do not make a publication invalid.
-        if self.lake.registry.get(status.dataset).transform and status.generation != generation:
-            detail = f"its input {status.dataset} {status.day} was restated: {generation} ▸ {status.generation}"
-            return Reason("restated", contract.dataset, newest.day, detail, again)
-        return None
+        if not self.lake.registry.get(status.dataset).transform or status.generation == generation:
+            return None
+        what = f"restated: {generation} ▸ {status.generation}"
+        if spec.on_restated == "outdated":
+            if not self._withdrawn_since(newest, status, generation):
+                return None
+            what = "withdrawn since it was read, and published again"
+        detail = f"its input {status.dataset} {status.day} was {what}"
+        return Reason("restated", contract.dataset, newest.day, detail, again)
+
+    def _withdrawn_since(self, newest: Publication, status: DayStatus, generation: int) -> bool:
+        """Whether the rows of an input day that a publication read under a generation were withdrawn later."""
+        notes = self.history(status.dataset).notes_by_day[status.day]
+        withdrawn = any(note.state is State.WITHDRAWN and note.generation > generation for note in notes)
+        read = newest.run.pin(status.dataset).stamps.get(status.day)
+        return withdrawn and (read is None or read != status.stamp)
 
     def vtts(self, dataset: str) -> Vtts:
-        """Return the end of the unbroken run of valid days from the first owed day on, and what holds it there."""
+        """Return until when a dataset can be trusted, and what holds it there.
+
+        That is the end of the unbroken run of valid keys from the first owed key on; where each key stands alone, the
+        end of the newest valid key.
+        """
         first = self.owed_from(dataset)
         if first is None:
             reason = Reason("open", dataset, date.min, "no day of this lake is closed", "Land events and manifests.")
             return Vtts(dataset, None, held_by=reason)
-        day, plain = first, self.plain(dataset)
-        while (ahead := plain.unbroken_from(day)) or self.status(dataset, day).valid:
-            day += timedelta(days=ahead or 1)
-        last = day - timedelta(days=1) if day > first else None
-        reached, held_by = end_of(last) if last else None, self.status(dataset, day).reason
+        contract = self.lake.registry.get(dataset)
+        last = self._last_in_a_row(contract, first) if contract.history == "unbroken" else self.newest_valid(dataset)
+        following = contract.cadence.after(last) if last else self._first_to_come(contract, first)
+        reached, held_by = end_of(last) if last else None, self.status(dataset, following).reason
         return Vtts(dataset, reached, self._mature_through(dataset, first, last), held_by)
+
+    def newest_valid(self, dataset: str) -> date | None:
+        """Return the newest published day that is valid."""
+        days = self.history(dataset).newest_notes.days[::-1].tolist()
+        return next((day for day in days if self.status(dataset, day).valid), None)
+
+    def owed_keys(self, dataset: str, first: date, last: date) -> "np.ndarray":
+        """Return the keys of a range that a dataset has to have; of keys that stand alone the last, if it is newer."""
+        import numpy as np
+
+        contract, owed_from = self.lake.registry.get(dataset), self.owed_from(dataset)
+        begin = contract.cadence.first_from(max(first, owed_from)) if owed_from else last + timedelta(days=1)
+        keys = np.arange(np.datetime64(begin), np.datetime64(last) + 1, contract.cadence.step)
+        if contract.history == "newest":
+            newest, keys = self.newest_valid(dataset), keys[-1:]
+            return keys if newest is None else keys[keys > np.datetime64(newest)]
+        return keys
+
+    def _last_in_a_row(self, contract: Contract, first: date) -> date | None:
+        """Return the last key of the unbroken run of valid keys that begins with a key; None where it is not valid."""
+        step, day, plain = timedelta(days=contract.cadence.step), first, self.plain(contract.dataset)
+        while (ahead := plain.unbroken_from(day, step.days)) or self.status(contract.dataset, day).valid:
+            day += step * (ahead or 1)
+        return day - step if day > first else None
+
+    def _first_to_come(self, contract: Contract, first: date) -> date:
+        """Return the first key that a dataset without a valid key is to have: of keys that stand alone, the newest."""
+        if contract.history == "unbroken":
+            return first
+        reached = [vtts.date() for spec in contract.inputs if (vtts := self.vtts(spec.dataset).vtts)]
+        keys = contract.cadence.keys(first, min(reached, default=first) - timedelta(days=1))
+        return max(keys, default=first)
 
     def _mature_through(self, dataset: str, first: date, last: date | None) -> datetime | None:
         contract = self.lake.registry.get(dataset)
@@ -271,27 +274,6 @@ def _pin_of(newest: Publication | None, source: str) -> InputPin | None:
     """Return how a publication read its own day of an input; None where it did not read it."""
     pins = newest.run.pins if newest else ()
     return next((pin for pin in pins if pin.dataset == source and newest and newest.day in pin.days), None)
-
-
-def _withdrawn(contract: Contract, newest: Publication) -> Reason | None:
-    if newest.state is not State.WITHDRAWN:
-        return None
-    again = f"`matinee run {contract.dataset} --key {newest.day}` publishes it again."
-    failed = [verdict.audit for verdict in newest.verdicts if verdict.blocks]
-    if not failed:
-        return Reason("withdrawn", contract.dataset, newest.day, f"withdrawn: {newest.reason}", again)
-    look = f"Fix what {', '.join(failed)} found: `matinee publications show {newest.publication_id}` has samples"
-    return Reason("failing", contract.dataset, newest.day, f"withdrawn: {newest.reason}", f"{look}; then {again}")
-
-
-def _failed(contract: Contract, newest: Publication) -> Reason | None:
-    """Return the reason where `main` was moved, outside the protocol, to a branch that had failed its audits."""
-    failed = [verdict.audit for verdict in newest.verdicts if verdict.blocks]
-    if not failed:
-        return None
-    detail = f"main holds {newest.publication_id}, which failed {', '.join(failed)}"
-    again = f"Fix what failed; then `matinee run {contract.dataset} --key {newest.day}` publishes it again."
-    return Reason("failing", contract.dataset, newest.day, detail, again)
 
 
 def _invalid(

@@ -19,6 +19,8 @@ def row_of(shown: DatasetDays, first: date, last: date) -> Markup:
     rectangles = []
     for state, days in groupby(day_range(begin, last), lambda day: state_on(shown, day)):
         run = list(days)
+        if not state:
+            continue
         top, height = (2, 8) if state == "valid" else (0, 12)  # The form tells, too, not the colour alone.
         rectangles.append(
             f'<rect class="{state}" x="{(run[0] - first).days}" y="{top}" width="{len(run)}" height="{height}"/>'
@@ -47,6 +49,6 @@ def counts_of(shown: DatasetDays, first: date, last: date) -> dict[str, int]:
 
 
 def state_on(shown: DatasetDays, day: date) -> str:
-    """Return the state of a day that the dataset owes."""
+    """Return the state of a day; empty where it is no key of the dataset."""
     other = shown.others.get(day)
-    return other.state if other else "valid"
+    return other.state if other else "valid" if day in shown.days else ""

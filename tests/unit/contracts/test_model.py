@@ -130,10 +130,3 @@ def test_an_override_leaves_the_contract_as_it_is(attributions: Contract) -> Non
 def test_a_contract_says_for_how_long_its_days_are_kept(write_contract: Callable[..., Path]) -> None:
     kept = load(write_contract(("customProperties:", "customProperties:\n  - property: keep\n    value: 400d")))
     assert (kept.keep, kept.as_live().keep) == (timedelta(days=400), None)
-
-
-def test_another_number_of_buckets_changes_the_greatest_bucket(attributions: Contract) -> None:
-    more = attributions.with_buckets(16)
-    assert (more.cells.buckets, more.cells.of) == (16, attributions.cells.of)
-    assert [column.maximum for column in more.columns if column.name == more.cells.column] == [15]
-    assert attributions.with_buckets(8) is attributions

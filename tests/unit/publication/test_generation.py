@@ -9,7 +9,7 @@ from tests.support.lakes import D1, D2, PLANNED
 
 from matinee.contracts.registry import Registry
 from matinee.ledger.model import InputPin, Publication, Run, State
-from matinee.publication.plan import generation
+from matinee.publication.generations import generation
 from matinee.report import Rows
 from matinee.settings import CHECKOUT
 

@@ -13,7 +13,8 @@ from matinee.publication.move import move_to_main
 from matinee.table.catalog import Lake
 from matinee.validity.completeness import expected_by_weeks
 from matinee.validity.manifests import Manifest, declare
-from matinee.validity.validity import Reason, Validity
+from matinee.validity.reasons import Reason
+from matinee.validity.validity import Validity
 
 RAW, PLAYS = "raw.plays", "core.plays"
 WEEK, DELAY = timedelta(weeks=1), timedelta(minutes=10)

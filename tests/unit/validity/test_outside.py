@@ -18,7 +18,8 @@ from matinee.table import refs
 from matinee.table.catalog import Lake
 from matinee.validity import outside
 from matinee.validity.outside import changed_outside
-from matinee.validity.validity import Reason, Validity
+from matinee.validity.reasons import Reason
+from matinee.validity.validity import Validity
 
 RAW, PLAYS, ATTRIBUTIONS = "raw.plays", "core.plays", "core.play_attributions"
 ROWS = 20

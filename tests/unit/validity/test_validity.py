@@ -15,7 +15,8 @@ from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import move_to_main
 from matinee.report import Verdict
 from matinee.table.catalog import Lake
-from matinee.validity.validity import DayStatus, Validity
+from matinee.validity.reasons import DayStatus
+from matinee.validity.validity import Validity
 
 RAW, PLAYS = "raw.plays", "core.plays"
 

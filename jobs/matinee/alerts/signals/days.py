@@ -13,9 +13,10 @@ from matinee.alerts.signals.failures import Why, raised
 from matinee.alerts.signals.following import follows_by_itself
 from matinee.alerts.signals.outlook import Outlook
 from matinee.contracts.model import Contract
-from matinee.days import day_range, start_of
+from matinee.days import start_of
 from matinee.errors import ContractError
-from matinee.validity.validity import Reason, Validity
+from matinee.validity.reasons import Reason
+from matinee.validity.validity import Validity
 
 #: Reasons that are one cause: rows of a landed day are missing, whoever says so.
 _CLASSES = {"open": "incomplete", "short": "incomplete"}
@@ -64,14 +65,11 @@ def _wrong(dataset: str, error: ContractError) -> Signal:
 
 
 def invalid_days(validity: Validity, dataset: str, last: date) -> Iterator[date]:
-    """Yield the days of a dataset that are owed, up to a day, and not valid."""
-    first, plain = validity.owed_from(dataset), validity.plain(dataset)
-    day = first or date.max
-    while day <= last:
-        ahead = plain.unbroken_from(day)
-        if not ahead and not validity.status(dataset, day).valid:
+    """Yield the keys of a dataset that are owed, up to a day, and not valid."""
+    keys = validity.owed_keys(dataset, date.min, last)
+    for day in keys[~validity.plain(dataset).holds(keys)].tolist():
+        if not validity.status(dataset, day).valid:
             yield day
-        day += timedelta(days=ahead or 1)
 
 
 def identity_of(reason: Reason) -> Identity:
@@ -109,7 +107,7 @@ class Roots:
 
     def _unreadable(self, contract: Contract, day: date) -> Iterator[Iterable[Reason]]:
         for spec in contract.inputs:
-            for read in () if spec.optional else day_range(*contract.input_days(spec, day, day)):
+            for read in () if spec.optional else self.validity.read_days(contract, spec, day, day):
                 status = self.validity.readable(spec, read)
                 if not status.valid and status.reason is not None:
                     waits = status.reason.kind in {"immature", "dropped"}

@@ -13,7 +13,8 @@ from matinee.days import day_range, instant_of
 from matinee.landing.landed_files import landed_after
 from matinee.table.files import data_files, upper_number
 from matinee.validity.completeness import Unknown, expectation
-from matinee.validity.validity import Reason, Validity
+from matinee.validity.reasons import Reason
+from matinee.validity.validity import Validity
 
 #: The daily run waits for its inputs; the healer leaves them to that run for two hours, and comes each half-hour.
 WITHIN = timedelta(hours=3)
