@@ -46,7 +46,11 @@ STEPS = {
         "tests/integration/test_pin_meets_drop.py",
         "tests/integration/test_broken_protocols.py",
     ],
-    "a year of averages": ["tests/integration/test_features.py"],
+    "a year of averages": [
+        "tests/integration/test_features.py",
+        "tests/integration/test_bases.py",
+        "tests/integration/domain/test_impression_ema.py",
+    ],
     "every way to parse lines": ["tests/integration/test_landing_parsers.py", "tests/integration/test_landing_ways.py"],
     "read-outs of programs that fail": ["tests/integration/test_readout.py"],
     "metrics that Prometheus scrapes": ["tests/integration/test_prometheus.py"],

@@ -81,7 +81,12 @@ def test_no_template_uses_the_logical_date() -> None:
 
 @pytest.mark.parametrize(
     ("dag_id", "name"),
-    [("impressions_daily", "impressions"), ("plays_daily", "plays"), ("impression_daily", "impression_daily")],
+    [
+        ("impressions_daily", "impressions"),
+        ("plays_daily", "plays"),
+        ("impression_daily", "impression_daily"),
+        ("impression_ema_weekly", "impression_ema"),
+    ],
 )
 def test_a_dag_of_one_dataset_has_one_cycle(bag: "DagBag", dag_id: str, name: str) -> None:
     assert edges(bag, dag_id) == cycle(name)
@@ -130,7 +135,7 @@ def test_each_table_is_compacted_before_its_snapshots_expire(bag: "DagBag") -> N
     tables = ["raw_impressions", "raw_plays", "raw_quarantine", "core_impressions", "core_plays"]
     tables += ["core_play_attributions", "core_impression_plays"]
     tables += ["core_play_attributions_live", "core_impression_plays_live"]
-    tables += ["features_impression_daily"]
+    tables += ["features_impression_daily", "features_impression_ema"]
     tables += ["ops_compactions", "ops_heals", "ops_incidents", "ops_lake", "ops_landing_batches", "ops_landings"]
     tables += ["ops_manifests", "ops_pins", "ops_publications", "ops_rehashes", "ops_retirements"]
     tables += ["ops_stream_parity", "ops_stream_ticks"]
@@ -161,6 +166,12 @@ def test_a_daily_dag_takes_the_day_that_has_just_ended_as_its_key(bag: "DagBag",
     assert not bag.dags[dag_id].catchup
 
 
+def test_the_weekly_dag_takes_the_sunday_that_begins_as_its_key(bag: "DagBag") -> None:
+    dag = bag.dags["impression_ema_weekly"]
+    assert (type(dag.timetable).__name__, dag.timetable.run_offset) == ("CronPartitionTimetable", 0)
+    assert (dag.timetable.expression, dag.timetable.key_format, dag.catchup) == ("0 0 * * 0", "%Y-%m-%d", False)
+
+
 def test_only_publish_and_ingest_emit_events_one_producer_an_asset(bag: "DagBag") -> None:
     producers = [
         (outlet.name, dag_id, task.task_id)
@@ -174,6 +185,7 @@ def test_only_publish_and_ingest_emit_events_one_producer_an_asset(bag: "DagBag"
         ("core.play_attributions", "impression_plays_daily", "play_attributions.publish"),
         ("core.plays", "plays_daily", "plays.publish"),
         ("features.impression_daily", "impression_daily", "impression_daily.publish"),
+        ("features.impression_ema", "impression_ema_weekly", "impression_ema.publish"),
         ("raw.impressions", "landing_ingest", "impressions"),
         ("raw.plays", "landing_ingest", "plays"),
     ]

@@ -52,4 +52,6 @@ def test_a_week_is_given_the_time_until_its_own_day_has_ended(lake: Lake) -> Non
     from matinee_airflow.triggers import matures_after
 
     assert matures_after(lake.settings, WEEKS) == timedelta(days=1)
-    assert matures_after(load_settings(sql_dir=CHECKOUT / "sql"), "features.impression_daily") == timedelta(days=2)
+    shipped = load_settings(sql_dir=CHECKOUT / "sql")
+    assert matures_after(shipped, "features.impression_daily") == timedelta(days=2)
+    assert matures_after(shipped, "features.impression_ema") == timedelta(days=3)

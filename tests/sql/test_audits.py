@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support.features import impression_daily
+from tests.support.features import impression_daily, impression_ema
 from tests.support.frames import frame
 
 from matinee.audits.definitions import load_audits, parse_audit
@@ -72,6 +72,11 @@ def tile_of(*outcomes: dict[str, Any]) -> dict[str, Any]:
     return tile | {"profile_bucket": 0}
 
 
+def base_of(*outcomes: dict[str, Any]) -> dict[str, Any]:
+    [base] = impression_ema(outcomes, D1)
+    return base | {"profile_bucket": 0}
+
+
 def days(make: Any, counts: list[int]) -> Rows:  # noqa: ANN401 - any of the makers above
     return [
         make(f"{back}-{n}", event_day=D1 - timedelta(days=back))
@@ -116,6 +121,11 @@ def labels(audit: str, candidate: Rows, bad: int, *, of: Rows | None = None, win
 def tiles(audit: str, candidate: Rows, bad: int, *, of: Rows | None = None) -> Case:
     views = {"outcomes": ("core.impression_plays", of or []), "candidate": ("features.impression_daily", candidate)}
     return Case("features.impression_daily", audit, views, bad)
+
+
+def bases(audit: str, candidate: Rows, bad: int, *, of: Rows | None = None) -> Case:
+    views = {"tiles": ("features.impression_daily", of or []), "candidate": ("features.impression_ema", candidate)}
+    return Case("features.impression_ema", audit, views, bad)
 
 
 DAY = timedelta(days=1)
@@ -187,6 +197,22 @@ CASES = [
     tiles("weights", [tile_of(outcome()) | {"w_365d": 0.998}], 1),
     tiles("weights", [tile_of(outcome()) | {"w_30d": float("nan")}], 1),
     tiles("weights", [tile_of(outcome(event_ts=at_start)) for at_start in (NOON - DAY / 2, NOON + DAY / 2 - TICK)], 0),
+    bases("totals", [base_of(outcome("e1"), outcome("e2"))], 0, of=[tile_of(outcome("e1")), tile_of(outcome("e2"))]),
+    bases("totals", [base_of(outcome("e1"))], 1, of=[tile_of(outcome("e1")), tile_of(outcome("e2"))]),
+    bases("totals", [base_of(outcome("e1"))], 1),
+    bases("totals", [], 1, of=[tile_of(outcome("e1"))]),
+    bases("totals", [base_of(outcome("e1"))], 1, of=[tile_of(outcome("e2"))]),
+    bases("totals", [base_of(outcome("e1", plays=2))], 1, of=[tile_of(outcome("e1"))]),
+    bases("totals", [base_of(outcome("e1", watch_ms=2))], 1, of=[tile_of(outcome("e1"))]),
+    bases("totals", [base_of(outcome("e1")) | {"last_seen_ts": NOON + TICK}], 1, of=[tile_of(outcome("e1"))]),
+    bases("totals", [base_of(outcome("e1", title_id="u"))], 1, of=[tile_of(outcome("e1"))]),
+    bases("averages", [base_of(outcome("e1"), outcome("e2", event_ts=NOON - 300 * DAY, event_day=D1))], 0),
+    bases("averages", [base_of(outcome(event_ts=NOON + DAY / 2 - TICK))], 0),
+    bases("averages", [base_of(outcome()) | {"ema_1d": 0.8}], 1),
+    bases("averages", [base_of(outcome()) | {"ema_7d": 0.9}], 1),
+    bases("averages", [base_of(outcome()) | {"ema_365d": float("nan")}], 1),
+    bases("averages", [base_of(outcome()) | {"last_seen_ts": NOON + DAY}], 1),
+    bases("averages", [base_of(outcome()) | {"last_seen_ts": NOON - 365 * DAY}], 1),
 ]
 
 

@@ -12,6 +12,7 @@ from matinee.healing.late import stale_days
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import drop_branches, move_to_main
+from matinee.publication.terms import row_terms
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
@@ -77,9 +78,11 @@ def publish_week(lake: Lake, key: date, *, generation: int = 1, read: int = 1, s
     """Publish a key of the weekly dataset that has read the seven days before it, each under a generation."""
     days = [day for day in day_range(key - timedelta(days=6), key) if day >= BEGIN]
     pinned = pin(lake, PLAYS, dict.fromkeys(days, read))
-    pinned = replace(pinned, stamps=dict.fromkeys(days, day_stamp({None: stamp}) or ""))
+    stamps = dict.fromkeys(days, day_stamp({None: stamp}) or "")
+    pinned = replace(pinned, stamps=stamps, buckets=lake.registry.get(PLAYS).cells.buckets)
     row = {"device": "tv", "plays": 7, "week_end": key}
-    run = prepare(lake, WEEKS, key, [row], pins=(pinned,), generation=generation)
+    terms = row_terms(lake.registry.get(WEEKS))
+    run = prepare(lake, WEEKS, key, [row], pins=(pinned,), generation=generation, terms=terms)
     move_to_main(lake, run, lambda _: ())
     drop_branches(lake.table(WEEKS), run)
 

@@ -95,6 +95,7 @@ def facts(report: Report) -> dict[str, object]:
         "failed": failed or "-",
         "replayed": report.replayed,
         "vtts": report.vtts,
+        **report.details,
         "seconds": ", ".join(f"{name} {value:.1f}" for name, value in report.seconds.items()),
     }
 

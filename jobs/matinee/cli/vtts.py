@@ -12,6 +12,7 @@ from matinee.short_lived import leave_out
 from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
 from matinee.validity.ages import Age, is_daily
+from matinee.validity.outdated import other_rows
 from matinee.validity.validity import Validity
 
 
@@ -66,21 +67,33 @@ def list_(output: str) -> None:
 def explain(dataset: str, output: str) -> None:
     """Name the day, input, audit or count that holds DATASET's VTTS, and what would move it.
 
+    Where the last day that can be trusted is outdated, the days and rows that it would read otherwise are named, too.
+
     \b
     Example:
       matinee vtts explain core.impression_plays
     """
     lake = Lake.open(load_settings())
-    lake.registry.get(dataset)
-    trust = Validity(lake).vtts(dataset)
+    contract = lake.registry.get(dataset)
+    validity = Validity(lake)
+    trust = validity.vtts(dataset)
     if trust.held_by is None:
         raise TerminalError(f"{dataset} is valid without end.", next_step="Check valid_from in the settings.")
+    last = validity.history(dataset).newest((trust.vtts - timedelta(days=1)).date()) if trust.vtts else None
+    outdated = other_rows(validity, last) if last and contract.transform else []
     if output == "json":
-        emit_one({"dataset": dataset, "vtts": trust.vtts, "held_by": trust.held_by}, output)
+        emit_one({"dataset": dataset, "vtts": trust.vtts, "held_by": trust.held_by, "outdated": outdated}, output)
         return
     OUT.print(f"{dataset} can be trusted through {trust.vtts or 'nothing yet'}; it is held by")
     for line in trust.held_by.lines():
         OUT.print(f"  {line}", highlight=False)
+    for other in outdated:
+        days = ", ".join(map(str, other.days))
+        OUT.print(
+            f"Its last day is valid and outdated: {len(other.days)} days of {other.dataset} ({days}) hold other rows "
+            f"than were read, {other.rows} by now. `matinee heal apply` derives it again.",
+            highlight=False,
+        )
 
 
 def _to_the_minute(age: timedelta | None) -> timedelta | None:

@@ -12,6 +12,7 @@ from matinee.healing.freshness import fresh_days
 from matinee.ledger.model import Publication, State
 from matinee.table.catalog import Lake
 from matinee.table.files import day_landing_seqs
+from matinee.validity.outdated import restated_inputs
 from matinee.validity.reasons import DayStatus
 from matinee.validity.validity import Validity
 
@@ -72,7 +73,7 @@ def stale_days_of(
     fresh = fresh_days(validity, contract, landings, *bounds)
     for day in days[~fresh.holds(days)].tolist():
         newest = published[day]
-        causes = [*_landed_since(validity, landings, newest), *_restated(validity, contract, newest)]
+        causes = [*_landed_since(validity, landings, newest), *_restated(validity, newest)]
         unread = _unread(validity, contract, newest)
         if causes or unread:
             yield StaleDay(
@@ -118,33 +119,27 @@ def _landed_since(validity: Validity, landings: Mapping[str, Mapping[date, int]]
             yield f"{source} holds {rows} rows, it read {newest.rows.read}"
 
 
-def _restated(validity: Validity, contract: Contract, newest: Publication) -> Iterator[str]:
-    for now, read in _published_inputs(validity, contract, newest):
-        stamp = newest.run.pin(now.dataset).stamps.get(now.day)
-        if read is not None and now.generation != read:
+def _restated(validity: Validity, newest: Publication) -> Iterator[str]:
+    for now in restated_inputs(validity, newest):
+        pin = newest.run.pin(now.dataset)
+        read, stamp = pin.days[now.day], pin.stamps.get(now.day) or ""
+        if now.generation != read:
             yield f"{now.dataset} {now.day} went from generation {read} to {now.generation}"
-        elif stamp and now.stamp and stamp != now.stamp:
+        else:
             # Both stamps are named: a decision on other rows must not be taken for a decision on these.
-            rows = f"other rows ({stamp[:6]} ▸ {now.stamp[:6]})"
+            rows = f"other rows ({stamp[:6]} ▸ {(now.stamp or '')[:6]})"
             yield f"{now.dataset} {now.day} holds {rows} under generation {read} (outdated, still valid)"
 
 
 def _unread(validity: Validity, contract: Contract, newest: Publication) -> list[tuple[str, datetime]]:
     """Return the input days that were not valid when a day was published, each with the time of its own publication."""
     unread = []
-    for now, read in _published_inputs(validity, contract, newest):
-        since = validity.history(now.dataset).newest(now.day) if read is None else None
+    for now in _valid_inputs(validity, contract, newest.day):
+        read = now.day in newest.run.pin(now.dataset).days
+        since = None if read else validity.history(now.dataset).newest(now.day)
         if since is not None:
             unread.append((f"{now.dataset} {now.day}", since.recorded_ts))
     return unread
-
-
-def _published_inputs(
-    validity: Validity, contract: Contract, newest: Publication
-) -> Iterator[tuple[DayStatus, int | None]]:
-    """Yield the published input days that are valid now, each with the generation that was read."""
-    for now in _valid_inputs(validity, contract, newest.day):
-        yield now, newest.run.pin(now.dataset).days.get(now.day)
 
 
 def _valid_inputs(validity: Validity, contract: Contract, published: date) -> Iterator[DayStatus]:

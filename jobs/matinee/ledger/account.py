@@ -56,6 +56,7 @@ def account(lake: Lake, records: tuple[Publication, ...]) -> dict[str, object]:
         "key": run.key,
         "days": {day: day_facts | gone[date.fromisoformat(day)] for day, day_facts in _days(records).items()},
         "inputs": [pin_facts(lake, pin) for pin in run.pins],
+        "previous": run.previous and {**vars(run.previous), "way": run.way, "why": run.why},
         "as_of": run.as_of,
         "base": run.base_snapshot_id,
         "audited_snapshot": first.audited_snapshot_id,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from matinee.contracts.stamps import Stamps, day_stamp
 from matinee.contracts.stamps import from_text as stamps_of
@@ -59,12 +59,24 @@ class InputPin:
 
 
 @dataclass(frozen=True)
+class Predecessor:
+    """The newest valid key before a run's own, at `main`'s snapshot when the run began; it is no input of the run."""
+
+    publication_id: str
+    day: date
+    generation: int
+    snapshot_id: int
+
+
+@dataclass(frozen=True)
 class Run:
     """What a run set out to do; stored whole in the summary of the one snapshot it writes.
 
     `as_of` is the end of the last consecutive valid day of an input that looks ahead (attributions), if any.
     `heal` says that the run repairs one day, and `buckets` are the profile buckets that it rewrites there; None: every
     row of its days is derived again.
+    `previous` is its predecessor, where its contract has one; `way` says whether the run starts from its rows, and
+    `why`: both empty where the contract has none.
     `terms` are what its contract said of the rows (`publication.terms`); empty where an earlier version recorded the
     run.
     `planned_ts` says when the run began; no row depends on it. `began` is the sequence number of `main`'s head at that
@@ -87,6 +99,9 @@ class Run:
     buckets: tuple[int, ...] | None = None
     began: int | None = None
     terms: Mapping[str, str] = field(default_factory=dict)
+    previous: Predecessor | None = None
+    way: Literal["", "in full", "incremental"] = ""
+    why: str = ""
 
     @property
     def branch(self) -> str:

@@ -26,6 +26,7 @@ from matinee.table.catalog import Lake
 from matinee.table.files import Slice, slice_files
 from matinee.transforms import TransformContext
 from matinee.transforms.deduplication import changed_by_late
+from matinee.validity.outdated import differing_buckets
 from matinee.validity.validity import Validity
 
 
@@ -132,7 +133,7 @@ def _republished(
     first, last = contract.input_days(spec, day, day)
     rewritten: set[int] = set()
     for read in (input_day for input_day in before.days.keys() | after.days.keys() if first <= input_day <= last):
-        buckets = _other_rows(published, read, before, after)
+        buckets = differing_buckets(published, read, before, after)
         if buckets is None:
             return None
         rewritten |= set(buckets)
@@ -141,22 +142,6 @@ def _republished(
             return None
         rewritten |= {bucket for publication in newer if publication for bucket in publication.changed or ()}
     return tuple(rewritten)
-
-
-def _other_rows(published: History, day: date, before: InputPin, after: InputPin) -> Buckets:
-    """Return the buckets of an input day whose stamps differ between two pins; None where they are not known.
-
-    Rows may change under the same generation, so stamps are compared in addition to generations.
-    """
-    old, new = before.stamps.get(day), after.stamps.get(day)
-    if old is None or new is None or old == new:
-        return ()
-    stamps = {record.stamp: record.stamps for record in published.by_day.get(day, ()) if record.state in REACHED}
-    if old not in stamps or new not in stamps:
-        return None
-    both = stamps[old].keys() | stamps[new].keys()
-    differing = [bucket for bucket in both if stamps[old].get(bucket) != stamps[new].get(bucket)]
-    return None if None in differing else tuple(bucket for bucket in differing if bucket is not None)
 
 
 def _between(published: History, day: date, before: int | None, after: int | None) -> Iterator[Publication | None]:

@@ -22,8 +22,8 @@ from matinee.validity.look import Look
 def rows_by_day(lake: Lake, run: Run, snapshot_id: int) -> dict[date, Rows]:
     """Return the rows of each day of a run: read from its first input for the day, written, dropped as duplicates.
 
-    Rows are conserved where the dataset has one row for each row of its first input: duplicates can only come from a
-    landed input. An aggregate has no such equation: `in` and `out` are then counts and no more.
+    Rows are conserved where the dataset has one row for each row of the same day of its first input: duplicates can
+    only come from a landed input. An aggregate has no such equation: `in` and `out` are then counts and no more.
 
     Raises:
         ConservationError: rows were lost or invented.
@@ -56,7 +56,7 @@ def _rows(size: object) -> int:
 
 def _balance(contract: Contract, upstream: Contract, run: Run, day: date, read: int, written: int) -> Rows:
     duplicate = 0
-    if contract.key_columns == upstream.identity:
+    if contract.key_columns == upstream.identity and contract.input_days(contract.inputs[0], day, day) == (day, day):
         duplicate = read - written
         if duplicate < 0 or (duplicate > 0 and upstream.transform is not None):
             raise ConservationError(

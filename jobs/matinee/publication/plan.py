@@ -13,6 +13,7 @@ from matinee.ledger import pins
 from matinee.ledger.model import InputPin, Publication, Run, State
 from matinee.publication.branches import Branch, drop_branch, make_branch
 from matinee.publication.changed_buckets import buckets_of_days, changed_buckets
+from matinee.publication.predecessor import Start, with_predecessor
 from matinee.publication.request import RunRequest
 from matinee.publication.terms import row_terms
 from matinee.table import names, refs
@@ -30,11 +31,15 @@ LOOKS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is ready to be written: its contract with the effective parameters, and its branch."""
+    """A run that is ready to be written: its contract with the effective parameters, its branch, and its start.
+
+    `start` is what it starts from; None: all rows are derived from the inputs.
+    """
 
     contract: Contract
     run: Run
     branch: str
+    start: Start | None = None
 
 
 def plan(lake: Lake, request: RunRequest) -> Plan:
@@ -65,20 +70,20 @@ def plan(lake: Lake, request: RunRequest) -> Plan:
     branch = make_branch(lake, request)
     faults.reach("write.after_branch")
     try:
-        run = _pinned_run(lake, contract, request, branch)
+        run, start = _pinned_run(lake, contract, request, branch)
     except Exception:
         drop_branch(lake, request.dataset, branch)
         raise
     faults.reach("write.after_pins")
-    return Plan(contract, run, branch.name)
+    return Plan(contract, run, branch.name, start)
 
 
-def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Branch) -> Run:
-    """Return the run with its inputs pinned: the generations that it records are those of the pinned snapshots.
+def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Branch) -> tuple[Run, Start | None]:
+    """Return the run with its inputs pinned, and what it starts from.
 
-    The generations are read after the snapshots are pinned. Where an input was published in between, both are read
-    again: else the run would record a generation that it did not read. Rows that land meanwhile are left to the next
-    run.
+    The generations that the run records are those of the pinned snapshots, and are read after these are pinned. Where
+    an input was published in between, both are read again: else the run would record a generation that it did not read.
+    Rows that land meanwhile are left to the next run.
     """
     derived = [spec for spec in contract.inputs if lake.registry.get(spec.dataset).transform is not None]
     for _ in range(LOOKS):
@@ -90,7 +95,7 @@ def _pinned_run(lake: Lake, contract: Contract, request: RunRequest, branch: Bra
             run = _run_on(validity, contract, request, branch, heads)
             judged = {spec.dataset: _input_head(validity.lake.table(spec.dataset), request) for spec in derived}
             if all(heads[dataset] == head for dataset, head in judged.items()):
-                return run
+                return with_predecessor(validity, contract, run, starts=request.experiment is None)
         except Exception:
             pins.release(lake, branch.publication_id, heads)
             raise

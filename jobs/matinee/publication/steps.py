@@ -237,6 +237,7 @@ def _report(
         branch=branch,
         snapshot_id=snapshot_id,
         rows=total(rows.values()),
+        details=_details(run),
         seconds=seconds,
     )
 
@@ -254,9 +255,14 @@ def _published_report(lake: Lake, step: str, records: tuple[Publication, ...]) -
         rows=total(publication.rows for publication in records),
         verdicts=first.verdicts,
         replayed=first.replayed,
-        details=_healed(first),
+        details=_details(first.run) | _healed(first),
         vtts=Validity(lake).vtts(first.run.dataset).vtts,
     )
+
+
+def _details(run: Run) -> dict[str, str | int]:
+    """Return whether a run derived all rows or started from its predecessor, and why, where its contract has one."""
+    return {"way": run.way, "why": run.why} if run.way else {}
 
 
 def _healed(publication: Publication) -> dict[str, str | int]:

@@ -20,6 +20,9 @@ class TransformContext:
         first_day, last_day: the days that the result covers, both included.
         as_of: end of the last valid day of the input that is read ahead (an aware time); None when no day is valid.
         engine: what runs the frames; a transform may choose its plan by it, never its rows.
+        previous: the key of the predecessor whose rows the run starts from; None: every row comes from the inputs. The
+            transform then has the predecessor's rows as `previous`, and of each input `<alias>_gone` (rows that the
+            predecessor had read and the run does not read) and `<alias>_came` (rows that it had not).
     """
 
     contract: Contract
@@ -27,6 +30,7 @@ class TransformContext:
     last_day: date
     as_of: datetime | None = None
     engine: Engine = "spark"
+    previous: date | None = None
 
     def micros(self, duration: str) -> int:
         """Return a duration in microseconds: a parameter's name or a literal, as `Contract.duration` takes it.

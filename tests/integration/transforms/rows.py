@@ -61,7 +61,10 @@ def won(play_id: str, event_id: str | None, event_ts: datetime | None, start_ts:
 
 @dataclass(frozen=True)
 class Derivation:
-    """A dataset to derive: its days, parameters other than the contract's, partitions of the inputs, and the engine."""
+    """A dataset to derive: its days, parameters other than the contract's, partitions of the inputs, and the engine.
+
+    `previous` is the key of a predecessor: its rows and the differences of the inputs are then inputs, too.
+    """
 
     dataset: str
     first_day: date = D1
@@ -70,15 +73,18 @@ class Derivation:
     parameters: Mapping[str, str] = field(default_factory=dict)
     partitions: int | None = None
     engine: Engine = "spark"
+    previous: date | None = None
 
     def run(self, spark: "SparkSession", inputs: Mapping[str, Sequence[Row]]) -> list[Row]:
         """Derive the rows and check them with the contract's pandera schema; times are returned as aware datetimes."""
         contract = REGISTRY.get(self.dataset).with_parameters(self.parameters)
-        datasets = {spec.alias: spec.dataset for spec in contract.inputs}
+        datasets = {"previous": self.dataset} | {
+            f"{spec.alias}{end}": spec.dataset for spec in contract.inputs for end in ("", "_gone", "_came")
+        }
         frames = {alias: frame(spark, datasets[alias], list(rows)) for alias, rows in inputs.items()}
         if self.partitions:
             frames = {alias: rows.repartition(self.partitions) for alias, rows in frames.items()}
-        context = TransformContext(contract, self.first_day, self.last_day, self.as_of, self.engine)
+        context = TransformContext(contract, self.first_day, self.last_day, self.as_of, self.engine, self.previous)
         derived = transform_of(contract)(frames, context).toArrow()
         assert tuple(derived.column_names) == contract.column_names
         rows = [dict(row) for row in derived.to_pylist()]

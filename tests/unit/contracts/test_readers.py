@@ -84,6 +84,7 @@ def test_the_shipped_transforms_tell_what_decides_their_rows() -> None:
         "core.play_attributions": ["attribution.min_delay", "attribution.window"],
         "core.impression_plays": ["attribution.min_delay", "attribution.window"],
         "features.impression_daily": ["location.middle", "location.top"],
+        "features.impression_ema": [],
     }
 
 

@@ -30,6 +30,7 @@ def test_every_dataset_has_a_contract(registry: Registry) -> None:
         "core.play_attributions_live",
         "core.plays",
         "features.impression_daily",
+        "features.impression_ema",
         "ops.compactions",
         "ops.heals",
         "ops.incidents",
@@ -66,12 +67,13 @@ def test_inputs_come_before_what_is_made_from_them(registry: Registry) -> None:
 
 
 def test_downstream_follows_every_step(registry: Registry) -> None:
-    reached = ("core.plays", "core.play_attributions", "core.impression_plays", "features.impression_daily")
-    assert registry.downstream("raw.plays") == reached
+    features = ("features.impression_daily", "features.impression_ema")
+    core = ("core.plays", "core.play_attributions", "core.impression_plays")
+    assert registry.downstream("raw.plays") == (*core, *features)
 
 
 def test_nothing_is_made_from_the_last_dataset(registry: Registry) -> None:
-    assert registry.downstream("features.impression_daily") == ()
+    assert registry.downstream("features.impression_ema") == ()
 
 
 @pytest.mark.parametrize("wrong", ["core.play", "plays", "core.Plays"])
