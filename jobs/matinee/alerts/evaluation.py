@@ -1,6 +1,6 @@
 """Evaluation: what a look saw becomes spans, alarms, causes, incidents and messages, in one transaction."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
