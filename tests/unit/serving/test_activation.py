@@ -60,6 +60,14 @@ def test_a_rollback_goes_to_the_version_before_and_is_remembered(two: tuple[Vers
     assert activate(versions, new, "me").left == set()
 
 
+def test_a_version_that_was_left_by_itself_may_be_activated_by_itself(two: tuple[Versions, str, str]) -> None:
+    versions, old, new = two
+    activate(versions, old, "me")
+    activate(versions, new, "me")
+    pointer = rollback(versions, "a withdrawal", act="withdraw")
+    assert (pointer.active, pointer.left) == (old, set())
+
+
 def test_a_rollback_passes_over_versions_that_are_withdrawn_or_gone(two: tuple[Versions, str, str]) -> None:
     versions, old, new = two
     activate(versions, old, "me")

@@ -6,7 +6,7 @@ from tests.support.lakes import D1, D2
 from tests.support.served import OFFERS, offer, publish_offers, versions_of
 
 from matinee.serving import declaration
-from matinee.serving.activation import rollback
+from matinee.serving.activation import activate, rollback
 from matinee.serving.building import build
 from matinee.serving.collecting import collect, leftovers
 from matinee.serving.forgetting import forget
@@ -40,6 +40,18 @@ def test_versions_that_nobody_activated_go_when_newer_ones_are_there(lake: Lake)
     collect(versions_of(lake), leftover)
     assert versions_of(lake).names() == sorted(built[1:])
     assert build(lake, OFFERS).version == built[-1]
+
+
+def test_a_version_that_became_active_since_it_was_listed_stays(lake: Lake) -> None:
+    first = build(lake, OFFERS).version
+    for number in range(3):
+        publish_offers(lake, [offer("de", f"t{number}")], D1, attempt=f"again{number}")
+        build(lake, OFFERS)
+    [leftover] = leftovers(versions_of(lake), declaration.load(lake.registry.get(OFFERS)))
+    assert leftover.version == first
+    activate(versions_of(lake), first, "me", "a trial", force=True)
+    collect(versions_of(lake), leftover)
+    assert versions_of(lake).manifest(first).version == first
 
 
 def test_what_is_forgotten_is_gone_from_all_versions_and_no_more(lake: Lake) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.served import OFFERS, served_settings
 
 from matinee.contracts.loader import load as load_contract
 from matinee.contracts.model import Contract
+from matinee.contracts.registry import Registry
 from matinee.errors import ContractError, UsageError
-from matinee.serving.declaration import Gates, check, is_served, load
+from matinee.serving.declaration import Gates, check, every_served, is_served, load, served
 from matinee.settings import CHECKOUT
 
 Serve = Callable[[str], Contract]
@@ -117,3 +119,11 @@ def test_a_dataset_without_the_file_is_not_served() -> None:
     assert not is_served(contract)
     with pytest.raises(UsageError, match=r"core.plays is not served"):
         load(contract)
+
+
+def test_a_dataset_whose_contract_cannot_be_used_is_served_all_the_same(tmp_path: Path) -> None:
+    settings = served_settings(tmp_path)
+    (settings.sql_dir / "dims" / "offers" / "contract.odcs.yaml").write_text("[")
+    registry = Registry.load(settings.sql_dir)
+    assert served(registry) == []
+    assert every_served(registry, settings.sql_dir) == [OFFERS]

@@ -145,6 +145,9 @@ def test_a_version_that_cannot_be_opened_leaves_the_old_version(
     service.follow()
     assert client.get(OFFERS, "us", "t1", STARTS).version.key == D1
     assert "is damaged" in str(service.datasets.by_name[OFFERS].problem)
+    file.unlink()
+    service.follow()  # Nothing is fetched again so soon: the problem is still the first.
+    assert "is damaged" in str(service.datasets.by_name[OFFERS].problem)
 
 
 def test_a_pointer_to_a_version_that_is_gone_is_told(lake: Lake) -> None:

@@ -52,7 +52,7 @@ def test_a_version_of_a_withdrawn_day_is_left_where_that_is_declared(tmp_path: P
     pointer = follow_withdrawals(lake, OFFERS)
     assert (pointer.key, pointer.activations[-1].act, pointer.activations[-1].reason) == (
         D1,
-        "rollback",
+        "withdraw",
         "2026-03-02: wrong prices",
     )
     publish_offers(lake, [offer("de", "t9", D2)], D2, attempt="again")
