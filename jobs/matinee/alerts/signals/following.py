@@ -11,6 +11,8 @@ from itertools import accumulate
 from matinee.contracts.model import Contract
 from matinee.days import day_range, instant_of
 from matinee.landing.landed_files import landed_after
+from matinee.ledger.model import State
+from matinee.ledger.notes import Note
 from matinee.table.files import data_files, upper_number
 from matinee.validity.completeness import Unknown, expectation
 from matinee.validity.reasons import Reason
@@ -33,21 +35,27 @@ def follows_by_itself(validity: Validity, root: Reason, at: datetime) -> bool:
 
 def _ready(validity: Validity, contract: Contract, day: date) -> Iterator[datetime]:
     """Yield when each input day was first as it is to be read: what comes later, as late rows do, moves no time."""
+    newest = validity.history(contract.dataset).newest(day)
     for spec in contract.inputs:
         upstream = validity.lake.registry.get(spec.dataset)
+        had = newest.run.pin(spec.dataset).days if newest else {}
         for read in () if spec.optional else day_range(*contract.input_days(spec, day, day)):
             if upstream.transform is None:
                 yield from _landed(validity, upstream, read)
             else:
-                yield from _published(validity, spec.dataset, read)
+                yield from _published(validity, spec.dataset, read, had.get(read, -1))
 
 
-def _published(validity: Validity, dataset: str, day: date) -> Iterator[datetime]:
-    known = validity.history(dataset)
-    newest = known.newest_notes.get(day)
-    if newest is not None:
-        same = [note for note in known.notes_by_day[day] if note.generation == newest.generation]
-        yield instant_of(min(note.recorded_us for note in same if note.state is newest.state))
+def _published(validity: Validity, dataset: str, day: date, generation: int) -> Iterator[datetime]:
+    """Yield when a day was first published after a generation, and after it was last withdrawn."""
+    since: list[Note] = []
+    for note in validity.history(dataset).notes_by_day.get(day, ()):
+        if note.state is State.WITHDRAWN:
+            since = []
+        elif note.state is State.PUBLISHED and note.generation > generation:
+            since.append(note)
+    if since:
+        yield instant_of(min(note.recorded_us for note in since))
 
 
 def _landed(validity: Validity, upstream: Contract, day: date) -> Iterator[datetime]:

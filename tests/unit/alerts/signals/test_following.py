@@ -2,18 +2,21 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from tests.support.lakes import D1, close_days, core_play, kept, land, pin, prepare, raw_play
 
 from matinee.alerts.model import Identity, Signal
 from matinee.alerts.settings import AlertSettings
 from matinee.alerts.signals import days
-from matinee.alerts.signals.following import WITHIN
+from matinee.alerts.signals.following import WITHIN, follows_by_itself
 from matinee.alerts.signals.outlook import Outlook
 from matinee.ledger.ledger import history
 from matinee.ledger.withdrawal import withdraw
 from matinee.publication.move import move_to_main
 from matinee.table.catalog import Lake
 from matinee.table.registers import stamp
+from matinee.validity.reasons import Reason
+from matinee.validity.validity import Validity
 
 RAW, PLAYS, JOIN = "raw.plays", "core.plays", "core.play_attributions"
 LONG_AGO = stamp() - timedelta(days=30)
@@ -65,6 +68,19 @@ def test_a_day_whose_input_was_restated_just_now_is_not_judged(lake: Lake) -> No
     publish(lake, 2)
     assert seen(lake, JOIN, stamp()).covered
     assert not seen(lake, JOIN, stamp() + WITHIN).covered
+
+
+@pytest.mark.parametrize("kind", ["unpublished", "restated"])
+def test_heals_of_an_input_by_late_rows_move_no_time(lake: Lake, kind: str) -> None:
+    if kind == "restated":
+        publish(lake, 1)
+        move_to_main(lake, prepare(lake, JOIN, D1, [], pins=(pin(lake, PLAYS, {D1: 1}),)), lambda _: ())
+    publish(lake, 2)
+    repaired = stamp()
+    publish(lake, 3)
+    waiting, validity = Reason(kind, JOIN, D1, "", ""), Validity(lake)
+    assert follows_by_itself(validity, waiting, stamp())
+    assert not follows_by_itself(validity, waiting, repaired + WITHIN)
 
 
 def test_a_day_that_was_published_before_its_last_rows_came_is_not_judged(lake: Lake) -> None:
