@@ -12,14 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from matinee.contracts.registry import Registry
-from matinee.errors import (
-    MatineeError,
-    NotArchivedError,
-    NotLandedError,
-    RetiredError,
-    UsageError,
-    raise_foremost,
-)
+from matinee.errors import MatineeError, NotArchivedError, NotLandedError, RetiredError, UsageError, raise_foremost
 from matinee.foreign import translating
 from matinee.landing import rehashes
 from matinee.landing.archive import archive
@@ -48,6 +41,7 @@ def ingest(
     received_at: datetime | None = None,
     *,
     rehash: bool = False,
+    is_nightly: bool = False,
     archive_to: str | None = None,
 ) -> list[Report]:
     """Land files; the same bytes landed twice add nothing. Manifests come last, after the rows that they count.
@@ -58,6 +52,7 @@ def ingest(
         paths: files, directories and globs, here or under `s3://`.
         received_at: the received time of rows that state none; default: now.
         rehash: also read files that are known by their times, and report those that hold other bytes.
+        is_nightly: record what a rehash finds: alerts tell of it, and of a dataset that is not read again any more.
         archive_to: a folder that landed files are moved to; default: they stay where they are.
 
     Returns:
@@ -77,7 +72,7 @@ def ingest(
     landed_at = _utc(received_at)
     all_files, unlisted = found_files(lake, dataset, paths)
     outcomes, failed = land_each(lake, all_files, landed_at, rehash=rehash)
-    if rehash:
+    if rehash and is_nightly:  # By hand some files are read, once: that says nothing of the others and the next night.
         rehashes.record(lake, sorted({outcome.dataset for outcome in outcomes} - {MANIFESTS}), outcomes)
     moved, staying = _archived(settings, outcomes, archive_to)
     refused = [*(error for _, error in unlisted), *(outcome.refused for outcome in outcomes if outcome.refused)]
@@ -275,6 +270,8 @@ def step(
 ) -> Report:
     """Land files, of one raw dataset or each by its name; a folder without such files is no error, a missing one is.
 
+    A rehash is that of the night: what it finds is recorded.
+
     Raises:
         LandingRefusedError: a folder is missing, or as `ingest`; the files of the others were landed.
     """
@@ -285,7 +282,7 @@ def step(
         except NotLandedError as error:
             missing.append(error)
             log.error("%s", error)  # Also where files of other folders are refused.
-    reports = ingest(settings, dataset, sources, rehash=rehash == "yes") if sources else []
+    reports = ingest(settings, dataset, sources, rehash=rehash == "yes", is_nightly=True) if sources else []
     if rehash == "yes" and dataset and not sources and not missing:
         rehashes.record(Lake.open(settings), [dataset], ())
     if missing:

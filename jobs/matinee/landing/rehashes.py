@@ -1,4 +1,4 @@
-"""The register `ops.rehashes`: when landing files were read again, and whether they hold what was landed from them."""
+"""The register `ops.rehashes`: when landing files were read again at night, and whether they still hold the same."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -36,6 +36,6 @@ def record(lake: Lake, datasets: Iterable[str], outcomes: Collection[Outcome]) -
 
 
 def last_rehashes(lake: Lake) -> dict[str, Rehash]:
-    """Return the last rehash of each dataset that was ever read again, by dataset."""
+    """Return the last rehash of each dataset that was ever read again at night, by dataset."""
     known = sorted(_REGISTER.rows(lake), key=lambda rehash: (rehash.dataset, rehash.recorded_ts))
     return {rehash.dataset: rehash for rehash in known}

@@ -36,7 +36,11 @@ def notes(settings: Settings, folder: Path, *, rehash: bool = False) -> dict[str
     return {Path(str(report.details["file"])).name: str(report.details["note"]) for report in reports}
 
 
-def test_rehash_notices_other_bytes_behind_the_same_times(settings: Settings, folder: Path) -> None:
+def night(settings: Settings, folder: Path) -> None:
+    step(settings, [str(folder)], rehash="yes")
+
+
+def test_a_rehash_by_hand_notices_other_bytes_and_records_nothing(settings: Settings, folder: Path) -> None:
     ingest(settings, None, [folder], LANDED)
     lake, file = Lake.open(settings), folder / "plays-1.jsonl"
     file.write_text(PLAY % "b")
@@ -46,7 +50,7 @@ def test_rehash_notices_other_bytes_behind_the_same_times(settings: Settings, fo
     assert notes(settings, folder) == {"plays-1.jsonl": "was there already: nothing was added"}
     assert "other bytes" in notes(settings, folder, rehash=True)["plays-1.jsonl"]
     assert sorted(lake.table("raw.plays").scan().to_arrow()["play_id"].to_pylist()) == ["a", "b"]
-    assert last_rehashes(lake)["raw.plays"].file == str(file)
+    assert last_rehashes(lake) == {}
 
 
 def test_other_bytes_are_noticed_once(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,18 +60,21 @@ def test_other_bytes_are_noticed_once(settings: Settings, folder: Path, monkeypa
     file.write_text(PLAY % "b")
     now = identity(filesystem(settings, str(file)), str(file))
     note_seen(lake, [(registered(lake, "raw.plays")[0], str(file), now)])
-    assert "other bytes" in notes(settings, folder, rehash=True)["plays-1.jsonl"]
+    night(settings, folder)
+    assert (last_rehashes(lake)["raw.plays"].differing, last_rehashes(lake)["raw.plays"].file) == (1, str(file))
     assert notes(settings, folder, rehash=True) == {"plays-1.jsonl": "was there already: nothing was added"}
+    assert last_rehashes(lake)["raw.plays"].differing == 1, "a rehash by hand hides nothing"
+    night(settings, folder)
     assert last_rehashes(lake)["raw.plays"].differing == 0
 
 
-def test_a_rehash_is_recorded_with_how_many_files_it_read(settings: Settings, folder: Path) -> None:
+def test_a_rehash_at_night_is_recorded_with_how_many_files_it_read(settings: Settings, folder: Path) -> None:
     ingest(settings, None, [folder], LANDED)
     assert last_rehashes(Lake.open(settings)) == {}
     (folder / "manifest-1.jsonl").write_text("")
     (folder / "plays-bad.jsonl.gz").write_bytes(b"no gzip")
     with pytest.raises(LandingRefusedError):
-        ingest(settings, None, [folder], LANDED, rehash=True)
+        night(settings, folder)
     known = last_rehashes(Lake.open(settings))
     assert {name: (last.files, last.differing, last.file) for name, last in known.items()} == {"raw.plays": (2, 0, "")}
 

@@ -1,7 +1,7 @@
 """What is wrong with a real lake is an alarm by the shipped rules, and what was set right is none."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -40,7 +40,8 @@ from matinee.parity.register import Parity, record
 from matinee.publication.move import move_to_main
 from matinee.settings import CHECKOUT
 from matinee.table.catalog import Lake
-from matinee.table.registers import stamp
+from matinee.table.catalogs.retired import DONE, RETIREMENTS, Retirement
+from matinee.table.registers import append_rows, stamp
 
 RULES = load(CHECKOUT / "sql" / "alerts")
 RAW, PLAYS = "raw.plays", "core.plays"
@@ -162,6 +163,16 @@ def test_a_rehash_that_runs_no_more_is_an_alarm(lake: Lake) -> None:
     late = stamp() + timedelta(hours=51)
     assert alarming(rehash.look, lake, late - 2 * HOUR) == {}
     assert [*alarming(rehash.look, lake, late)] == ["rehash of raw.impressions", f"rehash of {RAW}"]
+
+
+def test_a_rehash_of_what_lands_no_more_is_not_told(lake: Lake) -> None:
+    rehashes.record(lake, [RAW, "raw.unknown"], ())
+    lake.ensure(RAW)
+    append_rows(lake, RETIREMENTS, [asdict(Retirement(RAW, DONE, "", "replaced", "me", stamp()))])
+    late = stamp() + timedelta(hours=51)
+    assert [*alarming(rehash.look, lake, late)] == [f"rehash of {RAW}"]
+    lake.catalog.drop_table(RAW)
+    assert alarming(rehash.look, Lake.open(lake.settings), late) == {}
 
 
 def test_files_that_differ_are_an_alarm_until_a_rehash_finds_none(lake: Lake) -> None:
