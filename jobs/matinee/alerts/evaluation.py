@@ -25,26 +25,45 @@ def evaluate(
     at: datetime,
     default_route: tuple[Route, ...],
     blind: Collection[str] = (),
+    left_out: Collection[str] = (),
 ) -> list[Change]:
-    """Record what was seen, and write what changes about incidents, with the messages that tell it."""
-    sightings = record(entries, signals, at, blind)
+    """Record what was seen, and write what changes about incidents, with the messages that tell it.
+
+    Nobody looks at a dataset that is left out, as its contract cannot be used: what was seen of it last stays so.
+    """
+    sightings = record(entries, signals, at, blind, left_out)
     causes = fold(alarms(rules, sightings, at), signals, rules)
-    changes = step(known_incidents(entries, at), causes, at, default_route, hush_of(entries, at), blind)
+    still = entries.all(SPANS, state="seen") if left_out else []
+    unseen = {span.signal.witness for span in still if span.signal.dataset in left_out and span.signal not in signals}
+    changes = step(known_incidents(entries, at), causes, at, default_route, hush_of(entries, at), blind, unseen)
     for change in changes:
         write(entries, change, at, WATCHER)
     return changes
 
 
-def record(entries: Entries, signals: Sequence[Signal], at: datetime, blind: Collection[str] = ()) -> list[Sighting]:
+def record(
+    entries: Entries,
+    signals: Sequence[Signal],
+    at: datetime,
+    blind: Collection[str] = (),
+    left_out: Collection[str] = (),
+) -> list[Sighting]:
     """Write when each signal was first seen and when it was gone; return what is seen now.
 
-    A signal of a kind that could not be looked at is neither seen nor gone.
+    A signal of a kind, or of a dataset, that could not be looked at is neither seen nor gone.
     """
     open_spans = entries.all(SPANS, state="seen")
     begun = {(span.signal.kind, span.signal.witness): span.begun for span in open_spans}
     same = {span.signal: span for span in open_spans}
     seen = dict.fromkeys(signals)
-    gone = [span for signal, span in same.items() if signal not in seen and signal.kind not in blind]
+    witnesses = {signal.witness for signal in seen}
+    gone = [
+        span
+        for signal, span in same.items()
+        if signal not in seen
+        and signal.kind not in blind
+        and (signal.witness in witnesses or signal.dataset not in left_out)
+    ]
     new = [Span(signal, at, begun.get((signal.kind, signal.witness), at)) for signal in seen if signal not in same]
     entries.put(SPANS, *(replace(span, gone_at=at) for span in gone), *new)
     return [Sighting(signal, begun.get((signal.kind, signal.witness), at)) for signal in seen]

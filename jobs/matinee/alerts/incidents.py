@@ -92,6 +92,7 @@ def step(
     default_route: tuple[Route, ...] = (),
     hush: Hush = lambda _: None,
     blind: Collection[str] = (),
+    unseen: Collection[str] = (),
 ) -> list[Change]:
     """Return what a look changes.
 
@@ -103,6 +104,7 @@ def step(
         default_route: of rules that name no route.
         hush: says why an identity is not told now.
         blind: kinds of signals that could not be looked at: that they are not seen proves nothing.
+        unseen: witnesses that could not be looked at, whatever their kind.
     """
     changed: dict[str, Change] = {}
     shown: set[str] = set()
@@ -115,7 +117,8 @@ def step(
             shown.add(after.incident.incident_id)
             changed[after.incident.incident_id] = after
     for incident in known:
-        if incident.incident_id not in shown and not set(incident.kinds) & set(blind):
+        is_unseen = set(incident.kinds) & set(blind) or set(incident.witnesses) & set(unseen)
+        if incident.incident_id not in shown and not is_unseen:
             gone = _gone(incident, at)
             changed |= {incident.incident_id: gone} if gone else {}
     current = {incident.incident_id: Change(incident, None, "") for incident in known} | changed

@@ -98,7 +98,9 @@ class Watcher:
             if not entries.take(LEASE, self.holder, at, max(3 * self.every, timedelta(seconds=2 * self.patience_s))):
                 held = entries.lease(LEASE)
                 return Turn(at, held_by=held[0] if held else "another watcher")
-        seen = look(self.sources, Outlook(self.settings, self.ours, at, self.memory), self.patience_s)
+        outlook = Outlook(self.settings, self.ours, at, self.memory)
+        seen = look(self.sources, outlook, self.patience_s)
+        seen.left_out |= outlook.left_out
         rules = self._current_rules(seen)
         try:
             changes = self._evaluated(journal, seen, rules, at, begun)
@@ -136,7 +138,7 @@ class Watcher:
         with journal.begin() as entries:
             seen.blind |= self._unseen(entries, at)
             signals = [*linked(seen.signals, self.memory), *of_channels(entries), *self._own()]
-            changes = evaluate(entries, signals, rules, at, self.ours.route, seen.blind)
+            changes = evaluate(entries, signals, rules, at, self.ours.route, seen.blind, seen.left_out)
             note = LookNote(at, self.holder, tuple(sorted(seen.blind)), round(monotonic() - begun, 3))
             entries.put(LOOKS, note)
         return changes

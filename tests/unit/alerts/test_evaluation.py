@@ -25,9 +25,15 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     journal.close()
 
 
-def look(journal: Journal, *signals: Signal, minutes: int = 0, blind: tuple[str, ...] = ()) -> list[str]:
+def look(
+    journal: Journal,
+    *signals: Signal,
+    minutes: int = 0,
+    blind: tuple[str, ...] = (),
+    left_out: tuple[str, ...] = (),
+) -> list[str]:
     with journal.begin() as entries:
-        changes = evaluate(entries, signals, RULES, T0 + minutes * MINUTE, (), blind)
+        changes = evaluate(entries, signals, RULES, T0 + minutes * MINUTE, (), blind, left_out)
     return [str(change.event) for change in changes]
 
 
@@ -62,6 +68,27 @@ def test_a_witness_that_says_something_else_was_seen_since_its_first_words(journ
         [sighting] = record(entries, [replace(RED, says="worse")], T0 + MINUTE)
     assert sighting.since == T0
     assert spans(journal) == [("says catalog unavailable", 0, 1), ("worse", 1, None)]
+
+
+def test_an_incident_of_a_dataset_that_is_left_out_does_not_end(journal: Journal) -> None:
+    plays = signal(day(1), witness="core.plays", dataset="core.plays")
+    other = signal(CATALOG, dataset="core.impressions")
+    look(journal, plays, other)
+    for minute in (1, 60):
+        told = look(journal, minutes=minute, left_out=("core.plays",))
+    with journal.begin() as entries:
+        states = {each.identity: (each.state, each.gone_since) for each in entries.all(INCIDENTS)}
+    assert sorted(told) == ["repeated", "resolved"]
+    assert (states[day(1)], states[CATALOG][0]) == (("open", None), "resolved")
+    assert spans(journal)[0] == (plays.says, 0, None)
+    assert [look(journal, minutes=minute) for minute in (61, 80)] == [["None"], ["resolved"]]
+
+
+def test_new_words_of_a_contract_that_cannot_be_used_end_the_span_of_the_old(journal: Journal) -> None:
+    wrong = signal(CATALOG, dataset="core.plays")
+    look(journal, wrong, left_out=("core.plays",))
+    look(journal, replace(wrong, says="worse"), minutes=1, left_out=("core.plays",))
+    assert spans(journal) == [(wrong.says, 0, 1), ("worse", 1, None)]
 
 
 def test_a_span_goes_on_where_nobody_could_look(journal: Journal) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from matinee.alerts.settings import AlertSettings
 from matinee.contracts.registry import Registry
+from matinee.errors import ContractError
 from matinee.settings import Settings
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
@@ -32,6 +33,17 @@ class Outlook:
     def registry(self) -> Registry:
         """The contracts, which need no catalog."""
         return Registry.load(self.settings.sql_dir)
+
+    @property
+    def left_out(self) -> set[str]:
+        """The datasets that no look sees, as their contracts cannot be used; none where no contract can be read.
+
+        Then each look fails, and says so.
+        """
+        try:
+            return set(self.registry.left_out)
+        except ContractError:
+            return set()
 
     @cached_property
     def lake(self) -> Lake:

@@ -32,10 +32,11 @@ class Source:
 
 @dataclass
 class Seen:
-    """What a look saw, and the kinds of signals that it could not look for."""
+    """What a look saw, and the kinds of signals, and the datasets, that it could not look for."""
 
     signals: list[Signal] = field(default_factory=list)
     blind: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
 
 
 def look(sources: Sequence[Source], outlook: Outlook, patience_s: float) -> Seen:

@@ -25,8 +25,13 @@ def look(outlook: Outlook) -> Iterator[Signal]:
 
 
 def _not_expired(outlook: Outlook) -> Iterator[Signal]:
-    if outlook.lake.registry.left_out:
-        return  # Nothing expires: the contract that cannot be used is a signal of its own.
+    if not outlook.lake.registry.left_out:
+        outlook.memory["not_expired"] = [*_overdue(outlook)]
+    # While a contract cannot be used, which is a signal of its own, nothing expires: what was overdue before still is.
+    yield from outlook.memory.get("not_expired", ())
+
+
+def _overdue(outlook: Outlook) -> Iterator[Signal]:
     for contract in outlook.lake.registry.all():
         if not outlook.lake.exists(contract.dataset):
             continue

@@ -31,6 +31,7 @@ from matinee.alerts.settings import AlertSettings
 from matinee.alerts.signals import completeness, parity, quarantine, rehash, upkeep
 from matinee.alerts.signals.outlook import Outlook
 from matinee.days import end_of
+from matinee.errors import ContractError
 from matinee.landing import rehashes
 from matinee.landing.ingest import ingest
 from matinee.landing.lander import Outcome
@@ -133,6 +134,12 @@ def test_snapshots_that_should_have_expired_are_an_alarm_until_they_expire(lake:
     expire_all(lake, night)
     assert alarming(upkeep.look, lake, night + 2 * DAY) == {}  # The upkeep of a night may fail.
     assert alarming(upkeep.look, lake, late) == {f"expiry of {PLAYS}": "upkeep_not_run"}
+    outlook = Outlook(lake.settings, AlertSettings(), late)
+    overdue = [*upkeep.look(outlook)]
+    broken = Outlook(lake.settings, AlertSettings(), late + HOUR, outlook.memory)
+    wrong = ContractError("It cannot be read.", next_step="Fix the contract.")
+    broken.lake = replace(lake, registry=replace(lake.registry, left_out={"core.other": wrong}))
+    assert [*upkeep.look(broken)] == overdue
     expire_all(lake, late)
     assert alarming(upkeep.look, lake, late) == {}
 
