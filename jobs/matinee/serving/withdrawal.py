@@ -1,6 +1,7 @@
 """Withdrawn days: a version that has rows of them says so in its answers, and may be left by itself."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from matinee.errors import NotActivatedError
 from matinee.ledger.model import State
 from matinee.serving import declaration as declarations
 from matinee.serving.activation import rollback
-from matinee.serving.model import Source
+from matinee.serving.model import ServedDay, Source
 from matinee.serving.versions import Pointer, Versions
 from matinee.table.catalog import Lake
 from matinee.validity.validity import Validity
@@ -61,7 +62,7 @@ def withdrawn_day(look: Validity, source: Source) -> Withdrawn | None:
         source: of a version.
     """
     history = look.history(source.dataset)
-    for day, served in sorted(source.days.items()):
+    for day, served in _differing(look, source):
         status = look.status(source.dataset, day)
         if status.valid and status.stamp is not None and status.stamp == served.stamp:
             continue
@@ -72,3 +73,19 @@ def withdrawn_day(look: Validity, source: Source) -> Withdrawn | None:
             root = status.reason.root
             return Withdrawn(root.dataset, root.day, f"{day}: {root.dataset} {root.day} is {root.detail}")
     return None
+
+
+def _differing(look: Validity, source: Source) -> Iterator[tuple[date, ServedDay]]:
+    """Yield the days that columns do not show to be valid with the rows that are served, of a long history few."""
+    import numpy as np
+
+    days, newest = sorted(source.days), look.history(source.dataset).newest_columns
+    named = newest.select(["day", "publication_id", "stamp"]).to_pydict().values() if newest else ()
+    known = {day: (identity, stamp) for day, identity, stamp in zip(*named, strict=True)}
+    plain = look.plain(source.dataset).holds(np.array(days, "datetime64[D]"))
+    for day, is_plain in zip(days, plain.tolist(), strict=True):
+        served = source.days[day]
+        identity, stamp = known.get(day, ("", None))
+        is_same = identity == served.publication_id or (stamp is not None and stamp == served.stamp)
+        if not (is_plain and is_same):
+            yield day, served
