@@ -122,5 +122,6 @@ def _copied_contracts(settings: Settings, copies: int) -> Path:
             target = folder / renamed("/".join(source.parts[-2:]))
             shutil.copytree(source, target, dirs_exist_ok=True)
             for path in target.rglob("*.*"):
-                path.write_text(renamed(path.read_text()))
+                # A topic belongs to one dataset.
+                path.write_text(re.sub(r"topic: \w+", rf"\g<0>_{number:02}", renamed(path.read_text())))
     return folder

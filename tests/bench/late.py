@@ -65,7 +65,7 @@ def with_buckets(folder: Path, buckets: int) -> None:
     shipped = default_sql_dir()
     (now,) = _buckets(shipped)
     shutil.copytree(shipped, folder)
-    for path in folder.glob("core/*/contract.odcs.yaml"):
+    for path in folder.glob("*/*/contract.odcs.yaml"):
         text = path.read_text()
         for before, after in (
             (rf"(AS INT\) % ){now}\b", buckets),

@@ -14,6 +14,7 @@ from matinee.contracts.evolve import apply, plan
 from matinee.contracts.model import Cells, Column, Contract, PartitionField
 from matinee.contracts.registry import Registry
 from matinee.errors import CommitConflictError, ContractError
+from matinee.publication.terms import in_buckets
 from matinee.settings import CHECKOUT
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def test_another_number_of_buckets_changes_only_days_written_later(
     create: Callable[[Contract], "Table"], shipped: Contract
 ) -> None:
     table = create(shipped)
-    assert plan(shipped.with_buckets(16), table) == ()
+    assert plan(in_buckets(shipped, 16), table) == ()
 
 
 def test_another_number_of_buckets_is_refused_without_a_backfill(
@@ -288,4 +289,4 @@ def test_another_number_of_buckets_is_refused_without_a_backfill(
 ) -> None:
     landed = replace(shipped, kind="event", transform=None)
     with pytest.raises(ContractError, match=r"The number of the buckets of core\.plays is 8 in its table, 16 in"):
-        plan(landed.with_buckets(16), create(landed))
+        plan(in_buckets(landed, 16), create(landed))

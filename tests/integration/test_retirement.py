@@ -20,8 +20,8 @@ RETIRE = ("dataset", "retire", OUTCOMES, "--reason", "replaced")
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake with a dataset whose live table is updated with no other one."""
-    shutil.copytree(CHECKOUT / "sql", tmp_path / "sql")
+    """A lake with a dataset that no other reads, and whose live table is updated with no other one."""
+    shutil.copytree(CHECKOUT / "sql", tmp_path / "sql", ignore=shutil.ignore_patterns("features"))
     other = tmp_path / "sql" / "core" / "play_attributions" / "contract.odcs.yaml"
     other.write_text(other.read_text().replace("  - property: live\n    value: true\n", ""))
     monkeypatch.setenv("MATINEE_SQL_DIR", str(tmp_path / "sql"))

@@ -14,7 +14,10 @@ from tests.month.world import BUCKETS, DAYS, FIRST_DAY, TICKS_A_DAY, Feed, News,
 
 #: As the contracts have it: share of a complete day.
 NEEDED_SHARE = 0.95
-REGISTRY = Registry.load(CHECKOUT / "sql")
+#: Without features, which wait until labels cannot change: the month is about the tables before them.
+REGISTRY = Registry(
+    {name: each for name, each in Registry.load(CHECKOUT / "sql").contracts.items() if not name.startswith("features.")}
+)
 #: How long a person takes to find out that rows will never come, and to accept the day without them.
 ANSWER = timedelta(hours=2)
 BETWEEN_LOOKS = timedelta(minutes=30)

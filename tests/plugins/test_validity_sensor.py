@@ -261,5 +261,6 @@ def test_an_input_that_is_awaited_mature_is_given_the_time_to_be_so(
     (sql / "features" / "title_daily").mkdir(parents=True)
     contract = snippet("contract").replace("alias: impression_plays", f"alias: labels, waits_for: {waits_for}")
     (sql / "features" / "title_daily" / "contract.odcs.yaml").write_text(contract)
+    (sql / "features" / "title_daily" / "transform.sql").write_text(snippet("transform"))
     # The last play of an impression may come a day after it, and the day of that play has to end.
     assert matures_after(lake.settings.model_copy(update={"sql_dir": sql}), "features.title_daily") == longer

@@ -140,7 +140,7 @@ def test_contracts_with_another_number_of_buckets_are_contracts(tmp_path: Path) 
     bucketed = [
         contract for contract in Registry.load(tmp_path / "sql").all() if contract.cells.column and not contract.is_live
     ]
-    assert {contract.dataset for contract in bucketed} == set(CHAIN)
+    assert {contract.dataset for contract in bucketed} >= set(CHAIN)
     assert {
         column.maximum for contract in bucketed for column in contract.columns if column.name == contract.cells.column
     } == {63}

@@ -27,7 +27,7 @@ def test_a_hundred_red_tasks_of_one_dead_catalog_are_one_cause() -> None:
     assert (cause.root, len(cause.witnesses), cause.told.says) == (CATALOG, 101, "says catalog unavailable")
 
 
-def test_the_runbook_is_about_the_cause_though_only_red_tasks_are_alarming_yet() -> None:
+def test_the_runbook_is_about_the_cause_not_about_red_tasks() -> None:
     rules = [rule("failure", runbook="runs.md#Task failed"), rule("source", runbook="machine.md#Cannot look")]
     failure = Alarm(signal(Identity("failed", "task"), CATALOG), rules[0], T0)
     [cause] = fold([failure], [signal(CATALOG, kind="source"), failure.signal], rules)

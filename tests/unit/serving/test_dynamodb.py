@@ -25,10 +25,8 @@ def endpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, aw
     return aws_endpoint
 
 
-@contextmanager
-def busy(endpoint: str) -> Iterator[tuple[str, list[str]]]:
-    """moto's server, of which each first call of a batch is throttled, and each second is done by half."""
-    told: list[str] = []
+def busy_handler(endpoint: str, told: list[str]) -> type[BaseHTTPRequestHandler]:
+    """What throttles each first call of a batch, and does each second by half; it notes what it is asked for."""
 
     class Busy(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -62,7 +60,14 @@ def busy(endpoint: str) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    return Busy
+
+
+@contextmanager
+def busy(endpoint: str) -> Iterator[tuple[str, list[str]]]:
+    """moto's server behind a server that has too much to do."""
+    told: list[str] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), busy_handler(endpoint, told))
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

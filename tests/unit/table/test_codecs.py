@@ -129,7 +129,8 @@ def test_a_run_and_a_withdrawal_are_written_as_earlier_versions_did() -> None:
         '"contract_version":"1.0.0","dataset":"core.plays","first_day":"2026-03-01","heal":true,"key":"2026-03-01",'
         '"last_day":"2026-03-01","parameters":{"window":"24h"},"pins":[{"buckets":null,"dataset":"raw.plays","days":'
         '{"2026-03-01":1,"2026-03-02":2},"landing_seq":7,"sequence_number":6,"snapshot_id":5,"stamps":'
-        f'{{"2026-03-01":"5f5f5f5f5f5f5f5f"}}}}],"planned_ts":"{at}","terms":{{}}}}',
+        f'{{"2026-03-01":"5f5f5f5f5f5f5f5f"}}}}],"planned_ts":"{at}","previous":null,"terms":{{}},"way":"",'
+        '"why":""}',
     }
     word = Withdrawal("p1", D1, 2, "doubled", AT)
     told = '{"day":"2026-03-01","generation":2,"publication_id":"p1","reason":"doubled"}'
