@@ -84,7 +84,7 @@ def test_an_incident_of_a_dataset_that_is_left_out_does_not_end(journal: Journal
     assert [look(journal, minutes=minute) for minute in (61, 80)] == [["None"], ["resolved"]]
 
 
-def test_new_words_of_a_contract_that_cannot_be_used_end_the_span_of_the_old(journal: Journal) -> None:
+def test_new_words_of_a_bad_contract_end_the_span_of_the_old(journal: Journal) -> None:
     wrong = signal(CATALOG, dataset="core.plays")
     look(journal, wrong, left_out=("core.plays",))
     look(journal, replace(wrong, says="worse"), minutes=1, left_out=("core.plays",))
